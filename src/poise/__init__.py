@@ -1,0 +1,62 @@
+"""Poise finds people, hands, faces, animals and objects in pictures and video as keypoints.
+
+    from poise import Pose          # the same class is also named YOLO
+    results = Pose()("runner.jpg")
+    results[0].show()
+
+Public names are loaded when they are first used, so importing the package costs no more than importing numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from poise._version import __version__
+
+if TYPE_CHECKING:
+    from poise.errors import FormatError, MissingExtra, ModelError, PoiseError, SourceError
+    from poise.model import YOLO, Pose
+    from poise.results import Boxes, Keypoints, Results
+    from poise.skeletons import Skeleton
+
+_HOME = {
+    "Pose": "poise.model",
+    "YOLO": "poise.model",
+    "Results": "poise.results",
+    "Boxes": "poise.results",
+    "Keypoints": "poise.results",
+    "Skeleton": "poise.skeletons",
+    "PoiseError": "poise.errors",
+    "ModelError": "poise.errors",
+    "SourceError": "poise.errors",
+    "FormatError": "poise.errors",
+    "MissingExtra": "poise.errors",
+}
+
+__all__ = [
+    "YOLO",
+    "Boxes",
+    "FormatError",
+    "Keypoints",
+    "MissingExtra",
+    "ModelError",
+    "PoiseError",
+    "Pose",
+    "Results",
+    "Skeleton",
+    "SourceError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'poise' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,281 @@
+"""The columns of a result: an array type that reads like a tensor, boxes, and keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poise.errors import suggest
+from poise.geometry import xyxy_to_xywh
+from poise.skeletons import Skeleton, get
+
+Rows = int | slice | list[int] | list[bool] | NDArray[Any]
+
+
+class Array(np.ndarray[Any, Any]):
+    """A numpy array with the tensor methods that users of this field write, all harmless here.
+
+    ``.cpu()``, ``.cuda()``, ``.to(…)``, ``.detach()`` return the array itself, ``.numpy()`` a plain numpy view.
+    ``int(a)`` and ``float(a)`` work on any array of one element.
+    """
+
+    def cpu(self) -> Self:
+        """Return the array itself."""
+        return self
+
+    def cuda(self, *_: Any, **__: Any) -> Self:
+        """Return the array itself: results live in main memory."""
+        return self
+
+    def to(self, *_: Any, **__: Any) -> Self:
+        """Return the array itself: results live in main memory."""
+        return self
+
+    def detach(self) -> Self:
+        """Return the array itself."""
+        return self
+
+    def numpy(self) -> NDArray[Any]:
+        """Return a plain numpy view."""
+        return self.view(np.ndarray)
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return self.size
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+
+def freeze(values: ArrayLike, dtype: Any = np.float32) -> Array:
+    """Return values as a read-only ``Array`` without a copy where possible."""
+    array = np.asarray(values, dtype=dtype).view(Array)
+    array.flags.writeable = False
+    return array
+
+
+def rows_of(rows: Rows, count: int) -> Any:
+    """Turn an index, slice, list or mask into something that keeps the row axis.
+
+    Raises:
+        IndexError: An index or a mask that does not fit ``count`` rows.
+    """
+    if isinstance(rows, (int, np.integer)):
+        if not -count <= rows < count:
+            raise IndexError(f"instance {rows} does not exist; there are {count} (0 to {count - 1})")
+        rows = int(rows) % count
+        return slice(rows, rows + 1)
+    if isinstance(rows, slice):
+        return rows
+    chosen = np.asarray(rows)
+    if chosen.dtype == bool and chosen.shape != (count,):
+        raise IndexError(f"a mask must have shape ({count},) to match the instances, got {chosen.shape}")
+    return chosen.reshape(-1) if chosen.size else np.empty(0, dtype=np.intp)
+
+
+class _Columns:
+    """What boxes and keypoints share: rows, iteration, and harmless tensor methods."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        raise NotImplementedError  # pragma: no cover
+
+    def __getitem__(self, rows: Rows) -> Self:
+        raise NotImplementedError  # pragma: no cover
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(len(self)))
+
+    def cpu(self) -> Self:
+        """Return the same columns."""
+        return self
+
+    def cuda(self, *_: Any, **__: Any) -> Self:
+        """Return the same columns: results live in main memory."""
+        return self
+
+    def to(self, *_: Any, **__: Any) -> Self:
+        """Return the same columns: results live in main memory."""
+        return self
+
+    def numpy(self) -> Self:
+        """Return the same columns: they are numpy arrays already."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes(_Columns):
+    """The boxes of every instance in one frame, as columns.
+
+    Attributes:
+        data: ``(N, 6)`` float32 x1, y1, x2, y2, conf, class; ``(N, 7)`` with the track id before conf.
+        orig_shape: Height and width of the source picture, pixels.
+    """
+
+    data: Array
+    orig_shape: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        data = np.asarray(self.data, dtype=np.float32)
+        if data.size == 0 and data.ndim != 2:
+            data = data.reshape(0, 6)
+        if data.ndim != 2 or data.shape[1] not in (6, 7):
+            raise ValueError(f"boxes must have shape (N, 6) or, with track ids, (N, 7), got {data.shape}")
+        object.__setattr__(self, "data", freeze(data))
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, rows: Rows) -> Boxes:
+        return Boxes(self.data[rows_of(rows, len(self))], self.orig_shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of ``data``."""
+        return self.data.shape
+
+    @property
+    def xyxy(self) -> Array:
+        """``(N, 4)`` corners x1, y1, x2, y2, pixels."""
+        return self.data[:, :4]
+
+    @property
+    def xywh(self) -> Array:
+        """``(N, 4)`` centre x, centre y, width, height, pixels."""
+        return freeze(xyxy_to_xywh(self.data[:, :4]))
+
+    @property
+    def xyxyn(self) -> Array:
+        """``(N, 4)`` corners divided by the picture's width and height."""
+        return freeze(self.xyxy / self._whwh)
+
+    @property
+    def xywhn(self) -> Array:
+        """``(N, 4)`` centre and size divided by the picture's width and height."""
+        return freeze(self.xywh / self._whwh)
+
+    @property
+    def _whwh(self) -> NDArray[np.float32]:
+        height, width = self.orig_shape
+        return np.array([width, height, width, height], dtype=np.float32)
+
+    @property
+    def is_track(self) -> bool:
+        """Whether the rows carry track ids."""
+        return self.data.shape[1] == 7
+
+    @property
+    def id(self) -> Array | None:
+        """``(N,)`` track ids from 1; None for results that were not tracked."""
+        return self.data[:, 4] if self.is_track else None
+
+    @property
+    def conf(self) -> Array:
+        """``(N,)`` confidence of each instance in [0, 1]."""
+        return self.data[:, -2]
+
+    @property
+    def cls(self) -> Array:
+        """``(N,)`` class number, as float32 like the rest of ``data``."""
+        return self.data[:, -1]
+
+
+class Point(NamedTuple):
+    """One named keypoint: of every instance as ``(N,)`` arrays, or, after ``result[i]``, of one as numbers."""
+
+    x: Any
+    y: Any
+    conf: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keypoints(_Columns):
+    """The keypoints of every instance in one frame, as columns; row i belongs to row i of the boxes.
+
+    Attributes:
+        xy: ``(N, K, 2)`` float32, pixels of the upright source picture, origin at its outer top-left corner. A
+            keypoint that was not predicted is NaN.
+        conf: ``(N, K)`` float32 in [0, 1]; None where the network gives no confidence.
+        sigma: ``(N, K, 2)`` float32, standard deviation in pixels; NaN where the network gives none.
+        xyz: ``(N, K, 3)`` float32 metres: x right, y down, z away from the camera, origin as the model's card says;
+            NaN where the network gives none.
+        skeleton: What the K points are.
+        orig_shape: Height and width of the source picture, pixels.
+    """
+
+    xy: Array
+    conf: Array | None
+    skeleton: Skeleton = field(default_factory=lambda: get("coco17"))
+    orig_shape: tuple[int, int] = (0, 0)
+    sigma: Array = None  # type: ignore[assignment]
+    xyz: Array = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        points = np.shape(self.xy)
+        n = points[0] if len(points) == 3 else 0
+        k = len(self.skeleton)
+        if points != (n, k, 2):
+            raise ValueError(f"xy must have shape (N, {k}, 2) for skeleton {self.skeleton.name!r}, got {points}")
+        for name, shape in (("xy", (n, k, 2)), ("conf", (n, k)), ("sigma", (n, k, 2)), ("xyz", (n, k, 3))):
+            value = getattr(self, name)
+            if value is None:
+                if name == "conf":
+                    continue
+                value = np.broadcast_to(np.float32(np.nan), shape)
+            if np.shape(value) != shape:
+                raise ValueError(f"{name} must have shape {shape} to match xy {points}, got {np.shape(value)}")
+            object.__setattr__(self, name, freeze(value))
+
+    def __len__(self) -> int:
+        return len(self.xy)
+
+    def __getitem__(self, rows: Rows) -> Keypoints:
+        at = rows_of(rows, len(self))
+        conf = None if self.conf is None else self.conf[at]
+        return Keypoints(self.xy[at], conf, self.skeleton, self.orig_shape, self.sigma[at], self.xyz[at])
+
+    @property
+    def data(self) -> Array:
+        """``(N, K, 3)`` x, y, conf, or ``(N, K, 2)`` where there is no confidence."""
+        if self.conf is None:
+            return self.xy
+        return freeze(np.concatenate([self.xy, self.conf[..., None]], axis=-1))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of ``data``."""
+        return (*self.xy.shape[:2], 2 if self.conf is None else 3)
+
+    @property
+    def xyn(self) -> Array:
+        """``(N, K, 2)`` positions divided by the picture's width and height."""
+        height, width = self.orig_shape
+        return freeze(self.xy / np.array([width, height], dtype=np.float32))
+
+    @property
+    def has_visible(self) -> bool:
+        """Whether the keypoints carry confidence."""
+        return self.conf is not None
+
+    def named(self, name: str) -> Point:
+        """Return one keypoint of every instance by its name.
+
+        Raises:
+            KeyError: With the nearest name that the skeleton has.
+        """
+        k = self.skeleton.index(name)
+        conf = np.full(len(self), np.nan, np.float32) if self.conf is None else self.conf[:, k]
+        return Point(self.xy[:, k, 0], self.xy[:, k, 1], conf)
+
+
+def attribute_error(kind: str, name: str, known: list[str]) -> AttributeError:
+    """Return the error for an attribute that is not there, with the nearest one that is."""
+    return AttributeError(f"{kind} has no attribute {name!r}{suggest(name, known)}")

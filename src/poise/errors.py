@@ -1,0 +1,74 @@
+"""The exceptions that Poise raises on purpose.
+
+    PoiseError
+    ├── ModelError      a network or a checkpoint cannot be used
+    ├── SourceError     a picture, video, camera or address cannot be read
+    ├── FormatError     a data file (labels, skeleton, settings) is not what it should be
+    └── MissingExtra    an optional package is not installed
+
+Wrong arguments are ``ValueError`` or ``TypeError``, as everywhere in Python. A message names what was wrong, what was
+expected, and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib import import_module
+from types import ModuleType
+
+
+class PoiseError(Exception):
+    """Any error that Poise raises on purpose."""
+
+
+class ModelError(PoiseError):
+    """A network or a checkpoint cannot be used."""
+
+
+class SourceError(PoiseError):
+    """A picture, video, camera or address cannot be read."""
+
+
+class FormatError(PoiseError):
+    """A data file is not what it should be."""
+
+
+class MissingExtra(PoiseError, ImportError):
+    """An optional package is not installed."""
+
+
+def require(module: str, *, extra: str, feature: str) -> ModuleType:
+    """Import ``module``, or say in one sentence which extra brings it.
+
+    Args:
+        module: Dotted name to import.
+        extra: The extra of this package that installs it.
+        feature: What the user wanted, as the subject of the sentence.
+
+    Raises:
+        MissingExtra: When the module is not installed. A module that is installed but broken raises its own error.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0]:
+            raise
+        raise MissingExtra(f"{feature} needs {module}; run: pip install 'poise[{extra}]'") from None
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'nearest'?"``, or all known names when none is near.
+
+    Example:
+        >>> suggest("left_foot", ["left_ankle", "nose", "left_hip"])
+        "; did you mean 'left_hip'?"
+        >>> suggest("zzz", ["a", "b"])
+        '; known: a, b'
+    """
+    names = sorted(known)
+    near = get_close_matches(word, names, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f"; known: {shown}" if names else ""

@@ -1,0 +1,82 @@
+"""One picture and where it is from: what a source gives and an estimator takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a frame was read from; every frame of one video carries the same object.
+
+    Attributes:
+        name: What the user gave: a path, an address, ``"camera 0"``, ``"array 3"``.
+        kind: ``"image"`` one picture; ``"video"`` a file with an end (animated GIF and WebP too); ``"stream"`` a
+            camera or a live address.
+        fps: Average frames per second, 0.0 where there is none.
+        frames: Number of frames if the container states it, else None.
+        duration: Seconds if the container states it, else None.
+        path: The file, when there is one on this machine, else an empty string.
+        audio: Whether the file has sound.
+    """
+
+    name: str
+    kind: Literal["image", "video", "stream"] = "image"
+    fps: float = 0.0
+    frames: int | None = None
+    duration: float | None = None
+    path: str = ""
+    audio: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One upright picture.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8 BGR, upright (EXIF orientation and video rotation applied). Not to be written to.
+        media: Where it is from.
+        index: Zero-based index in its source.
+        time: Presentation time in seconds from the start of its source.
+        dropped: Frames that a live source has skipped so far to stay current.
+    """
+
+    image: Image
+    media: Media
+    index: int = 0
+    time: float = 0.0
+    dropped: int = 0
+
+
+def as_image(array: Any, *, name: str = "array") -> Image:
+    """Return a picture array as ``(H, W, 3)`` uint8 BGR, without a copy where it already is one.
+
+    Args:
+        array: ``(H, W)`` grey, ``(H, W, 1)``, ``(H, W, 3)`` BGR or ``(H, W, 4)`` BGRA, uint8.
+        name: How an error calls it.
+
+    Raises:
+        TypeError: The values are not uint8; says how to convert them.
+        ValueError: The shape is not that of a picture.
+    """
+    array = np.asarray(array)
+    if array.dtype != np.uint8:
+        how = (
+            "multiply by 255 and convert: (image * 255).astype('uint8')"
+            if array.dtype.kind == "f"
+            else ("scale to 0..255 and convert with .astype('uint8')")
+        )
+        raise TypeError(f"{name}: pictures are uint8 from 0 to 255, got {array.dtype}; {how}")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
+        raise ValueError(f"{name}: expected shape (H, W), (H, W, 3) BGR or (H, W, 4) BGRA, got {array.shape}")
+    if array.shape[2] == 1:
+        return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+    return np.ascontiguousarray(array[:, :, :3])

@@ -1,0 +1,109 @@
+"""Shrink, warp and turn pictures: the only door to Pillow (and to OpenCV, used when it is importable).
+
+All sizes are (width, height). All maps use the outer-corner convention of :mod:`poise.geometry`: the centre of the
+first pixel is (0.5, 0.5). Channels are not looked at, so BGR stays BGR.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from poise.frames import Image
+from poise.geometry import Floats, affine_apply, affine_invert
+
+_BILINEAR = PIL.Image.Resampling.BILINEAR
+
+
+def resize(image: Image, size: tuple[int, int]) -> Image:
+    """Resize with a triangle filter as wide as the shrinking asks for, so nothing is skipped (no aliasing).
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        size: Width and height of the result, pixels.
+
+    Returns:
+        ``(height, width, 3)`` uint8.
+    """
+    if (image.shape[1], image.shape[0]) == size:
+        return image
+    # A cheap box reduction first when the picture is more than 4 times too large; Pillow keeps the error small.
+    return np.asarray(PIL.Image.fromarray(image).resize(size, _BILINEAR, reducing_gap=2.0))
+
+
+def letterbox(
+    image: Image, size: tuple[int, int], *, fill: int = 0, centre: bool = True
+) -> tuple[Image, NDArray[np.float64]]:
+    """Fit a picture into a canvas without changing its proportions.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        size: Width and height of the canvas, pixels.
+        fill: Grey value beside the picture.
+        centre: Picture in the middle of the canvas; False: in its top-left corner.
+
+    Returns:
+        The ``(height, width, 3)`` canvas and the ``(2, 3)`` map from picture to canvas.
+    """
+    height, width = image.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    x, y = ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2) if centre else (0, 0)
+    matrix = np.array([[inner[0] / width, 0.0, x], [0.0, inner[1] / height, y]])
+    small = resize(image, inner)
+    if inner == size:
+        return small, matrix
+    canvas = np.full((size[1], size[0], 3), fill, dtype=np.uint8)
+    canvas[y : y + inner[1], x : x + inner[0]] = small
+    return canvas, matrix
+
+
+def warp(image: Image, matrices: Floats, size: tuple[int, int], *, fill: int = 0) -> NDArray[np.uint8]:
+    """Cut regions out of a picture by affine maps, smoothed where they shrink it.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        matrices: ``(N, 2, 3)`` maps from picture to crop, as from :func:`poise.geometry.roi_to_crop`.
+        size: Width and height of the crops, pixels.
+        fill: Grey value outside the picture.
+
+    Returns:
+        ``(N, height, width, 3)`` uint8.
+    """
+    width, height = size
+    out = np.full((len(matrices), height, width, 3), fill, dtype=np.uint8)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
+    for crop, matrix in zip(out, np.asarray(matrices, dtype=np.float64), strict=True):
+        region = affine_apply(affine_invert(matrix), corners)
+        if np.isfinite(region).all():
+            _warp_one(image, matrix, region, crop, fill)
+    return out
+
+
+def _warp_one(image: Image, matrix: NDArray[np.float64], region: NDArray[np.float64], crop: Image, fill: int) -> None:
+    """Fill one crop; ``region`` is its outline in the picture."""
+    # Only the part of the picture under the region is handed on; two pixels more for the filter's foot.
+    x0, y0 = (max(0, math.floor(v) - 2) for v in region.min(axis=0))
+    x1, y1 = (min(limit, math.ceil(v) + 2) for v, limit in zip(region.max(axis=0), image.shape[1::-1], strict=True))
+    if x1 <= x0 or y1 <= y0:
+        return
+    part = image[y0:y1, x0:x1]
+    shrink = 1.0 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    factor = 1
+    # The affine sampler looks at 2 x 2 pixels only, so a strong shrink is done first by area averaging.
+    if shrink >= 2:
+        factor = int(shrink)
+        picture = PIL.Image.fromarray(np.ascontiguousarray(part)).reduce(factor)
+    else:
+        picture = PIL.Image.fromarray(np.ascontiguousarray(part))
+    back = affine_invert(matrix)  # crop -> picture
+    a, b, c = back[0]
+    d, e, f = back[1]
+    data = tuple(v / factor for v in (a, b, c - x0, d, e, f - y0))
+    height, width = crop.shape[:2]
+    crop[:] = np.asarray(
+        picture.transform((width, height), PIL.Image.Transform.AFFINE, data, _BILINEAR, fillcolor=(fill,) * 3)
+    )

@@ -1,0 +1,91 @@
+"""The one protocol that every engine speaks, and the choice of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.errors import ModelError, suggest
+
+# Engine name -> the module that owns it; it has ``open(network, device, threads, precision) -> Session``.
+ENGINES = {
+    "onnxruntime": "poise.runtime.onnxruntime",
+    "openvino": "poise.runtime.openvino",
+}
+PRECISIONS = ("f32", "auto")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Name, shape (None for a free axis) and numpy type of a network's input or output."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: np.dtype[Any]
+
+
+class Session(Protocol):
+    """A loaded network. ``run`` may be called from many threads at once."""
+
+    engine: str
+    device: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    metadata: Mapping[str, str]
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run the network once; input name to array in, output name to array out."""
+        ...
+
+    def close(self) -> None:
+        """Free the network."""
+        ...
+
+
+def open_session(
+    network: Path | bytes,
+    *,
+    runtime: str = "auto",
+    device: str = "cpu",
+    threads: int | None = None,
+    precision: str = "f32",
+    name: str = "",
+) -> Session:
+    """Load a network file.
+
+    Args:
+        network: Path of an ``.onnx`` file, or its bytes.
+        runtime: ``"onnxruntime"``, ``"openvino"``, or ``"auto"`` (onnxruntime, which is always installed).
+        device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` … A device that is not there is an error.
+        threads: CPU threads of this session; None leaves it to the engine.
+        precision: ``"f32"``, or ``"auto"`` to allow the engine a faster one (bf16 in OpenVINO).
+        name: How errors call the network.
+
+    Raises:
+        ModelError: The file is not a network, or the engine or device is not there.
+        MissingExtra: The engine is not installed.
+        ValueError: A name that is not known.
+    """
+    if runtime not in ("auto", *ENGINES):
+        raise ValueError(f"no runtime named {runtime!r}{suggest(runtime, ['auto', *ENGINES])}")
+    if precision not in PRECISIONS:
+        raise ValueError(f"no precision named {precision!r}{suggest(precision, PRECISIONS)}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be 1 or more, got {threads}")
+    if isinstance(network, Path) and not network.is_file():
+        raise ModelError(f"{network}: no such file")
+    engine = import_module(ENGINES["onnxruntime" if runtime == "auto" else runtime])
+    session: Session = engine.open(
+        network,
+        device=device,
+        threads=threads,
+        precision=precision,
+        name=name or (str(network) if isinstance(network, Path) else "network"),
+    )
+    return session

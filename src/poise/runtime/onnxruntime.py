@@ -1,0 +1,84 @@
+"""ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from poise.errors import ModelError
+from poise.runtime._session import Tensor
+
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "dml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+    "tensor(int8)": "int8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+}
+
+
+class OnnxRuntimeSession:
+    """A network in ONNX Runtime."""
+
+    engine = "onnxruntime"
+
+    def __init__(self, session: Any, device: str) -> None:
+        self._session = session
+        self.device = device
+        self.inputs = tuple(_tensor(t) for t in session.get_inputs())
+        self.outputs = tuple(_tensor(t) for t in session.get_outputs())
+        self.metadata: Mapping[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self._names = [t.name for t in self.outputs]
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run the network once."""
+        return dict(zip(self._names, self._session.run(self._names, dict(feeds)), strict=True))
+
+    def close(self) -> None:
+        """Free the network."""
+        self._session = None
+
+
+def open(network: Path | bytes, *, device: str, threads: int | None, precision: str, name: str) -> OnnxRuntimeSession:
+    """Load a network; see :func:`poise.runtime.open_session`."""
+    del precision  # float32 files run in float32 here
+    kind, _, number = device.partition(":")
+    provider = _PROVIDERS.get(kind)
+    there = ort.get_available_providers()
+    if provider is None or provider not in there:
+        known = [k for k, v in _PROVIDERS.items() if v in there]
+        raise ModelError(f"device {device!r} is not available in this onnxruntime; available: {', '.join(known)}")
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    if threads:
+        options.intra_op_num_threads = threads
+    settings = [(provider, {"device_id": number})] if number else [provider]
+    try:
+        session = ort.InferenceSession(
+            network if isinstance(network, bytes) else str(network), options, providers=settings
+        )
+    except Exception as error:  # onnxruntime raises a dozen unrelated types
+        raise ModelError(f"{name}: not a network that onnxruntime can load: {error}") from error
+    if provider not in session.get_providers():
+        raise ModelError(f"device {device!r} did not start; onnxruntime offers {', '.join(session.get_providers())}")
+    return OnnxRuntimeSession(session, device)
+
+
+def _tensor(value: Any) -> Tensor:
+    shape = tuple(d if isinstance(d, int) else None for d in value.shape)
+    return Tensor(value.name, shape, np.dtype(_DTYPES.get(value.type, "float32")))
