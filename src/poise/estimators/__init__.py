@@ -1,5 +1,5 @@
 """Pictures to keypoints: one family of networks a file, all behind one protocol."""
 
-from poise.estimators._estimator import Estimate, Estimator, Memory, Options, build
+from poise.estimators._estimator import Estimate, Estimator, Memory, Options, build, to_results
 
-__all__ = ["Estimate", "Estimator", "Memory", "Options", "build"]
+__all__ = ["Estimate", "Estimator", "Memory", "Options", "build", "to_results"]

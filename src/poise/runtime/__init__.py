@@ -1,5 +1,5 @@
 """Run a network file: one protocol, one file an engine."""
 
-from poise.runtime._session import ENGINES, Session, Tensor, open_session
+from poise.runtime._session import ENGINES, Session, Tensor, devices, open_session, usable_cores
 
-__all__ = ["ENGINES", "Session", "Tensor", "open_session"]
+__all__ = ["ENGINES", "Session", "Tensor", "devices", "open_session", "usable_cores"]

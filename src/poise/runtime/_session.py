@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import ModelError, suggest
+from poise.errors import MissingExtra, ModelError, suggest
 
 # Engine name -> the module that owns it; it has ``open(network, device, threads, precision) -> Session``.
 ENGINES = {
@@ -28,6 +29,22 @@ class Tensor:
     name: str
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may really use.
+
+    A container's quota (Linux control groups, version 2) counts, which ``os.cpu_count`` does not know: threads beyond
+    it only wait for each other.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        if quota != "max":
+            cores = min(cores, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        pass
+    return cores
 
 
 class Session(Protocol):
@@ -89,3 +106,15 @@ def open_session(
         name=name or (str(network) if isinstance(network, Path) else "network"),
     )
     return session
+
+
+def devices() -> list[str]:
+    """Return the devices of the engines that are installed, as ``open_session`` takes them, cpu first."""
+    found: list[str] = []
+    for module in ENGINES.values():
+        try:
+            engine = import_module(module)
+            found += [name for name in engine.devices() if name not in found]
+        except MissingExtra:
+            continue
+    return found

@@ -1,0 +1,5 @@
+"""Run ``python -m poise``."""
+
+from poise.cli import main
+
+main()

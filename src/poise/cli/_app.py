@@ -1,0 +1,94 @@
+"""The commands' common frame: registration, the legacy spelling, errors and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import cyclopts
+
+from poise._version import __version__
+from poise.errors import PoiseError, suggest
+
+_COMMANDS = {
+    "demo": "poise.cli.demo:demo",
+    "predict": "poise.cli.predict:predict",
+    "models": "poise.cli.models:models",
+    "doctor": "poise.cli.doctor:doctor",
+}
+
+app = cyclopts.App(
+    name="poise",
+    help="Find people, hands and faces in pictures and video as keypoints.",
+    version=__version__,
+    result_action="return_value",
+)
+for _name, _target in _COMMANDS.items():
+    app.command(_target, name=_name)
+app.register_install_completion_command(name="completion")
+
+
+def run(application: cyclopts.App, words: list[str]) -> int:
+    """Run one command line and turn every error into one sentence and an exit code."""
+    try:
+        words = modern(words)
+        if words and not words[0].startswith("-") and words[0] not in application:
+            raise ValueError(f"no command named {words[0]!r}{suggest(words[0], _COMMANDS)}")
+        code = application(words, exit_on_error=False, print_error=False)
+        return int(code or 0)
+    except cyclopts.CycloptsError as error:
+        return _complain(_first_line(error), 2, hint=words)
+    except (ValueError, TypeError) as error:
+        return _complain(str(error), 2, hint=words)
+    except PoiseError as error:
+        return _complain(str(error), 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted; what was written until now is complete", 130)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}", 1)
+
+
+def modern(words: list[str]) -> list[str]:
+    """Turn the field's ``key=value`` words into flags.
+
+    A word is only taken for a setting when what stands before ``=`` is a plain name and no such file could be meant.
+
+    Example:
+        >>> modern(["predict", "model=body", "source=x.jpg", "conf=0.3", "save=True"])
+        ['predict', 'x.jpg', '--model', 'body', '--conf', '0.3', '--save']
+        >>> modern(["pose", "predict", "source=0", "save=False"])
+        ['predict', '0', '--no-save']
+    """
+    if words[:1] == ["pose"] and words[1:2]:
+        words = words[1:]
+    out: list[str] = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.isidentifier():
+            out.append(word)
+        elif key == "source":
+            # The sources come right after the command.
+            out.insert(1, value)
+        elif key in ("mode", "task"):
+            continue
+        elif value.lower() in ("true", "false"):
+            out.append(f"--{'' if value.lower() == 'true' else 'no-'}{key.replace('_', '-')}")
+        else:
+            out += [f"--{key.replace('_', '-')}", value]
+    return out
+
+
+def _first_line(error: Any) -> str:
+    text = str(error).strip()
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _complain(message: str, code: int, hint: list[str] | None = None) -> int:
+    print(f"poise: {message}", file=sys.stderr)  # noqa: T201
+    if hint is not None:
+        command = hint[0] if hint and hint[0] in _COMMANDS else ""
+        print(f"poise: see 'poise {command + ' ' if command else ''}--help'", file=sys.stderr)  # noqa: T201
+    return code

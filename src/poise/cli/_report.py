@@ -1,0 +1,100 @@
+"""What the commands show while they run: progress on standard error, one line a source, the errors at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from poise.results import Results
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} frames/s" if task.speed else "", style="cyan")
+
+
+class Reporter:
+    """Counts what passes, and shows it on standard error.
+
+    Attributes:
+        errors: Messages of the files that could not be read.
+        frames: Frames done.
+        instances: Instances found.
+        folder: Where the run was saved, if it was.
+    """
+
+    def __init__(self, *, quiet: bool, lines: bool) -> None:
+        self.console = Console(stderr=True, highlight=False, quiet=quiet)
+        self.errors: list[str] = []
+        self.frames = 0
+        self.instances = 0
+        self.folder: Path | None = None
+        self._lines = lines and not quiet
+        self._quiet = quiet
+
+    def error(self, error: Exception) -> None:
+        """Report one file that could not be read; the run goes on."""
+        self.errors.append(str(error))
+        # Errors are shown even when quiet: silence must not mean success.
+        print(f"poise: {error}", file=sys.stderr)  # noqa: T201
+
+    def saved(self, folder: Path) -> None:
+        """Remember where the run is written."""
+        self.folder = folder
+
+    def finish(self) -> int:
+        """Print the summary; returns the exit code."""
+        if self.frames > 1 or self.errors:
+            failed = f", {len(self.errors)} could not be read" if self.errors else ""
+            self.console.print(f"{self.frames} frames, {self.instances} instances{failed}")
+        if self.folder is not None:
+            self.console.print(f"saved to {self.folder}", soft_wrap=True)
+        return 1 if self.errors else 0
+
+    def watch(self, results: Iterable[Results], total: int | None = None) -> Iterator[Results]:
+        """Pass results through, with a progress bar when a person is watching."""
+        bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=self._quiet or not self.console.is_terminal,
+        )
+        with bar:
+            task = bar.add_task("starting", total=total)
+            for result in results:
+                self.frames += 1
+                self.instances += len(result)
+                if result.media.kind != "image" and result.media.frames and total is None:
+                    bar.update(task, total=result.media.frames)
+                bar.update(task, advance=1, description=Path(result.path).name)
+                if self._lines and result.media.kind == "image":
+                    self._line(result)
+                yield result
+
+    def _line(self, result: Results) -> None:
+        height, width = result.orig_shape
+        milliseconds = sum(result.speed.values())
+        self.console.print(
+            f"{result.path}  {width}x{height}  {result.verbose()}  {milliseconds:.0f} ms", soft_wrap=True
+        )

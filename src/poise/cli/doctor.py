@@ -1,0 +1,137 @@
+"""``poise doctor``: what this machine offers, and whether the installation works."""
+
+from __future__ import annotations
+
+import json as json_
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from poise._version import __version__
+
+_OPTIONAL = {
+    "av": "video",
+    "opencv-python-headless": "cv",
+    "openvino": "openvino",
+    "polars": "tables",
+    "pyarrow": "tables",
+    "hotcoco": "eval",
+    "torch": "train",
+}
+
+
+def doctor(*, json: bool = False, seconds: float = 2.0) -> int:
+    """Check the installation: versions, devices, cameras, optional packages, bundled networks, and a speed test.
+
+    Args:
+        json: Print JSON on standard output.
+        seconds: How long the speed test runs.
+    """
+    report: dict[str, Any] = {
+        "poise": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "packages": {name: _version(name) for name in ("numpy", "onnxruntime", "pillow", *_OPTIONAL)},
+        "cores": _cores(),
+        "devices": _devices(),
+        "cameras": _cameras(),
+        "networks": _networks(),
+        "speed": _speed(seconds),
+    }
+    healthy = all(state == "ok" for state in report["networks"].values()) and "error" not in report["speed"]
+    if json:
+        print(json_.dumps(report, indent=2))  # noqa: T201
+    else:
+        _show(report)
+    return 0 if healthy else 1
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cores() -> int:
+    from poise.runtime import usable_cores
+
+    return usable_cores()
+
+
+def _devices() -> list[str]:
+    from poise.runtime import devices
+
+    return devices()
+
+
+def _cameras() -> list[int]:
+    from poise.sources import cameras
+
+    return cameras()
+
+
+def _networks() -> dict[str, str]:
+    from poise import weights
+    from poise.errors import ModelError
+
+    states = {}
+    for name in dict.fromkeys(n for card in weights.models() for n in card.networks):
+        try:
+            weights.load(name)
+            states[name] = "ok"
+        except ModelError as error:
+            states[name] = str(error)
+    return states
+
+
+def _speed(seconds: float) -> dict[str, Any]:
+    """Run the default model on the bundled photo again and again."""
+    from poise.cli.demo import PHOTO
+    from poise.errors import PoiseError
+    from poise.model import Pose
+
+    try:
+        pose = Pose()
+        picture = pose.predict(PHOTO)[0].orig_img
+        frames, start = 0, time.perf_counter()
+        while frames == 0 or time.perf_counter() - start < seconds:
+            pose.predict(picture)
+            frames += 1
+    except PoiseError as error:
+        return {"error": str(error)}
+    height, width = picture.shape[:2]
+    return {
+        "model": "body",
+        "picture": f"{width}x{height}",
+        "frames/s": round(frames / (time.perf_counter() - start), 1),
+    }
+
+
+def _show(report: dict[str, Any]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("poise", f"{report['poise']} on Python {report['python']}, {report['system']}")
+    for package, found in report["packages"].items():
+        extra = _OPTIONAL.get(package)
+        missing = f"[dim]not installed (pip install 'poise\\[{extra}]')[/dim]"
+        table.add_row(package, found or missing)
+    table.add_row("cores", str(report["cores"]))
+    table.add_row("devices", ", ".join(report["devices"]))
+    table.add_row("cameras", ", ".join(map(str, report["cameras"])) or "none")
+    bad = {name: state for name, state in report["networks"].items() if state != "ok"}
+    table.add_row("networks", f"{len(report['networks'])} bundled, checksums right" if not bad else "")
+    for name, state in bad.items():
+        table.add_row(f"  {name}", f"[red]{state}[/red]")
+    speed = report["speed"]
+    words = (
+        speed.get("error") or f"{speed['frames/s']} frames/s, model {speed['model']}, {speed['picture']}, one person"
+    )
+    table.add_row("speed", words)
+    Console(file=sys.stdout, highlight=False).print(table)

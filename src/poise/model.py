@@ -1,0 +1,268 @@
+"""The class that users meet: load a model, then predict on anything."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal, Self, overload
+
+from poise.errors import ModelError, SourceError
+from poise.estimators import Estimator, Memory, build, to_results
+from poise.estimators.recognise import describe
+from poise.frames import Frame, Image, Media
+from poise.results import Results
+from poise.runtime import Session, open_session
+from poise.settings import Settings
+from poise.skeletons import Skeleton
+from poise.weights import Card, load, model, models
+
+_NETWORK_FILES = (".onnx", ".pt", ".pth", ".safetensors", ".engine", ".torchscript", ".tflite", ".mlpackage", ".xml")
+
+_log = logging.getLogger("poise")
+
+
+class Pose:
+    """A model that finds keypoints. The same class is also named ``YOLO``.
+
+    Args:
+        model: Name of a bundled model (``poise models`` lists them), or the path of a network file.
+        task: Accepted for the field's habit; only ``"pose"`` exists.
+        runtime: ``"auto"``, ``"onnxruntime"`` or ``"openvino"``.
+        device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` … A device that is not there is an error.
+        threads: CPU threads a network uses; None: the cores that this process may use.
+        precision: ``"f32"``, or ``"auto"`` to allow the engine a faster one (bf16 in OpenVINO).
+        verbose: Accepted for the field's habit.
+
+    One object serves many threads: it holds no state between calls.
+
+    Raises:
+        ModelError: The model is not known, or its file, engine or device cannot be used.
+
+    Example:
+        >>> model = Pose("body-fast")
+        >>> model.names
+        {0: 'person'}
+    """
+
+    def __init__(
+        self,
+        model: str | Path = "body",
+        task: str | None = None,
+        verbose: bool = False,
+        *,
+        runtime: str = "auto",
+        device: str | None = None,
+        threads: int | None = None,
+        precision: str = "f32",
+    ) -> None:
+        del verbose
+        if task not in (None, "pose"):
+            raise ValueError(f"task must be 'pose', got {task!r}")
+        self.card = _card(model)
+        self.runtime = runtime
+        self.device = _device(device)
+        self.threads = threads
+        self.precision = precision
+        self._lock = threading.Lock()
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._estimators: dict[str, Estimator] = {}
+        self._estimator(self.device)
+
+    def __repr__(self) -> str:
+        return f"Pose({self.card.name!r}, device={self.device!r}, runtime={self.runtime!r})"
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Class number to class name."""
+        return dict(self._estimator(self.device).names)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """What the keypoints are."""
+        return self._estimator(self.device).skeleton
+
+    @property
+    def task(self) -> str:
+        """Always ``"pose"``."""
+        return "pose"
+
+    def to(self, device: str) -> Self:
+        """Run on another device from now on.
+
+        Raises:
+            ModelError: The device is not there.
+        """
+        self.device = _device(device)
+        self._estimator(self.device)
+        return self
+
+    def close(self) -> None:
+        """Free the networks."""
+        with self._lock:
+            for session in self._sessions.values():
+                session.close()
+            self._sessions.clear()
+            self._estimators.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _estimator(self, device: str) -> Estimator:
+        with self._lock:
+            if device not in self._estimators:
+                self._estimators[device] = build(self.card, lambda name: self._session(name, device))
+            return self._estimators[device]
+
+    def _session(self, name: str, device: str) -> Session:
+        """Open one of the model's networks; networks that a picture does not need are never opened."""
+        key = (name, device)
+        session = self._sessions.get(key)
+        if session is None:
+            session = open_session(
+                load(name),
+                runtime=self.runtime,
+                device=device,
+                threads=self.threads,
+                precision=self.precision,
+                name=name,
+            )
+            session = self._sessions.setdefault(key, session)
+        return session
+
+    @overload
+    def __call__(self, source: Any = None, stream: Literal[False] = False, **arguments: Any) -> list[Results]: ...
+    @overload
+    def __call__(self, source: Any, stream: Literal[True], **arguments: Any) -> Generator[Results]: ...
+    def __call__(
+        self, source: Any = None, stream: bool = False, **arguments: Any
+    ) -> list[Results] | Generator[Results]:
+        """Same as :meth:`predict`."""
+        return self._predict(source, stream, arguments)
+
+    @overload
+    def predict(self, source: Any = None, stream: Literal[False] = False, **arguments: Any) -> list[Results]: ...
+    @overload
+    def predict(self, source: Any, stream: Literal[True], **arguments: Any) -> Generator[Results]: ...
+    def predict(self, source: Any = None, stream: bool = False, **arguments: Any) -> list[Results] | Generator[Results]:
+        """Find keypoints in pictures and video.
+
+        Args:
+            source: File, folder, glob, list, text file of paths, video, camera number, ``rtsp://`` or ``http://``
+                address, ``"-"`` (standard input), ``(H, W, 3)`` uint8 BGR array, PIL image, bytes, or a list of those.
+            stream: Return a generator, so that a long video needs no memory; breaking out of it closes the source.
+            **arguments: Every field of :class:`Settings`, such as ``conf``, ``imgsz``, ``save``.
+
+        Returns:
+            One :class:`~poise.results.Results` a frame.
+
+        Raises:
+            SourceError: The source cannot be read. One unreadable file among several is logged and left out.
+            TypeError, ValueError: A wrong argument, with the nearest known one.
+        """
+        return self._predict(source, stream, arguments)
+
+    def _predict(self, source: Any, stream: bool, arguments: dict[str, Any]) -> list[Results] | Generator[Results]:
+        settings = Settings.of({"stream": stream, **arguments})
+        if source is None:
+            raise ValueError(
+                "predict() needs a source: a path, folder, glob, address, camera number, array or PIL image"
+            )
+        running = self._run(source, settings)
+        return running if settings.stream else list(running)
+
+    def _run(self, source: Any, settings: Settings) -> Generator[Results]:
+        from poise.sources import open_source
+
+        device = self.device if settings.device is None else _device(settings.device)
+        estimator = self._estimator(device)
+        errors: list[str] = []
+
+        def failed(error: SourceError) -> None:
+            errors.append(str(error))
+            if settings.on_error is None:
+                _log.warning("%s", error)
+            else:
+                settings.on_error(error)
+
+        with ExitStack() as stack:
+            frames = stack.enter_context(
+                open_source(
+                    source, vid_stride=settings.vid_stride, stream_buffer=settings.stream_buffer, on_error=failed
+                )
+            )
+            run = stack.enter_context(Run(self, source, settings, errors)) if settings.saves else None
+            for result in _estimate(frames, estimator, settings):
+                if run is not None:
+                    run.write(result)
+                if settings.show:
+                    result.show(**settings.drawing)
+                if settings.verbose:
+                    _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
+                yield result
+
+
+def _estimate(frames: Iterable[Frame], estimator: Estimator, settings: Settings) -> Iterator[Results]:
+    media: Media | None = None
+    memory: Memory | None = None
+    for batch in _batches(frames, settings.batch):
+        if batch[0].media is not media:
+            media = batch[0].media
+            memory = None if media.kind == "image" else estimator.memory()
+        images: list[Image] = [frame.image for frame in batch]
+        found = estimator(images, settings.options, memory, times=[frame.time for frame in batch])
+        for frame, estimate in zip(batch, found, strict=True):
+            yield to_results(frame, estimate, estimator)
+
+
+def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    """Group pictures; frames of a video come one by one, since each needs what the last one left in memory."""
+    batch: list[Frame] = []
+    for frame in frames:
+        if frame.media.kind != "image":
+            if batch:
+                yield batch
+                batch = []
+            yield [frame]
+            continue
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _card(name: str | Path) -> Card:
+    """Find the card of a model by its name; a path is looked into, so that the error says what the file is."""
+    known = [card.name for card in models()]
+    if isinstance(name, str) and name in known:
+        return model(name)
+    path = Path(name)
+    if path.suffix.lower() not in _NETWORK_FILES and not path.exists():
+        return model(str(name))
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; bundled models: {', '.join(known)}")
+    if path.suffix.lower() != ".onnx":
+        raise ModelError(
+            f"{path}: {path.suffix or 'files without an ending'} cannot be run; use an .onnx file or {known}"
+        )
+    session = open_session(path)
+    raise ModelError(f"{path}: looks like {describe(session)}; bundled models: {', '.join(known)}")
+
+
+def _device(device: str | int | None) -> str:
+    """Turn what users of this field write (``0``, ``"0"``, ``"cuda:0"``, None) into a device name."""
+    if device is None:
+        return "cpu"
+    text = str(device).strip().lower()
+    return f"cuda:{text}" if text.isdigit() else text
+
+
+# The name that users of this field write.
+YOLO = Pose

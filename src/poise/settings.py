@@ -1,0 +1,165 @@
+"""The arguments of a prediction, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from poise.errors import SourceError, suggest
+from poise.estimators import Options
+
+# Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.
+_HARMLESS: Mapping[str, tuple[Any, ...]] = {
+    "half": (False, None),
+    "int8": (False, None),
+    "visualize": (False,),
+    "embed": (None,),
+    "rect": (True, False),
+    "retina_masks": (False,),
+    "dnn": (False,),
+    "mode": ("predict", None),
+    "task": ("pose", None),
+    "nms": (None,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every argument of :meth:`Pose.predict`.
+
+    Attributes:
+        conf: Drop instances below this confidence, 0 to 1.
+        iou: Of two instances more alike than this, the better stays; None: the model's own.
+        imgsz: Longer side of the picture as the detecting network sees it, pixels; None: the model's own.
+        max_det: Most instances a frame.
+        classes: Class numbers to keep; None keeps all.
+        agnostic_nms: Let instances of different classes suppress each other.
+        augment: Run mirrored too and average (flip test): more accurate, slower.
+        tile: Search overlapping tiles as well, for small instances: slower.
+        batch: Pictures a run; a video goes frame by frame.
+        stream: Return a generator instead of a list: memory stays constant.
+        vid_stride: Read every n-th frame of a video.
+        stream_buffer: Keep every frame of a camera; False drops stale ones to stay current.
+        save: Write annotated pictures and videos.
+        save_txt: Write YOLO text labels.
+        save_conf: Add the confidence to those labels.
+        save_crop: Write one picture an instance.
+        save_frames: Write a video's annotated frames as pictures.
+        save_json: Write ``results.jsonl``, a line a frame.
+        save_csv: Write ``results.csv``, a row a keypoint.
+        show: Show each picture.
+        project: Folder of the runs.
+        name: Name of the run; a number is added when it exists.
+        exist_ok: Write into an existing run's folder.
+        verbose: Log one line a frame (logger ``poise``, level INFO).
+        line_width: Width of boxes and limbs, pixels; None: from the person's size.
+        kpt_radius: Radius of keypoints, pixels; None: from the person's size.
+        kpt_line: Draw limbs.
+        show_labels: Draw labels.
+        show_conf: Draw confidences.
+        show_boxes: Draw boxes.
+        device: Where to run: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None: where the model was opened.
+        on_error: Called with each file of several that cannot be read; None logs a warning.
+        on_saved: Called with the run's folder as soon as it exists.
+    """
+
+    conf: float = 0.25
+    iou: float | None = None
+    imgsz: int | None = None
+    max_det: int = 300
+    classes: tuple[int, ...] | None = None
+    agnostic_nms: bool = False
+    augment: bool = False
+    tile: bool = False
+    batch: int = 1
+    stream: bool = False
+    vid_stride: int = 1
+    stream_buffer: bool = False
+    save: bool = False
+    save_txt: bool = False
+    save_conf: bool = False
+    save_crop: bool = False
+    save_frames: bool = False
+    save_json: bool = False
+    save_csv: bool = False
+    show: bool = False
+    project: str | Path | None = None
+    name: str | None = None
+    exist_ok: bool = False
+    verbose: bool = True
+    line_width: int | None = None
+    kpt_radius: int | None = None
+    kpt_line: bool = True
+    show_labels: bool = True
+    show_conf: bool = True
+    show_boxes: bool = True
+    device: str | None = None
+    on_error: Callable[[SourceError], None] | None = None
+    on_saved: Callable[[Path], None] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("conf", "iou"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, got {value}")
+        for name in ("max_det", "batch", "vid_stride"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
+        if self.imgsz is not None and not 32 <= self.imgsz <= 8192:
+            raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz}")
+
+    @property
+    def saves(self) -> bool:
+        """Whether anything is written."""
+        return self.save or self.save_txt or self.save_crop or self.save_frames or self.save_json or self.save_csv
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """The arguments of ``Results.plot``."""
+        return {
+            "line_width": self.line_width,
+            "kpt_radius": self.kpt_radius,
+            "kpt_line": self.kpt_line,
+            "labels": self.show_labels,
+            "conf": self.show_conf,
+            "boxes": self.show_boxes,
+        }
+
+    @property
+    def options(self) -> Options:
+        """What the estimator has to know."""
+        return Options(
+            conf=self.conf,
+            iou=self.iou,
+            max_det=self.max_det,
+            classes=self.classes,
+            imgsz=self.imgsz,
+            augment=self.augment,
+            tile=self.tile,
+        )
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> Settings:
+        """Check the keyword arguments of a call.
+
+        Raises:
+            TypeError: An argument that is not known, with the nearest one that is.
+            ValueError: A value that cannot be.
+        """
+        known = {f.name for f in fields(cls)}
+        given = dict(arguments)
+        for name, values in _HARMLESS.items():
+            if name in given and given.pop(name) not in values:
+                raise ValueError(f"{name}={arguments[name]!r} is not supported for keypoints; leave it out")
+        for name in given:
+            if name not in known:
+                raise TypeError(f"predict() has no argument {name!r}{suggest(name, known)}")
+        if isinstance(given.get("classes"), int):
+            given["classes"] = (given["classes"],)
+        elif given.get("classes") is not None:
+            given["classes"] = tuple(int(c) for c in given["classes"])
+        if isinstance(given.get("imgsz"), (list, tuple)):
+            given["imgsz"] = max(int(v) for v in given["imgsz"])
+        return cls(**given)
