@@ -1,0 +1,25 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def photo() -> Path:
+    """The bundled photo: one skier, 640 x 425."""
+    return ROOT / "src/poise/cli/demo.jpg"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of larger test data beside the repository."""
+    folder = Path(os.environ.get("POISE_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the folder of test data: {folder} (or POISE_SHARED) is not there")
+    return folder
