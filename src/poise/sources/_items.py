@@ -1,0 +1,298 @@
+"""One entry of a source: a file, an address, an array …, and how each is read."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, Any, ClassVar, Protocol
+
+import PIL.Image
+
+from poise.errors import SourceError
+from poise.frames import Frame, Media, as_image
+from poise.sources import _camera, _web
+from poise.sources._animation import frame_count, is_animated, read_animation
+from poise.sources._how import How, Report
+from poise.sources._names import ANIMATED, PICTURES, VIDEOS, cannot_open, describe, suffix, without_password
+from poise.sources._pictures import not_a_picture, open_picture, upright_bgr
+from poise.sources._video import count_frames, open_bytes, open_file, read_video
+
+
+class Item(Protocol):
+    """One entry of a source.
+
+    Attributes:
+        name: How results and errors call it.
+        live: It has no end, and frames that wait grow old.
+        slow: Reading takes long enough for a thread of its own.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def live(self) -> bool: ...
+    @property
+    def slow(self) -> bool: ...
+    def read(self, how: How) -> Iterator[Frame | Report]:
+        """Give its frames."""
+        ...
+
+    def count(self, how: How) -> int | None:
+        """Return the number of frames, None where it is not known without reading them."""
+        ...
+
+    def kind(self, how: How) -> str:
+        """Return ``"image"``, ``"video"`` or ``"stream"``, as well as it is known before reading."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Base:
+    name: str
+    live: ClassVar[bool] = False
+    slow: ClassVar[bool] = True
+
+    def count(self, how: How) -> int | None:
+        return 1
+
+    def kind(self, how: How) -> str:
+        return "image"
+
+
+@dataclass(frozen=True)
+class Failed(_Base):
+    """An entry that is known not to be there."""
+
+    error: SourceError
+    slow: ClassVar[bool] = False
+
+    def read(self, how: How) -> Iterator[Frame | Report]:
+        """Raise its error."""
+        raise self.error
+        yield
+
+    def count(self, how: How) -> int | None:
+        """Return 0."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Array(_Base):
+    """A picture as an array."""
+
+    array: Any
+    slow: ClassVar[bool] = False
+
+    def read(self, how: How) -> Iterator[Frame | Report]:
+        """Give it as BGR."""
+        yield Frame(as_image(self.array, name=self.name), Media(self.name))
+
+
+@dataclass(frozen=True)
+class PilImage(_Base):
+    """A picture of Pillow."""
+
+    picture: PIL.Image.Image
+    slow: ClassVar[bool] = False
+
+    def read(self, how: How) -> Iterator[Frame | Report]:
+        """Give it upright as BGR."""
+        yield Frame(upright_bgr(self.picture, self.name), Media(self.name))
+
+
+@dataclass(frozen=True)
+class File(_Base):
+    """A picture or video file."""
+
+    path: str
+
+    def read(self, how: How) -> Iterator[Frame | Report]:
+        """Give its frames; what it is decides its content, its ending only what is tried first."""
+        if suffix(self.path) in VIDEOS:
+            _first_bytes(self.path, self.name)
+            yield from self._video(how)
+            return
+        try:
+            with open(self.path, "rb") as file:  # noqa: PTH123 - a Path refuses nothing that open() takes
+                head = file.read(64)
+                if not head:
+                    raise SourceError(f"{self.name}: the file is empty (0 bytes)")
+                if (picture := open_picture(file, self.name, how.max_pixels)) is not None:
+                    yield from _pages(picture, file, self.name, self.path, how)
+                    return
+        except OSError as error:
+            raise cannot_open(self.name, error) from error
+        if suffix(self.path) in PICTURES:
+            raise not_a_picture(self.name, head)
+        if describe(head).startswith("it begins with the text"):
+            raise SourceError(f"{self.name}: neither a picture nor a video: {describe(head)}")
+        yield from self._video(how)
+
+    def _video(self, how: How) -> Iterator[Frame | Report]:
+        return read_video(partial(open_file, self.path, self.name), self.name, self.path, how)
+
+    def count(self, how: How) -> int | None:
+        """Return the number of frames that the file states."""
+        ending = suffix(self.path)
+        if ending in ANIMATED:
+            try:
+                with open(self.path, "rb") as file:  # noqa: PTH123
+                    picture = open_picture(file, self.name, how.max_pixels)
+                    frames = None if picture is None else frame_count(picture)
+            except (OSError, SourceError):
+                frames = None
+        else:
+            frames = 1 if ending in PICTURES else count_frames(self.path, self.name)
+        return None if frames is None else -(-frames // how.vid_stride)
+
+    def kind(self, how: How) -> str:
+        """Return what the ending says; animated pictures are looked into."""
+        ending = suffix(self.path)
+        if ending in ANIMATED:
+            return "image" if (self.count(How()) or 1) == 1 else "video"
+        return "image" if ending in PICTURES else "video"
+
+
+def _first_bytes(path: str, name: str) -> bytes:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            head = file.read(64)
+    except OSError as error:
+        raise cannot_open(name, error) from error
+    if not head:
+        raise SourceError(f"{name}: the file is empty (0 bytes)")
+    return head
+
+
+def _pages(picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how: How) -> Iterator[Frame | Report]:
+    if is_animated(picture):
+        yield from read_animation(picture, file, name, path, how)
+        return
+    with picture:
+        image = upright_bgr(picture, name)
+    yield Frame(image, Media(name, path=path))
+
+
+@dataclass(frozen=True)
+class Bytes(_Base):
+    """The bytes of a picture or video file."""
+
+    data: Any
+
+    def read(self, how: How) -> Iterator[Frame | Report]:
+        """Give its frames."""
+        return _read_bytes(io.BytesIO(self.data), self.name, how)
+
+
+def _read_bytes(file: io.BytesIO, name: str, how: How) -> Iterator[Frame | Report]:
+    head = file.read(64)
+    if not head:
+        raise SourceError(f"{name}: nothing in it (0 bytes)")
+    if (picture := open_picture(file, name, how.max_pixels)) is not None:
+        yield from _pages(picture, file, name, "", how)
+    elif describe(head).startswith("it begins with the text"):
+        raise SourceError(f"{name}: neither a picture nor a video: {describe(head)}")
+    else:
+        file.seek(0)
+        yield from read_video(partial(open_bytes, file, name), name, "", how)
+
+
+@dataclass(frozen=True)
+class Reader(_Base):
+    """An open binary file, or standard input."""
+
+    file: IO[bytes] | None
+
+    def read(self, how: How) -> Iterator[Frame | Report]:
+        """Give its frames: a picture is read whole, a video as it comes."""
+        file = self.file
+        if file is None:
+            file = getattr(sys.stdin, "buffer", None)
+            if file is None:
+                raise SourceError("-: standard input gives no bytes in this program")
+        peek = getattr(file, "peek", None)
+        head = peek(16)[:16] if peek else b""
+        if not peek or open_signature(head):
+            yield from _read_bytes(io.BytesIO(file.read()), self.name, how)
+        elif not head:
+            raise SourceError(f"{self.name}: nothing in it (0 bytes)")
+        else:
+            yield from read_video(partial(open_bytes, _Pipe(file), self.name), self.name, "", how)
+
+    def count(self, how: How) -> int | None:
+        """Return None: it can be read once only."""
+        return None
+
+
+class _Pipe:
+    """A file that PyAV must not try to seek in."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read = file.read
+        if file.seekable():
+            self.seek, self.tell = file.seek, file.tell
+
+
+def open_signature(head: bytes) -> bool:
+    """Return whether the first bytes are those of a picture (or of text, which an error will describe)."""
+    looks = describe(head)
+    return "picture" in looks or "text" in looks or head[:2] in (b"BM", b"II", b"MM") or head[8:12] == b"WEBP"
+
+
+@dataclass(frozen=True)
+class Camera(_Base):
+    """A camera of this machine."""
+
+    number: int
+    live: ClassVar[bool] = True
+
+    def read(self, how: How) -> Iterator[Frame | Report]:
+        """Give its frames for ever."""
+        return read_video(partial(_camera.open_camera, self.number), self.name, "", how, live=True)
+
+    def count(self, how: How) -> int | None:
+        """Return None: it has no end."""
+        return None
+
+    def kind(self, how: How) -> str:
+        """Return ``"stream"``."""
+        return "stream"
+
+
+@dataclass(frozen=True)
+class Address(_Base):
+    """A picture, video or stream behind an address."""
+
+    address: str
+
+    @property
+    def live(self) -> bool:  # type: ignore[override]
+        """Whether the kind of address says that it is live."""
+        return self.address.partition(":")[0] in _web.LIVE
+
+    def read(self, how: How) -> Iterator[Frame | Report]:
+        """Give its frames."""
+        if not _web.is_video(self.address):
+            data = _web.fetch(self.address)
+            if data is not None:
+                yield from _read_bytes(data, self.name, how)
+                return
+        yield from read_video(partial(_web.open_stream, self.address), self.name, "", how, live=self.live)
+
+    def count(self, how: How) -> int | None:
+        """Return 1 for an address that ends like a picture, else None."""
+        return 1 if suffix(self.address.partition("?")[0]) in PICTURES else None
+
+    def kind(self, how: How) -> str:
+        """Return what the address looks like."""
+        if self.live:
+            return "stream"
+        return "video" if _web.is_video(self.address) else "image"
+
+
+def address_item(address: str) -> Item:
+    """Return the entry of an address."""
+    return Address(without_password(address), address)

@@ -1,0 +1,105 @@
+"""What files are called, what their first bytes say, and how a name is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit, urlunsplit
+
+from poise.errors import SourceError
+
+PICTURES = frozenset(
+    [".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png", ".apng", ".pnm", ".ppm", ".qoi", ".sgi", ".tga", ".tif", ".tiff", ".webp"]
+)
+# Of these the ones that may hold a moving picture.
+ANIMATED = frozenset((".gif", ".webp", ".apng", ".png", ".avif"))
+VIDEOS = frozenset(
+    [".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".h264", ".h265", ".hevc", ".ivf", ".m2t", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m"]
+)
+
+# First bytes -> what it is, for messages about files that are not what their name says.
+_MAGIC = (
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (b"\x93NUMPY", "a numpy array; give numpy.load(path)"),
+    (b"\x00\x00\x01\xba", "an MPEG video"),
+    (b"version https://git-lfs", "a Git LFS pointer; fetch the file with: git lfs pull"),
+)
+
+
+def printable(name: str | os.PathLike[str]) -> str:
+    r"""Return a path as text that any terminal and any JSON can hold; bytes that are not UTF-8 become ``\xNN``."""
+    text = os.fspath(name)
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def suffix(name: str) -> str:
+    """Return the ending of a path, lower case, with its dot."""
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - pathlib is several times slower on long lists
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key in which ``frame10`` comes after ``frame9``."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return tuple((1, int(part), "") if i % 2 else (0, 0, part) for i, part in enumerate(parts))
+
+
+def without_password(address: str) -> str:
+    """Return an address with its password starred out, fit for messages and results."""
+    parts = urlsplit(address)
+    if parts.password is None:
+        return address
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+
+
+def describe(head: bytes) -> str:
+    """Say what a file looks like from its first bytes."""
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            return f"it looks like {what}"
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        return (
+            "it looks like a HEIC picture"
+            if brand in (b"heic", b"heix", b"mif1")
+            else "it looks like an MP4 or MOV video"
+        )
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "it looks like an AVI video"
+    if head.lstrip()[:9].lower() in (b"<!doctype", b"<html") or head.lstrip()[:5].lower() == b"<html":
+        return "it looks like a web page"
+    start = head[:24]
+    if start and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start):
+        return f"it begins with the text {start.decode('ascii').strip()!r}"
+    return f"it begins with the bytes {head[:8].hex(' ')}" if head else "it is empty"
+
+
+def counted(names: Iterable[str]) -> str:
+    """Say what endings a list of names has: ``"3 files: 2 .txt, 1 .xml"``."""
+    counts: dict[str, int] = {}
+    for name in names:
+        ending = suffix(name) or "without ending"
+        counts[ending] = counts.get(ending, 0) + 1
+    total = sum(counts.values())
+    most = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = ", ".join(f"{count} {ending}" for ending, count in most[:5]) + (", …" if len(most) > 5 else "")
+    return f"{total} file{'s' if total != 1 else ''}" + (f": {shown}" if shown else "")
+
+
+def cannot_open(name: str, error: OSError) -> SourceError:
+    """Say why the system does not open a file."""
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"{name}: no such file or folder")
+    if isinstance(error, PermissionError):
+        return SourceError(f"{name}: no permission to read it; check the owner and mode of the file and its folders")
+    return SourceError(f"{name}: cannot be read: {error.strerror or error}")

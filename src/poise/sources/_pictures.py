@@ -1,0 +1,196 @@
+"""Pictures as upright BGR arrays, read with Pillow."""
+
+from __future__ import annotations
+
+import struct
+from typing import IO, Any
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from poise.errors import SourceError
+from poise.frames import Image, as_image
+from poise.sources._names import describe
+
+# Only formats that are plain pictures: Pillow would also run Ghostscript on EPS and read printer languages.
+_FORMATS = (
+    ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO", "DIB", "ICO", "TGA", "SGI", "PCX", "QOI", "HEIF"]  # HEIF: by a plug-in
+)
+_ORIENTATION = 0x0112  # Exif 2.32, 4.6.4 A
+
+_TURN = PIL.Image.Transpose
+# Exif orientation -> how the stored rows are turned, and whether they end up as columns and from the far side.
+_UPRIGHT: dict[int, tuple[PIL.Image.Transpose, bool, bool]] = {
+    2: (_TURN.FLIP_LEFT_RIGHT, False, False),
+    3: (_TURN.ROTATE_180, False, True),
+    4: (_TURN.FLIP_TOP_BOTTOM, False, True),
+    5: (_TURN.TRANSPOSE, True, False),
+    6: (_TURN.ROTATE_270, True, True),
+    7: (_TURN.TRANSVERSE, True, True),
+    8: (_TURN.ROTATE_90, True, False),
+}
+_STRIP = 2**18  # pixels that are converted at a time: they stay in the processor's cache
+# 16 to 8 bits, rounded: 65535 -> 255.
+_TO_8_BITS = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+
+
+def open_picture(file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image | None:
+    """Read the header of a picture.
+
+    Returns:
+        The picture, not decoded yet; None when the bytes are no picture.
+
+    Raises:
+        SourceError: It is a picture, but its header is damaged or it is larger than ``max_pixels``.
+    """
+    file.seek(0)
+    prefix = file.read(16)
+    PIL.Image.init()
+    # PIL.Image.open compares with a limit that is global to the process, and warns; so the plug-ins are called here.
+    for kind in _FORMATS:
+        if kind not in PIL.Image.OPEN:
+            continue
+        factory, accept = PIL.Image.OPEN[kind]
+        if accept is not None and accept(prefix) is not True:
+            continue
+        file.seek(0)
+        try:
+            picture = factory(file, "")
+        except PIL.Image.DecompressionBombError:
+            raise _too_large(name, None, max_pixels) from None
+        except Exception as error:
+            # TGA and ICO have no signature to speak of: what they refuse is simply something else.
+            if kind in ("TGA", "ICO", "PCX", "SGI", "DIB"):
+                continue
+            if kind == "TIFF" and isinstance(error, SyntaxError) and "not" in str(error):
+                continue
+            raise damaged(name, kind, error) from error
+        width, height = picture.size
+        if width * height > max_pixels:
+            picture.close()
+            raise _too_large(name, (width, height), max_pixels)
+        return picture
+    return None
+
+
+def _too_large(name: str, size: tuple[int, int] | None, max_pixels: int) -> SourceError:
+    shape = f"{size[0]} x {size[1]} is {size[0] * size[1]:,} pixels" if size else "it has too many pixels"
+    return SourceError(
+        f"{name}: {shape}, the limit is {max_pixels:,} (a small file can unpack to fill the memory); "
+        f"if you trust it, raise the limit with max_pixels"
+    )
+
+
+def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
+    """Refuse a picture or frame above the limit.
+
+    Raises:
+        SourceError: It has more than ``max_pixels`` pixels.
+    """
+    if width * height > max_pixels:
+        raise _too_large(name, (width, height), max_pixels)
+
+
+def damaged(name: str, kind: str | None, error: BaseException) -> SourceError:
+    """Say that a picture begins well and then does not."""
+    kind = kind or "picture"
+    text = str(error)
+    if isinstance(error, MemoryError):
+        return SourceError(f"{name}: not enough memory to decode this {kind}")
+    if isinstance(error, (EOFError, struct.error)) or "runcated" in text or "end of file" in text.lower():
+        return SourceError(f"{name}: truncated {kind}: the file ends before the picture does; copy it again")
+    return SourceError(f"{name}: damaged {kind} ({text or type(error).__name__}); copy it again")
+
+
+def not_a_picture(name: str, head: bytes) -> SourceError:
+    """Say what a file that should be a picture looks like."""
+    looks = describe(head)
+    if "HEIC" in looks:
+        looks += ", which needs a Pillow plug-in (pip install pillow-heif, then pillow_heif.register_heif_opener())"
+    return SourceError(f"{name}: not a picture: {looks}")
+
+
+def upright_bgr(picture: PIL.Image.Image, name: str) -> Image:
+    """Decode a picture and turn it upright as its Exif orientation asks.
+
+    Colours under transparent pixels are kept and the transparency is left out. 16-bit grey is scaled to 0..255.
+    Grey of 32-bit integers and floats is taken as 0..1 (floats only), 0..255 or 0..65535 (integers only), whichever
+    holds all values, and stretched from its lowest to its highest value otherwise; NaN becomes 0.
+
+    Args:
+        picture: Any Pillow picture.
+        name: How an error calls it.
+
+    Returns:
+        ``(H, W, 3)`` uint8 BGR.
+
+    Raises:
+        SourceError: The picture is truncated or damaged, or its colours are of a kind that cannot be shown.
+    """
+    try:
+        picture.load()
+        return _convert(picture, _orientation(picture))
+    except SourceError:
+        raise
+    except Exception as error:
+        raise damaged(name, picture.format, error) from error
+
+
+def _orientation(picture: PIL.Image.Image) -> int:
+    try:
+        value: Any = picture.getexif().get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - a broken Exif block does not make the pixels unreadable
+        return 1
+    return value if value in _UPRIGHT else 1
+
+
+def _convert(picture: PIL.Image.Image, orientation: int) -> Image:
+    method, columns, far = _UPRIGHT.get(orientation, (None, False, False))
+    if picture.mode.startswith("I") or picture.mode == "F":
+        grey = PIL.Image.fromarray(_grey(np.asarray(picture)))
+        return as_image(np.asarray(grey if method is None else grey.transpose(method)))
+    width, height = picture.size
+    out = np.empty((width, height, 3) if columns else (height, width, 3), dtype=np.uint8)
+    # In strips, because Pillow holds four bytes a pixel and each conversion of the whole would be another copy.
+    rows = max(64, _STRIP // width)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        strip = _rgb(picture.crop((0, top, width, bottom)))
+        if method is not None:
+            strip = strip.transpose(method)
+        block = np.frombuffer(strip.tobytes("raw", "BGR"), dtype=np.uint8).reshape(strip.height, strip.width, 3)
+        place = slice(height - bottom, height - top) if far else slice(top, bottom)
+        if columns:
+            out[:, place] = block
+        else:
+            out[place] = block
+    return out
+
+
+def _rgb(strip: PIL.Image.Image) -> PIL.Image.Image:
+    """Return RGB without transparency."""
+    strip.info.pop("transparency", None)  # else Pillow mixes it in, or warns
+    if strip.mode == "RGB":
+        return strip
+    if strip.mode in ("RGBa", "La"):
+        strip = strip.convert("RGBA" if strip.mode == "RGBa" else "LA")
+    if strip.mode == "PA":
+        strip = strip.convert("RGBA")
+    return strip.convert("RGB")
+
+
+def _grey(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return grey values of any depth as 0..255."""
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+        return _TO_8_BITS[values]
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if values.dtype.kind == "f" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    elif values.dtype.kind == "i" and low >= 0 and high <= 65535:
+        low, high = 0.0, 65535.0
+    return ((values - low) * (255.0 / max(high - low, 1e-12)) + 0.5).astype(np.uint8)

@@ -1,0 +1,358 @@
+"""Video files and streams, read with PyAV."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import struct
+import time as clock
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import IO, Any
+
+from poise.errors import PoiseError, SourceError, require
+from poise.frames import Frame, Image, Media
+from poise.sources._how import How, Report
+from poise.sources._names import describe
+from poise.sources._pictures import check_size
+
+# A damaged file is given up after so many errors of the container in a row.
+_MOST_ERRORS = 100
+# What a file on this machine may make FFmpeg open: a playlist in it must not reach for the network.
+_FILE_ONLY = {"protocol_whitelist": "file,crypto,data"}
+# The video that these "demuxers" make of text files and device names is not what anyone means.
+_NOT_VIDEO = frozenset(("tty", "ansi", "lavfi", "ffmetadata", "concat", "image2", "txd", "vapoursynth", "avisynth"))
+
+Opener = Callable[[Any], Any]
+
+
+def library() -> Any:
+    """Return PyAV.
+
+    Raises:
+        MissingExtra: It is not installed.
+    """
+    av = require("av", extra="video", feature="reading video")
+    # FFmpeg prints warnings of its own to stderr; what matters is in the exceptions.
+    return av
+
+
+def open_file(path: str, name: str) -> Any:
+    """Open a video file.
+
+    Raises:
+        SourceError: It is not a video; says what it looks like.
+    """
+    av = library()
+    try:
+        path.encode("utf-8")
+        where: Any = path
+    except UnicodeEncodeError:
+        where = open(path, "rb")  # noqa: PTH123, SIM115 - FFmpeg takes names in UTF-8 only; the container closes it
+    try:
+        return av.open(where, options=_FILE_ONLY, metadata_errors="replace", buffer_size=2**18)
+    except Exception as error:
+        with open(path, "rb") as file:  # noqa: PTH123
+            raise _not_video(name, file, error) from error
+
+
+def open_bytes(file: IO[bytes], name: str) -> Any:
+    """Open a video in memory or from a pipe.
+
+    Raises:
+        SourceError: It is not a video.
+    """
+    av = library()
+    try:
+        return av.open(file, options={"protocol_whitelist": ""}, metadata_errors="replace", buffer_size=2**18)
+    except Exception as error:
+        if isinstance(file, io.BytesIO):
+            raise _not_video(name, file, error) from error
+        raise SourceError(
+            f"{name}: not a video that can be read from a pipe ({_reason(error)}); an MP4 with its index at the end "
+            f"must be given as a file"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return FFmpeg's words without the address, which may hold a password."""
+    return str(getattr(error, "strerror", None) or type(error).__name__)
+
+
+def _not_video(name: str, file: IO[bytes], error: BaseException) -> SourceError:
+    file.seek(0)
+    head = file.read(64)
+    if not head:
+        return SourceError(f"{name}: the file is empty (0 bytes)")
+    if head[4:8] == b"ftyp" and b"moov" not in _boxes(file):
+        return SourceError(
+            f"{name}: truncated video: its index (moov) is missing, as after an interrupted recording or copy"
+        )
+    return SourceError(f"{name}: not a video ({_reason(error)}): {describe(head)}")
+
+
+def _boxes(file: IO[bytes]) -> set[bytes]:
+    """Return the names of an MP4 file's outermost boxes."""
+    names: set[bytes] = set()
+    place = 0
+    while len(names) < 64:
+        file.seek(place)
+        head = file.read(16)
+        if len(head) < 8:
+            break
+        size = int.from_bytes(head[:4], "big")
+        if size == 1 and len(head) == 16:
+            size = int.from_bytes(head[8:], "big")
+        names.add(head[4:8])
+        if size < 8:
+            break
+        place += size
+    return names
+
+
+def video_stream(container: Any, name: str) -> Any:
+    """Return the container's main video stream.
+
+    Raises:
+        SourceError: There is none, or its codec is unknown.
+    """
+    attached = library().stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & attached]
+    if not streams or container.format.name in _NOT_VIDEO:
+        found = ", ".join(f"{s.type} {s.codec_context.name if s.codec_context else '?'}" for s in container.streams)
+        raise SourceError(f"{name}: no video stream (found: {found or 'nothing'})")
+    stream = next((s for s in streams if s.codec_context is not None), None)
+    if stream is None:
+        raise SourceError(f"{name}: its video codec is not one that the installed FFmpeg decodes")
+    return stream
+
+
+def count_frames(path: str, name: str) -> int | None:
+    """Return the number of frames that a file states, None where it states none or cannot be opened."""
+    try:
+        container = open_file(path, name)
+    except PoiseError:
+        return None
+    try:
+        return video_stream(container, name).frames or None
+    except SourceError:
+        return None
+    finally:
+        container.close()
+
+
+def read_video(
+    open_container: Callable[[], Any], name: str, path: str, how: How, *, live: bool = False
+) -> Iterator[Frame | Report]:
+    """Give the upright frames of a video or stream.
+
+    A frame's time is its presentation time from the start of the video stream. What is damaged is left out; one
+    report at the end says how much.
+
+    Args:
+        open_container: Opens it; called at the first frame, and what it gives is closed at the end.
+        name: How results and errors call it.
+        path: The file, if there is one.
+        how: Stride and limits.
+        live: It is a camera or the like: no end, no waiting for frames that come later in the file.
+    """
+    container = open_container()
+    try:
+        stream = video_stream(container, name)
+        live = live or _is_live(container)
+        context = stream.codec_context
+        check_size(name, context.width, context.height, how.max_pixels)
+        context.options = {"max_pixels": str(how.max_pixels)}
+        # Frame threads hold several frames back; slices of one frame do not.
+        context.thread_type = "SLICE" if live else "AUTO"
+        yield from _frames(container, stream, _media(container, stream, name, path, live), how)
+    finally:
+        container.close()
+
+
+def _is_live(container: Any) -> bool:
+    return container.format.name == "mpjpeg" or (container.format.name in ("hls", "rtsp") and not container.duration)
+
+
+def _media(container: Any, stream: Any, name: str, path: str, live: bool) -> Media:
+    duration = None
+    if stream.duration is not None:
+        duration = float(stream.duration * stream.time_base)
+    elif container.duration is not None:
+        duration = container.duration / 1e6
+    fps = float(stream.average_rate or stream.guessed_rate or 0.0)
+    audio = bool(container.streams.audio)
+    if live:
+        return Media(name, "stream", fps, None, None, path, audio)
+    return Media(name, "video", fps, stream.frames or None, duration, path, audio)
+
+
+def _frames(container: Any, stream: Any, media: Media, how: How) -> Iterator[Frame | Report]:
+    tally = _Tally(media)
+    convert = _Upright(how, media.name)
+    times = _Times(stream, media, by_arrival=container.format.name == "mpjpeg")
+    index = -1
+    for index, picture in enumerate(_decoded(container, stream, tally)):
+        time = times.of(picture, index)
+        if index % how.vid_stride == 0:
+            yield Frame(convert(picture), media, index, time)
+    if index < 0:
+        raise SourceError(f"{media.name}: no frame could be decoded{tally.detail()}")
+    if tally.damaged(container.format.name):
+        yield Report(SourceError(f"{media.name}: damaged video: {index + 1} frames were read{tally.detail()}"), True)
+
+
+class _Tally:
+    """What of a video could not be read."""
+
+    def __init__(self, media: Media) -> None:
+        self.stated = media.frames
+        self.live = media.kind == "stream"
+        self.name = media.name
+        self.packets = 0
+        self.bad = 0
+        self.reason = ""
+
+    def note(self, error: BaseException) -> None:
+        self.bad += 1
+        self.reason = self.reason or _reason(error)
+
+    def missing(self) -> int:
+        return max(0, (self.stated or 0) - self.packets)
+
+    def damaged(self, container: str) -> bool:
+        # Only MP4 and its relatives state exactly how many packets there are.
+        return self.bad > 0 or (self.missing() > 0 and "mp4" in container)
+
+    def detail(self) -> str:
+        parts = []
+        if self.bad:
+            parts.append(f"{self.bad} of {max(self.packets, self.bad)} packets could not be decoded ({self.reason})")
+        if self.missing():
+            parts.append(f"{self.missing()} of {self.stated} stated frames are not in the file")
+        return "; " + ", ".join(parts) if parts else ""
+
+
+def _decoded(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
+    """Give decoded frames; pass over what cannot be decoded, and count it."""
+    for packet in _packets(container, stream, tally):
+        if packet.size:
+            tally.packets += 1
+        try:
+            yield from packet.decode()
+        except Exception as error:  # noqa: BLE001 - the codecs of strangers' files; counted, and told at the end
+            tally.note(error)
+
+
+def _packets(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
+    """Give the packets of a stream; go on after errors of the container."""
+    errors = 0
+    while errors < _MOST_ERRORS:
+        try:
+            for packet in container.demux(stream):
+                errors = 0
+                yield packet
+            return
+        except Exception as error:
+            if tally.live:
+                raise SourceError(f"{tally.name}: the stream broke off: {_reason(error)}") from error
+            tally.note(error)
+            errors += 1
+
+
+class _Times:
+    """Seconds from the start of the stream for every frame; never running backwards."""
+
+    def __init__(self, stream: Any, media: Media, *, by_arrival: bool) -> None:
+        self.base = float(stream.time_base or 0.0)
+        self.start: int | None = stream.start_time
+        self.step = 1.0 / media.fps if media.fps else 0.04
+        self.by_arrival = by_arrival
+        self.began = 0.0
+        self.last = -math.inf
+
+    def of(self, picture: Any, index: int) -> float:
+        if self.by_arrival:
+            now = clock.monotonic()
+            self.began = self.began or now
+            time = now - self.began
+        elif picture.pts is None or not self.base:
+            time = 0.0 if index == 0 else self.last + self.step
+        else:
+            if index == 0 and (self.start is None or self.start > picture.pts):
+                self.start = picture.pts
+            time = (picture.pts - (self.start or 0)) * self.base
+        if time <= self.last:
+            time = self.last + min(self.step, 0.001)
+        self.last = time
+        return time
+
+
+# Display matrix (signs of its a, b, c, d) -> filters that turn the frame upright.
+# Source: ISO/IEC 14496-12, 6.2.2: x' = a x + c y, y' = b x + d y.
+_FILTERS: dict[tuple[int, int, int, int], tuple[tuple[str, str], ...]] = {
+    (0, 1, -1, 0): (("transpose", "clock"),),
+    (0, -1, 1, 0): (("transpose", "cclock"),),
+    (-1, 0, 0, -1): (("hflip", ""), ("vflip", "")),
+    (-1, 0, 0, 1): (("hflip", ""),),
+    (1, 0, 0, -1): (("vflip", ""),),
+    (0, 1, 1, 0): (("transpose", "cclock_flip"),),
+    (0, -1, -1, 0): (("transpose", "clock_flip"),),
+}
+
+
+class _Upright:
+    """Turns decoded frames into upright BGR arrays."""
+
+    def __init__(self, how: How, name: str) -> None:
+        self.av = library()
+        self.how = how
+        self.name = name
+        self.reformatter = self.av.video.reformatter.VideoReformatter()
+        self.shape: tuple[int, int, str] | None = None
+        self.graph: Any = None
+
+    def __call__(self, picture: Any) -> Image:
+        shape = (picture.width, picture.height, picture.format.name)
+        if shape != self.shape:
+            check_size(self.name, picture.width, picture.height, self.how.max_pixels)
+            self.graph = self._graph(picture)
+            self.shape = shape
+        if self.graph is not None:
+            # Turning the planes before they become BGR moves half the bytes, with the filter's vector code.
+            self.graph.push(picture)
+            picture = self.graph.pull()
+        image: Image = self.reformatter.reformat(picture, format="bgr24").to_ndarray()
+        return image
+
+    def _graph(self, picture: Any) -> Any:
+        steps = _FILTERS.get(_turn(picture))
+        if steps is None:
+            return None
+        graph = self.av.filter.Graph()
+        chain = [
+            graph.add_buffer(
+                width=picture.width,
+                height=picture.height,
+                format=picture.format,
+                time_base=picture.time_base or Fraction(1, 1_000_000),
+            )
+        ]
+        chain += [graph.add(name, argument or None) for name, argument in steps]
+        chain.append(graph.add("buffersink"))
+        for left, right in itertools.pairwise(chain):
+            left.link_to(right)
+        graph.configure()
+        return graph
+
+
+def _turn(picture: Any) -> tuple[int, int, int, int]:
+    """Return the signs of a frame's display matrix; a matrix that turns by less than a quarter is none."""
+    for data in picture.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
+            most = max(abs(a), abs(b), abs(c), abs(d), 1)
+            signs = tuple(round(value / most) for value in (a, b, c, d))
+            return (signs[0], signs[1], signs[2], signs[3])
+    return (1, 0, 0, 1)

@@ -1,0 +1,89 @@
+"""Addresses: what is behind them, and pictures from them. The only module of this room that opens a connection."""
+
+from __future__ import annotations
+
+import io
+import os
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+from poise._version import __version__
+from poise.errors import SourceError
+from poise.sources._names import PICTURES, VIDEOS, describe, suffix, without_password
+from poise.sources._video import _reason, library
+
+LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"))
+WEB = frozenset(("http", "https"))
+_PLAYLISTS = frozenset((".m3u8", ".mpd"))
+TIMEOUT = 10.0  # seconds without an answer
+_MOST_BYTES = 256 * 2**20
+_PROTOCOLS = "http,https,httpproxy,tcp,tls,udp,rtp,srtp,rtsp,rtmp,rtmps,srt,crypto,data"
+
+
+def allow_network(address: str) -> None:
+    """Raise unless the network may be used.
+
+    Raises:
+        SourceError: The environment variable POISE_OFFLINE is set.
+    """
+    if os.environ.get("POISE_OFFLINE", "0") not in ("", "0"):
+        raise SourceError(
+            f"{without_password(address)}: needs the network, and POISE_OFFLINE is set; unset it, or give a file"
+        )
+
+
+def is_video(address: str) -> bool:
+    """Return whether an address is one of a video or stream by its look."""
+    parts = urlsplit(address)
+    return parts.scheme in LIVE or suffix(parts.path) in VIDEOS | _PLAYLISTS
+
+
+def fetch(address: str) -> io.BytesIO | None:
+    """Load what is behind an http address.
+
+    Returns:
+        The bytes; None when it is a video or stream, which is to be read as it comes.
+
+    Raises:
+        SourceError: There is no answer, or one that is not a picture.
+    """
+    allow_network(address)
+    name = without_password(address)
+    request = urllib.request.Request(address, headers={"User-Agent": f"poise/{__version__}"})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            kind = answer.headers.get_content_type()
+            if kind.startswith("video/") or "mpegurl" in kind or kind == "multipart/x-mixed-replace":
+                return None
+            data = answer.read(_MOST_BYTES + 1)
+    except urllib.error.HTTPError as error:
+        raise SourceError(f"{name}: the server answers {error.code} {error.reason}") from error
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise SourceError(f"{name}: no answer: {reason}") from error
+    except Exception as error:
+        raise SourceError(f"{name}: the answer broke off: {error or type(error).__name__}") from error
+    if len(data) > _MOST_BYTES:
+        raise SourceError(f"{name}: larger than {_MOST_BYTES // 2**20} MiB; save it as a file first")
+    if kind.startswith("text/") and suffix(urlsplit(address).path) not in PICTURES:
+        raise SourceError(f"{name}: neither a picture nor a video, but {kind}: {describe(data[:64])}")
+    return io.BytesIO(data)
+
+
+def open_stream(address: str) -> Any:
+    """Open a video or stream behind an address.
+
+    Raises:
+        SourceError: There is no answer, or it is not a video.
+    """
+    allow_network(address)
+    av = library()
+    options = {"protocol_whitelist": _PROTOCOLS}
+    if urlsplit(address).scheme in ("rtsp", "rtsps"):
+        options["rtsp_transport"] = "tcp"  # over UDP a lost packet smears the picture until the next key frame
+    try:
+        return av.open(address, options=options, metadata_errors="replace", timeout=(TIMEOUT, TIMEOUT))
+    except Exception as error:
+        raise SourceError(f"{without_password(address)}: did not open: {_reason(error)}") from error
