@@ -1,0 +1,175 @@
+"""Pictures out: annotated frames and crops, through Pillow."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from poise.errors import PoiseError
+from poise.frames import Image
+from poise.results import Results
+from poise.sinks._rows import class_name
+from poise.sinks._sink import (
+    Background,
+    Names,
+    PathLike,
+    Render,
+    SinkBase,
+    contiguous,
+    default_render,
+    frame_stem,
+    media_stem,
+    refuse_existing,
+    write_atomically,
+)
+
+JPEG_QUALITY = 95
+# A source of one of these kinds was written without loss, so the picture of its result is too.
+_LOSSLESS = {".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pnm"}
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+# JPEG holds 65,535 pixels a side, WebP 16,383.
+_LARGEST = {"JPEG": 65_535, "WEBP": 16_383}
+
+
+def encode(image: Image, suffix: str) -> bytes:
+    """Encode a picture: JPEG with quality 95, PNG without loss, WebP with quality 90.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR.
+        suffix: ``.jpg``, ``.jpeg``, ``.png`` or ``.webp``.
+
+    Raises:
+        PoiseError: The picture is larger than the format can hold.
+    """
+    kind = _FORMATS[suffix]
+    image = contiguous(image)
+    height, width = image.shape[:2]
+    largest = _LARGEST.get(kind)
+    if largest and max(width, height) > largest:
+        raise PoiseError(f"{width}x{height} is more than {kind} can hold ({largest} a side); write a .png")
+    # The raw decoder swaps the channels while it copies, which numpy would do in a second pass.
+    picture = PIL.Image.frombuffer("RGB", (width, height), image, "raw", "BGR", 0, 1)
+    out = io.BytesIO()
+    if kind == "JPEG":
+        picture.save(out, kind, quality=JPEG_QUALITY)
+    elif kind == "PNG":
+        # Level 3 takes a third of the time of Pillow's usual 6 for files a few percent larger.
+        picture.save(out, kind, compress_level=3)
+    else:
+        picture.save(out, kind, quality=90, method=2)
+    return out.getvalue()
+
+
+def picture_suffix(result: Results) -> str:
+    """Return the ending for the picture of a result: ``.png`` for lossless sources, ``.jpg`` for all others."""
+    return ".png" if Path(result.media.path or result.media.name).suffix.lower() in _LOSSLESS else ".jpg"
+
+
+class PictureSink(SinkBase):
+    """Draws every result and writes it as a picture into a folder.
+
+    The name is the source's: ``runner.jpg`` gives ``runner.jpg``, frame 12 of ``clip.mp4`` gives ``clip_12.jpg``, a
+    second ``runner.jpg`` from another folder gives ``runner-2.jpg``. Sources without loss (.png, .bmp, .gif, .tif,
+    .ppm) give .png, all others (.heic, .webp, arrays …) .jpg with quality 95.
+
+    Args:
+        folder: Made when the first picture is written.
+        render: Draws a result, ``(H, W, 3)`` uint8 BGR; ``result.plot()`` unless given.
+        overwrite: Replace pictures from before this run instead of choosing another name.
+    """
+
+    def __init__(self, folder: PathLike, render: Render | None = None, *, overwrite: bool = False) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise PoiseError(f"{self.folder}: is a file, expected a folder for pictures")
+        self._render = render or default_render
+        self._names = Names(overwrite=overwrite)
+        self._worker: Background[tuple[Results, Path]] = Background(self._save)
+
+    def write(self, result: Results) -> None:
+        """Take one frame; drawing and encoding happen in the background."""
+        self._worker.put((result, self._names.take(self.folder, frame_stem(result), picture_suffix(result))))
+
+    def close(self) -> None:
+        """Wait for the last picture."""
+        self._worker.close()
+
+    def _save(self, item: tuple[Results, Path]) -> None:
+        result, path = item
+        write_atomically(path, encode(self._render(result), path.suffix.lower()))
+        self.paths.append(path)
+
+
+class PictureFileSink(SinkBase):
+    """Draws results into one named picture; a second result goes to ``name-2``, a third to ``name-3``.
+
+    Args:
+        path: Ends in .jpg, .jpeg, .png or .webp.
+        render: Draws a result, ``(H, W, 3)`` uint8 BGR; ``result.plot()`` unless given.
+        overwrite: Replace an existing file.
+    """
+
+    def __init__(self, path: PathLike, render: Render | None = None, *, overwrite: bool = False) -> None:
+        super().__init__()
+        self.path = Path(path)
+        if self.path.suffix.lower() not in _FORMATS:
+            raise ValueError(f"{self.path}: pictures end in {', '.join(_FORMATS)}, got {self.path.suffix!r}")
+        refuse_existing(self.path, overwrite=overwrite)
+        self._render = render or default_render
+        self._names = Names(overwrite=overwrite)
+
+    def write(self, result: Results) -> None:
+        """Draw and write one frame."""
+        path = self._names.take(self.path.parent, self.path.stem, self.path.suffix)
+        write_atomically(path, encode(self._render(result), path.suffix.lower()))
+        self.paths.append(path)
+
+
+class CropSink(SinkBase):
+    """Cuts every instance out of its picture: ``CLASS/NAME.jpg``, ``CLASS/NAME-2.jpg`` …
+
+    Args:
+        folder: Made when the first crop is written.
+        margin: Room around the box as a share of its longer side.
+        overwrite: Replace crops from before this run instead of choosing another name.
+    """
+
+    def __init__(self, folder: PathLike, *, margin: float = 0.05, overwrite: bool = False) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+        self._margin = margin
+        self._names = Names(overwrite=overwrite)
+
+    def write(self, result: Results) -> None:
+        """Write the crops of one frame; a box without area inside the picture gives none."""
+        stem = frame_stem(result)
+        for box, number in zip(crop_boxes(result, self._margin).tolist(), result.boxes.cls.tolist(), strict=True):
+            x0, y0, x1, y1 = box
+            if x1 <= x0 or y1 <= y0:
+                continue
+            folder = self.folder / media_stem_of_class(result, int(number))
+            path = self._names.take(folder, stem, ".jpg")
+            write_atomically(path, encode(result.orig_img[y0:y1, x0:x1], ".jpg"))
+            self.paths.append(path)
+
+
+def crop_boxes(result: Results, margin: float) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """Return ``(N, 4)`` whole-pixel xyxy crops: the boxes with room around them, inside the picture."""
+    height, width = result.orig_shape
+    boxes = np.nan_to_num(np.asarray(result.boxes.xyxy, dtype=np.float64), posinf=0.0, neginf=0.0)
+    room = margin * np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]).clip(0)[:, None]
+    low, high = np.floor(boxes[:, :2] - room), np.ceil(boxes[:, 2:] + room)
+    high = np.where(boxes[:, 2:] > boxes[:, :2], high, low)
+    limit = np.array([width, height, width, height])
+    return np.clip(np.concatenate([low, high], axis=1), 0, limit).astype(np.int64)
+
+
+def media_stem_of_class(result: Results, number: int) -> str:
+    """Return a class name that can be a folder."""
+    from poise.frames import Media
+
+    return media_stem(Media(class_name(result, number)))

@@ -1,0 +1,290 @@
+"""What every sink is, and what all of them share: paths, errors, a worker in the background."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from poise.errors import PoiseError
+from poise.frames import Image, Media
+from poise.results import Results
+
+Render = Callable[[Results], Image]
+PathLike = str | os.PathLike[str]
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes results, frame by frame, and leaves files behind.
+
+    ``close`` finishes them; leaving a ``with`` block does the same. After a crash, what was written before it is there.
+
+    Attributes:
+        paths: The files written so far.
+    """
+
+    paths: list[Path]
+
+    def write(self, result: Results) -> None:
+        """Take one frame."""
+        ...
+
+    def close(self) -> None:
+        """Finish all files. Calling it again does nothing."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class SinkBase:
+    """A context manager with a list of paths and a list of notes; a sink adds ``write`` and ``close``.
+
+    Attributes:
+        paths: The files written so far.
+        notes: What the user may want to know, one sentence each, such as sound that could not be kept.
+    """
+
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+        self.notes: list[str] = []
+
+    def write(self, result: Results) -> None:
+        """Take one frame."""
+        raise NotImplementedError  # pragma: no cover
+
+    def close(self) -> None:
+        """Finish all files."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        # The files are finished on the way out too, but the first error is the one the user must see.
+        try:
+            self.close()
+        except PoiseError as second:
+            error.add_note(f"and while closing: {second}")
+
+
+def default_render(result: Results) -> Image:
+    """Draw a result as ``result.plot()`` does."""
+    return cast(Image, cast(Any, result).plot())
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise unless ``path`` is free or may be replaced.
+
+    Raises:
+        PoiseError: The file exists and ``overwrite`` is False, or a folder is in its place.
+    """
+    if path.is_dir():
+        raise PoiseError(f"{path}: is a folder, expected the name of a file")
+    if path.exists() and not overwrite:
+        raise PoiseError(f"{path}: exists already; choose another name, or pass overwrite=True to replace it")
+
+
+_HINTS = {
+    errno.ENOSPC: "the disk is full; free some space or write elsewhere",
+    errno.EDQUOT: "your disk quota is used up; free some space or write elsewhere",
+    errno.EROFS: "the file system is read-only; write elsewhere",
+    errno.EACCES: "no permission to write there; choose another folder",
+    errno.EPERM: "no permission to write there; choose another folder",
+    errno.ENOTDIR: "part of the path is a file, not a folder",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.EPIPE: "the reader of the stream has gone away",
+}
+
+
+@contextmanager
+def writing(path: PathLike) -> Iterator[None]:
+    """Turn the system's errors while writing ``path`` into one that names it.
+
+    Raises:
+        PoiseError: With the cause and what to do about it.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = _HINTS.get(error.errno or 0, error.strerror or str(error))
+        raise PoiseError(f"{path}: cannot be written: {reason}") from error
+
+
+def create(path: Path, *, overwrite: bool) -> BinaryIO:
+    """Open a new file for unbuffered writing, making its folder where needed.
+
+    Raises:
+        PoiseError: It exists already, or cannot be made.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return cast(BinaryIO, io.FileIO(path, "w+" if overwrite else "x+"))
+
+
+def write_all(stream: Any, data: bytes) -> None:
+    """Write every byte: an unbuffered file may take only part of them, as when the disk fills up."""
+    view = memoryview(data)
+    while view:
+        view = view[stream.write(view) or 0 :]
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path`` in one step: the file is whole or not there.
+
+    Raises:
+        PoiseError: It cannot be written; nothing is left behind.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb", buffering=0) as stream:
+                write_all(stream, data)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+class Names:
+    """Gives every file of one run a name of its own: ``name.jpg``, ``name-2.jpg``, ``name-3.jpg``.
+
+    Args:
+        overwrite: Whether a file from before this run may be replaced.
+    """
+
+    def __init__(self, *, overwrite: bool = False) -> None:
+        self._overwrite = overwrite
+        self._next: dict[tuple[str, str, str], int] = {}
+
+    def take(self, folder: Path, stem: str, suffix: str) -> Path:
+        """Return a free path and keep it."""
+        # Lower case, because many file systems take Name.jpg and name.jpg for one file.
+        key = (str(folder), stem.casefold(), suffix.casefold())
+        while True:
+            number = self._next.get(key, 1)
+            self._next[key] = number + 1
+            name = stem if number == 1 else f"{stem}-{number}"
+            other = (key[0], name.casefold(), key[2])
+            path = folder / f"{name}{suffix}"
+            if (number == 1 or other not in self._next) and (self._overwrite or not path.exists()):
+                self._next.setdefault(other, 2)
+                return path
+
+
+def media_stem(media: Media) -> str:
+    """Return a file name, without ending, for what is written about a source.
+
+    A file gives its own name; an address its host and path, never its user, password or query.
+
+    Example:
+        >>> media_stem(Media("rtsp://me:secret@10.0.0.2:554/live/1?key=5", kind="stream"))
+        '10.0.0.2_554_live_1'
+        >>> media_stem(Media("camera 0", kind="stream"))
+        'camera_0'
+    """
+    name = media.path or media.name
+    if not media.path and "://" in name:
+        parts = urlsplit(name)
+        name = parts.netloc.rpartition("@")[2] + parts.path
+        stem = str(Path(name).with_suffix("")) if media.kind == "image" and parts.path else name
+    else:
+        stem = Path(name).stem
+    if media.path:
+        # The user's own name stays as it is; only what no file system takes is replaced.
+        stem = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", stem)
+    else:
+        stem = re.sub(r"[^\w.-]+", "_", stem).strip("_")
+    while len(os.fsencode(stem)) > 180:  # most file systems take 255 bytes; endings and numbers need some
+        stem = stem[:-1]
+    return stem or "result"
+
+
+def frame_stem(result: Results) -> str:
+    """Return the name for one frame: the source's for a picture, with the frame's number for a video or stream."""
+    stem = media_stem(result.media)
+    return stem if result.media.kind == "image" else f"{stem}_{result.frame}"
+
+
+class Background(Generic[T]):
+    """Calls ``work`` with one item after the other in a thread, so that writing overlaps with inference.
+
+    Args:
+        work: What is done with an item.
+        depth: How many items may wait; ``put`` blocks while the queue is full, which bounds the memory.
+    """
+
+    def __init__(self, work: Callable[[T], None], *, depth: int = 4) -> None:
+        self._work = work
+        self._queue: queue.Queue[tuple[T] | None] = queue.Queue(depth)
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def put(self, item: T) -> None:
+        """Hand over an item.
+
+        Raises:
+            Exception: What an earlier item raised in the thread; once.
+        """
+        self._raise()
+        if self._thread is None:
+            # A daemon, so that a sink which nobody closed cannot hold the interpreter open.
+            self._thread = threading.Thread(target=self._run, name="poise-sink", daemon=True)
+            self._thread.start()
+        self._queue.put((item,))
+
+    def close(self) -> None:
+        """Wait until all items are done and end the thread.
+
+        Raises:
+            Exception: What an item raised in the thread, unless it was raised before.
+        """
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _run(self) -> None:
+        failed = False
+        while (entry := self._queue.get()) is not None:
+            if failed:
+                continue  # the items after an error are dropped, so that nobody waits for a thread that has given up
+            try:
+                self._work(entry[0])
+            except BaseException as error:  # noqa: BLE001 - kept, and raised in the caller's thread
+                self._error, failed = error, True
+
+
+def contiguous(image: Image) -> Image:
+    """Return an ``(H, W, 3)`` uint8 picture without gaps between its rows."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise TypeError(f"render must return (H, W, 3) uint8 BGR, got {image.shape} {image.dtype}")
+    return np.ascontiguousarray(image)
