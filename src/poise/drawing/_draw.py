@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poise.drawing._raster import Samples, disc_samples, ellipses, halo, join, limb_samples, limbs, paint
+from poise.drawing._raster import disc_samples, ellipses, halo, join, limb_samples, limbs, paint
 from poise.drawing._style import Look, Style, bgr, colours, look
 from poise.drawing._text import draw_label, fill, label_size, place_label
 from poise.frames import Image, as_image
-from poise.geometry import Floats
+from poise.geometry import Floats, box_area
 from poise.results import Results
 
 _PLAIN = Style()
@@ -85,11 +85,11 @@ def instance_colours(result: Results, style: Style = _PLAIN) -> NDArray[np.float
     else:
         # From left to right: the same colours in the next frame as long as nobody passes anybody.
         number = np.argsort(np.argsort(np.asarray(result.boxes.xyxy)[:, ::2].sum(axis=1), kind="stable"))
-    return palette[number % len(palette)]
+    return np.asarray(palette[number % len(palette)])
 
 
 def _area(corners: Floats) -> Floats:
-    return np.nan_to_num(np.prod(np.maximum(corners[:, 2:] - corners[:, :2], 0), axis=1))
+    return np.nan_to_num(box_area(corners), nan=0.0, posinf=0.0)
 
 
 def _extent(corners: Floats, xy: Floats) -> Floats:
@@ -336,6 +336,3 @@ def draw_polyline(
         outline_colour=bgr(style.outline),
         outline_alpha=style.outline_alpha,
     )
-
-
-__all__ = ["Samples", "draw", "draw_polyline", "draw_trails", "instance_colours"]

@@ -93,7 +93,7 @@ def _strips(
     reach: float,
     number: NDArray[np.intp],
 ) -> Samples:
-    """Sample limbs along their longer axis u: a column for every pixel in u, as high in v as the thickest limb needs."""
+    """Sample limbs along their longer axis u: a column for every pixel in u, as high in v as the thickest needs."""
     step = p1 - p0
     length = np.hypot(step[:, 0], step[:, 1])
     unit = np.divide(step, length[:, None], out=np.tile([1.0, 0.0], (len(step), 1)), where=length[:, None] > 1e-6)

@@ -16,6 +16,7 @@ from poise.skeletons import Skeleton
 
 # COCO's widest spread, the hips': the sigma at which a limb has its full width.
 _WIDEST = 0.107
+_SIDES = {"left": "#1fa2ff", "middle": "#f4f1e8", "right": "#ff8c1a"}
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,13 @@ class Style:
     apart (Okabe and Ito 2008, "Color Universal Design").
 
     Attributes:
-        left: Colour of the person's own left side.
-        right: Colour of the person's own right side.
-        middle: Colour of what has no side.
+        left: Colour of the person's own left side; None: the skeleton's, where it brings one, else blue.
+        right: Colour of the person's own right side; None: the skeleton's, else orange.
+        middle: Colour of what has no side; None: the skeleton's, else nearly white.
         mouth: Colour of lips.
         palette: Colours of boxes and labels by track id, class or place; of fingers; of chains without sides.
         colour_by: What picks a box's colour: ``"id"`` the track id, ``"class"`` the class, ``"place"`` the order from
-            left to right. ``"auto"``: the id where there is one, else the class where there are several, else the place.
+            left to right; ``"auto"`` the id where there is one, else the class where there are several, else the place.
         outline: Colour of the outline that lifts the drawing off a light picture.
         outline_alpha: Its opacity in [0, 1].
         limb_width: Width of the widest limb, as a part of the instance's size (square root of its box area).
@@ -49,9 +50,9 @@ class Style:
         font_size: Pixels; None: from the picture's size.
     """
 
-    left: str = "#1fa2ff"
-    right: str = "#ff8c1a"
-    middle: str = "#f4f1e8"
+    left: str | None = None
+    right: str | None = None
+    middle: str | None = None
     mouth: str = "#ff6f91"
     palette: tuple[str, ...] = (
         "#2dd4a7", "#f472d0", "#ffd23f", "#9d8cff", "#7ddc3c", "#ff6b6b", "#3fd0f5", "#d6a45c", "#c98bff", "#b7e4c7",
@@ -76,7 +77,8 @@ class Style:
         if not self.palette:
             raise ValueError("Style.palette must have at least one colour, got none")
         for name in ("left", "right", "middle", "mouth", "outline"):
-            bgr(getattr(self, name), name=f"Style.{name}")
+            if getattr(self, name) is not None:
+                bgr(getattr(self, name), name=f"Style.{name}")
         for i, colour in enumerate(self.palette):
             bgr(colour, name=f"Style.palette[{i}]")
         if self.colour_by not in ("auto", "id", "class", "place"):
@@ -156,16 +158,31 @@ def _groups(skeleton: Skeleton, edges: NDArray[np.intp], style: Style) -> tuple[
         for name, members in skeleton.subsets.items():
             if "lip" in name or "mouth" in name:
                 group[list(members)] = 3
-        return group, colours((style.left, style.middle, style.right, style.mouth))
+        return group, _side_colours(skeleton, style)
     parts = [re.sub(r"[_\- ]?(\d+|[^_\- ]*)$", "", name) or name for name in skeleton.keypoints]
     counts = {part: parts.count(part) for part in parts}
     named = [part for part in dict.fromkeys(parts) if counts[part] > 1]
-    palette = colours((style.middle, *style.palette))
+    palette = np.concatenate([_side_colours(skeleton, style)[1:2], colours(style.palette)])
     cycle = len(style.palette)
     if len(named) > 1:
         return np.array([named.index(p) % cycle + 1 if p in named else 0 for p in parts]), palette
     place = _chain(len(skeleton), edges)
     return (place * min(cycle, len(skeleton)) // max(len(skeleton), 1)) % cycle + 1, palette
+
+
+def _side_colours(skeleton: Skeleton, style: Style) -> NDArray[np.float32]:
+    """Return BGR rows for left, middle, right and mouth."""
+    own = getattr(skeleton, "colours", {})
+    usual = getattr(Skeleton("usual", ("point",)), "colours", {})
+    rows = []
+    for side, house in _SIDES.items():
+        # The style has the first word, then a skeleton that differs from the usual, then the house.
+        asked = getattr(style, side)
+        if asked is None and own.get(side) != usual.get(side):
+            rows.append(tuple(own[side])[::-1])
+        else:
+            rows.append(bgr(asked or house))
+    return np.array([*rows, bgr(style.mouth)], dtype=np.float32)
 
 
 def _neighbours(count: int, edges: NDArray[np.intp]) -> list[list[int]]:
