@@ -177,6 +177,61 @@ class Results:
         """Return results of the same frame without instances."""
         return self[:0]
 
+    def plot(self, **options: Any) -> Any:
+        """Draw the result on a copy of its picture.
+
+        Args:
+            **options: ``boxes``, ``labels``, ``conf``, ``ids``, ``kpt_line``, ``sigma`` (True or False);
+                ``kpt_radius``, ``line_width``, ``font_size`` (pixels); ``min_conf``; ``img`` (a BGR picture to draw
+                on); ``pil``; ``style``: see :func:`poise.drawing.draw`.
+
+        Returns:
+            ``(H, W, 3)`` uint8 BGR; with ``pil=True`` a Pillow picture (RGB).
+
+        Raises:
+            TypeError: An option that does not exist, with the nearest that does.
+        """
+        from poise.drawing import plot
+
+        return plot(self, **options)
+
+    def show(self, **options: Any) -> str | None:
+        """Draw the result and show it in the notebook or a window; with neither, write a file and print its path.
+
+        Args:
+            **options: Those of :meth:`plot`.
+
+        Returns:
+            The path of the file when one was written, else None.
+        """
+        from poise.drawing import show
+
+        return show(self, **options)
+
+    def save(self, filename: Any = None, **options: Any) -> str:
+        """Draw the result and write it to a file.
+
+        Args:
+            filename: A path whose ending picks the format; None: ``results_NAME`` in the working folder.
+            **options: Those of :meth:`plot`.
+
+        Returns:
+            The path.
+        """
+        from poise.drawing import write
+
+        return write(self, filename, **options)
+
+    def _repr_png_(self) -> bytes:
+        from poise.drawing import png
+
+        return png(self)
+
+    def _repr_html_(self) -> str:
+        from poise.drawing import page
+
+        return page(self)
+
 
 def _public(kind: type) -> list[str]:
     return [name for name in dir(kind) if not name.startswith("_")]

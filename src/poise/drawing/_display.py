@@ -1,0 +1,146 @@
+"""Show a picture wherever this runs: in a notebook, on a screen, or, with neither, as a file."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageShow
+
+from poise.frames import Image
+
+FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+_VIEWERS = ("xdg-open", "display", "gm", "eog", "xv")  # those that Pillow knows how to start
+
+
+def to_pil(image: Image) -> Pillow.Image:
+    """Turn a BGR picture into an RGB one of Pillow's."""
+    return Pillow.fromarray(np.ascontiguousarray(image[:, :, ::-1]))
+
+
+def encode(image: Image, suffix: str) -> bytes:
+    """Compress a BGR picture.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR.
+        suffix: The file ending that names the format, such as ``".png"``.
+
+    Raises:
+        ValueError: No picture format has this ending.
+    """
+    if suffix.lower() not in FORMATS:
+        raise ValueError(f"no picture format has the ending {suffix!r}; known: {', '.join(FORMATS)}")
+    kind = FORMATS[suffix.lower()]
+    options = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90}, "PNG": {"compress_level": 3}}.get(kind, {})
+    buffer = io.BytesIO()
+    to_pil(image).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def save(image: Image, path: str | Path) -> str:
+    """Write a BGR picture to a file, making its folder; an existing file is replaced.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR.
+        path: Its ending picks the format.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: No picture format has this ending.
+    """
+    path = Path(path)
+    try:
+        data = encode(image, path.suffix)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return str(path)
+
+
+def display(image: Image, name: str = "picture") -> str | None:
+    """Show a picture; never an error where there is no screen.
+
+    In a notebook it appears below the cell. Where there is a screen the system's picture viewer opens. Otherwise it is
+    written to ``runs/pose/show`` (or to the temporary folder, when that cannot be written) and its path printed.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR.
+        name: Title of the window, and name of the file without its ending.
+
+    Returns:
+        The path of the file when one was written, else None.
+    """
+    if in_notebook():
+        from IPython.display import Image as Shown
+        from IPython.display import display as show
+
+        show(Shown(data=encode(image, ".png"), format="png"))
+        return None
+    if has_screen() and _open_viewer(image, name):
+        return None
+    path = _write_somewhere(image, re.sub(r"[^\w.-]+", "_", Path(name).stem).strip("._") or "picture")
+    sys.stdout.write(f"{path}\n")
+    return path
+
+
+def in_notebook() -> bool:
+    """Tell whether this interpreter is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def has_screen() -> bool:
+    """Tell whether a window can open: always so on macOS and Windows, elsewhere when a display server is named."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    found = any(shutil.which(program) for program in _VIEWERS)
+    return found and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open_viewer(image: Image, name: str) -> bool:
+    try:
+        return bool(ImageShow.show(to_pil(image), title=name))
+    except OSError:  # the viewer could not be started, or the disk is full: a file is tried next
+        return False
+
+
+def _write_somewhere(image: Image, stem: str) -> str:
+    data = encode(image, ".jpg")
+    try:
+        return _write_new(Path("runs") / "pose" / "show", stem, data)
+    except OSError:
+        return _write_new(Path(tempfile.gettempdir()) / "poise", stem, data)
+
+
+def _write_new(folder: Path, stem: str, data: bytes) -> str:
+    """Write a file under the first name of ``stem``, ``stem2``, … that is free."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = folder / f"{stem}{number if number > 1 else ''}.jpg"
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            number += 1
+        else:
+            return str(path.resolve())

@@ -1,0 +1,373 @@
+"""Antialiased limbs, discs and ellipses, painted into a picture by their signed distance.
+
+A shape is never rasterised into a mask of the whole picture. Each gives only the pixels near it (a strip along a limb,
+a small square around a disc) together with the distance of every pixel's centre from the shape's edge; all shapes of
+one call go through the same few array operations. Distance gives coverage: a pixel whose centre lies half a pixel
+inside the edge is full, half a pixel outside is empty.
+
+Convention: (0, 0) is the picture's outer top-left corner, so the centre of the first pixel is (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poise.frames import Image
+from poise.geometry import Floats
+
+# A point farther out than this is not drawn: 32-bit distances would no longer be exact to a hundredth of a pixel.
+_FAR = 1e5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """The pixels near a set of shapes, in painting order; a pixel near two shapes is there twice.
+
+    Attributes:
+        pixel: ``(S,)`` flat index into the picture.
+        edge: ``(S,)`` float32 distance from the shape's edge in pixels, negative inside.
+        shape: ``(S,)`` which shape.
+        opacity: ``(S,)`` float32 in [0, 1].
+    """
+
+    pixel: NDArray[np.intp]
+    edge: NDArray[np.float32]
+    shape: NDArray[np.intp]
+    opacity: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.pixel)
+
+
+def join(parts: list[Samples]) -> Samples:
+    """Put samples one after the other; the shapes of each part are numbered on from the caller's own offsets."""
+    if len(parts) == 1:
+        return parts[0]
+    empty = (np.empty(0, np.intp), np.empty(0, np.float32), np.empty(0, np.intp), np.empty(0, np.float32))
+    columns = zip(*((p.pixel, p.edge, p.shape, p.opacity) for p in parts), strict=True) if parts else zip(empty)
+    return Samples(*(np.concatenate(column) for column in columns))
+
+
+def limb_samples(
+    size: tuple[int, int], p0: Floats, p1: Floats, radii: Floats, opacity: Floats, *, reach: float, first: int = 0
+) -> Samples:
+    """Find the pixels near tapered limbs with round ends.
+
+    Args:
+        size: Height and width of the picture.
+        p0: ``(M, 2)`` starts, pixels.
+        p1: ``(M, 2)`` ends, pixels.
+        radii: ``(M, 2)`` half widths at start and end, pixels.
+        opacity: ``(M, 2)`` at start and end, in [0, 1].
+        reach: How far outside the edge pixels are wanted.
+        first: Number of the first limb.
+    """
+    parts = []
+    drawable = (np.abs(p0) < _FAR).all(axis=1) & (np.abs(p1) < _FAR).all(axis=1) & (radii > 0).any(axis=1)
+    drawable &= (opacity > 0).any(axis=1)  # NaN compares false, so a point that is not there drops its limbs
+    outer = radii.max(axis=1, initial=0) + reach
+    for rows in _alike(outer, np.flatnonzero(drawable)):
+        parts.append(_strips(size, p0[rows], p1[rows], radii[rows], opacity[rows], reach, rows + first))
+    return join(parts)
+
+
+def _alike(extent: Floats, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Split shapes into groups of similar size, largest first, so that one grid width wastes little in each."""
+    if not len(rows):
+        return
+    octave = np.ceil(2 * np.log2(np.maximum(extent[rows], 1.0)))
+    for step in np.unique(octave)[::-1]:
+        yield rows[octave == step]
+
+
+def _strips(
+    size: tuple[int, int],
+    p0: Floats,
+    p1: Floats,
+    radii: Floats,
+    opacity: Floats,
+    reach: float,
+    number: NDArray[np.intp],
+) -> Samples:
+    """Sample limbs along their longer axis u: a column for every pixel in u, as high in v as the thickest needs."""
+    step = p1 - p0
+    length = np.hypot(step[:, 0], step[:, 1])
+    unit = np.divide(step, length[:, None], out=np.tile([1.0, 0.0], (len(step), 1)), where=length[:, None] > 1e-6)
+    steep = np.abs(unit[:, 1]) > np.abs(unit[:, 0])
+    u, v = steep.astype(np.intp), 1 - steep.astype(np.intp)
+    limb = np.arange(len(step))
+    limits = np.array([size[1], size[0]])
+    strides = np.array([1, size[1]])
+    u0, u1, v0 = p0[limb, u], p1[limb, u], p0[limb, v]
+    eu, ev = unit[limb, u], unit[limb, v]
+    outer = radii.max(axis=1) + reach
+
+    low = np.clip(np.floor(np.minimum(u0, u1) - outer), 0, limits[u]).astype(np.intp)
+    high = np.clip(np.ceil(np.maximum(u0, u1) + outer), 0, limits[u]).astype(np.intp)
+    count = np.maximum(high - low, 0)
+    # A strip of half width w that leans by the slope is w / cos high; one pixel more for the floor.
+    half = int(np.ceil((outer / np.abs(eu)).max(initial=0.0))) + 1
+
+    of = np.repeat(limb, count)
+    at = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count) + low[of]
+    qu = at + 0.5 - u0[of]
+    inside = np.clip(qu * np.sign(eu[of]), 0, np.abs(u1 - u0)[of]) * np.sign(eu[of])
+    base = np.floor(v0[of] + inside * (ev / eu)[of]).astype(np.intp) - half
+    qv = base + 0.5 - v0[of]
+
+    offset = np.arange(2 * half + 1, dtype=np.float32)
+    eu_of, ev_of = eu[of].astype(np.float32)[:, None], ev[of].astype(np.float32)[:, None]
+    along = (qu * eu[of] + qv * ev[of]).astype(np.float32)[:, None] + ev_of * offset
+    across = (qv * eu[of] - qu * ev[of]).astype(np.float32)[:, None] + eu_of * offset
+    nearest = np.clip(along, 0, length[of].astype(np.float32)[:, None])
+    along -= nearest
+    along *= along
+    across *= across
+    across += along
+    edge = np.sqrt(across, out=across)
+    per_pixel = 1 / np.maximum(length, 1e-6)
+    taper = ((radii[:, 1] - radii[:, 0]) * per_pixel)[of].astype(np.float32)[:, None]
+    edge -= radii[of, 0].astype(np.float32)[:, None]
+    edge -= taper * nearest
+
+    keep = edge < reach
+    limit = limits[v][of]
+    if len(of) and (base.min() < 0 or (base + len(offset) - limit).max() > 0):
+        rows = base[:, None] + np.arange(len(offset))
+        keep &= (rows >= 0) & (rows < limit[:, None])
+    kept = keep.sum(axis=1)
+    stride = strides[v][of]
+    start = at * strides[u][of] + base * stride
+    pixel = (start[:, None] + stride[:, None] * np.arange(len(offset)))[keep]
+    fade = (opacity[:, 1] - opacity[:, 0]) * per_pixel
+    if np.any(np.abs(opacity[:, 1] - opacity[:, 0]) > 1e-3):
+        column = (opacity[of, 0].astype(np.float32)[:, None] + fade[of].astype(np.float32)[:, None] * nearest)[keep]
+    else:
+        column = np.repeat(opacity[of, 0].astype(np.float32), kept)
+    return Samples(pixel, edge[keep], np.repeat(number[of], kept), column)
+
+
+def disc_samples(
+    size: tuple[int, int], centres: Floats, radii: Floats, opacity: Floats, *, reach: float, first: int = 0
+) -> Samples:
+    """Find the pixels near discs and upright ellipses.
+
+    Args:
+        size: Height and width of the picture.
+        centres: ``(M, 2)`` pixels.
+        radii: ``(M, 2)`` half axes in x and y, pixels.
+        opacity: ``(M,)`` in [0, 1].
+        reach: How far outside the edge pixels are wanted.
+        first: Number of the first disc.
+    """
+    with np.errstate(invalid="ignore"):
+        drawable = (np.abs(centres) < _FAR).all(axis=1) & ((radii > 0) & (radii < _FAR)).all(axis=1) & (opacity > 0)
+    rows = np.flatnonzero(drawable)
+    limits = np.array([size[1], size[0]])
+    low = np.clip(np.floor(centres[rows] - radii[rows] - reach), 0, limits).astype(np.intp)
+    high = np.clip(np.ceil(centres[rows] + radii[rows] + reach), 0, limits).astype(np.intp)
+    extent = high - low
+    seen = np.flatnonzero((extent > 0).all(axis=1))
+    parts = []
+    for group in _alike(extent.max(axis=1, initial=0).astype(np.float64), seen):
+        chosen = rows[group]
+        parts.append(
+            _squares(
+                size, centres[chosen], radii[chosen], opacity[chosen], low[group], high[group], reach, chosen + first
+            )
+        )
+    return join(parts)
+
+
+def _squares(
+    size: tuple[int, int],
+    centres: Floats,
+    radii: Floats,
+    opacity: Floats,
+    low: NDArray[np.intp],
+    high: NDArray[np.intp],
+    reach: float,
+    number: NDArray[np.intp],
+) -> Samples:
+    """Sample discs on a grid as large as the largest of their boxes."""
+    columns, rows = (high - low).max(axis=0)
+    x = low[:, :1] + np.arange(columns)  # (M, columns)
+    y = low[:, 1:] + np.arange(rows)
+    dx = (x + 0.5 - centres[:, :1]).astype(np.float32)[:, None, :]
+    dy = (y + 0.5 - centres[:, 1:]).astype(np.float32)[:, :, None]
+    if np.array_equal(radii[:, 0], radii[:, 1]):
+        edge = np.sqrt(dx * dx + dy * dy)
+        edge -= radii[:, 0].astype(np.float32)[:, None, None]
+    else:
+        # First-order distance from an ellipse: f / |grad f| with f = |q / r| - 1, exact on the edge and for circles.
+        rx, ry = (radii[:, i].astype(np.float32)[:, None, None] for i in (0, 1))
+        ratio = np.sqrt((dx / rx) ** 2 + (dy / ry) ** 2)
+        slope = np.sqrt((dx / rx**2) ** 2 + (dy / ry**2) ** 2)
+        floor = -np.minimum(rx, ry) * np.ones_like(ratio)
+        edge = np.divide(ratio * (ratio - 1), slope, out=floor, where=slope > 1e-6)
+    keep = edge < reach
+    keep &= (x < high[:, :1])[:, None, :]
+    keep &= (y < high[:, 1:])[:, :, None]
+    kept = keep.sum(axis=(1, 2))
+    pixel = (y[:, :, None] * size[1] + x[:, None, :])[keep]
+    return Samples(pixel, edge[keep], np.repeat(number, kept), np.repeat(opacity.astype(np.float32), kept))
+
+
+def paint(image: Image, samples: Samples, colours: Floats) -> None:
+    """Lay shapes over the picture in their order, each blended with what lies below it.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on.
+        samples: Shapes; the later lies on top.
+        colours: ``(number of shapes, 3)`` in the channel order of the picture.
+    """
+    inside = np.flatnonzero(samples.edge < 0.5)
+    pixel, shape = samples.pixel[inside], samples.shape[inside]
+    alpha = np.minimum(0.5 - samples.edge[inside], 1.0)
+    alpha *= samples.opacity[inside]
+    flat = image.reshape(-1, 3)
+    palette = np.asarray(colours, dtype=np.float32)
+    order = np.empty(len(flat), dtype=np.int32)
+    while len(pixel):
+        # Of all samples of one pixel the lowest is blended now, the next one in the following round.
+        turn = np.arange(len(pixel), dtype=np.int32)
+        order[pixel[::-1]] = turn[::-1]
+        now = order[pixel] == turn
+        if now.all():
+            _blend(flat, pixel, palette[shape], alpha)
+            return
+        _blend(flat, pixel[now], palette[shape[now]], alpha[now])
+        later = ~now
+        pixel, shape, alpha = pixel[later], shape[later], alpha[later]
+
+
+def halo(image: Image, samples: Samples, colour: ArrayLike, *, width: float, opacity: float) -> None:
+    """Lay one soft-edged outline around the union of all shapes, and nothing inside them.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on.
+        samples: Shapes, sampled with a reach of at least ``width + 0.5``.
+        colour: Three values in the channel order of the picture.
+        width: Pixels.
+        opacity: In [0, 1], multiplied by that of the nearest shape.
+    """
+    if not len(samples) or width <= 0 or opacity <= 0:
+        return
+    # The nearest shape of every pixel: written last. A byte key makes the stable sort a counting sort.
+    key = np.clip((width + 1 - samples.edge) * (255 / (width + 2)), 0, 255).astype(np.uint8)
+    by_nearness = np.argsort(key, kind="stable")
+    turn = by_nearness.astype(np.int32)
+    flat = image.reshape(-1, 3)
+    nearest = np.empty(len(flat), dtype=np.int32)
+    nearest[samples.pixel[by_nearness]] = turn
+    at = np.flatnonzero((nearest[samples.pixel] == np.arange(len(samples), dtype=np.int32)) & (samples.edge > -0.5))
+    edge = samples.edge[at]
+    alpha = np.clip(width + 0.5 - edge, 0, 1) - np.clip(0.5 - edge, 0, 1)
+    alpha *= samples.opacity[at] * np.float32(opacity)
+    _blend(flat, samples.pixel[at], np.asarray(colour, dtype=np.float32), alpha)
+
+
+def _blend(flat: Image, pixel: NDArray[np.intp], colours: NDArray[np.float32], alpha: NDArray[np.float32]) -> None:
+    """Move pixels towards their colours; no pixel may be named twice."""
+    below = flat[pixel].astype(np.float32)
+    below += (colours - below) * alpha[:, None]
+    below += 0.5
+    flat[pixel] = below.astype(np.uint8)
+
+
+def writable(image: Image) -> Image:
+    """Check that a picture can be painted on.
+
+    Raises:
+        ValueError: It is read-only, not contiguous, or no ``(H, W, 3)`` uint8 array.
+    """
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        found = f"{getattr(image, 'shape', type(image).__name__)} {getattr(image, 'dtype', '')}".strip()
+        raise ValueError(f"a picture to paint on must be (H, W, 3) uint8, got {found}")
+    if not image.flags.writeable or not image.flags.c_contiguous:
+        raise ValueError("a picture to paint on must be writable and contiguous; pass image.copy()")
+    return image
+
+
+def _per_end(values: ArrayLike, count: int) -> Floats:
+    """Bring one value, one a limb, or two a limb to ``(M, 2)``."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 1:
+        array = array[:, None]
+    return np.broadcast_to(array, (count, 2))
+
+
+def limbs(
+    image: Image,
+    p0: ArrayLike,
+    p1: ArrayLike,
+    colours: ArrayLike,
+    widths: ArrayLike,
+    alphas: ArrayLike = 1.0,
+    *,
+    outline: float = 0.0,
+    outline_colour: ArrayLike = (0, 0, 0),
+    outline_alpha: float = 0.6,
+) -> None:
+    """Paint tapered lines with round ends into a picture.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on in place.
+        p0: ``(M, 2)`` starts, pixels; a limb with a NaN end is left out.
+        p1: ``(M, 2)`` ends, pixels.
+        colours: ``(M, 3)`` or one colour, in the channel order of the picture.
+        widths: Pixels: one, ``(M,)``, or ``(M, 2)`` at start and end.
+        alphas: Opacity in [0, 1]: one, ``(M,)``, or ``(M, 2)`` at start and end.
+        outline: Width of the outline around all limbs together, pixels.
+        outline_colour: One colour.
+        outline_alpha: Opacity of the outline.
+    """
+    writable(image)
+    start, end = (np.asarray(p, dtype=np.float64).reshape(-1, 2) for p in (p0, p1))
+    count = len(start)
+    samples = limb_samples(
+        image.shape[:2], start, end, _per_end(widths, count) / 2, _per_end(alphas, count), reach=outline + 1
+    )
+    halo(image, samples, outline_colour, width=outline, opacity=outline_alpha)
+    paint(image, samples, np.broadcast_to(np.asarray(colours, dtype=np.float32), (count, 3)))
+
+
+def ellipses(
+    image: Image,
+    centres: ArrayLike,
+    radii: ArrayLike,
+    colours: ArrayLike,
+    alphas: ArrayLike = 1.0,
+    *,
+    ring: float = 0.0,
+) -> None:
+    """Paint upright ellipses, filled, or as rings.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on in place.
+        centres: ``(M, 2)`` pixels; NaN is left out.
+        radii: ``(M, 2)`` half axes in x and y, pixels.
+        colours: ``(M, 3)`` or one colour, in the channel order of the picture.
+        alphas: Opacity in [0, 1]: one or ``(M,)``.
+        ring: Width of the line that is painted instead of the filled shape, pixels; 0: filled.
+    """
+    writable(image)
+    points = np.asarray(centres, dtype=np.float64).reshape(-1, 2)
+    count = len(points)
+    half = np.broadcast_to(np.asarray(radii, dtype=np.float64), (count, 2))
+    opacity = np.broadcast_to(np.asarray(alphas, dtype=np.float64), (count,))
+    samples = disc_samples(image.shape[:2], points, half, opacity, reach=ring / 2 + 1)
+    if ring > 0:
+        edge = np.abs(samples.edge) - np.float32(ring / 2)
+        samples = Samples(samples.pixel, edge, samples.shape, samples.opacity)
+    paint(image, samples, np.broadcast_to(np.asarray(colours, dtype=np.float32), (count, 3)))
+
+
+def discs(image: Image, centres: ArrayLike, radii: ArrayLike, colours: ArrayLike, alphas: ArrayLike = 1.0) -> None:
+    """Paint filled circles: like :func:`ellipses` with one radius, or ``(M,)``, in pixels."""
+    half = np.asarray(radii, dtype=np.float64)
+    ellipses(image, centres, np.stack([half, half], axis=-1), colours, alphas)

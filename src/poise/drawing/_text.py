@@ -1,0 +1,172 @@
+"""Text and labels in a font that every installation has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from poise.drawing._raster import writable
+from poise.frames import Image
+
+Rect = tuple[int, int, int, int]  # x0, y0, x1, y1, pixels
+
+
+@lru_cache(maxsize=16)
+def _font(size: float, path: str | None) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)
+
+
+@lru_cache(maxsize=256)
+def ink(text: str, size: float, font: str | None = None) -> NDArray[np.uint8]:
+    """Set one line of text: ``(height, width)`` coverage, 0 to 255, with the same height for every text of a size."""
+    face = _font(size, font)
+    left, _, right, _ = face.getbbox(text)
+    top, bottom = face.getbbox("Ág|")[1::2]
+    canvas = Pillow.new("L", (max(1, int(np.ceil(right - left))), max(1, int(np.ceil(bottom - top)))))
+    ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=face)
+    mask = np.asarray(canvas)
+    mask.flags.writeable = False
+    return mask
+
+
+def fill(image: Image, rect: Rect, colour: ArrayLike, alpha: float | NDArray[np.uint8] = 1.0) -> None:
+    """Blend a colour into a rectangle, clipped to the picture.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on in place.
+        rect: x0, y0, x1, y1, pixels; x1 and y1 are outside.
+        colour: Three values in the channel order of the picture.
+        alpha: Opacity in [0, 1], or ``(y1 - y0, x1 - x0)`` coverage, 0 to 255.
+    """
+    x0, y0, x1, y1 = rect
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, image.shape[1]), min(y1, image.shape[0])
+    if left >= right or top >= bottom:
+        return
+    part = image[top:bottom, left:right]
+    if isinstance(alpha, float) and alpha >= 1:
+        part[:] = np.asarray(colour, dtype=np.uint8)
+        return
+    cover: float | NDArray[np.float32]
+    if isinstance(alpha, float):
+        cover = alpha
+    else:
+        cover = alpha[top - y0 : bottom - y0, left - x0 : right - x0, None].astype(np.float32) / np.float32(255)
+    below = part.astype(np.float32)
+    below += (np.asarray(colour, dtype=np.float32) - below) * cover
+    below += 0.5
+    part[:] = below.astype(np.uint8)
+
+
+def text(
+    image: Image, at: tuple[float, float], words: str, colour: ArrayLike, size: float, *, font: str | None = None
+) -> None:
+    """Write one line of text.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on in place.
+        at: Left and top of the line, pixels.
+        words: One line.
+        colour: Three values in the channel order of the picture.
+        size: Font size, pixels.
+        font: A font file; None: Pillow's own font.
+    """
+    writable(image)
+    if not words.strip():
+        return
+    mask = ink(words, size, font)
+    x, y = round(at[0]), round(at[1])
+    fill(image, (x, y, x + mask.shape[1], y + mask.shape[0]), colour, mask)
+
+
+def label_size(words: str, size: float, *, font: str | None = None) -> tuple[int, int]:
+    """Return width and height of a label in pixels, padding included."""
+    height, width = ink(words, size, font).shape
+    pad = max(1, round(size * 0.28))
+    return width + 2 * pad, height + max(2, round(size * 0.2))
+
+
+def draw_label(
+    image: Image,
+    at: tuple[float, float],
+    words: str,
+    colour: ArrayLike,
+    size: float,
+    *,
+    font: str | None = None,
+    alpha: float = 0.92,
+) -> Rect:
+    """Write a line of text on a filled plate, in black or white, whichever reads better.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on in place.
+        at: Left and top of the plate, pixels.
+        words: One line.
+        colour: The plate's, three values in the channel order of the picture.
+        size: Font size, pixels.
+        font: A font file; None: Pillow's own font.
+        alpha: The plate's opacity in [0, 1].
+
+    Returns:
+        x0, y0, x1, y1 of the plate, pixels.
+    """
+    writable(image)
+    width, height = label_size(words, size, font=font)
+    x, y = round(at[0]), round(at[1])
+    rect = (x, y, x + width, y + height)
+    fill(image, rect, colour, _plate(width, height, max(1.0, size * 0.2), alpha))
+    # The weights of green, red and blue in luminance (ITU-R BT.601), for BGR.
+    light = float(np.dot(np.asarray(colour, dtype=np.float64), (0.114, 0.587, 0.299))) > 110
+    mask = ink(words, size, font)
+    left, top = x + (width - mask.shape[1]) // 2, y + (height - mask.shape[0]) // 2
+    ground = (16, 14, 12) if light else (255, 255, 255)
+    fill(image, (left, top, left + mask.shape[1], top + mask.shape[0]), ground, mask)
+    return rect
+
+
+@lru_cache(maxsize=64)
+def _plate(width: int, height: int, radius: float, alpha: float) -> NDArray[np.uint8]:
+    """Cover a rectangle with round corners, 0 to 255."""
+    x = np.abs(np.arange(width) + 0.5 - width / 2) - (width / 2 - radius)
+    y = np.abs(np.arange(height) + 0.5 - height / 2) - (height / 2 - radius)
+    edge = np.hypot(np.maximum(x, 0)[None], np.maximum(y, 0)[:, None]) - radius
+    return np.asarray(np.clip(0.5 - edge, 0, 1) * (255 * alpha), dtype=np.uint8)
+
+
+def place_label(
+    size: tuple[int, int], box: Sequence[float], label: tuple[int, int], taken: NDArray[np.float64]
+) -> Rect:
+    """Find a place for a box's label inside the picture, where possible on no other label.
+
+    Args:
+        size: Height and width of the picture.
+        box: x0, y0, x1, y1 of the instance, pixels.
+        label: Width and height of the label, pixels.
+        taken: ``(n, 4)`` rectangles of the labels so far.
+
+    Returns:
+        x0, y0, x1, y1, pixels.
+    """
+    width, height = label
+    x0, y0, x1, y1 = box
+    spots = np.array(
+        [
+            (x0, y0 - height), (x1 - width, y0 - height), (x0, y0), (x1 - width, y0), (x0, y1), (x1 - width, y1),
+            (x0, y1 - height), (x1 - width, y1 - height), (x1, y0), (x0 - width, y0), (x0, y0 - 2 * height),
+            (x0, y0 + height), (x1, y1 - height), (x0 - width, y1 - height),
+        ],
+        dtype=np.float64,
+    )  # fmt: skip
+    moved = np.clip(np.round(spots), 0, np.maximum((size[1] - width, size[0] - height), 0))
+    rects = np.concatenate([moved, moved + label], axis=1)
+    low = np.maximum(rects[:, None, :2], taken[None, :, :2])
+    high = np.minimum(rects[:, None, 2:], taken[None, :, 2:])
+    hidden = np.prod(np.maximum(high - low, 0), axis=-1).sum(axis=1)
+    # Overlap first, then how far the picture's edge pushed the label from its spot, then the order above.
+    pushed = np.abs(moved - spots).sum(axis=1)
+    best = rects[np.lexsort((np.arange(len(rects)), pushed > 1, hidden))[0]]
+    return int(best[0]), int(best[1]), int(best[2]), int(best[3])
