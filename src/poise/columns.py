@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
@@ -16,11 +18,13 @@ from poise.skeletons import Skeleton, get
 Rows = int | slice | list[int] | list[bool] | NDArray[Any]
 
 
-class Array(np.ndarray[Any, Any]):
+class Array(np.ndarray[tuple[Any, ...], np.dtype[Any]]):
     """A numpy array with the tensor methods that users of this field write, all harmless here.
 
-    ``.cpu()``, ``.cuda()``, ``.to(…)``, ``.detach()`` return the array itself, ``.numpy()`` a plain numpy view.
-    ``int(a)`` and ``float(a)`` work on any array of one element.
+    ``.cpu()``, ``.cuda()``, ``.to(…)``, ``.detach()`` return the array itself, ``.numpy()`` a plain numpy view;
+    ``.int()``, ``.long()``, ``.float()``, ``.clone()`` a copy that may be written to. ``int(a)``, ``float(a)`` and
+    ``round(a)`` work on any array of one element. A single element, ``a[0]``, is an array without axes, so that it
+    has these methods too; it formats, compares and hashes like a number.
     """
 
     def cpu(self) -> Self:
@@ -43,15 +47,48 @@ class Array(np.ndarray[Any, Any]):
         """Return a plain numpy view."""
         return self.view(np.ndarray)
 
-    def numel(self) -> int:
+    def clone(self) -> Array:
+        """Return a copy."""
+        return self.copy().view(Array)
+
+    def int(self) -> Array:
+        """Return a copy as int32, rounded towards zero."""
+        return self.astype(np.int32).view(Array)
+
+    def long(self) -> Array:
+        """Return a copy as int64, rounded towards zero."""
+        return self.astype(np.int64).view(Array)
+
+    def float(self) -> Array:
+        """Return a copy as float32."""
+        return self.astype(np.float32).view(Array)
+
+    def numel(self) -> builtins.int:
         """Return the number of elements."""
         return self.size
 
-    def __int__(self) -> int:
-        return int(self.item())
+    def dim(self) -> builtins.int:
+        """Return the number of axes."""
+        return self.ndim
 
-    def __float__(self) -> float:
-        return float(self.item())
+    def __getitem__(self, key: Any, /) -> Array:
+        # numpy gives a scalar for a single element, which has no .cpu(); users write box.conf[0].cpu().
+        item: Array = np.asanyarray(super().__getitem__(key)).view(Array)
+        return item
+
+    def __int__(self) -> builtins.int:
+        return builtins.int(self.item())
+
+    def __float__(self) -> builtins.float:
+        return builtins.float(self.item())
+
+    def __round__(self, ndigits: builtins.int | None = None) -> builtins.int | builtins.float:
+        return round(builtins.float(self.item()), ndigits)
+
+    def __hash__(self) -> builtins.int:  # type: ignore[override]  # numpy says None; one element hashes like a number
+        if self.ndim:
+            raise TypeError(f"unhashable: an array of shape {self.shape}")
+        return hash(self.item())
 
 
 def freeze(values: ArrayLike, dtype: Any = np.float32) -> Array:
@@ -61,23 +98,36 @@ def freeze(values: ArrayLike, dtype: Any = np.float32) -> Array:
     return array
 
 
+def one_row(rows: Rows) -> bool:
+    """Whether ``rows`` is the index of one row: an integer, numpy's and arrays without axes too."""
+    return isinstance(rows, (int, np.integer)) or (isinstance(rows, np.ndarray) and rows.ndim == 0)
+
+
 def rows_of(rows: Rows, count: int) -> Any:
     """Turn an index, slice, list or mask into something that keeps the row axis.
 
     Raises:
         IndexError: An index or a mask that does not fit ``count`` rows.
     """
-    if isinstance(rows, (int, np.integer)):
-        if not -count <= rows < count:
-            raise IndexError(f"instance {rows} does not exist; there are {count} (0 to {count - 1})")
-        rows = int(rows) % count
-        return slice(rows, rows + 1)
+    if one_row(rows):
+        row = operator.index(rows)  # type: ignore[arg-type]  # an array without axes has __index__
+        if not -count <= row < count:
+            there = f"there are {count} (0 to {count - 1})" if count else "nothing was found"
+            raise IndexError(f"instance {row} does not exist; {there}")
+        return slice(row % count, row % count + 1)
     if isinstance(rows, slice):
         return rows
     chosen = np.asarray(rows)
     if chosen.dtype == bool and chosen.shape != (count,):
         raise IndexError(f"a mask must have shape ({count},) to match the instances, got {chosen.shape}")
-    return chosen.reshape(-1) if chosen.size else np.empty(0, dtype=np.intp)
+    if not chosen.size:
+        return np.empty(0, dtype=np.intp)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "biu":
+        raise IndexError(
+            f"instances are chosen by an index, a slice, a list of indices or a mask of shape ({count},), "
+            f"got {chosen.dtype} of shape {chosen.shape}"
+        )
+    return chosen
 
 
 class _Columns:
@@ -134,6 +184,9 @@ class Boxes(_Columns):
     def __len__(self) -> int:
         return len(self.data)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Boxes, (self.data.numpy(), self.orig_shape))  # through __init__, so that copies are read-only too
+
     def __getitem__(self, rows: Rows) -> Boxes:
         return Boxes(self.data[rows_of(rows, len(self))], self.orig_shape)
 
@@ -170,7 +223,7 @@ class Boxes(_Columns):
     @property
     def is_track(self) -> bool:
         """Whether the rows carry track ids."""
-        return self.data.shape[1] == 7
+        return bool(self.data.shape[1] == 7)
 
     @property
     def id(self) -> Array | None:
@@ -237,6 +290,11 @@ class Keypoints(_Columns):
     def __len__(self) -> int:
         return len(self.xy)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        conf = None if self.conf is None else self.conf.numpy()
+        spread = (_unless_nan(self.sigma), _unless_nan(self.xyz))
+        return (Keypoints, (self.xy.numpy(), conf, self.skeleton, self.orig_shape, *spread))
+
     def __getitem__(self, rows: Rows) -> Keypoints:
         at = rows_of(rows, len(self))
         conf = None if self.conf is None else self.conf[at]
@@ -274,6 +332,12 @@ class Keypoints(_Columns):
         k = self.skeleton.index(name)
         conf = np.full(len(self), np.nan, np.float32) if self.conf is None else self.conf[:, k]
         return Point(self.xy[:, k, 0], self.xy[:, k, 1], conf)
+
+
+def _unless_nan(column: Array) -> NDArray[Any] | None:
+    """Return the column to be pickled; None for one NaN repeated without bytes of its own."""
+    repeated = column.size > 0 and not any(column.strides)
+    return None if repeated and np.isnan(column.flat[0]) else column.numpy()
 
 
 def attribute_error(kind: str, name: str, known: list[str]) -> AttributeError:

@@ -29,16 +29,23 @@ def xywh_to_xyxy(boxes: Floats) -> Floats:
 
 def box_area(boxes: Floats) -> Floats:
     """Return ``(...)`` areas of ``(..., 4)`` xyxy boxes in square pixels; an inverted box has area 0."""
-    return np.prod(np.maximum(boxes[..., 2:4] - boxes[..., :2], 0), axis=-1)
+    size = np.maximum(boxes[..., 2:4] - boxes[..., :2], 0)
+    area: Floats = size[..., 0] * size[..., 1]
+    return area
 
 
 def box_iou(a: Floats, b: Floats) -> Floats:
-    """Compare ``(P, 4)`` with ``(G, 4)`` xyxy boxes by intersection over union, ``(P, G)`` in [0, 1]."""
+    """Compare ``(P, 4)`` with ``(G, 4)`` xyxy boxes by intersection over union, ``(P, G)`` in [0, 1].
+
+    A box without area, or with a NaN corner, is like none.
+    """
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:4], b[None, :, 2:4])
-    inter = np.prod(np.maximum(high - low, 0), axis=-1)
+    size = np.maximum(high - low, 0)
+    inter = size[..., 0] * size[..., 1]
     union = box_area(a)[:, None] + box_area(b)[None] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    iou: Floats = np.divide(inter, union, out=np.zeros(inter.shape, dtype=np.result_type(inter, 0.0)), where=union > 0)
+    return np.minimum(iou, 1.0)  # rounding in the union can lift equal boxes just over 1
 
 
 def oks(pred: Floats, target: Floats, *, area: Floats, visible: Bools, sigmas: Floats) -> Floats:
@@ -62,7 +69,8 @@ def oks(pred: Floats, target: Floats, *, area: Floats, visible: Bools, sigmas: F
     squared = np.square(pred[:, None] - target[None]).sum(axis=-1)
     exponent = squared / (2.0 * (area[None, :, None] + np.spacing(1.0)) * np.square(2.0 * sigmas))
     similarity = np.where(visible[None] & np.isfinite(exponent), np.exp(-exponent), 0.0)
-    return similarity.sum(axis=-1) / np.maximum(visible[None].sum(axis=-1), 1)
+    mean: Floats = similarity.sum(axis=-1) / np.maximum(visible[None].sum(axis=-1), 1)
+    return mean
 
 
 def nms(similarity: Floats, scores: Floats, *, max_similarity: float) -> NDArray[np.intp]:

@@ -7,6 +7,7 @@ first pixel is (0.5, 0.5). Channels are not looked at, so BGR stays BGR.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -81,6 +82,11 @@ def warp(image: Image, matrices: Floats, size: tuple[int, int], *, fill: int = 0
         if np.isfinite(region).all():
             _warp_one(image, matrix, region, crop, fill)
     return out
+
+
+def write(image: Image, path: str | Path) -> None:
+    """Write a ``(H, W, 3)`` uint8 BGR picture; the ending of the path picks the format, JPEG at quality 95."""
+    PIL.Image.fromarray(np.ascontiguousarray(image[:, :, ::-1])).save(path, quality=95)
 
 
 def _warp_one(image: Image, matrix: NDArray[np.float64], region: NDArray[np.float64], crop: Image, fill: int) -> None:

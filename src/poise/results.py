@@ -6,14 +6,20 @@ each imports ``poise.drawing`` or ``poise.sinks`` when it is called, and holds n
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poise.columns import Array, Boxes, Keypoints, Point, Rows, attribute_error, freeze
+from poise.columns import Array, Boxes, Keypoints, Point, Rows, attribute_error, freeze, one_row
+from poise.errors import require
 from poise.frames import Frame, Image, Media
 from poise.skeletons import Skeleton, get
 
@@ -106,23 +112,27 @@ class Results:
         for name in changes:
             if name not in fields:
                 raise TypeError(f"replace() has no argument {name!r}; known: {', '.join(fields)}")
-        return Results(**({name: getattr(self, name) for name in fields} | changes))
+        return Results(**({name: getattr(self, name) for name in fields} | changes), _single=self._single)
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def __getitem__(self, rows: Rows) -> Results:
         part = (self.boxes[rows], self.keypoints[rows])
-        single = isinstance(rows, (int, np.integer))
+        single = one_row(rows)
         return Results(self.orig_img, *part, self.names, self.frame, self.time, self.media, self.speed, single)
 
     def __iter__(self) -> Iterator[Results]:
         return (self[i] for i in range(len(self)))
 
     def __getattr__(self, name: str) -> Point:
-        if name.startswith("_") or name not in self.keypoints.skeleton:
-            raise attribute_error("Results", name, [*self.keypoints.skeleton.keypoints, *_public(type(self))])
-        point = self.keypoints.named(name)
+        if name.startswith("_"):
+            raise AttributeError(name)
+        # Not self.keypoints: on an object that pickle is still building, that would lead here again.
+        keypoints: Keypoints = object.__getattribute__(self, "keypoints")
+        if name not in keypoints.skeleton:
+            raise attribute_error("Results", name, [*keypoints.skeleton.keypoints, *_public(type(self))])
+        point = keypoints.named(name)
         return Point(*(float(column[0]) for column in point)) if self._single else point
 
     def __dir__(self) -> list[str]:
@@ -130,7 +140,7 @@ class Results:
 
     def __repr__(self) -> str:
         height, width = self.orig_shape
-        return f"Results({self.path}, frame {self.frame}, {width}x{height}, {self.verbose()})"
+        return f"Results({self.path}, frame {self.frame}, {width}x{height}, {self.verbose().rstrip(', ')})"
 
     @property
     def skeleton(self) -> Skeleton:
@@ -163,19 +173,187 @@ class Results:
         """Return the same results: they are numpy arrays already."""
         return self
 
+    @property
+    def masks(self) -> None:
+        """None: Poise finds no masks; here for code that asks."""
+
+    @property
+    def probs(self) -> None:
+        """None: Poise does not classify pictures; here for code that asks."""
+
+    @property
+    def obb(self) -> None:
+        """None: Poise finds no oriented boxes; here for code that asks."""
+
     def verbose(self) -> str:
-        """Return the count of each class in words: ``"2 persons"``, ``"nothing found"``."""
+        """Return the count of each class as logs of this field word it: ``"2 persons, 1 dog, "``.
+
+        Without instances it is ``"(no detections), "``.
+        """
         if not len(self):
-            return "nothing found"
+            return "(no detections), "
         numbers, counts = np.unique(np.asarray(self.boxes.cls).astype(int), return_counts=True)
-        return ", ".join(
-            f"{count} {self.names.get(number, str(number))}{'s' if count > 1 else ''}"
+        return "".join(
+            f"{count} {self._class_name(number)}{'s' if count > 1 else ''}, "
             for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
         )
+
+    def _class_name(self, number: int) -> str:
+        return self.names.get(number, str(number))
 
     def new(self) -> Results:
         """Return results of the same frame without instances."""
         return self[:0]
+
+    def update(self, boxes: ArrayLike | Boxes | None = None, keypoints: ArrayLike | Keypoints | None = None) -> None:
+        """Exchange boxes, keypoints or both in place, as users of this field know it.
+
+        Everything else here leaves results as they are: :meth:`replace` returns a changed copy.
+
+        Args:
+            boxes: ``(N, 6)`` x1, y1, x2, y2, conf, class; ``(N, 7)`` with a track id before conf.
+            keypoints: ``(N, K, 2)`` x, y or ``(N, K, 3)`` x, y, conf, pixels, of the same skeleton.
+
+        Raises:
+            ValueError: The rows of boxes and keypoints do not match.
+        """
+        new_boxes, new_points = self.boxes, self.keypoints
+        if boxes is not None:
+            new_boxes = boxes if isinstance(boxes, Boxes) else Boxes(freeze(boxes), self.orig_shape)
+        if keypoints is not None:
+            new_points = keypoints if isinstance(keypoints, Keypoints) else self._points(freeze(keypoints))
+        changed = self.replace(boxes=new_boxes, keypoints=new_points)
+        object.__setattr__(self, "boxes", changed.boxes)
+        object.__setattr__(self, "keypoints", changed.keypoints)
+
+    def _points(self, data: Array) -> Keypoints:
+        if data.ndim != 3 or data.shape[2] not in (2, 3):
+            raise ValueError(f"keypoints must have shape (N, {len(self.skeleton)}, 2 or 3), got {data.shape}")
+        conf = data[:, :, 2] if data.shape[2] == 3 else None
+        return Keypoints(data[:, :, :2], conf, self.skeleton, self.orig_shape)
+
+    def summary(self, normalize: bool = False, decimals: int = 5) -> list[dict[str, Any]]:
+        """Return one dictionary an instance, of plain Python values.
+
+        Args:
+            normalize: Positions divided by the picture's width and height, instead of pixels.
+            decimals: Digits after the point.
+
+        Returns:
+            ``name``, ``class``, ``confidence``, ``box`` (``x1`` … ``y2``), ``track_id`` where there is one, and
+            ``keypoints`` (lists ``x``, ``y`` and, where the network gives confidence, ``visible``). A keypoint that
+            was not predicted is None.
+        """
+        boxes = _rounded(self.boxes.xyxyn if normalize else self.boxes.xyxy, decimals)
+        xy = self.keypoints.xyn if normalize else self.keypoints.xy
+        columns = {"x": _rounded(xy[..., 0], decimals), "y": _rounded(xy[..., 1], decimals)}
+        if self.keypoints.conf is not None:
+            columns["visible"] = _rounded(self.keypoints.conf, decimals)
+        confidence = _rounded(self.boxes.conf, decimals)
+        ids = None if self.boxes.id is None else self.boxes.id.int().tolist()
+        rows = []
+        for i, number in enumerate(self.boxes.cls.int().tolist()):
+            row: dict[str, Any] = {"name": self._class_name(number), "class": number, "confidence": confidence[i]}
+            row["box"] = dict(zip(("x1", "y1", "x2", "y2"), boxes[i], strict=True))
+            if ids is not None:
+                row["track_id"] = ids[i]
+            row["keypoints"] = {name: values[i] for name, values in columns.items()}
+            rows.append(row)
+        return rows
+
+    def to_json(self, normalize: bool = False, decimals: int = 5) -> str:
+        """Return :meth:`summary` as JSON text; a keypoint that was not predicted is null."""
+        return json.dumps(self.summary(normalize, decimals), indent=2, allow_nan=False, ensure_ascii=False)
+
+    def to_csv(self, normalize: bool = False, decimals: int = 5) -> str:
+        """Return a table as CSV text, one row an instance.
+
+        The columns are those of :meth:`summary`, spread out: ``name``, ``class``, ``confidence``, ``x1`` … ``y2``,
+        ``track_id`` where there is one, then ``nose_x``, ``nose_y``, ``nose_visible`` and so on. What was not predicted
+        is an empty cell.
+        """
+        parts = ("x", "y") if self.keypoints.conf is None else ("x", "y", "visible")
+        tracked = ["track_id"] if self.boxes.is_track else []
+        header = ["name", "class", "confidence", "x1", "y1", "x2", "y2", *tracked]
+        header += [f"{name}_{part}" for name in self.skeleton.keypoints for part in parts]
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(header)
+        for row in self.summary(normalize, decimals):
+            points = zip(*(row["keypoints"][part] for part in parts), strict=True)
+            start = [row["name"], row["class"], row["confidence"], *row["box"].values()]
+            table.writerow([*start, *(row[key] for key in tracked), *(value for point in points for value in point)])
+        return text.getvalue()
+
+    def to_df(self, normalize: bool = False, decimals: int = 5) -> Any:
+        """Return :meth:`summary` as a polars DataFrame, one row an instance; box and keypoints are structs.
+
+        Raises:
+            MissingExtra: polars is not installed.
+        """
+        pl = require("polars", extra="tables", feature="Results.to_df()")
+        points = {"x": pl.List(pl.Float64), "y": pl.List(pl.Float64)}
+        if self.keypoints.conf is not None:
+            points["visible"] = pl.List(pl.Float64)
+        schema = {"name": pl.String, "class": pl.Int64, "confidence": pl.Float64}
+        schema["box"] = pl.Struct(dict.fromkeys(("x1", "y1", "x2", "y2"), pl.Float64))
+        if self.boxes.is_track:
+            schema["track_id"] = pl.Int64
+        schema["keypoints"] = pl.Struct(points)
+        return pl.DataFrame(self.summary(normalize, decimals), schema=schema)
+
+    def save_txt(self, txt_file: str | Path, save_conf: bool = False) -> str:
+        """Append the instances to a YOLO label file, one line each; nothing is written when there are none.
+
+        Args:
+            txt_file: The file; missing folders are made.
+            save_conf: With the instance's confidence at the end of the line.
+
+        Returns:
+            The path of the file.
+        """
+        from poise.sinks import yolo_lines
+
+        path = Path(txt_file)
+        lines = yolo_lines(self, save_conf=save_conf)
+        if lines:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in lines)
+        return str(path)
+
+    def save_crop(self, save_dir: str | Path, file_name: str | Path = "im.jpg") -> list[str]:
+        """Cut every instance out and write it as ``save_dir/<class>/<file_name>.jpg``.
+
+        A box is cut with 2 % and 10 pixels around it. An existing file is kept; the next is ``im2.jpg``, and so on.
+
+        Args:
+            save_dir: The folder; missing ones are made.
+            file_name: Name of the files; the ending is always ``.jpg``.
+
+        Returns:
+            The paths of the written files; a box that lies outside the picture has none.
+        """
+        from poise.image import write
+
+        height, width = self.orig_shape
+        centre, size = np.split(np.asarray(self.boxes.xywh, dtype=np.float64), 2, axis=1)
+        half = size * 1.02 / 2 + 10
+        limit = (width, height)
+        low = np.clip(np.floor(centre - half), 0, limit)
+        high = np.clip(np.ceil(centre + half), 0, limit)
+        written = []
+        for i, number in enumerate(self.boxes.cls.int().tolist()):
+            # A class name comes with the weights, so from a stranger: it must not lead out of the folder.
+            folder = Path(save_dir) / (re.sub(r"[^\w\- ]", "_", self._class_name(number)) or "_")
+            if not (high[i] > low[i]).all():  # NaN too
+                continue
+            (x0, y0), (x1, y1) = low[i].astype(int), high[i].astype(int)
+            folder.mkdir(parents=True, exist_ok=True)
+            path = _free(folder, Path(file_name).stem)
+            write(self.orig_img[y0:y1, x0:x1], path)
+            written.append(str(path))
+        return written
 
     def plot(self, **options: Any) -> Any:
         """Draw the result on a copy of its picture.
@@ -231,6 +409,23 @@ class Results:
         from poise.drawing import page
 
         return page(self)
+
+
+def _rounded(values: Array, decimals: int) -> list[Any]:
+    """Return nested lists of floats, None where not finite."""
+    exact = np.round(np.asarray(values, dtype=np.float64), decimals)
+    plain = exact.astype(object)
+    plain[~np.isfinite(exact)] = None
+    nested: list[Any] = plain.tolist()
+    return nested
+
+
+def _free(folder: Path, stem: str) -> Path:
+    """Return ``stem.jpg``, or the first of ``stem2.jpg``, ``stem3.jpg`` … that does not exist."""
+    path, number = folder / f"{stem}.jpg", 2
+    while path.exists():
+        path, number = folder / f"{stem}{number}.jpg", number + 1
+    return path
 
 
 def _public(kind: type) -> list[str]:

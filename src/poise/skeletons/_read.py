@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,11 @@ from poise.errors import FormatError, suggest
 from poise.skeletons._skeleton import Skeleton
 
 _FOLDER = Path(__file__).parent
-_KEYS = {"name", "instance", "source", "keypoints", "edges", "flip_idx", "sigmas", "sigmas_source", "subsets"}
+_KEYS = (
+    (("name", "instance", "source", "sigmas_source"), str, "text"),
+    (("keypoints", "edges", "flip_idx", "sigmas"), list, "a list"),
+    (("subsets", "colours", "aliases", "derived"), dict, "a table"),
+)
 
 
 def names() -> list[str]:
@@ -21,60 +26,119 @@ def names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
-@lru_cache(maxsize=64)
-def get(name: str) -> Skeleton:
-    """Return a bundled skeleton by its name.
+def get(name: str | Path) -> Skeleton:
+    """Return a bundled skeleton by its name, or a user's own by its path.
+
+    Args:
+        name: A name from :func:`names`, the path of a skeleton ``.toml``, or that of a data set's ``.yaml``.
 
     Raises:
-        KeyError: With the nearest name that there is.
+        KeyError: No bundled skeleton has this name; with the nearest one that there is.
+        FormatError: The file is not a skeleton; naming the line, what was found and what was expected.
     """
-    path = _FOLDER / f"{name}.toml"
+    ending = Path(name).suffix.lower()
+    if ending == ".toml":
+        return from_toml(name)
+    if ending in (".yaml", ".yml"):
+        from poise.skeletons._dataset import from_yaml
+
+        return from_yaml(name)
+    return _bundled(str(name))
+
+
+@lru_cache(maxsize=64)
+def _bundled(name: str) -> Skeleton:
     if name not in names():
-        raise KeyError(f"no skeleton named {name!r}{suggest(name, names())}")
-    return from_toml(path)
+        raise KeyError(f"no skeleton named {name!r}{suggest(name, names())}; or give the path of a .toml or .yaml file")
+    return from_toml(_FOLDER / f"{name}.toml")
 
 
 def from_toml(path: str | Path) -> Skeleton:
     """Read a skeleton from a TOML file.
 
     Raises:
-        FormatError: Naming the file, the key, what was found and what was expected.
+        FormatError: Naming the file and line, what was found and what was expected.
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FormatError(f"{path}: not a readable TOML file: {error}") from error
-    return _build(table, path)
+    return _build(table, _Text(path, text))
 
 
-def _build(table: dict[str, Any], path: Path) -> Skeleton:
-    for key in table:
-        if key not in _KEYS:
-            raise FormatError(f"{path}: unknown key {key!r}{suggest(key, _KEYS)}")
-    keypoints = tuple(table.get("keypoints", ()))
+class _Text:
+    """The file's text, to say in which line something is."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.text = text
+
+    def at(self, key: str, word: str = "", *, nth: int = 1) -> str:
+        """Return ``path:line`` of a key, or of the nth quoted ``word`` after it."""
+        head = re.search(rf"^[ \t]*\[?[\"']?{re.escape(key)}[\"']?[ \t]*[=\]]", self.text, re.MULTILINE)
+        if head is None:
+            return str(self.path)
+        spot = head.start()
+        if word:
+            found = [m.start() for m in re.finditer(rf"[\"']{re.escape(word)}[\"']", self.text) if m.start() > spot]
+            spot = found[nth - 1] if len(found) >= nth else spot
+        return f"{self.path}:{self.text.count(chr(10), 0, spot) + 1}"
+
+
+def _build(table: dict[str, Any], text: _Text) -> Skeleton:
+    for key, value in table.items():
+        kind, what = next(((k, w) for known, k, w in _KEYS if key in known), (None, ""))
+        if kind is None:
+            known = [name for group, *_ in _KEYS for name in group]
+            raise FormatError(f"{text.at(key)}: unknown key {key!r}{suggest(key, known)}")
+        if not isinstance(value, kind):
+            raise FormatError(f"{text.at(key)}: {key!r} must be {what}, got {value!r}")
+    keypoints = table.get("keypoints", [])
     if not keypoints or not all(isinstance(n, str) for n in keypoints):
-        raise FormatError(f"{path}: 'keypoints' must be a list of names, got {table.get('keypoints')!r}")
-    index = {n: i for i, n in enumerate(keypoints)}
+        raise FormatError(f"{text.at('keypoints')}: 'keypoints' must be a list of names, got {keypoints!r}")
+    index: dict[str, int] = {}
+    for i, name in enumerate(keypoints):
+        if index.setdefault(name, i) != i:
+            raise FormatError(f"{text.at('keypoints', name, nth=2)}: keypoint {name!r} is there twice")
 
-    def resolve(item: Any, key: str) -> int:
-        if isinstance(item, int):
+    def point(item: Any, key: str) -> int:
+        if isinstance(item, int) and 0 <= item < len(keypoints):
             return item
-        if item in index:
+        if isinstance(item, str) and item in index:
             return index[item]
-        raise FormatError(f"{path}: {key}: no keypoint named {item!r}{suggest(str(item), index)}")
+        if isinstance(item, str):
+            raise FormatError(f"{text.at(key, item)}: {key}: no keypoint named {item!r}{suggest(item, index)}")
+        raise FormatError(
+            f"{text.at(key)}: {key}: {item!r} is not a keypoint; expected a name or an index from 0 to {len(index) - 1}"
+        )
 
+    def points(items: Any, key: str) -> tuple[int, ...]:
+        if not isinstance(items, list):
+            raise FormatError(f"{text.at(key)}: {key} must be a list of keypoints, got {items!r}")
+        return tuple(point(item, key) for item in items)
+
+    edges = [points(edge, "edges") for edge in table.get("edges", ())]
+    for edge in edges:
+        if len(edge) != 2:
+            raise FormatError(
+                f"{text.at('edges')}: an edge must join two keypoints, got {[keypoints[i] for i in edge]}"
+            )
     try:
         return Skeleton(
-            name=table.get("name", path.stem),
-            keypoints=keypoints,
-            edges=tuple((resolve(a, "edges"), resolve(b, "edges")) for a, b in table.get("edges", ())),
-            flip_idx=tuple(resolve(i, "flip_idx") for i in table.get("flip_idx", ())),
+            name=table.get("name", text.path.stem),
+            keypoints=tuple(keypoints),
+            edges=tuple((a, b) for a, b in edges),
+            flip_idx=points(table.get("flip_idx", []), "flip_idx"),
             sigmas=np.array(table.get("sigmas", ()), dtype=np.float64),
-            subsets={k: tuple(resolve(i, f"subsets.{k}") for i in v) for k, v in table.get("subsets", {}).items()},
+            subsets={key: points(members, key) for key, members in table.get("subsets", {}).items()},
             sigmas_source=table.get("sigmas_source", Skeleton.sigmas_source),
             source=table.get("source", ""),
             instance=table.get("instance", "object"),
+            colours={side: tuple(colour) for side, colour in table.get("colours", {}).items()},
+            aliases=table.get("aliases", {}),
+            derived={name: tuple(parts) for name, parts in table.get("derived", {}).items()},
         )
     except (TypeError, ValueError) as error:
-        raise FormatError(f"{path}: {error}") from error
+        raise FormatError(f"{text.path}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,15 +12,29 @@ from numpy.typing import NDArray
 
 from poise.errors import suggest
 
+Colour = tuple[int, int, int]
+
+# Okabe and Ito's palette (jfly.uni-koeln.de/color), which people with any kind of colour vision can tell apart.
+COLOURS: Mapping[str, Colour] = {"left": (86, 180, 233), "right": (230, 159, 0), "middle": (0, 158, 115)}
+
+# A side is a word of its own: left_eye, eye_left, L_Eye, leftEye and eyeLeft, but not upright or Lip.
+_SIDE = re.compile(
+    r"(?<![A-Za-z])(?:left|right|Left|Right|LEFT|RIGHT|[lrLR])(?![a-z])|(?<=[a-z0-9])(?:Left|Right|[LR])(?![a-z])"
+)
+_OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
+_OTHER |= {right: left for left, right in _OTHER.items()}
+
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
     """A set of named keypoints and how they belong together.
 
+    Two skeletons are equal when their names, keypoints, edges, mirror pairs and sigmas are.
+
     Attributes:
         name: Short name, as ``poise`` and JSON use it, such as ``"coco17"``.
         keypoints: The K keypoint names in the network's order.
-        edges: Pairs of keypoint indices that are drawn as limbs.
+        edges: E pairs of keypoint indices that are drawn as limbs.
         flip_idx: K indices: the keypoint that each one becomes in a mirrored picture. Left empty, it is derived from
             names that follow ``left_…`` / ``right_…``.
         sigmas: ``(K,)`` float64 OKS spreads (COCO's σ; nose 0.026). Left empty, every point gets 1/K, the field's
@@ -28,6 +43,9 @@ class Skeleton:
         sigmas_source: Where the sigmas come from.
         source: Where the definition comes from.
         instance: What one instance is, such as ``"person"``.
+        colours: RGB of the sides ``left``, ``right`` and ``middle``.
+        aliases: Other names of a keypoint, as other skeletons call it: other name to own name.
+        derived: Keypoints that are by definition the middle of others: name to the names of those.
 
     Raises:
         ValueError: When lengths, indices or names do not fit together, naming the one that does not.
@@ -42,6 +60,9 @@ class Skeleton:
     sigmas_source: str = "assumed: 1 / number of keypoints"
     source: str = ""
     instance: str = "object"
+    colours: Mapping[str, Colour] = field(default_factory=lambda: dict(COLOURS))
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         k = len(self.keypoints)
@@ -59,13 +80,34 @@ class Skeleton:
             )
         sigmas = np.array(self.sigmas if np.size(self.sigmas) else [1.0 / max(k, 1)] * k, dtype=np.float64)
         if sigmas.shape != (k,) or not (sigmas > 0).all():
-            raise ValueError(f"skeleton {self.name!r}: sigmas must be {k} positive numbers, got {sigmas.shape}")
+            found = sigmas.shape if sigmas.shape != (k,) else sigmas.min()
+            raise ValueError(f"skeleton {self.name!r}: sigmas must be {k} positive numbers, got {found}")
         for label, members in self.subsets.items():
             if not all(0 <= i < k for i in members):
                 raise ValueError(f"skeleton {self.name!r}: subset {label!r} must hold indices from 0 to {k - 1}")
+        self._check_names()
         sigmas.flags.writeable = False
         object.__setattr__(self, "sigmas", sigmas)
         object.__setattr__(self, "flip_idx", tuple(int(i) for i in flip))
+        object.__setattr__(self, "colours", {**COLOURS, **self.colours})
+
+    def _check_names(self) -> None:
+        for other, own in self.aliases.items():
+            if own not in self or other in self.keypoints:
+                raise ValueError(
+                    f"skeleton {self.name!r}: alias {other!r} must be a new name of a keypoint, got {own!r}"
+                )
+        for name, parts in self.derived.items():
+            for part in (name, *parts):
+                if part not in self:
+                    raise ValueError(
+                        f"skeleton {self.name!r}: derived: no keypoint named {part!r}{suggest(part, self._index)}"
+                    )
+        for side, colour in self.colours.items():
+            if side not in COLOURS:
+                raise ValueError(f"skeleton {self.name!r}: colours: no side {side!r}{suggest(side, COLOURS)}")
+            if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
+                raise ValueError(f"skeleton {self.name!r}: colour {side!r} must be RGB from 0 to 255, got {colour}")
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -73,9 +115,26 @@ class Skeleton:
     def __repr__(self) -> str:
         return f"Skeleton({self.name!r}, {len(self)} keypoints, {len(self.edges)} edges)"
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Skeleton):
+            return NotImplemented
+        return self is other or (self._identity == other._identity and np.array_equal(self.sigmas, other.sigmas))
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return (self.name, self.keypoints, self.edges, self.flip_idx)
+
     @cached_property
     def _index(self) -> dict[str, int]:
         return {name: i for i, name in enumerate(self.keypoints)}
+
+    @cached_property
+    def _lookup(self) -> dict[str, int]:
+        """Own names, and the other names that these points go by."""
+        return {**{other: self._index[own] for other, own in self.aliases.items()}, **self._index}
 
     def __contains__(self, name: str) -> bool:
         return name in self._index
@@ -100,30 +159,70 @@ class Skeleton:
 
     @cached_property
     def sides(self) -> NDArray[np.int8]:
-        """``(K,)`` -1 for a left keypoint, 1 for a right one, 0 for one without a side."""
-        side = np.zeros(len(self), dtype=np.int8)
-        for i, name in enumerate(self.keypoints):
-            words = name.split("_")
-            side[i] = -1 if "left" in words else 1 if "right" in words else 0
-        side.flags.writeable = False
-        return side
+        """``(K,)`` int8: -1 for a left keypoint, 1 for a right one, 0 for one without a side in its name."""
+        return _frozen([side_of(name, self._index) for name in self.keypoints])
 
-    def convert(self, points: NDArray[np.float32], to: Skeleton) -> NDArray[np.float32]:
+    @cached_property
+    def edge_sides(self) -> NDArray[np.int8]:
+        """``(E,)`` int8: -1 for a left limb, 1 for a right one, 0 for one in the middle or from side to side."""
+        return _frozen([np.sign(self.sides[a] + self.sides[b]) for a, b in self.edges])
+
+    def convert(self, points: NDArray[np.float32], to: Skeleton, *, derive: bool = False) -> NDArray[np.float32]:
         """Carry points over to another skeleton by their names.
 
         Args:
             points: ``(..., K, D)`` values a keypoint (x, y, conf, …) in this skeleton's order.
             to: The skeleton that is wanted.
+            derive: Fill in the keypoints that ``to`` defines as the middle of others, such as the pelvis between the
+                hips. Their values, confidence too, are the mean of those; NaN if one of them is NaN.
 
         Returns:
-            ``(..., len(to), D)``; NaN for a keypoint that this skeleton does not have.
+            ``(..., len(to), D)`` float32; NaN for a keypoint that this skeleton does not have.
         """
         if np.ndim(points) < 2 or np.shape(points)[-2] != len(self):
             raise ValueError(f"points must have shape (..., {len(self)}, D) for {self.name!r}, got {np.shape(points)}")
-        source = [self._index.get(name, -1) for name in to.keypoints]
-        chosen = np.asarray(points, dtype=np.float32)[..., source, :]
-        chosen[..., np.array(source) < 0, :] = np.nan
+        source = np.array([self._find(name, to) for name in to.keypoints])
+        given = np.asarray(points, dtype=np.float32)
+        chosen = given[..., source, :]
+        chosen[..., source < 0, :] = np.nan
+        if derive:
+            for name, parts in to.derived.items():
+                found = [self._find(part, to) for part in parts]
+                if source[to.index(name)] < 0 and min(found) >= 0:
+                    chosen[..., to.index(name), :] = given[..., found, :].mean(axis=-2)
         return chosen
+
+    def _find(self, name: str, to: Skeleton) -> int:
+        """Where the keypoint that ``to`` calls ``name`` is here, under any of its names; -1: nowhere."""
+        known = (name, *(other for other, own in to.aliases.items() if own == name))
+        return next((self._lookup[n] for n in known if n in self._lookup), -1)
+
+
+def _frozen(values: Sequence[int]) -> NDArray[np.int8]:
+    array = np.array(values, dtype=np.int8)
+    array.flags.writeable = False
+    return array
+
+
+def mirror_name(name: str) -> str:
+    """Exchange the words ``left`` and ``right`` (also ``l`` / ``r``) in a keypoint name.
+
+    Example:
+        >>> mirror_name("left_eye"), mirror_name("R_F_Paw"), mirror_name("eyeLeft"), mirror_name("upright")
+        ('right_eye', 'L_F_Paw', 'eyeRight', 'upright')
+    """
+    return _SIDE.sub(lambda word: _OTHER[word[0]], name)
+
+
+def side_of(name: str, names: Mapping[str, int]) -> int:
+    """Return -1 for a left keypoint, 1 for a right one, 0 for neither.
+
+    A lone letter is a side only where the other letter's keypoint is there too: ``L_Eye`` beside ``R_Eye``.
+    """
+    word = _SIDE.search(name)
+    if word is None or (len(word[0]) == 1 and mirror_name(name) not in names):
+        return 0
+    return -1 if word[0][0] in "lL" else 1
 
 
 def derive_flip(keypoints: Sequence[str]) -> tuple[int, ...]:
@@ -133,7 +232,5 @@ def derive_flip(keypoints: Sequence[str]) -> tuple[int, ...]:
         >>> derive_flip(["nose", "left_eye", "right_eye"])
         (0, 2, 1)
     """
-    swap = {"left": "right", "right": "left", "Left": "Right", "Right": "Left", "l": "r", "r": "l", "L": "R", "R": "L"}
     index = {name: i for i, name in enumerate(keypoints)}
-    mirrored = ["_".join(swap.get(word, word) for word in name.split("_")) for name in keypoints]
-    return tuple(index.get(name, i) for i, name in enumerate(mirrored))
+    return tuple(index.get(mirror_name(name), i) for i, name in enumerate(keypoints))

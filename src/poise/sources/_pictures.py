@@ -14,9 +14,25 @@ from poise.frames import Image, as_image
 from poise.sources._names import describe
 
 # Only formats that are plain pictures: Pillow would also run Ghostscript on EPS and read printer languages.
-_FORMATS = (
-    ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO", "DIB", "ICO", "TGA", "SGI", "PCX", "QOI", "HEIF"]  # HEIF: by a plug-in
-)
+_FORMATS = [
+    "JPEG",
+    "PNG",
+    "GIF",
+    "WEBP",
+    "BMP",
+    "TIFF",
+    "PPM",
+    "AVIF",
+    "JPEG2000",
+    "MPO",
+    "DIB",
+    "ICO",
+    "TGA",
+    "SGI",
+    "PCX",
+    "QOI",
+    "HEIF",
+]  # HEIF: by a plug-in
 _ORIENTATION = 0x0112  # Exif 2.32, 4.6.4 A
 
 _TURN = PIL.Image.Transpose
