@@ -17,7 +17,7 @@ from poise.results import Results
 from poise.runtime import Session, open_session
 from poise.settings import Settings
 from poise.skeletons import Skeleton
-from poise.weights import Card, load, model, models
+from poise.weights import Card, load, model, models, network
 
 _NETWORK_FILES = (".onnx", ".pt", ".pth", ".safetensors", ".engine", ".torchscript", ".tflite", ".mlpackage", ".xml")
 
@@ -179,6 +179,9 @@ class Pose:
     def _run(self, source: Any, settings: Settings) -> Generator[Results]:
         from poise.sources import open_source
 
+        if settings.saves:
+            from poise.run import Run
+
         device = self.device if settings.device is None else _device(settings.device)
         estimator = self._estimator(device)
         errors: list[str] = []
@@ -196,7 +199,10 @@ class Pose:
                     source, vid_stride=settings.vid_stride, stream_buffer=settings.stream_buffer, on_error=failed
                 )
             )
-            run = stack.enter_context(Run(self, source, settings, errors)) if settings.saves else None
+            run = None
+            if settings.saves:
+                run = Run(settings, source=source, model=self._facts(device), errors=errors)
+                stack.enter_context(run)
             for result in _estimate(frames, estimator, settings):
                 if run is not None:
                     run.write(result)
@@ -205,6 +211,17 @@ class Pose:
                 if settings.verbose:
                     _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
                 yield result
+
+    def _facts(self, device: str) -> dict[str, Any]:
+        """Return what a manifest says of this model."""
+        entries = [network(name) for name in self.card.networks]
+        return {
+            "model": self.card.name,
+            "runtime": self.runtime,
+            "device": device,
+            "precision": self.precision,
+            "weights": [{"name": e.name, "file": e.file, "sha256": e.sha256, "licence": e.licence} for e in entries],
+        }
 
 
 def _estimate(frames: Iterable[Frame], estimator: Estimator, settings: Settings) -> Iterator[Results]:

@@ -10,11 +10,13 @@ import cyclopts
 from poise._version import __version__
 from poise.errors import PoiseError, suggest
 
+# Each command's module is loaded when the command is called; the line here is what "poise --help" shows.
 _COMMANDS = {
-    "demo": "poise.cli.demo:demo",
-    "predict": "poise.cli.predict:predict",
-    "models": "poise.cli.models:models",
-    "doctor": "poise.cli.doctor:doctor",
+    "demo": "Find the person in a bundled photo and save the annotated picture.",
+    "predict": "Find keypoints in pictures, folders, videos, a camera or an address.",
+    "models": "List the bundled models, or print the card of one.",
+    "weights": "List, import and fetch weight files that are not bundled.",
+    "doctor": "Check the installation: versions, devices, cameras, networks, speed.",
 }
 
 app = cyclopts.App(
@@ -23,8 +25,8 @@ app = cyclopts.App(
     version=__version__,
     result_action="return_value",
 )
-for _name, _target in _COMMANDS.items():
-    app.command(_target, name=_name)
+for _name, _help in _COMMANDS.items():
+    app.command(f"poise.cli.{_name}:{_name}", name=_name, help=_help)
 app.register_install_completion_command(name="completion")
 
 

@@ -98,3 +98,29 @@ class Reporter:
         self.console.print(
             f"{result.path}  {width}x{height}  {result.verbose()}  {milliseconds:.0f} ms", soft_wrap=True
         )
+
+
+def fetch(name: str | Path) -> Path:
+    """Return the path of a weight file; a download is announced and shown on standard error."""
+    from rich.progress import DownloadColumn, TransferSpeedColumn
+
+    from poise.weights import find
+
+    console = Console(stderr=True, highlight=False)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(Path(name).name, total=None, visible=False)
+
+        def step(done: int, total: int | None) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+
+        return find(name, progress=step, notice=lambda text: console.print(text, soft_wrap=True))

@@ -1,0 +1,113 @@
+"""A saved run: its folder, the files in it, and the manifest that says how they came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from poise.results import Results
+from poise.settings import Settings
+from poise.sinks import RunFolder, RunSink
+
+_STAGES = ("preprocess", "inference", "postprocess")
+
+
+class Run:
+    """Writes the results of one ``predict(save=True)``; a context manager.
+
+    Whatever ends it, the files hold every result that was written before, and the manifest's status says how it ended.
+
+    Args:
+        settings: What is to be saved, and where.
+        source: What the user gave, for the manifest.
+        model: What ran: name, runtime, device, and the weights with their checksums.
+        errors: Messages of files that could not be read; read at the end.
+
+    Attributes:
+        path: The run's folder.
+    """
+
+    def __init__(self, settings: Settings, *, source: Any, model: Mapping[str, Any], errors: list[str]) -> None:
+        self._folder = RunFolder(
+            settings.project or "runs/pose", settings.name or "predict", exist_ok=settings.exist_ok
+        )
+        self.path: Path = self._folder.path
+        self._errors = errors
+        self._frames = 0
+        self._instances = 0
+        self._stages = np.zeros(len(_STAGES))
+        self._sink = RunSink(
+            self.path,
+            render=lambda result: result.plot(**settings.drawing),
+            save=settings.save,
+            save_txt=settings.save_txt,
+            save_conf=settings.save_conf,
+            save_crop=settings.save_crop,
+            save_frames=settings.save_frames,
+            save_json=settings.save_json,
+            save_csv=settings.save_csv,
+            overwrite=settings.exist_ok,
+        )
+        self._folder.manifest("running", source=_words(source), arguments=_arguments(settings), **model)
+        if settings.on_saved is not None:
+            settings.on_saved(self.path)
+
+    def write(self, result: Results) -> None:
+        """Write one result.
+
+        Raises:
+            PoiseError: It cannot be written.
+        """
+        self._sink.write(result)
+        self._frames += 1
+        self._instances += len(result)
+        self._stages += [result.speed.get(stage, 0.0) for stage in _STAGES]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A generator that is left early (break) ends with GeneratorExit: that is the user's will, not a failure.
+        stopped = kind is not None and issubclass(kind, (KeyboardInterrupt, GeneratorExit))
+        status = "done" if kind is None else "interrupted" if stopped else "failed"
+        try:
+            self._sink.close()
+        except Exception as late:
+            self._finish("failed", [*self._errors, str(late)])
+            raise
+        self._finish(status, self._errors if error is None or stopped else [*self._errors, str(error)])
+
+    def _finish(self, status: Any, errors: list[str]) -> None:
+        mean = self._stages / max(self._frames, 1)
+        self._folder.manifest(
+            status,
+            counts={"frames": self._frames, "instances": self._instances, "errors": len(errors)},
+            timings={f"{stage} ms a frame": round(float(ms), 3) for stage, ms in zip(_STAGES, mean, strict=True)},
+            errors=errors,
+            notes=self._sink.notes,
+            files=self._sink.paths,
+        )
+
+
+def _arguments(settings: Settings) -> dict[str, Any]:
+    return {
+        f.name: value
+        for f in fields(settings)
+        if not callable(value := getattr(settings, f.name)) and value is not None
+    }
+
+
+def _words(source: Any) -> Any:
+    """Name a source in the manifest: paths and addresses as they are, anything else by its type."""
+    if isinstance(source, (str, Path, int)):
+        return str(source)
+    if isinstance(source, (list, tuple)):
+        return [_words(item) for item in source[:1000]]
+    return type(source).__name__
