@@ -1,22 +1,40 @@
-"""Results out: pictures, video, JSON lines and tables."""
+"""Results out: pictures, video, JSON lines, tables and labels."""
 
 from __future__ import annotations
 
+from poise.sinks._animation import AnimationSink
 from poise.sinks._jsonlines import JsonLinesSink
-from poise.sinks._pictures import CropSink, PictureFileSink, PictureSink
+from poise.sinks._labels import CocoAnnotationsSink, CocoResultsSink, YoloTxtSink
+from poise.sinks._open import open_sink, recover
+from poise.sinks._pictures import CropSink, FramePictureSink, PictureFileSink, PictureSink
 from poise.sinks._rows import record, table_rows, yolo_lines
+from poise.sinks._run import RunFolder, RunSink
 from poise.sinks._sink import Sink, SinkBase
-from poise.sinks._video import VideoSink
+from poise.sinks._tables import CsvSink, ParquetSink, csv_text
+from poise.sinks._video import VideoFolderSink, VideoSink
 
 __all__ = [
+    "AnimationSink",
+    "CocoAnnotationsSink",
+    "CocoResultsSink",
     "CropSink",
+    "CsvSink",
+    "FramePictureSink",
     "JsonLinesSink",
+    "ParquetSink",
     "PictureFileSink",
     "PictureSink",
+    "RunFolder",
+    "RunSink",
     "Sink",
     "SinkBase",
+    "VideoFolderSink",
     "VideoSink",
+    "YoloTxtSink",
+    "csv_text",
+    "open_sink",
     "record",
+    "recover",
     "table_rows",
     "yolo_lines",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+from numpy.typing import NDArray
 
 from poise.errors import PoiseError
 from poise.frames import Image
@@ -18,10 +19,10 @@ from poise.sinks._sink import (
     PathLike,
     Render,
     SinkBase,
+    Stems,
     contiguous,
     default_render,
-    frame_stem,
-    media_stem,
+    folder_name,
     refuse_existing,
     write_atomically,
 )
@@ -79,29 +80,44 @@ class PictureSink(SinkBase):
         folder: Made when the first picture is written.
         render: Draws a result, ``(H, W, 3)`` uint8 BGR; ``result.plot()`` unless given.
         overwrite: Replace pictures from before this run instead of choosing another name.
+        stems: Names of the sources, shared with other sinks of the same run.
     """
 
-    def __init__(self, folder: PathLike, render: Render | None = None, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, folder: PathLike, render: Render | None = None, *, overwrite: bool = False, stems: Stems | None = None
+    ) -> None:
         super().__init__()
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise PoiseError(f"{self.folder}: is a file, expected a folder for pictures")
         self._render = render or default_render
         self._names = Names(overwrite=overwrite)
+        self._stems = stems or Stems()
         self._worker: Background[tuple[Results, Path]] = Background(self._save)
 
     def write(self, result: Results) -> None:
         """Take one frame; drawing and encoding happen in the background."""
-        self._worker.put((result, self._names.take(self.folder, frame_stem(result), picture_suffix(result))))
+        self._worker.put((result, self._target(result)))
 
     def close(self) -> None:
         """Wait for the last picture."""
         self._worker.close()
 
+    def _target(self, result: Results) -> Path:
+        return self._names.take(self.folder, self._stems.frame(result), picture_suffix(result))
+
     def _save(self, item: tuple[Results, Path]) -> None:
         result, path = item
         write_atomically(path, encode(self._render(result), path.suffix.lower()))
         self.paths.append(path)
+
+
+class FramePictureSink(PictureSink):
+    """Draws every result and writes it as ``NAME_frames/FRAME.jpg``; arguments as for :class:`PictureSink`."""
+
+    def _target(self, result: Results) -> Path:
+        folder = self.folder / f"{self._stems.source(result.media)}_frames"
+        return self._names.take(folder, str(result.frame), ".jpg")
 
 
 class PictureFileSink(SinkBase):
@@ -136,28 +152,32 @@ class CropSink(SinkBase):
         folder: Made when the first crop is written.
         margin: Room around the box as a share of its longer side.
         overwrite: Replace crops from before this run instead of choosing another name.
+        stems: Names of the sources, shared with other sinks of the same run.
     """
 
-    def __init__(self, folder: PathLike, *, margin: float = 0.05, overwrite: bool = False) -> None:
+    def __init__(
+        self, folder: PathLike, *, margin: float = 0.05, overwrite: bool = False, stems: Stems | None = None
+    ) -> None:
         super().__init__()
         self.folder = Path(folder)
+        self._stems = stems or Stems()
         self._margin = margin
         self._names = Names(overwrite=overwrite)
 
     def write(self, result: Results) -> None:
         """Write the crops of one frame; a box without area inside the picture gives none."""
-        stem = frame_stem(result)
+        stem = self._stems.frame(result)
         for box, number in zip(crop_boxes(result, self._margin).tolist(), result.boxes.cls.tolist(), strict=True):
             x0, y0, x1, y1 = box
             if x1 <= x0 or y1 <= y0:
                 continue
-            folder = self.folder / media_stem_of_class(result, int(number))
+            folder = self.folder / folder_name(class_name(result, int(number)))
             path = self._names.take(folder, stem, ".jpg")
             write_atomically(path, encode(result.orig_img[y0:y1, x0:x1], ".jpg"))
             self.paths.append(path)
 
 
-def crop_boxes(result: Results, margin: float) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def crop_boxes(result: Results, margin: float) -> NDArray[np.int64]:
     """Return ``(N, 4)`` whole-pixel xyxy crops: the boxes with room around them, inside the picture."""
     height, width = result.orig_shape
     boxes = np.nan_to_num(np.asarray(result.boxes.xyxy, dtype=np.float64), posinf=0.0, neginf=0.0)
@@ -165,11 +185,5 @@ def crop_boxes(result: Results, margin: float) -> np.ndarray[tuple[int, int], np
     low, high = np.floor(boxes[:, :2] - room), np.ceil(boxes[:, 2:] + room)
     high = np.where(boxes[:, 2:] > boxes[:, :2], high, low)
     limit = np.array([width, height, width, height])
-    return np.clip(np.concatenate([low, high], axis=1), 0, limit).astype(np.int64)
-
-
-def media_stem_of_class(result: Results, number: int) -> str:
-    """Return a class name that can be a folder."""
-    from poise.frames import Media
-
-    return media_stem(Media(class_name(result, number)))
+    whole: NDArray[np.int64] = np.clip(np.concatenate([low, high], axis=1), 0, limit).astype(np.int64)
+    return whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def record(result: Results) -> dict[str, Any]:
         )
     ]
     for key, values, decimals in (("sigma", points.sigma, 2), ("xyz", points.xyz, 4)):
-        known = np.isfinite(values).any(axis=(1, 2))
+        known: NDArray[np.bool_] = np.isfinite(np.asarray(values)).any(axis=(1, 2))
         if known.any():
             for instance, has, rows in zip(instances, known.tolist(), _rounded(_round(values, decimals)), strict=True):
                 if has:
@@ -110,7 +110,8 @@ def yolo_lines(result: Results, *, save_conf: bool = False) -> list[str]:
     n, k = points.xy.shape[:2]
     xyn = np.asarray(points.xyn, dtype=np.float64)
     columns = [xyn] if points.conf is None else [xyn, np.asarray(points.conf, dtype=np.float64)[..., None]]
-    inside = np.isfinite(xyn).all(axis=-1) & (xyn >= 0).all(axis=-1) & (xyn <= 1).all(axis=-1)
+    # A comparison with NaN is False.
+    inside = np.asarray(((xyn >= 0) & (xyn <= 1)).all(axis=-1))
     rows = np.where(inside[..., None], np.concatenate(columns, axis=-1), 0.0)
     parts = [boxes.cls[:, None], boxes.xywhn, np.nan_to_num(rows).reshape(n, k * rows.shape[-1])]
     if save_conf:
@@ -134,7 +135,7 @@ def printable(name: str) -> str:
 
 def _round(values: Any, decimals: int) -> NDArray[np.float64]:
     # In float64, so that 0.1 prints as 0.1.
-    return np.round(np.asarray(values, dtype=np.float64), decimals)
+    return cast("NDArray[np.float64]", np.round(np.asarray(values, dtype=np.float64), decimals))
 
 
 def _rounded(values: NDArray[np.float64]) -> list[Any]:

@@ -8,6 +8,7 @@ import os
 import queue
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -212,20 +213,44 @@ def media_stem(media: Media) -> str:
         stem = str(Path(name).with_suffix("")) if media.kind == "image" and parts.path else name
     else:
         stem = Path(name).stem
-    if media.path:
-        # The user's own name stays as it is; only what no file system takes is replaced.
-        stem = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", stem)
-    else:
-        stem = re.sub(r"[^\w.-]+", "_", stem).strip("_")
+    # The user's own file name stays as it is; only what no file system takes is replaced.
+    stem = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", stem) if media.path else folder_name(stem)
     while len(os.fsencode(stem)) > 180:  # most file systems take 255 bytes; endings and numbers need some
         stem = stem[:-1]
     return stem or "result"
 
 
-def frame_stem(result: Results) -> str:
-    """Return the name for one frame: the source's for a picture, with the frame's number for a video or stream."""
-    stem = media_stem(result.media)
-    return stem if result.media.kind == "image" else f"{stem}_{result.frame}"
+def folder_name(text: str) -> str:
+    """Return text as the name of a file or folder: letters, digits, dots and dashes stay, the rest becomes ``_``."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("_.") or "_"
+
+
+class Stems:
+    """Gives every source of one run a name of its own, so that its picture, labels and crops are called alike.
+
+    Two sources count as one only if they are the same object: a list may hold the same file twice.
+    """
+
+    def __init__(self) -> None:
+        self._names = Names(overwrite=True)
+        # The sources in use, latest last. Bounded, so that a folder of a million pictures is not kept in memory.
+        self._latest: OrderedDict[int, tuple[Media, str]] = OrderedDict()
+
+    def source(self, media: Media) -> str:
+        """Return the name of a source: ``clip``, and ``clip-2`` for another one with that name."""
+        known = self._latest.get(id(media))
+        if known is None:
+            known = (media, self._names.take(Path(), media_stem(media), "").name)
+            self._latest[id(media)] = known
+            if len(self._latest) > 256:
+                self._latest.popitem(last=False)
+        self._latest.move_to_end(id(media))
+        return known[1]
+
+    def frame(self, result: Results) -> str:
+        """Return the name for one frame: the source's for a picture, with the frame's number for a video or stream."""
+        stem = self.source(result.media)
+        return stem if result.media.kind == "image" else f"{stem}_{result.frame}"
 
 
 class Background(Generic[T]):

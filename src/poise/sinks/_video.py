@@ -23,6 +23,7 @@ from poise.sinks._sink import (
     PathLike,
     Render,
     SinkBase,
+    Stems,
     contiguous,
     create,
     default_render,
@@ -35,9 +36,10 @@ CLOCK = 90_000
 # Level 5.2 of H.264, the most that players decode everywhere.
 LARGEST = (4096, 2304)
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-# Every frame becomes a fragment of its own, so the file holds all of them whenever the process ends. The index is
-# written with the first fragment (delay_moov), when the offset between sound and picture is known.
-_JOURNAL = {"movflags": "frag_every_frame+delay_moov+default_base_moof", "flush_packets": "1"}
+# A fragment is closed when it holds a microsecond or more: every frame is a fragment of its own, so the file holds all
+# of them whenever the process ends. (frag_every_frame would say so too, but gives sound packets wrong times.) The head
+# is written with the first fragment (delay_moov), when the offset between sound and picture is known.
+_JOURNAL = {"movflags": "delay_moov+default_base_moof", "frag_duration": "1", "flush_packets": "1"}
 # Best first: x264 by speed and size, then what a build without it may have.
 _ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "h264_nvenc", "h264_qsv", "h264_amf")
 # Sound that the container can hold as it is.
@@ -48,7 +50,73 @@ _SOUND = {
 }
 
 
-class VideoSink(SinkBase):
+class _Videos(SinkBase):
+    """Draws results and encodes them in a thread, one file a source."""
+
+    def __init__(
+        self,
+        suffix: str,
+        render: Render | None,
+        *,
+        overwrite: bool,
+        fps: float = 25.0,
+        audio: bool = True,
+        crf: int = 23,
+        preset: str = "veryfast",
+    ) -> None:
+        super().__init__()
+        if suffix.lower() not in CONTAINERS:
+            raise ValueError(f"videos end in {', '.join(CONTAINERS)}, got {suffix!r}")
+        require("av", extra="video", feature=f"writing {suffix.lower()}")
+        self._render = render or default_render
+        self._overwrite = overwrite
+        self._options: dict[str, Any] = {"fps": fps, "audio": audio, "crf": crf, "preset": preset}
+        self._names = Names(overwrite=overwrite)
+        self._open: list[tuple[Media, VideoFile]] = []
+        self._worker: Background[Results] = Background(self._encode)
+
+    def write(self, result: Results) -> None:
+        """Take one frame; drawing and encoding happen in the background.
+
+        Raises:
+            PoiseError: An earlier frame could not be written.
+        """
+        self._worker.put(result)
+
+    def close(self) -> None:
+        """Encode what is waiting and finish the files."""
+        try:
+            self._worker.close()
+        finally:
+            while self._open:
+                self._finish(0)
+
+    def _target(self, media: Media) -> Path:
+        raise NotImplementedError  # pragma: no cover
+
+    def _encode(self, result: Results) -> None:
+        self._file(result.media).write(self._render(result), result.time)
+
+    def _file(self, media: Media) -> VideoFile:
+        for i, (other, file) in enumerate(self._open):
+            if other is media or (media.kind == other.kind == "image"):
+                return file
+            if other.kind == "video" and media.kind == "video":
+                self._finish(i)  # the next video has begun; live streams run side by side and stay open
+                break
+        path = self._target(media)
+        file = VideoFile(path, media, overwrite=self._overwrite, **self._options)
+        self._open.append((media, file))
+        self.paths.append(path)
+        return file
+
+    def _finish(self, i: int) -> None:
+        file = self._open.pop(i)[1]
+        file.close()
+        self.notes += file.notes
+
+
+class VideoSink(_Videos):
     """Draws every result and writes it as a frame of an H.264 video.
 
     Frames keep their own times, so a variable rate stays variable and a video read with ``vid_stride`` keeps its
@@ -86,59 +154,33 @@ class VideoSink(SinkBase):
         crf: int = 23,
         preset: str = "veryfast",
     ) -> None:
-        super().__init__()
         self.path = Path(path)
-        suffix = self.path.suffix.lower()
-        if suffix not in CONTAINERS:
-            raise ValueError(f"{self.path}: videos end in {', '.join(CONTAINERS)}, got {suffix!r}")
-        require("av", extra="video", feature=f"writing {suffix}")
+        super().__init__(self.path.suffix, render, overwrite=overwrite, fps=fps, audio=audio, crf=crf, preset=preset)
         refuse_existing(self.path, overwrite=overwrite)
-        self._render = render or default_render
-        self._overwrite = overwrite
-        self._options: dict[str, Any] = {"fps": fps, "audio": audio, "crf": crf, "preset": preset}
-        self._names = Names(overwrite=overwrite)
-        self._open: list[tuple[Media, VideoFile]] = []
-        self._worker: Background[Results] = Background(self._encode)
 
-    def write(self, result: Results) -> None:
-        """Take one frame; drawing and encoding happen in the background.
-
-        Raises:
-            PoiseError: An earlier frame could not be written.
-        """
-        self._worker.put(result)
-
-    def close(self) -> None:
-        """Encode what is waiting and finish the files."""
-        try:
-            self._worker.close()
-        finally:
-            while self._open:
-                self._finish(0)
-
-    def _name(self, media: Media) -> Path:
+    def _target(self, media: Media) -> Path:
         return self._names.take(self.path.parent, self.path.stem, self.path.suffix)
 
-    def _encode(self, result: Results) -> None:
-        self._file(result.media).write(self._render(result), result.time)
 
-    def _file(self, media: Media) -> VideoFile:
-        for i, (other, file) in enumerate(self._open):
-            if other is media or (media.kind == other.kind == "image"):
-                return file
-            if other.kind == "video" and media.kind == "video":
-                self._finish(i)  # the next video has begun; live streams run side by side and stay open
-                break
-        path = self._name(media)
-        file = VideoFile(path, media, overwrite=self._overwrite, **self._options)
-        self._open.append((media, file))
-        self.paths.append(path)
-        return file
+class VideoFolderSink(_Videos):
+    """Draws results and writes each source's as ``NAME.mp4`` into a folder; everything else as :class:`VideoSink` does.
 
-    def _finish(self, i: int) -> None:
-        file = self._open.pop(i)[1]
-        file.close()
-        self.notes += file.notes
+    Args:
+        folder: Made when the first frame is written.
+        render: Draws a result, ``(H, W, 3)`` uint8 BGR; ``result.plot()`` unless given.
+        overwrite: Replace videos from before this run instead of choosing another name.
+        stems: Names of the sources, shared with other sinks of the same run.
+    """
+
+    def __init__(
+        self, folder: PathLike, render: Render | None = None, *, overwrite: bool = False, stems: Stems | None = None
+    ) -> None:
+        super().__init__(".mp4", render, overwrite=overwrite)
+        self.folder = Path(folder)
+        self._stems = stems or Stems()
+
+    def _target(self, media: Media) -> Path:
+        return self._names.take(self.folder, self._stems.source(media), ".mp4")
 
 
 class VideoFile:
@@ -201,6 +243,10 @@ class VideoFile:
                 self._put_waiting(self._last_duration())
             finally:
                 if self._sound is not None:
+                    if self._sound.picture_end - self._pts / CLOCK < 1.0:
+                        self._sound.copy_until(
+                            math.inf
+                        )  # all frames came, so what sounds on after the last belongs to them
                     self._sound.close()
                 self._container.close()
                 self._container = None
@@ -282,13 +328,14 @@ class VideoFile:
             self._sound.copy_until(end)
 
     def _last_duration(self) -> int:
-        """Return how long the last frame is shown: to the stated end of the source if that is near, else as the others."""
+        """Return how long the last frame is shown: to the end of the source's picture if that is near, else as usual."""
         usual = self._gap or self._step
-        if self._media.duration and self._media.kind == "video":
-            rest = round(self._media.duration * CLOCK) - self._pts
-            if 0 < rest <= 2 * max(usual, self._step):
-                return rest
-        return usual
+        end = self._media.duration or 0.0
+        if self._media.audio:
+            # The container's duration may be that of the sound.
+            end = self._sound.picture_end if self._sound is not None else 0.0
+        rest = round(end * CLOCK) - self._pts
+        return rest if self._media.kind == "video" and 0 < rest <= 2 * max(usual, self._step) else usual
 
     def _index_in_front(self) -> None:
         """Copy the fragments into a plain file with its index in front, and put that in their place."""
@@ -312,9 +359,14 @@ def _remux(av: ModuleType, source: Path, target: Path, kind: str) -> None:
 
 
 class _Sound:
-    """Copies the packets of a sound track in step with the picture."""
+    """Copies the packets of a sound track in step with the picture.
 
-    def __init__(self, source: Any, stream: Any, start: float) -> None:
+    Attributes:
+        picture_end: Seconds from the first frame of the source to the end of its last, as the container states it.
+    """
+
+    def __init__(self, source: Any, stream: Any, start: float, picture_end: float) -> None:
+        self.picture_end = picture_end
         self._source = source
         self._stream = stream
         self._start = start
@@ -339,8 +391,9 @@ class _Sound:
             return None
         # Picture times count from the first frame, so sound does too.
         video = source.streams.video[0]
-        start = float((video.start_time or 0) * video.time_base) if video.start_time else 0.0
-        return cls(source, stream, start)
+        start = float((video.start_time or 0) * video.time_base)
+        length = float(video.duration * video.time_base) if video.duration else media.duration or 0.0
+        return cls(source, stream, start, length)
 
     def copy_until(self, end: float) -> None:
         """Copy the packets that begin before ``end`` seconds."""

@@ -1,0 +1,205 @@
+"""A folder a run: ``runs/pose/predict``, ``predict2``, ``predict3`` …, with a manifest and all that was asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from poise._version import __version__
+from poise.errors import PoiseError
+from poise.results import Results
+from poise.sinks._jsonlines import JsonLinesSink
+from poise.sinks._labels import YoloTxtSink
+from poise.sinks._pictures import CropSink, FramePictureSink, PictureSink
+from poise.sinks._rows import printable
+from poise.sinks._sink import PathLike, Render, SinkBase, Stems, default_render, write_atomically, writing
+from poise.sinks._tables import CsvSink
+from poise.sinks._video import VideoFolderSink
+
+S = TypeVar("S", bound=SinkBase)
+Status = Literal["running", "done", "interrupted", "failed"]
+
+
+class RunFolder:
+    """A new folder for one run.
+
+    Args:
+        project: Folder of all runs.
+        name: Name of this one; ``predict2``, ``predict3`` … where it exists.
+        exist_ok: Use the folder even if it exists.
+
+    Attributes:
+        path: The folder, made.
+
+    Raises:
+        PoiseError: It cannot be made.
+    """
+
+    def __init__(self, project: PathLike = "runs/pose", name: str = "predict", exist_ok: bool = False) -> None:
+        base = Path(project) / name
+        number = 1
+        with writing(base):
+            while True:
+                self.path = base if number == 1 else base.with_name(f"{base.name}{number}")
+                try:
+                    # mkdir and not a look beforehand, so that two runs at once never share a folder.
+                    self.path.mkdir(parents=True, exist_ok=exist_ok)
+                except FileExistsError:
+                    if exist_ok:
+                        raise PoiseError(f"{self.path}: is a file, expected a folder for the run") from None
+                    number += 1
+                else:
+                    break
+        self._started = datetime.now(UTC)
+        self._facts: dict[str, Any] = {}
+
+    def manifest(self, status: Status = "running", **facts: Any) -> Path:
+        """Write ``manifest.json``: what was run, how, and what came of it.
+
+        Call it at the start and at the end; what an earlier call said stays unless said again.
+
+        Args:
+            status: ``"running"``, then ``"done"``, ``"interrupted"`` or ``"failed"``.
+            **facts: ``arguments``, ``weights`` (name, file, sha256), ``runtime``, ``timings``, ``counts``, ``errors``,
+                ``notes``, ``files``, and what else there is; paths become text, files are named relative to the folder.
+
+        Returns:
+            Path of the manifest.
+        """
+        self._facts |= facts
+        now = datetime.now(UTC)
+        content = {
+            "poise": __version__,
+            "status": status,
+            "started": self._started.isoformat(timespec="seconds"),
+            "ended": None if status == "running" else now.isoformat(timespec="seconds"),
+            "seconds": round((now - self._started).total_seconds(), 3),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "command": [printable(word) for word in sys.argv],
+            **self._facts,
+        }
+        path = self.path / "manifest.json"
+        text = json.dumps(content, indent=2, ensure_ascii=False, default=self._plain)
+        write_atomically(path, text.encode("utf-8", "replace") + b"\n")
+        return path
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, os.PathLike):
+            path = Path(value)
+            return printable(str(path.relative_to(self.path) if path.is_relative_to(self.path) else path))
+        if isinstance(value, Mapping):
+            return dict(value)
+        if isinstance(value, (set, frozenset, tuple)):
+            return list(value)
+        if hasattr(value, "tolist"):
+            return value.tolist()
+        return str(value)
+
+
+class RunSink(SinkBase):
+    """Everything that ``predict(save=True)`` and its sisters leave in one folder.
+
+    Pictures go to ``NAME.jpg`` (or .png), videos and live streams to ``NAME.mp4``, labels to ``labels/NAME.txt``,
+    crops to ``crops/CLASS/NAME.jpg``, frames of a video to ``NAME_frames/FRAME.jpg``, and all results to
+    ``results.jsonl`` and ``results.csv``.
+
+    Args:
+        folder: Made when the first file is written.
+        save: Write annotated pictures and videos.
+        render: Draws a result, ``(H, W, 3)`` uint8 BGR; ``result.plot()`` unless given.
+        save_txt: Write YOLO labels.
+        save_conf: Add each instance's confidence to the labels.
+        save_crop: Write a picture of every instance.
+        save_json: Write ``results.jsonl``.
+        save_csv: Write ``results.csv``.
+        save_frames: Write every frame of a video as a picture too.
+        overwrite: Replace files from before this run instead of choosing another name.
+
+    Raises:
+        PoiseError: A file exists already.
+    """
+
+    def __init__(
+        self,
+        folder: PathLike,
+        *,
+        save: bool = True,
+        render: Render | None = None,
+        save_txt: bool = False,
+        save_conf: bool = False,
+        save_crop: bool = False,
+        save_json: bool = False,
+        save_csv: bool = False,
+        save_frames: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+        self._render = render or default_render
+        self._save = save
+        self._save_frames = save_frames
+        self._overwrite = overwrite
+        self._stems = Stems()
+        self._parts: list[SinkBase] = []
+        self._data: list[SinkBase] = []
+        self._pictures: PictureSink | None = None
+        self._videos: VideoFolderSink | None = None
+        self._frames: FramePictureSink | None = None
+        if save_txt:
+            self._data.append(YoloTxtSink(self.folder / "labels", save_conf, overwrite=overwrite, stems=self._stems))
+        if save_crop:
+            self._data.append(CropSink(self.folder / "crops", overwrite=overwrite, stems=self._stems))
+        if save_json:
+            self._data.append(JsonLinesSink(self.folder / "results.jsonl", overwrite=overwrite))
+        if save_csv:
+            self._data.append(CsvSink(self.folder / "results.csv", overwrite=overwrite))
+        for sink in self._data:
+            self._adopt(sink)
+
+    def write(self, result: Results) -> None:
+        """Take one frame.
+
+        Raises:
+            PoiseError: Something cannot be written.
+            MissingExtra: The first frame of a video comes and PyAV is not installed.
+        """
+        for sink in self._data:
+            sink.write(result)
+        moving = result.media.kind != "image"
+        drawn: dict[str, Any] = {"overwrite": self._overwrite, "stems": self._stems}
+        if self._save and not moving:
+            if self._pictures is None:
+                self._pictures = self._adopt(PictureSink(self.folder, self._render, **drawn))
+            self._pictures.write(result)
+        if self._save and moving:
+            if self._videos is None:
+                self._videos = self._adopt(VideoFolderSink(self.folder, self._render, **drawn))
+            self._videos.write(result)
+        if self._save_frames and moving:
+            if self._frames is None:
+                self._frames = self._adopt(FramePictureSink(self.folder, self._render, **drawn))
+            self._frames.write(result)
+
+    def close(self) -> None:
+        """Finish every file; if some cannot be finished, the others are, and the first error is raised."""
+        first: Exception | None = None
+        for sink in self._parts:
+            try:
+                sink.close()
+            except Exception as error:  # noqa: BLE001 - raised below, when the other files are whole
+                first = first or error
+        if first is not None:
+            raise first
+
+    def _adopt(self, sink: S) -> S:
+        # One list for all, so that paths stand in the order in which they were written.
+        sink.paths, sink.notes = self.paths, self.notes
+        self._parts.append(sink)
+        return sink
