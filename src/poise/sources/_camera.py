@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import SourceError
-from poise.sources._video import _reason, library
+from poise.sources._video import library, reason
 
 _WAIT = 5.0  # seconds for one camera to open
 
@@ -27,10 +27,10 @@ def _address(number: int) -> tuple[str, str, dict[str, str]]:
 
 
 def _windows_names() -> list[str]:
-    library()
-    from av.device import enumerate_input_devices
-
-    return [device.name for device in enumerate_input_devices("dshow") if "audio" not in device.media_types]
+    devices = getattr(library(), "device", None)
+    if devices is None:
+        raise SourceError("finding cameras on Windows needs a newer PyAV; run: pip install --upgrade av")
+    return [device.name for device in devices.enumerate_input_devices("dshow") if "audio" not in device.media_types]
 
 
 def _candidates() -> list[int]:
@@ -71,7 +71,7 @@ def _open(number: int) -> Any:
     if not answer:
         raise SourceError(f"camera {number} does not answer")
     if isinstance(answer[0], BaseException):
-        raise SourceError(f"camera {number}: {_reason(answer[0])}") from answer[0]
+        raise SourceError(f"camera {number}: {reason(answer[0])}") from answer[0]
     return answer[0]
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, ClassVar, Protocol
+from typing import IO, Any, ClassVar, Literal, Protocol
 
 import PIL.Image
 
@@ -19,6 +19,8 @@ from poise.sources._how import How, Report
 from poise.sources._names import ANIMATED, PICTURES, VIDEOS, cannot_open, describe, suffix, without_password
 from poise.sources._pictures import not_a_picture, open_picture, upright_bgr
 from poise.sources._video import count_frames, open_bytes, open_file, read_video
+
+Kind = Literal["image", "video", "stream"]
 
 
 class Item(Protocol):
@@ -44,7 +46,7 @@ class Item(Protocol):
         """Return the number of frames, None where it is not known without reading them."""
         ...
 
-    def kind(self, how: How) -> str:
+    def kind(self, how: How) -> Kind:
         """Return ``"image"``, ``"video"`` or ``"stream"``, as well as it is known before reading."""
         ...
 
@@ -58,7 +60,7 @@ class _Base:
     def count(self, how: How) -> int | None:
         return 1
 
-    def kind(self, how: How) -> str:
+    def kind(self, how: How) -> Kind:
         return "image"
 
 
@@ -116,7 +118,7 @@ class File(_Base):
             yield from self._video(how)
             return
         try:
-            with open(self.path, "rb") as file:  # noqa: PTH123 - a Path refuses nothing that open() takes
+            with open(self.path, "rb") as file:
                 head = file.read(64)
                 if not head:
                     raise SourceError(f"{self.name}: the file is empty (0 bytes)")
@@ -139,7 +141,7 @@ class File(_Base):
         ending = suffix(self.path)
         if ending in ANIMATED:
             try:
-                with open(self.path, "rb") as file:  # noqa: PTH123
+                with open(self.path, "rb") as file:
                     picture = open_picture(file, self.name, how.max_pixels)
                     frames = None if picture is None else frame_count(picture)
             except (OSError, SourceError):
@@ -148,7 +150,7 @@ class File(_Base):
             frames = 1 if ending in PICTURES else count_frames(self.path, self.name)
         return None if frames is None else -(-frames // how.vid_stride)
 
-    def kind(self, how: How) -> str:
+    def kind(self, how: How) -> Kind:
         """Return what the ending says; animated pictures are looked into."""
         ending = suffix(self.path)
         if ending in ANIMATED:
@@ -158,7 +160,7 @@ class File(_Base):
 
 def _first_bytes(path: str, name: str) -> bytes:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             head = file.read(64)
     except OSError as error:
         raise cannot_open(name, error) from error
@@ -230,8 +232,8 @@ class Reader(_Base):
 class _Pipe:
     """A file that PyAV must not try to seek in."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.read = file.read
+    def __init__(self, file: Any) -> None:
+        self.read = getattr(file, "read1", file.read)  # what is there now: a pipe may be slow
         if file.seekable():
             self.seek, self.tell = file.seek, file.tell
 
@@ -257,7 +259,7 @@ class Camera(_Base):
         """Return None: it has no end."""
         return None
 
-    def kind(self, how: How) -> str:
+    def kind(self, how: How) -> Kind:
         """Return ``"stream"``."""
         return "stream"
 
@@ -280,13 +282,13 @@ class Address(_Base):
             if data is not None:
                 yield from _read_bytes(data, self.name, how)
                 return
-        yield from read_video(partial(_web.open_stream, self.address), self.name, "", how, live=self.live)
+        yield from read_video(partial(_web.open_stream, self.address), self.name, "", how, live=self.live, remote=True)
 
     def count(self, how: How) -> int | None:
         """Return 1 for an address that ends like a picture, else None."""
         return 1 if suffix(self.address.partition("?")[0]) in PICTURES else None
 
-    def kind(self, how: How) -> str:
+    def kind(self, how: How) -> Kind:
         """Return what the address looks like."""
         if self.live:
             return "stream"

@@ -14,25 +14,12 @@ from poise.frames import Image, as_image
 from poise.sources._names import describe
 
 # Only formats that are plain pictures: Pillow would also run Ghostscript on EPS and read printer languages.
-_FORMATS = [
-    "JPEG",
-    "PNG",
-    "GIF",
-    "WEBP",
-    "BMP",
-    "TIFF",
-    "PPM",
-    "AVIF",
-    "JPEG2000",
-    "MPO",
-    "DIB",
-    "ICO",
-    "TGA",
-    "SGI",
-    "PCX",
-    "QOI",
-    "HEIF",
-]  # HEIF: by a plug-in
+_FORMATS = (
+    ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "QOI", "DIB", "ICO", "SGI", "PCX")
+    + ("HEIF", "TGA")  # HEIF comes with a plug-in that the user registers; TGA last, it has no signature
+)
+# Their signatures are so short that other files happen to have them.
+_WEAK = frozenset(("TGA", "ICO", "PCX", "SGI", "DIB"))
 _ORIENTATION = 0x0112  # Exif 2.32, 4.6.4 A
 
 _TURN = PIL.Image.Transpose
@@ -62,32 +49,40 @@ def open_picture(file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image
     """
     file.seek(0)
     prefix = file.read(16)
-    PIL.Image.init()
     # PIL.Image.open compares with a limit that is global to the process, and warns; so the plug-ins are called here.
-    for kind in _FORMATS:
-        if kind not in PIL.Image.OPEN:
-            continue
-        factory, accept = PIL.Image.OPEN[kind]
-        if accept is not None and accept(prefix) is not True:
-            continue
-        file.seek(0)
-        try:
-            picture = factory(file, "")
-        except PIL.Image.DecompressionBombError:
-            raise _too_large(name, None, max_pixels) from None
-        except Exception as error:
-            # TGA and ICO have no signature to speak of: what they refuse is simply something else.
-            if kind in ("TGA", "ICO", "PCX", "SGI", "DIB"):
+    PIL.Image.preinit()  # the common five; the others cost 50 ms to import
+    tried: set[str] = set()
+    for load_more in (None, PIL.Image.init):
+        if load_more:
+            load_more()
+        for kind in _FORMATS:
+            if kind in tried or kind not in PIL.Image.OPEN:
                 continue
-            if kind == "TIFF" and isinstance(error, SyntaxError) and "not" in str(error):
-                continue
-            raise damaged(name, kind, error) from error
-        width, height = picture.size
-        if width * height > max_pixels:
-            picture.close()
-            raise _too_large(name, (width, height), max_pixels)
-        return picture
+            tried.add(kind)
+            if (picture := _try_format(kind, prefix, file, name, max_pixels)) is not None:
+                return picture
     return None
+
+
+def _try_format(kind: str, prefix: bytes, file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image | None:
+    factory, accept = PIL.Image.OPEN[kind]
+    accepted = accept is None or accept(prefix)
+    if not accepted or isinstance(accepted, str):
+        return None
+    file.seek(0)
+    try:
+        picture = factory(file, "")
+    except PIL.Image.DecompressionBombError:
+        raise _too_large(name, None, max_pixels) from None
+    except Exception as error:
+        if kind in _WEAK:
+            return None
+        raise damaged(name, kind, error) from error
+    width, height = picture.size
+    if width * height > max_pixels:
+        picture.close()
+        raise _too_large(name, (width, height), max_pixels)
+    return picture
 
 
 def _too_large(name: str, size: tuple[int, int] | None, max_pixels: int) -> SourceError:
@@ -199,7 +194,8 @@ def _rgb(strip: PIL.Image.Image) -> PIL.Image.Image:
 def _grey(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Return grey values of any depth as 0..255."""
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return _TO_8_BITS[values]
+        small: NDArray[np.uint8] = _TO_8_BITS[values]
+        return small
     if values.dtype.kind == "f":
         values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import glob
-import os
-import re
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import numpy as np
-import PIL.Image
-
 from poise.errors import SourceError
 from poise.frames import Frame
-from poise.sources import _items, _web
 from poise.sources._ahead import Ahead
 from poise.sources._how import How, Report
-from poise.sources._items import Item
-from poise.sources._names import PICTURES, VIDEOS, cannot_open, counted, natural, printable, suffix
+from poise.sources._items import Failed, Item
+from poise.sources._sort import is_lazy, is_one, sort
 
 Kind = Literal["image", "video", "stream", "mixed"]
 
 _LIVE_PATIENCE = 15.0  # seconds without a frame after which a camera or stream counts as lost
-_GIVE = "give a path, folder, glob, address, camera number, array, PIL image, bytes, or a list of those"
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 def open_source(
@@ -43,10 +32,10 @@ def open_source(
     """Open anything that gives frames.
 
     Args:
-        source: A path (picture, video, folder, glob, ``.txt`` file of paths), an http, rtsp or similar address, a camera
-            number or ``"webcam"``, ``"-"`` for standard input, a ``(H, W[, C])`` or ``(N, H, W, C)`` uint8 BGR array, a
-            PIL image, the bytes of a file, an open binary file, or any mixture of those in lists, tuples or iterators.
-            Iterators are read as frames are asked for.
+        source: A path (picture, video, folder, glob, ``.txt`` file of paths), an http, rtsp or similar address, a
+            camera number or ``"webcam"``, ``"-"`` for standard input, a ``(H, W[, C])`` or ``(N, H, W, C)`` uint8 BGR
+            array, a PIL image, the bytes of a file, an open binary file, or any mixture of those in lists, tuples or
+            iterators. Iterators are read as frames are asked for.
         vid_stride: Give every n-th frame of videos and streams; ``index`` and ``time`` stay those of the video.
         stream_buffer: Give every frame of a live source. Off: a consumer that is too slow gets the newest frame, and
             ``dropped`` counts those that it missed.
@@ -91,21 +80,21 @@ class Source:
         self._prefetch = prefetch
         self._on_error = on_error
         self._ahead: Ahead | None = None
-        self._running: Iterator[Frame] | None = None
         self._closed = False
         self._saw_live = False
         self._dropped = 0
         self._lazy: Iterator[Any] | None = None
         self._items: list[Item] = []
-        self._alone = _is_one(source)
-        if _is_lazy(source):
+        self._alone = is_one(source)
+        given_several = isinstance(source, (list, tuple))
+        if is_lazy(source):
             self._lazy = iter(source)
             return
-        self._items = list(_sort(source, deque([0])))
+        self._items = list(sort(source, deque([0])))
         if not self._items:
             raise ValueError("the source is an empty list: nothing to read")
         for item in self._items:
-            if isinstance(item, _items.Failed) and (self._alone or on_error is None):
+            if isinstance(item, Failed) and (on_error is None or (len(self._items) == 1 and not given_several)):
                 raise item.error
         for item in self._items[:-1]:
             if item.live:
@@ -137,8 +126,7 @@ class Source:
     def kind(self) -> Kind:
         """``"image"``, ``"video"``, ``"stream"``, or ``"mixed"`` (lists of several kinds, and iterators)."""
         kinds = {item.kind(self._how) for item in self._items}
-        only = kinds.pop() if len(kinds) == 1 else "mixed"
-        return only  # type: ignore[return-value]
+        return kinds.pop() if len(kinds) == 1 else "mixed"
 
     @property
     def total(self) -> int | None:
@@ -176,7 +164,7 @@ class Source:
                 return
             several = deque([0])
             for thing in self._lazy:
-                yield from self._read(list(_sort(thing, several)))
+                yield from self._read(list(sort(thing, several)))
         finally:
             self._stop()
 
@@ -232,192 +220,3 @@ def _read_all(items: list[Item], how: How, alone: bool) -> Iterator[Frame | Repo
             if alone:
                 raise
             yield Report(error)
-
-
-def _is_one(source: Any) -> bool:
-    """Return whether the user named one thing, not a number of things of which one may fail."""
-    if isinstance(source, (list, tuple)) or _is_lazy(source):
-        return False
-    if isinstance(source, (str, os.PathLike)):
-        text = os.fspath(source)
-        return not (
-            os.path.isdir(text) or text.lower().endswith(".txt") or (_is_glob(text) and not os.path.exists(text))
-        )
-    return not (isinstance(source, np.ndarray) and source.ndim == 4)
-
-
-def _is_lazy(source: Any) -> bool:
-    return isinstance(source, Iterator) and not hasattr(source, "read")
-
-
-def _is_glob(text: str) -> bool:
-    return glob.has_magic(text) and _SCHEME.match(text) is None
-
-
-def _sort(source: Any, number: deque[int]) -> Iterator[Item]:
-    """Give the entries of whatever the user gave; ``number`` counts those without a name."""
-    if isinstance(source, (list, tuple)):
-        for one in source:
-            yield from _sort(one, number)
-        return
-    if isinstance(source, (str, os.PathLike)):
-        yield from _named(os.fspath(source))
-        number[0] += 1
-        return
-    position = number[0]
-    number[0] += 1
-    if source is None:
-        raise TypeError(f"the source is None; {_GIVE}")
-    if isinstance(source, bool):
-        raise TypeError(f"the source is {source}; {_GIVE}")
-    if isinstance(source, (int, np.integer)):
-        yield _camera(int(source))
-    elif isinstance(source, PIL.Image.Image):
-        name = getattr(source, "filename", "") or f"PIL image {position}"
-        yield _items.PilImage(printable(os.fsdecode(name)), source)
-    elif isinstance(source, (bytes, bytearray, memoryview)):
-        yield _items.Bytes(f"bytes {position}", source)
-    elif hasattr(source, "read"):
-        yield _items.Reader(printable(str(getattr(source, "name", f"file {position}"))), source)
-    elif isinstance(source, np.ndarray) or hasattr(source, "__array__"):
-        array = np.asarray(source)
-        if array.ndim == 4:
-            number[0] = position
-            for one in array:
-                yield _items.Array(f"array {number[0]}", one)
-                number[0] += 1
-        else:
-            yield _items.Array(f"array {position}", array)
-    elif isinstance(source, Iterable) and not isinstance(source, (dict, set, frozenset)):
-        number[0] = position
-        for one in source:
-            yield from _sort(one, number)
-    else:
-        raise TypeError(f"cannot read frames from {type(source).__name__}; {_GIVE}")
-
-
-def _camera(number: int) -> Item:
-    if number < 0:
-        raise ValueError(f"a camera number is 0 or more, got {number}")
-    return _items.Camera(f"camera {number}", number)
-
-
-def _named(text: str | bytes, base: str = "") -> Iterator[Item]:
-    """Give the entries of a path, address or camera name; relative paths start at ``base``."""
-    if isinstance(text, bytes):
-        text = os.fsdecode(text)
-    if not text.strip():
-        raise ValueError(f"the source is an empty string; {_GIVE}")
-    path = os.path.join(base, text)  # noqa: PTH118
-    name = printable(path)
-    scheme = _SCHEME.match(text)
-    if "\0" in text:
-        yield _items.Failed(name, SourceError(f"{name!r}: not a path: it holds a zero byte"))
-    elif scheme:
-        yield from _address(text, scheme[1].lower())
-    elif text == "-" and not base:
-        yield _items.Reader("-", None)
-    elif os.path.isdir(path):  # noqa: PTH112
-        yield from _folder(path, name)
-    elif os.path.exists(path):  # noqa: PTH110
-        device = re.fullmatch(r"/dev/video([0-9]+)", text)
-        if device:
-            yield _camera(int(device[1]))
-        elif suffix(path) == ".txt":
-            yield from _list_file(path, name, inside=bool(base))
-        else:
-            yield _items.File(name, path)
-    elif re.fullmatch(r"[0-9]{1,3}", text):
-        yield _camera(int(text))
-    elif text.lower() == "webcam":
-        yield _camera(0)
-    elif _is_glob(path):
-        yield from _glob(path, name)
-    else:
-        yield _items.Failed(name, _missing(path, name))
-
-
-def _address(text: str, scheme: str) -> Iterator[Item]:
-    if scheme in _web.WEB | _web.LIVE:
-        yield _items.address_item(text)
-    elif scheme == "file":
-        from urllib.request import url2pathname
-
-        yield from _named(url2pathname(text[7:]))
-    else:
-        known = ", ".join(sorted(_web.WEB | _web.LIVE))
-        name = printable(text)
-        yield _items.Failed(name, SourceError(f"{name}: addresses of kind {scheme!r} are not read; known: {known}"))
-
-
-def _missing(path: str, name: str) -> SourceError:
-    try:
-        os.stat(path)  # noqa: PTH116
-    except OSError as error:
-        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-            return cannot_open(name, error)
-    parent = os.path.dirname(path) or "."  # noqa: PTH120
-    if not os.path.isdir(parent):  # noqa: PTH112
-        return SourceError(f"{name}: no such file or folder: the folder {printable(parent)} does not exist")
-    from difflib import get_close_matches
-
-    try:
-        near = get_close_matches(os.path.basename(path), os.listdir(parent), n=1, cutoff=0.75)  # noqa: PTH119, PTH208
-    except OSError:
-        near = []
-    return SourceError(f"{name}: no such file or folder" + (f"; did you mean {printable(near[0])!r}?" if near else ""))
-
-
-def _folder(path: str, name: str) -> Iterator[Item]:
-    try:
-        with os.scandir(path) as entries:
-            # Names with a leading dot are what systems hide beside the pictures (".DS_Store", "._photo.jpg").
-            found = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        yield _items.Failed(name, cannot_open(name, error))
-        return
-    files = sorted((one for one, folder in found if not folder), key=natural)
-    wanted = [one for one in files if suffix(one) in PICTURES | VIDEOS]
-    if not wanted:
-        folders = len(found) - len(files)
-        inside = f" and {folders} folder{'s' if folders > 1 else ''}" if folders else ""
-        deeper = f"; to look into them too give {os.path.join(name, '**', '*')!r}" if folders else ""  # noqa: PTH118
-        yield _items.Failed(
-            name,
-            SourceError(
-                f"{name}: no pictures or videos (looked for .jpg, .png, .webp, .gif, .tif, .bmp, .mp4, .mov, .avi, "
-                f".mkv, .webm and their like; found {counted(files)}{inside}){deeper}"
-            ),
-        )
-    for one in wanted:
-        full = os.path.join(path, one)  # noqa: PTH118
-        yield _items.File(printable(full), full)
-
-
-def _glob(pattern: str, name: str) -> Iterator[Item]:
-    files = sorted((one for one in glob.iglob(pattern, recursive=True) if os.path.isfile(one)), key=natural)  # noqa: PTH113, PTH207
-    ending = suffix(pattern)
-    # A pattern that names the ending ("*.dat") is taken at its word; "*" means what a folder would mean.
-    wanted = files if ending and not glob.has_magic(ending) else [f for f in files if suffix(f) in PICTURES | VIDEOS]
-    if not wanted:
-        found = f"of {counted(files)} that match, none is a picture or video" if files else "no file matches"
-        yield _items.Failed(name, SourceError(f"{name}: {found}"))
-    for one in wanted:
-        yield _items.File(printable(one), one)
-
-
-def _list_file(path: str, name: str, *, inside: bool) -> Iterator[Item]:
-    if inside:
-        yield _items.Failed(name, SourceError(f"{name}: a list of paths inside a list of paths is not read"))
-        return
-    try:
-        text = Path(path).read_text("utf-8-sig", "surrogateescape")
-    except OSError as error:
-        yield _items.Failed(name, cannot_open(name, error))
-        return
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
-    if not lines:
-        yield _items.Failed(name, SourceError(f"{name}: no paths in it; expected one path or address a line"))
-    base = os.path.dirname(path) or "."  # noqa: PTH120
-    yield from chain.from_iterable(_named(line, base) for line in lines)

@@ -21,10 +21,8 @@ from poise.sources._pictures import check_size
 _MOST_ERRORS = 100
 # What a file on this machine may make FFmpeg open: a playlist in it must not reach for the network.
 _FILE_ONLY = {"protocol_whitelist": "file,crypto,data"}
-# The video that these "demuxers" make of text files and device names is not what anyone means.
-_NOT_VIDEO = frozenset(("tty", "ansi", "lavfi", "ffmetadata", "concat", "image2", "txd", "vapoursynth", "avisynth"))
-
-Opener = Callable[[Any], Any]
+# What these make of text files is not what anyone means by a video; "concat" would open other files.
+_NOT_VIDEO = frozenset(("tty", "ffmetadata", "concat", "vapoursynth", "avisynth"))
 
 
 def library() -> Any:
@@ -33,9 +31,7 @@ def library() -> Any:
     Raises:
         MissingExtra: It is not installed.
     """
-    av = require("av", extra="video", feature="reading video")
-    # FFmpeg prints warnings of its own to stderr; what matters is in the exceptions.
-    return av
+    return require("av", extra="video", feature="reading video")
 
 
 def open_file(path: str, name: str) -> Any:
@@ -49,15 +45,15 @@ def open_file(path: str, name: str) -> Any:
         path.encode("utf-8")
         where: Any = path
     except UnicodeEncodeError:
-        where = open(path, "rb")  # noqa: PTH123, SIM115 - FFmpeg takes names in UTF-8 only; the container closes it
+        where = open(path, "rb")  # noqa: SIM115 - FFmpeg takes names in UTF-8 only; the container closes it
     try:
         return av.open(where, options=_FILE_ONLY, metadata_errors="replace", buffer_size=2**18)
     except Exception as error:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             raise _not_video(name, file, error) from error
 
 
-def open_bytes(file: IO[bytes], name: str) -> Any:
+def open_bytes(file: Any, name: str) -> Any:
     """Open a video in memory or from a pipe.
 
     Raises:
@@ -70,12 +66,12 @@ def open_bytes(file: IO[bytes], name: str) -> Any:
         if isinstance(file, io.BytesIO):
             raise _not_video(name, file, error) from error
         raise SourceError(
-            f"{name}: not a video that can be read from a pipe ({_reason(error)}); an MP4 with its index at the end "
+            f"{name}: not a video that can be read from a pipe ({reason(error)}); an MP4 with its index at the end "
             f"must be given as a file"
         ) from error
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """Return FFmpeg's words without the address, which may hold a password."""
     return str(getattr(error, "strerror", None) or type(error).__name__)
 
@@ -89,7 +85,7 @@ def _not_video(name: str, file: IO[bytes], error: BaseException) -> SourceError:
         return SourceError(
             f"{name}: truncated video: its index (moov) is missing, as after an interrupted recording or copy"
         )
-    return SourceError(f"{name}: not a video ({_reason(error)}): {describe(head)}")
+    return SourceError(f"{name}: not a video ({reason(error)}): {describe(head)}")
 
 
 def _boxes(file: IO[bytes]) -> set[bytes]:
@@ -119,7 +115,9 @@ def video_stream(container: Any, name: str) -> Any:
     """
     attached = library().stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & attached]
-    if not streams or container.format.name in _NOT_VIDEO:
+    if container.format.name in _NOT_VIDEO:
+        raise SourceError(f"{name}: not a video, but what FFmpeg calls {container.format.long_name!r}")
+    if not streams:
         found = ", ".join(f"{s.type} {s.codec_context.name if s.codec_context else '?'}" for s in container.streams)
         raise SourceError(f"{name}: no video stream (found: {found or 'nothing'})")
     stream = next((s for s in streams if s.codec_context is not None), None)
@@ -143,7 +141,7 @@ def count_frames(path: str, name: str) -> int | None:
 
 
 def read_video(
-    open_container: Callable[[], Any], name: str, path: str, how: How, *, live: bool = False
+    open_container: Callable[[], Any], name: str, path: str, how: How, *, live: bool = False, remote: bool = False
 ) -> Iterator[Frame | Report]:
     """Give the upright frames of a video or stream.
 
@@ -155,12 +153,13 @@ def read_video(
         name: How results and errors call it.
         path: The file, if there is one.
         how: Stride and limits.
-        live: It is a camera or the like: no end, no waiting for frames that come later in the file.
+        live: It is a camera or the like: it has no end, and low delay matters.
+        remote: It comes over the network, and is live when it does not say how long it is.
     """
     container = open_container()
     try:
         stream = video_stream(container, name)
-        live = live or _is_live(container)
+        live = live or container.format.name == "mpjpeg" or (remote and not container.duration)
         context = stream.codec_context
         check_size(name, context.width, context.height, how.max_pixels)
         context.options = {"max_pixels": str(how.max_pixels)}
@@ -169,10 +168,6 @@ def read_video(
         yield from _frames(container, stream, _media(container, stream, name, path, live), how)
     finally:
         container.close()
-
-
-def _is_live(container: Any) -> bool:
-    return container.format.name == "mpjpeg" or (container.format.name in ("hls", "rtsp") and not container.duration)
 
 
 def _media(container: Any, stream: Any, name: str, path: str, live: bool) -> Media:
@@ -212,11 +207,11 @@ class _Tally:
         self.name = media.name
         self.packets = 0
         self.bad = 0
-        self.reason = ""
+        self.why = ""
 
-    def note(self, error: BaseException) -> None:
+    def note(self, why: str) -> None:
         self.bad += 1
-        self.reason = self.reason or _reason(error)
+        self.why = self.why or why
 
     def missing(self) -> int:
         return max(0, (self.stated or 0) - self.packets)
@@ -228,7 +223,7 @@ class _Tally:
     def detail(self) -> str:
         parts = []
         if self.bad:
-            parts.append(f"{self.bad} of {max(self.packets, self.bad)} packets could not be decoded ({self.reason})")
+            parts.append(f"{self.bad} of {max(self.packets, self.bad)} packets could not be decoded ({self.why})")
         if self.missing():
             parts.append(f"{self.missing()} of {self.stated} stated frames are not in the file")
         return "; " + ", ".join(parts) if parts else ""
@@ -236,13 +231,16 @@ class _Tally:
 
 def _decoded(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
     """Give decoded frames; pass over what cannot be decoded, and count it."""
+    whole = "mp4" in container.format.name
     for packet in _packets(container, stream, tally):
-        if packet.size:
-            tally.packets += 1
+        if packet.is_corrupt and whole:
+            # The end of a file that was cut: told as missing. Its error would take frames of other threads along.
+            continue
+        tally.packets += bool(packet.size)
         try:
             yield from packet.decode()
         except Exception as error:  # noqa: BLE001 - the codecs of strangers' files; counted, and told at the end
-            tally.note(error)
+            tally.note(reason(error))
 
 
 def _packets(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
@@ -254,10 +252,12 @@ def _packets(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
                 errors = 0
                 yield packet
             return
+        except BlockingIOError:
+            clock.sleep(0.002)  # a camera without a new frame yet (AVFoundation)
         except Exception as error:
             if tally.live:
-                raise SourceError(f"{tally.name}: the stream broke off: {_reason(error)}") from error
-            tally.note(error)
+                raise SourceError(f"{tally.name}: the stream broke off: {reason(error)}") from error
+            tally.note(reason(error))
             errors += 1
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from poise._version import __version__
 from poise.errors import SourceError
 from poise.sources._names import PICTURES, VIDEOS, describe, suffix, without_password
-from poise.sources._video import _reason, library
+from poise.sources._video import library, reason
 
 LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"))
 WEB = frozenset(("http", "https"))
@@ -61,8 +61,7 @@ def fetch(address: str) -> io.BytesIO | None:
     except urllib.error.HTTPError as error:
         raise SourceError(f"{name}: the server answers {error.code} {error.reason}") from error
     except (OSError, ValueError, urllib.error.URLError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise SourceError(f"{name}: no answer: {reason}") from error
+        raise SourceError(f"{name}: no answer: {getattr(error, 'reason', None) or error}") from error
     except Exception as error:
         raise SourceError(f"{name}: the answer broke off: {error or type(error).__name__}") from error
     if len(data) > _MOST_BYTES:
@@ -86,4 +85,4 @@ def open_stream(address: str) -> Any:
     try:
         return av.open(address, options=options, metadata_errors="replace", timeout=(TIMEOUT, TIMEOUT))
     except Exception as error:
-        raise SourceError(f"{without_password(address)}: did not open: {_reason(error)}") from error
+        raise SourceError(f"{without_password(address)}: did not open: {reason(error)}") from error

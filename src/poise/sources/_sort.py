@@ -1,0 +1,220 @@
+"""Sort out what the user gave: paths, folders, patterns, addresses, arrays, in any mixture, become entries."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from itertools import chain
+from typing import Any
+from urllib.request import url2pathname
+
+import numpy as np
+import PIL.Image
+
+from poise.errors import SourceError
+from poise.sources import _items, _web
+from poise.sources._items import Item
+from poise.sources._names import PICTURES, VIDEOS, cannot_open, counted, natural, printable, suffix
+
+_GIVE = "give a path, folder, glob, address, camera number, array, PIL image, bytes, or a list of those"
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def is_one(source: Any) -> bool:
+    """Return whether the user named one thing, not a number of things of which one may fail."""
+    if isinstance(source, (list, tuple)) or is_lazy(source):
+        return False
+    if isinstance(source, (str, os.PathLike)):
+        text = os.fspath(source)
+        return not (
+            os.path.isdir(text) or text.lower().endswith(".txt") or (_is_glob(text) and not os.path.exists(text))
+        )
+    return not (isinstance(source, np.ndarray) and source.ndim == 4)
+
+
+def is_lazy(source: Any) -> bool:
+    """Return whether the entries come one by one from the user's own code."""
+    return isinstance(source, Iterator) and not hasattr(source, "read")
+
+
+def _is_glob(text: str) -> bool:
+    return glob.has_magic(text) and _SCHEME.match(text) is None
+
+
+def sort(source: Any, number: deque[int]) -> Iterator[Item]:
+    """Give the entries of whatever the user gave.
+
+    Args:
+        source: As for ``open_source``.
+        number: One number, the position of the next entry; it names entries that have no name of their own.
+
+    Raises:
+        TypeError: No source of any kind.
+        ValueError: An empty string or a negative camera number.
+    """
+    if isinstance(source, (list, tuple)):
+        for one in source:
+            yield from sort(one, number)
+        return
+    if isinstance(source, (str, os.PathLike)):
+        yield from _named(os.fspath(source))
+        number[0] += 1
+        return
+    position = number[0]
+    number[0] += 1
+    if source is None:
+        raise TypeError(f"the source is None; {_GIVE}")
+    if isinstance(source, bool):
+        raise TypeError(f"the source is {source}; {_GIVE}")
+    if isinstance(source, (int, np.integer)):
+        yield _camera(int(source))
+    elif isinstance(source, PIL.Image.Image):
+        name = getattr(source, "filename", "") or f"PIL image {position}"
+        yield _items.PilImage(printable(os.fsdecode(name)), source)
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        yield _items.Bytes(f"bytes {position}", source)
+    elif hasattr(source, "read"):
+        yield _items.Reader(printable(str(getattr(source, "name", f"file {position}"))), source)
+    elif isinstance(source, np.ndarray) or hasattr(source, "__array__"):
+        array = np.asarray(source)
+        if array.ndim == 4:
+            number[0] = position
+            for one in array:
+                yield _items.Array(f"array {number[0]}", one)
+                number[0] += 1
+        else:
+            yield _items.Array(f"array {position}", array)
+    elif isinstance(source, Iterable) and not isinstance(source, (dict, set, frozenset)):
+        number[0] = position
+        for one in source:
+            yield from sort(one, number)
+    else:
+        raise TypeError(f"cannot read frames from {type(source).__name__}; {_GIVE}")
+
+
+def _camera(number: int) -> Item:
+    if number < 0:
+        raise ValueError(f"a camera number is 0 or more, got {number}")
+    return _items.Camera(f"camera {number}", number)
+
+
+def _named(text: str | bytes, base: str = "") -> Iterator[Item]:
+    """Give the entries of a path, address or camera name; relative paths start at ``base``."""
+    if isinstance(text, bytes):
+        text = os.fsdecode(text)
+    if not text.strip():
+        raise ValueError(f"the source is an empty string; {_GIVE}")
+    path = os.path.join(base, text)
+    name = printable(path)
+    scheme = _SCHEME.match(text)
+    if "\0" in text:
+        yield _items.Failed(name, SourceError(f"{name!r}: not a path: it holds a zero byte"))
+    elif scheme:
+        yield from _address(text, scheme[1].lower())
+    elif text == "-" and not base:
+        yield _items.Reader("-", None)
+    elif os.path.isdir(path):
+        yield from _folder(path, name)
+    elif os.path.exists(path):
+        device = re.fullmatch(r"/dev/video([0-9]+)", text)
+        if device:
+            yield _camera(int(device[1]))
+        elif suffix(path) == ".txt":
+            yield from _list_file(path, name, inside=bool(base))
+        else:
+            yield _items.File(name, path)
+    elif re.fullmatch(r"[0-9]{1,3}", text):
+        yield _camera(int(text))
+    elif text.lower() == "webcam":
+        yield _camera(0)
+    elif _is_glob(path):
+        yield from _glob(path, name)
+    else:
+        yield _items.Failed(name, _missing(path, name))
+
+
+def _address(text: str, scheme: str) -> Iterator[Item]:
+    if scheme in _web.WEB | _web.LIVE:
+        yield _items.address_item(text)
+    elif scheme == "file":
+        yield from _named(url2pathname(text[7:]))
+    else:
+        known = ", ".join(sorted(_web.WEB | _web.LIVE))
+        name = printable(text)
+        yield _items.Failed(name, SourceError(f"{name}: addresses of kind {scheme!r} are not read; known: {known}"))
+
+
+def _missing(path: str, name: str) -> SourceError:
+    try:
+        os.stat(path)
+    except OSError as error:
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            return cannot_open(name, error)
+    parent = os.path.dirname(path) or "."
+    if not os.path.isdir(parent):
+        return SourceError(f"{name}: no such file or folder: the folder {printable(parent)} does not exist")
+    try:
+        near = get_close_matches(os.path.basename(path), os.listdir(parent), n=1, cutoff=0.75)
+    except OSError:
+        near = []
+    return SourceError(f"{name}: no such file or folder" + (f"; did you mean {printable(near[0])!r}?" if near else ""))
+
+
+def _folder(path: str, name: str) -> Iterator[Item]:
+    try:
+        with os.scandir(path) as entries:
+            # Names with a leading dot are what systems hide beside the pictures (".DS_Store", "._photo.jpg").
+            found = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        yield _items.Failed(name, cannot_open(name, error))
+        return
+    files = sorted((one for one, folder in found if not folder), key=natural)
+    wanted = [one for one in files if suffix(one) in PICTURES | VIDEOS]
+    if not wanted:
+        folders = len(found) - len(files)
+        inside = f" and {folders} folder{'s' if folders > 1 else ''}" if folders else ""
+        deeper = f"; to look into them too give {os.path.join(name, '**', '*')!r}" if folders else ""
+        yield _items.Failed(
+            name,
+            SourceError(
+                f"{name}: no pictures or videos (looked for .jpg, .png, .webp, .gif, .tif, .bmp, .mp4, .mov, .avi, "
+                f".mkv, .webm and their like; found {counted(files)}{inside}){deeper}"
+            ),
+        )
+    for one in wanted:
+        full = os.path.join(path, one)
+        yield _items.File(printable(full), full)
+
+
+def _glob(pattern: str, name: str) -> Iterator[Item]:
+    files = sorted((one for one in glob.iglob(pattern, recursive=True) if os.path.isfile(one)), key=natural)
+    ending = suffix(pattern)
+    # A pattern that names the ending ("*.dat") is taken at its word; "*" means what a folder would mean.
+    wanted = files if ending and not glob.has_magic(ending) else [f for f in files if suffix(f) in PICTURES | VIDEOS]
+    if not wanted:
+        found = f"of {counted(files)} that match, none is a picture or video" if files else "no file matches"
+        yield _items.Failed(name, SourceError(f"{name}: {found}"))
+    for one in wanted:
+        yield _items.File(printable(one), one)
+
+
+def _list_file(path: str, name: str, *, inside: bool) -> Iterator[Item]:
+    if inside:
+        yield _items.Failed(name, SourceError(f"{name}: a list of paths inside a list of paths is not read"))
+        return
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            text = file.read()
+    except OSError as error:
+        yield _items.Failed(name, cannot_open(name, error))
+        return
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    if not lines:
+        yield _items.Failed(name, SourceError(f"{name}: no paths in it; expected one path or address a line"))
+    base = os.path.dirname(path) or "."
+    yield from chain.from_iterable(_named(line, base) for line in lines)
