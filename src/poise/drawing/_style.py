@@ -128,20 +128,24 @@ class Look:
     fine: bool
 
 
-@lru_cache(maxsize=32)
 def look(skeleton: Skeleton, style: Style) -> Look:
     """Choose colours and proportions for a skeleton; kept, since every frame of a video asks again."""
+    # Skeletons may be equal and yet differ in their groups and colours.
+    return _look(skeleton, style, tuple(skeleton.subsets), repr(getattr(skeleton, "colours", "")))
+
+
+@lru_cache(maxsize=32)
+def _look(skeleton: Skeleton, style: Style, groups: tuple[str, ...], sides: str) -> Look:
     count = len(skeleton)
     edges = np.array(skeleton.edges, dtype=np.intp).reshape(-1, 2)
-    group, palette = _groups(skeleton, edges, style)
-    pair = group[edges]
-    if skeleton.sides.any():
+    group, palette, kind = _groups(skeleton, edges, style)
+    low, high = np.sort(group[edges], axis=1).T
+    if kind == "sides":
         # A limb across the body has no side; one from the middle to a side belongs to that side.
-        side = np.sign(skeleton.sides[edges].sum(axis=1))
-        same = pair[:, 0] == pair[:, 1]
-        edge_group = np.where(same, pair[:, 0], side + 1)
+        edge_group = np.where(low == high, low, np.where(low == 1, high, np.where(high == 1, low, 1)))
     else:
-        edge_group = pair.max(axis=1, initial=0) if len(pair) else np.empty(0, dtype=np.intp)
+        # Between two fingers, or a finger and the wrist, lies the palm.
+        edge_group = np.where((low == high) | (kind == "chain"), high, 0)
     weight = np.clip(np.sqrt(skeleton.sigmas / _WIDEST), 0.28, 1.0)
     if np.ptp(skeleton.sigmas) == 0 and len(edges):
         weight = weight * (1 - 0.4 * _depth(count, edges))
@@ -151,23 +155,33 @@ def look(skeleton: Skeleton, style: Style) -> Look:
     return Look(edges, palette[edge_group], palette[group], weight, ~used if fine else np.ones(count, bool), fine)
 
 
-def _groups(skeleton: Skeleton, edges: NDArray[np.intp], style: Style) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Give each keypoint a row of a palette: by side, by finger or other named part, or along the chain."""
+def _groups(
+    skeleton: Skeleton, edges: NDArray[np.intp], style: Style
+) -> tuple[NDArray[np.intp], NDArray[np.float32], str]:
+    """Give each keypoint a row of a palette by its side, by finger or other named part, or by place in the chain."""
     if skeleton.sides.any() or len(skeleton) > 200:
         group = skeleton.sides.astype(np.intp) + 1
-        for name, members in skeleton.subsets.items():
-            if "lip" in name or "mouth" in name:
-                group[list(members)] = 3
-        return group, _side_colours(skeleton, style)
-    parts = [re.sub(r"[_\- ]?(\d+|[^_\- ]*)$", "", name) or name for name in skeleton.keypoints]
+        # Points of a mesh have numbers for names; their groups say what they are: left_eye, lips.
+        for name, members in skeleton.subsets.items() if not skeleton.sides.any() else ():
+            words = re.split(r"[_\- ]", name)
+            row = 0 if "left" in words else 2 if "right" in words else 3 if {"lips", "mouth"} & {*words} else None
+            if row is not None:
+                group[list(members)] = row
+        return group, _side_colours(skeleton, style), "sides"
+    parts = [_part(name) for name in skeleton.keypoints]
     counts = {part: parts.count(part) for part in parts}
     named = [part for part in dict.fromkeys(parts) if counts[part] > 1]
     palette = np.concatenate([_side_colours(skeleton, style)[1:2], colours(style.palette)])
     cycle = len(style.palette)
     if len(named) > 1:
-        return np.array([named.index(p) % cycle + 1 if p in named else 0 for p in parts]), palette
+        return np.array([named.index(p) % cycle + 1 if p in named else 0 for p in parts]), palette, "parts"
     place = _chain(len(skeleton), edges)
-    return (place * min(cycle, len(skeleton)) // max(len(skeleton), 1)) % cycle + 1, palette
+    return (place * min(cycle, len(skeleton)) // max(len(skeleton), 1)) % cycle + 1, palette, "chain"
+
+
+def _part(name: str) -> str:
+    """Return what a keypoint is part of: ``thumb`` for ``thumb_tip`` and ``thumb3``, itself for ``wrist``."""
+    return re.sub(r"[_\- ]?\d+$", "", name) if name[-1:].isdigit() else re.split(r"[_\- ](?=[^_\- ]*$)", name)[0]
 
 
 def _side_colours(skeleton: Skeleton, style: Style) -> NDArray[np.float32]:
