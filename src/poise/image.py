@@ -62,7 +62,9 @@ def letterbox(
     return canvas, matrix
 
 
-def warp(image: Image, matrices: Floats, size: tuple[int, int], *, fill: int = 0) -> NDArray[np.uint8]:
+def warp(
+    image: Image, matrices: Floats, size: tuple[int, int], *, fill: int = 0, smooth_from: float = 2.0
+) -> NDArray[np.uint8]:
     """Cut regions out of a picture by affine maps, smoothed where they shrink it.
 
     Args:
@@ -70,6 +72,7 @@ def warp(image: Image, matrices: Floats, size: tuple[int, int], *, fill: int = 0
         matrices: ``(N, 2, 3)`` maps from picture to crop, as from :func:`poise.geometry.roi_to_crop`.
         size: Width and height of the crops, pixels.
         fill: Grey value outside the picture.
+        smooth_from: Shrink factor from which the picture is averaged over areas before it is sampled.
 
     Returns:
         ``(N, height, width, 3)`` uint8.
@@ -80,16 +83,18 @@ def warp(image: Image, matrices: Floats, size: tuple[int, int], *, fill: int = 0
     for crop, matrix in zip(out, np.asarray(matrices, dtype=np.float64), strict=True):
         region = affine_apply(affine_invert(matrix), corners)
         if np.isfinite(region).all():
-            _warp_one(image, matrix, region, crop, fill)
+            _warp_one(image, matrix, region, crop, fill, smooth_from)
     return out
 
 
-def write(image: Image, path: str | Path) -> None:
-    """Write a ``(H, W, 3)`` uint8 BGR picture; the ending of the path picks the format, JPEG at quality 95."""
-    PIL.Image.fromarray(np.ascontiguousarray(image[:, :, ::-1])).save(path, quality=95)
-
-
-def _warp_one(image: Image, matrix: NDArray[np.float64], region: NDArray[np.float64], crop: Image, fill: int) -> None:
+def _warp_one(
+    image: Image,
+    matrix: NDArray[np.float64],
+    region: NDArray[np.float64],
+    crop: Image,
+    fill: int,
+    smooth_from: float,
+) -> None:
     """Fill one crop; ``region`` is its outline in the picture."""
     # Only the part of the picture under the region is handed on; two pixels more for the filter's foot.
     x0, y0 = (max(0, math.floor(v) - 2) for v in region.min(axis=0))
@@ -100,8 +105,8 @@ def _warp_one(image: Image, matrix: NDArray[np.float64], region: NDArray[np.floa
     shrink = 1.0 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     factor = 1
     # The affine sampler looks at 2 x 2 pixels only, so a strong shrink is done first by area averaging.
-    if shrink >= 2:
-        factor = int(shrink)
+    if shrink >= smooth_from:
+        factor = int(shrink * 2 / smooth_from)
         picture = PIL.Image.fromarray(np.ascontiguousarray(part)).reduce(factor)
     else:
         picture = PIL.Image.fromarray(np.ascontiguousarray(part))

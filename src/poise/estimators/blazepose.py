@@ -1,0 +1,207 @@
+"""People in 33 points with metric xyz: MoveNet MultiPose proposes rotated regions, BlazePose looks into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.estimators._estimator import Opener, Options
+from poise.estimators.anchors import Floats64, sigmoid
+from poise.estimators.roi import Clock, Looked, RoiEstimator, cut, turn, upward_angle
+from poise.frames import Image
+from poise.geometry import affine_apply, nms, oks
+from poise.image import resize
+from poise.skeletons import Skeleton, get
+from poise.weights import Card
+
+# Points of BlazePose beyond the 33 of the body: centre and circle point of the region for the next frame.
+_POINTS, _ALL = 33, 39
+_HIPS, _SHOULDERS = [11, 12], [5, 6]  # COCO
+# BlazePose's points in the order of coco17, right and left as the person's own.
+COCO17 = np.array([0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])
+# Heatmap refinement: window in cells, least probability in it. Source: MediaPipe refine_landmarks_from_heatmap
+# calculator with the options of its pose graph.
+_WINDOW, _MIN_HEAT = 9, 0.5
+
+
+def rois_from_body(xy: Floats64, conf: Floats64, guess: Floats64, *, scale: float, min_conf: float) -> Floats64:
+    """Return the region of each person from COCO keypoints.
+
+    The circle round the middle of the hips through the farthest keypoint, times ``scale``, upright along the body.
+
+    Args:
+        xy: ``(N, 17, 2)`` keypoints, pixels.
+        conf: ``(N, 17)`` their confidence.
+        guess: ``(N, 17, 2)`` where the proposing network expects them, seen or not; used for hips and shoulders below
+            ``min_conf``, which may lie outside the picture.
+        scale: Factor on the circle.
+        min_conf: Keypoints below this do not widen the circle.
+    """
+    sure = conf > min_conf
+    body = np.where(sure[..., None], xy, guess)
+    hips, shoulders = body[:, _HIPS].mean(axis=1), body[:, _SHOULDERS].mean(axis=1)
+    reach = np.linalg.norm(xy - hips[:, None], axis=-1)
+    reach = np.where(sure, reach, 0.0).max(axis=1, initial=1.0)
+    return np.column_stack([hips, 2 * scale * reach, upward_angle(hips, shoulders)])
+
+
+def rois_from_circle(centre: Floats64, edge: Floats64, *, scale: float = 1.25) -> Floats64:
+    """Return the region that BlazePose's own two points, ``(N, 2)`` each, ask for in the next frame.
+
+    Source:
+        MediaPipe pose_landmarks_to_roi (alignment points 33 and 34, scale 1.25, square_long).
+    """
+    reach = np.linalg.norm(edge - centre, axis=-1)
+    return np.column_stack([centre, 2 * scale * reach, upward_angle(centre, edge)])
+
+
+def refine(points: Floats64, heat: NDArray[np.float32], size: int) -> Floats64:
+    """Move points to the centre of mass of their heatmaps nearby, where the heatmaps are sure.
+
+    Args:
+        points: ``(N, K, 2)`` pixels of the crop.
+        heat: ``(N, h, w, K)`` logits.
+        size: Side of the crop, pixels.
+    """
+    n, h, w, k = heat.shape
+    cells = points * np.array([w, h]) / size
+    half = _WINDOW // 2
+    offset = np.arange(-half, half + 1)
+    column = np.floor(cells[..., 0]).astype(np.intp)[..., None, None] + offset
+    row = np.floor(cells[..., 1]).astype(np.intp)[..., None, None] + offset[:, None]
+    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h)
+    person = np.arange(n)[:, None, None, None]
+    point = np.arange(k)[None, :, None, None]
+    window = sigmoid(heat[person, row.clip(0, h - 1), column.clip(0, w - 1), point].astype(np.float64)) * inside
+    total = window.sum(axis=(2, 3))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x = (window * column).sum(axis=(2, 3)) / total
+        y = (window * row).sum(axis=(2, 3)) / total
+    moved = np.stack([x * size / w, y * size / h], axis=-1)
+    return np.where((window.max(axis=(2, 3), initial=0.0) >= _MIN_HEAT)[..., None], moved, points)
+
+
+class BlazePose(RoiEstimator):
+    """33 points a person with xyz in metres: origin between the hips, x right, y down, z away from the camera.
+
+    A keypoint's confidence is the network's visibility times its presence.
+
+    Card settings, besides those of :class:`RoiEstimator`:
+        imgsz: Longer side of the picture as MultiPose sees it, pixels.
+        propose: Least person score of a proposal.
+        scale: Region over the circle through the farthest keypoint.
+        min_conf: Keypoints below this do not widen the region.
+        passes: How often the network looks: after the first look the region follows from its own points.
+    """
+
+    def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
+        super().__init__(card, open_network, skeleton, {0: "person"})
+        self._multipose, self._network = self.networks[0], self.networks[-1]
+        self._sigmas = get("coco17").sigmas
+
+    def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Floats64:
+        side = options.imgsz or self.settings["imgsz"]
+        with clock.stage("preprocess"):
+            canvas, scale = _canvas(image, side)
+        with clock.stage("inference"):
+            maps = self._multipose.run({"image": canvas})
+        with clock.stage("postprocess"):
+            xy, conf, guess, score = _decode_people(maps)
+            kept = np.flatnonzero(score >= self.settings["propose"])
+            low, high = xy[kept].min(axis=1, initial=np.inf), xy[kept].max(axis=1, initial=-np.inf)
+            alike = oks(
+                xy[kept],
+                xy[kept],
+                area=np.prod(high - low, axis=-1),
+                visible=np.ones((len(kept), 17), dtype=bool),
+                sigmas=self._sigmas,
+            )
+            kept = kept[nms(alike, score[kept], max_similarity=0.7)]
+            found = rois_from_body(
+                xy[kept] / scale,
+                conf[kept],
+                guess[kept] / scale,
+                scale=self.settings["scale"],
+                min_conf=self.settings["min_conf"],
+            )
+            return found
+
+    def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
+        seen = self._look_once(image, rois, clock)
+        for _ in range(self.settings["passes"] - 1):
+            seen = self._look_once(image, seen.following, clock)
+        return seen
+
+    def _look_once(self, image: Image, rois: Floats64, clock: Clock) -> Looked:
+        size = int(self._network.inputs[0].shape[1] or 0)
+        with clock.stage("preprocess"):
+            crops, back = cut(image, rois, size)
+            feeds = crops.astype(np.float32) / np.float32(255)
+        with clock.stage("inference"):
+            outs = [self._network.run({"image": feed[None]}) for feed in feeds]
+        with clock.stage("postprocess"):
+            points = _stack(outs, "landmarks", (_ALL, 5))
+            heat = _stack(outs, "heatmap", (64, 64, _ALL))
+            world = _stack(outs, "world", (_ALL, 3))[:, :_POINTS].astype(np.float64)
+            score = _stack(outs, "pose_score", ()).astype(np.float64)
+            crop_xy = refine(points[..., :2].astype(np.float64), heat, size)
+            xy = affine_apply(back, crop_xy)
+            conf = np.prod(sigmoid(points[:, :_POINTS, 3:].astype(np.float64)), axis=-1)
+            following = rois_from_circle(xy[:, 33], xy[:, 34])
+            cls = np.zeros(len(xy), dtype=np.intp)
+            return Looked(xy[:, :_POINTS], score, conf, cls, following, turn(world, rois[:, 3]))
+
+
+def _stack(outs: list[dict[str, NDArray[Any]]], name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.array([out[name] for out in outs], dtype=np.float32).reshape(len(outs), *shape)
+
+
+def _canvas(image: Image, side: int) -> tuple[NDArray[np.uint8], float]:
+    """Return the picture as ``(1, H, W, 3)`` RGB, sides multiples of 32, and the scale; it lies in the top left."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    canvas = np.zeros((1, -(-inner[1] // 32) * 32, -(-inner[0] // 32) * 32, 3), dtype=np.uint8)
+    canvas[0, : inner[1], : inner[0]] = resize(image, inner)[..., ::-1]
+    return canvas, scale
+
+
+def _decode_people(maps: dict[str, NDArray[Any]]) -> tuple[Floats64, Floats64, Floats64, Floats64]:
+    """Decode MultiPose: ``(N, 17, 2)`` points, ``(N, 17)`` scores, ``(N, 17, 2)`` guesses, ``(N,)`` person scores.
+
+    Pixels of the network's input; guesses are where the person's centre expects the points, seen or not.
+    """
+    centre = maps["center"][0, 0]
+    h, w = centre.shape
+    padded = np.pad(centre, 2, constant_values=-np.inf)
+    peak = np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).max(axis=(2, 3))
+    ys, xs = np.nonzero((centre >= peak - 1e-6) & (centre >= 0.1))
+    best = np.argsort(-centre[ys, xs], kind="stable")[:30]
+    ys, xs = ys[best], xs[best]
+    n = len(ys)
+    heat = maps["kpt_heatmap"][0]
+    regress = maps["kpt_regress"][0][:, ys, xs].T.reshape(n, 17, 2)
+    guess = regress + np.stack([ys, xs], axis=-1)[:, None]
+    middle = np.stack([ys, xs], axis=-1) + maps["box_offset"][0][:, ys, xs].T
+    half = np.maximum(maps["box_scale"][0][:, ys, xs].T, 0) / 2
+    low = np.clip(np.floor(middle - half), 0, [h - 1, w - 1]).astype(int)
+    high = np.clip(np.ceil(middle + half), low + 1, [h, w]).astype(int)
+    sharp = 0.3 * min(h, w)
+    cells = np.zeros((n, 17, 2), dtype=np.intp)
+    conf = np.zeros((n, 17))
+    for i in range(n):
+        (y0, x0), (y1, x1) = low[i], high[i]
+        by_row = np.exp(-np.square(np.arange(y0, y1) - guess[i, :, :1]) / sharp)
+        by_column = np.exp(-np.square(np.arange(x0, x1) - guess[i, :, 1:]) / sharp)
+        near = (heat[:, y0:y1, x0:x1] * by_row[:, :, None] * by_column[:, None, :]).reshape(17, -1)
+        flat = near.argmax(axis=1)
+        conf[i] = near[np.arange(17), flat]
+        cells[i] = np.stack([flat // (x1 - x0) + y0, flat % (x1 - x0) + x0], axis=-1)
+    k = np.arange(17)
+    offset = maps["kpt_offset"][0].reshape(17, 2, h, w)[k, :, cells[..., 0], cells[..., 1]]
+    xy = 4.0 * (cells + offset)[..., ::-1]
+    seen = conf > 0.127
+    mean = np.where(seen, conf, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return xy, conf, 4.0 * guess[..., ::-1].astype(np.float64), centre[ys, xs].astype(np.float64) * mean
