@@ -19,11 +19,15 @@ _COMMANDS = {
     "doctor": "Check the installation: versions, devices, cameras, networks, speed.",
 }
 
+# The word "-" looks like an option to the parser; commands turn this back.
+STDIN = "<standard input>"
+
 app = cyclopts.App(
     name="poise",
     help="Find people, hands and faces in pictures and video as keypoints.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 for _name, _help in _COMMANDS.items():
     app.command(f"poise.cli.{_name}:{_name}", name=_name, help=_help)
@@ -68,6 +72,9 @@ def modern(words: list[str]) -> list[str]:
         words = words[1:]
     out: list[str] = []
     for word in words:
+        if word == "-":
+            out.append(STDIN)
+            continue
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
             out.append(word)

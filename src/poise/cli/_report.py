@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from poise.frames import Media
 from poise.results import Results
 
 
@@ -66,6 +68,14 @@ class Reporter:
             self.console.print(f"saved to {self.folder}", soft_wrap=True)
         return 1 if self.errors else 0
 
+    def _video(self, media: Media, frames: int, most: int, seconds: float) -> None:
+        """Say one line about a video that has ended."""
+        if self._lines:
+            rate = frames / seconds if seconds > 0 else 0.0
+            self.console.print(
+                f"{media.name}  {frames} frames, at most {most} in one, {rate:.1f} frames/s", soft_wrap=True
+            )
+
     def watch(self, results: Iterable[Results], total: int | None = None) -> Iterator[Results]:
         """Pass results through, with a progress bar when a person is watching."""
         bar = Progress(
@@ -80,23 +90,36 @@ class Reporter:
             transient=True,
             disable=self._quiet or not self.console.is_terminal,
         )
+        video: Media | None = None
+        frames = most = 0
+        start = time.perf_counter()
         with bar:
             task = bar.add_task("starting", total=total)
             for result in results:
+                media = result.media
+                if media is not video:
+                    if video is not None:
+                        self._video(video, frames, most, time.perf_counter() - start)
+                    video = media if media.kind != "image" else None
+                    frames, most, start = 0, 0, time.perf_counter()
+                    if video is not None and total is None:
+                        bar.reset(task, total=video.frames)
                 self.frames += 1
+                frames += 1
                 self.instances += len(result)
-                if result.media.kind != "image" and result.media.frames and total is None:
-                    bar.update(task, total=result.media.frames)
+                most = max(most, len(result))
                 bar.update(task, advance=1, description=Path(result.path).name)
-                if self._lines and result.media.kind == "image":
+                if media.kind == "image" and self._lines:
                     self._line(result)
                 yield result
+            if video is not None:
+                self._video(video, frames, most, time.perf_counter() - start)
 
     def _line(self, result: Results) -> None:
         height, width = result.orig_shape
         milliseconds = sum(result.speed.values())
         self.console.print(
-            f"{result.path}  {width}x{height}  {result.verbose()}  {milliseconds:.0f} ms", soft_wrap=True
+            f"{result.path}  {width}x{height}  {result.verbose().rstrip(', ')}  {milliseconds:.0f} ms", soft_wrap=True
         )
 
 

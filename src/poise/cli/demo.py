@@ -22,7 +22,9 @@ def demo(*, model: str = "body", project: Path | None = None) -> int:
     saved: list[Path] = []
     (result,) = Pose(model).predict(PHOTO, save=True, name="demo", project=project, on_saved=saved.append)
     console = Console(highlight=False)
-    table = Table(title=f"{model}: {result.verbose()}, {sum(result.speed.values()):.0f} ms", title_justify="left")
+    table = Table(
+        title=f"{model}: {result.verbose().rstrip(', ')}, {sum(result.speed.values()):.0f} ms", title_justify="left"
+    )
     for title in ("keypoint", "x", "y", "confidence"):
         table.add_column(title, justify="left" if title == "keypoint" else "right")
     for person in result:

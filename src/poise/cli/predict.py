@@ -10,6 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from poise.cli._app import STDIN
 from poise.cli._report import Reporter
 
 
@@ -104,7 +105,8 @@ def predict(
 
     report = Reporter(quiet=quiet or not verbose, lines=not json)
     save = not (json or out) if save is None else save
-    sources = list(source) if len(source) > 1 else source[0]
+    words = ["-" if word == STDIN else word for word in source]
+    sources = words if len(words) > 1 else words[0]
     pose = Pose(model, device=device, runtime=runtime, threads=threads, precision=precision)
     with ExitStack() as stack:
         results = pose.predict(
