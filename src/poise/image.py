@@ -84,11 +84,6 @@ def warp(image: Image, matrices: Floats, size: tuple[int, int], *, fill: int = 0
     return out
 
 
-def write(image: Image, path: str | Path) -> None:
-    """Write a ``(H, W, 3)`` uint8 BGR picture; the ending of the path picks the format, JPEG at quality 95."""
-    PIL.Image.fromarray(np.ascontiguousarray(image[:, :, ::-1])).save(path, quality=95)
-
-
 def _warp_one(image: Image, matrix: NDArray[np.float64], region: NDArray[np.float64], crop: Image, fill: int) -> None:
     """Fill one crop; ``region`` is its outline in the picture."""
     # Only the part of the picture under the region is handed on; two pixels more for the filter's foot.
@@ -113,3 +108,8 @@ def _warp_one(image: Image, matrix: NDArray[np.float64], region: NDArray[np.floa
     crop[:] = np.asarray(
         picture.transform((width, height), PIL.Image.Transform.AFFINE, data, _BILINEAR, fillcolor=(fill,) * 3)
     )
+
+
+def write(image: Image, path: str | Path) -> None:
+    """Write a ``(H, W, 3)`` uint8 BGR picture; the ending of the path picks the format, JPEG at quality 95."""
+    PIL.Image.fromarray(np.ascontiguousarray(image[:, :, ::-1])).save(path, quality=95)
