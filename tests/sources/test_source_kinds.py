@@ -188,9 +188,7 @@ def test_what_is_no_source(source: object, error: type[Exception], words: str) -
         open_source(source, on_error=print if isinstance(source, list) else None)
 
 
-@pytest.mark.parametrize(
-    ("option", "value"), [("vid_stride", 0), ("prefetch", -1), ("max_pixels", 0)]
-)
+@pytest.mark.parametrize(("option", "value"), [("vid_stride", 0), ("prefetch", -1), ("max_pixels", 0)])
 def test_numbers_out_of_range(option: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{option} must be .* got {value}"):
         open_source(quarters(), **{option: value})
@@ -199,7 +197,7 @@ def test_numbers_out_of_range(option: str, value: int) -> None:
 def test_missing_file_is_told_at_once_with_the_nearest_name(folder: Path) -> None:
     with pytest.raises(SourceError, match=r"b11\.jpg: no such file or folder; did you mean 'b10\.jpg'"):
         open_source(folder / "b11.jpg", on_error=print)
-    with pytest.raises(SourceError, match="the folder .*nowhere does not exist"):
+    with pytest.raises(SourceError, match=r"the folder .*nowhere does not exist"):
         open_source(folder / "nowhere" / "a.jpg")
     with pytest.raises(SourceError, match="b11"):
         open_source([folder / "a.PNG", folder / "b11.jpg"])
@@ -208,7 +206,7 @@ def test_missing_file_is_told_at_once_with_the_nearest_name(folder: Path) -> Non
 def test_empty_glob_and_glob_without_pictures(folder: Path) -> None:
     with pytest.raises(SourceError, match=r"x\*\.jpg: no file matches"):
         open_source(f"{folder}/x*.jpg")
-    with pytest.raises(SourceError, match="of 1 file: 1 .xml that match, none is a picture or video"):
+    with pytest.raises(SourceError, match=r"of 1 file: 1 \.xml that match, none is a picture or video"):
         open_source(f"{folder}/n*")
 
 
@@ -217,7 +215,9 @@ def test_folder_without_pictures_says_what_it_found(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "inside").mkdir()
 
-    with pytest.raises(SourceError, match=r"no pictures or videos \(looked for \.jpg.*found 3 files: 2 \.xml, 1 \.json and 1 folder\)"):
+    with pytest.raises(
+        SourceError, match=r"no pictures or videos \(looked for \.jpg.*found 3 files: 2 \.xml, 1 \.json and 1 folder\)"
+    ):
         open_source(tmp_path)
     with pytest.raises(SourceError, match=r"found 0 files\)"):
         open_source(tmp_path / "inside")
@@ -233,7 +233,11 @@ def test_folder_without_pictures_says_what_it_found(tmp_path: Path) -> None:
         ("doc.png", b"%PDF-1.7 ...", "not a picture: it looks like a PDF"),
         ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture: it looks like a HEIC.*pillow-heif"),
         ("lfs.jpg", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
-        ("text.mp4", b"hello world, this is no video at all", r"text\.mp4: not a video .*it begins with the text 'hello"),
+        (
+            "text.mp4",
+            b"hello world, this is no video at all",
+            r"text\.mp4: not a video .*it begins with the text 'hello",
+        ),
         ("zeros.mp4", bytes(500), r"zeros\.mp4: not a video"),
         ("notes.md", b"# Notes on the shooting", r"notes\.md: neither a picture nor a video: it begins with the text"),
         ("bytes.bin", bytes(range(128, 256)), r"bytes\.bin: not a video .*80 81 82"),
@@ -267,13 +271,11 @@ def test_one_bad_file_costs_one_message_not_the_run(folder: Path) -> None:
 
 def test_without_on_error_the_bad_file_is_raised_after_the_good_ones_before_it(folder: Path) -> None:
     (folder / "b9.jpg").write_bytes(b"no picture")
-    found = []
+    frames = iter(open_source(folder))
 
+    assert Path(next(frames).media.name).name == "a.PNG"
     with pytest.raises(SourceError, match="b9"):
-        for frame in open_source(folder):
-            found.append(frame.media.name)
-
-    assert len(found) == 1
+        next(frames)
 
 
 def test_a_single_bad_file_is_raised_even_with_on_error(tmp_path: Path) -> None:
