@@ -16,7 +16,16 @@ from poise.frames import Frame, Media, as_image
 from poise.sources import _camera, _web
 from poise.sources._animation import frame_count, is_animated, read_animation
 from poise.sources._how import How, Report
-from poise.sources._names import ANIMATED, PICTURES, VIDEOS, cannot_open, describe, suffix, without_password
+from poise.sources._names import (
+    ANIMATED,
+    PICTURES,
+    VIDEOS,
+    cannot_open,
+    describe,
+    is_document,
+    suffix,
+    without_password,
+)
 from poise.sources._pictures import not_a_picture, open_picture, upright_bgr
 from poise.sources._video import count_frames, open_bytes, open_file, read_video
 
@@ -129,7 +138,7 @@ class File(_Base):
             raise cannot_open(self.name, error) from error
         if suffix(self.path) in PICTURES:
             raise not_a_picture(self.name, head)
-        if describe(head).startswith("it begins with the text"):
+        if is_document(head):
             raise SourceError(f"{self.name}: neither a picture nor a video: {describe(head)}")
         yield from self._video(how)
 
@@ -173,8 +182,10 @@ def _pages(picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how:
     if is_animated(picture):
         yield from read_animation(picture, file, name, path, how)
         return
-    with picture:
+    try:
         image = upright_bgr(picture, name)
+    finally:
+        picture.close()  # its memory too: the consumer may keep this generator waiting for long
     yield Frame(image, Media(name, path=path))
 
 
@@ -195,7 +206,7 @@ def _read_bytes(file: io.BytesIO, name: str, how: How) -> Iterator[Frame | Repor
         raise SourceError(f"{name}: nothing in it (0 bytes)")
     if (picture := open_picture(file, name, how.max_pixels)) is not None:
         yield from _pages(picture, file, name, "", how)
-    elif describe(head).startswith("it begins with the text"):
+    elif is_document(head):
         raise SourceError(f"{name}: neither a picture nor a video: {describe(head)}")
     else:
         file.seek(0)

@@ -31,7 +31,7 @@ _MAGIC = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
-    (b"\x93NUMPY", "a numpy array; give numpy.load(path)"),
+    (b"\x93NUMPY", "a numpy array file; give numpy.load(path)"),
     (b"\x00\x00\x01\xba", "an MPEG video"),
     (b"version https://git-lfs", "a Git LFS pointer; fetch the file with: git lfs pull"),
 )
@@ -86,6 +86,14 @@ def describe(head: bytes) -> str:
     if start and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start):
         return f"it begins with the text {start.decode('ascii').strip()!r}"
     return f"it begins with the bytes {head[:8].hex(' ')}" if head else "it is empty"
+
+
+def is_document(head: bytes) -> bool:
+    """Return whether a file begins as text, a document or an archive do, so that it is no video either."""
+    return describe(head).startswith(
+        ("it begins with the text", "it looks like a web page", "it looks like a PDF", "it looks like a ZIP")
+        + ("it looks like a gzip", "it looks like a numpy", "it looks like a Git", "it is empty")
+    )
 
 
 def counted(names: Iterable[str]) -> str:

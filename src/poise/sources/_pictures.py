@@ -66,7 +66,10 @@ def open_picture(file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image
 
 def _try_format(kind: str, prefix: bytes, file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image | None:
     factory, accept = PIL.Image.OPEN[kind]
-    accepted = accept is None or accept(prefix)
+    try:
+        accepted = accept is None or accept(prefix)
+    except Exception:  # noqa: BLE001 - fewer bytes than this format's signature
+        return None
     if not accepted or isinstance(accepted, str):
         return None
     file.seek(0)

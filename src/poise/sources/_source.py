@@ -175,8 +175,8 @@ class Source:
             return _read_all(items, how, alone)
 
         # One picture gains nothing from a thread, and arrays are there already.
-        slow = any(item.slow for item in items) and (len(items) > 1 or items[0].kind(how) != "image" or items[0].live)
-        if self._prefetch and slow:
+        slow = self._prefetch > 0 and any(item.slow for item in items)
+        if slow and (len(items) > 1 or items[0].kind(how) != "image"):
             live = items[-1].live
             self._ahead = Ahead(
                 start,

@@ -192,10 +192,14 @@ def _frames(container: Any, stream: Any, media: Media, how: How) -> Iterator[Fra
         time = times.of(picture, index)
         if index % how.vid_stride == 0:
             yield Frame(convert(picture), media, index, time)
-    if index < 0:
+    if tally.broke_off:
+        error = SourceError(f"{media.name}: the stream broke off after {index + 1} frames: {tally.broke_off}")
+        yield Report(error, partly=index >= 0)
+    elif index < 0:
         raise SourceError(f"{media.name}: no frame could be decoded{tally.detail()}")
-    if tally.damaged(container.format.name):
-        yield Report(SourceError(f"{media.name}: damaged video: {index + 1} frames were read{tally.detail()}"), True)
+    elif tally.damaged(container.format.name):
+        error = SourceError(f"{media.name}: damaged video: {index + 1} frames were read{tally.detail()}")
+        yield Report(error, partly=True)
 
 
 class _Tally:
@@ -204,10 +208,10 @@ class _Tally:
     def __init__(self, media: Media) -> None:
         self.stated = media.frames
         self.live = media.kind == "stream"
-        self.name = media.name
         self.packets = 0
         self.bad = 0
         self.why = ""
+        self.broke_off = ""
 
     def note(self, why: str) -> None:
         self.bad += 1
@@ -254,9 +258,10 @@ def _packets(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
             return
         except BlockingIOError:
             clock.sleep(0.002)  # a camera without a new frame yet (AVFoundation)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told at the end
             if tally.live:
-                raise SourceError(f"{tally.name}: the stream broke off: {reason(error)}") from error
+                tally.broke_off = reason(error)
+                return
             tally.note(reason(error))
             errors += 1
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from poise._version import __version__
 from poise.errors import SourceError
-from poise.sources._names import PICTURES, VIDEOS, describe, suffix, without_password
+from poise.sources._names import VIDEOS, suffix, without_password
 from poise.sources._video import library, reason
 
 LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"))
@@ -57,6 +57,7 @@ def fetch(address: str) -> io.BytesIO | None:
             kind = answer.headers.get_content_type()
             if kind.startswith("video/") or "mpegurl" in kind or kind == "multipart/x-mixed-replace":
                 return None
+            length = answer.headers.get("Content-Length", "")
             data = answer.read(_MOST_BYTES + 1)
     except urllib.error.HTTPError as error:
         raise SourceError(f"{name}: the server answers {error.code} {error.reason}") from error
@@ -64,10 +65,10 @@ def fetch(address: str) -> io.BytesIO | None:
         raise SourceError(f"{name}: no answer: {getattr(error, 'reason', None) or error}") from error
     except Exception as error:
         raise SourceError(f"{name}: the answer broke off: {error or type(error).__name__}") from error
+    if length.isdecimal() and len(data) < min(int(length), _MOST_BYTES):
+        raise SourceError(f"{name}: the answer broke off after {len(data):,} of {int(length):,} bytes")
     if len(data) > _MOST_BYTES:
         raise SourceError(f"{name}: larger than {_MOST_BYTES // 2**20} MiB; save it as a file first")
-    if kind.startswith("text/") and suffix(urlsplit(address).path) not in PICTURES:
-        raise SourceError(f"{name}: neither a picture nor a video, but {kind}: {describe(data[:64])}")
     return io.BytesIO(data)
 
 
