@@ -79,7 +79,8 @@ class AnimationSink(SinkBase):
             stream = create(self.path, overwrite=self._overwrite)
             self.paths.append(self.path)
             size = (image.shape[1], image.shape[0])
-            self._file = _Gif(stream, size) if self.path.suffix.lower() == ".gif" else _WebP(stream, size)
+            with writing(self.path):
+                self._file = _Gif(stream, size) if self.path.suffix.lower() == ".gif" else _WebP(stream, size)
         elif (image.shape[1], image.shape[0]) != self._file.size:
             image = letterbox(image, self._file.size)[0]
         if self._waiting is not None:

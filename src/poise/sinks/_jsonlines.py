@@ -39,7 +39,9 @@ class JsonLinesSink(SinkBase):
 
     def write_record(self, line: dict[str, Any]) -> None:
         """Write one line from plain values, such as :func:`record` with more keys in it."""
-        text = json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n"
+        # A terminal may not know UTF-8; escapes say the same in ASCII.
+        ascii_only = self._path is None and "utf" not in str(getattr(self._stream, "encoding", None) or "utf-8").lower()
+        text = json.dumps(line, ensure_ascii=ascii_only, allow_nan=False) + "\n"
         if self._stream is None:
             self._open()
         with writing(self._name):
@@ -49,7 +51,7 @@ class JsonLinesSink(SinkBase):
             try:
                 self._stream.write(text)
             except TypeError:  # a binary stream
-                self._stream.write(text.encode())
+                write_all(self._stream, text.encode())
             self._stream.flush()
 
     def close(self) -> None:

@@ -113,7 +113,7 @@ _HINTS = {
     errno.EROFS: "the file system is read-only; write elsewhere",
     errno.EACCES: "no permission to write there; choose another folder",
     errno.EPERM: "no permission to write there; choose another folder",
-    errno.ENOTDIR: "part of the path is a file, not a folder",
+    errno.ENOTDIR: "part of the path is a file that exists already",
     errno.ENAMETOOLONG: "the name is too long",
     errno.EPIPE: "the reader of the stream has gone away",
 }
@@ -130,6 +130,9 @@ def writing(path: PathLike) -> Iterator[None]:
         yield
     except OSError as error:
         reason = _HINTS.get(error.errno or 0, error.strerror or str(error))
+        if isinstance(error, FileExistsError) and error.filename is not None:
+            what = "part of the path" if os.fspath(error.filename) != os.fspath(path) else "the path"
+            reason = f"{what} is a file that exists already"
         raise PoiseError(f"{path}: cannot be written: {reason}") from error
 
 

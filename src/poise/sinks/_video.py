@@ -428,8 +428,9 @@ class _Sound:
         picture_end: Seconds from the first frame of the source to the end of its last, as the container states it.
     """
 
-    def __init__(self, source: Any, stream: Any, start: float, picture_end: float) -> None:
+    def __init__(self, source: Any, stream: Any, *, start: float, picture_end: float, negative: bool) -> None:
         self.picture_end = picture_end
+        self._negative = negative
         self._source = source
         self._stream = stream
         self._start = start
@@ -456,7 +457,8 @@ class _Sound:
         video = source.streams.video[0]
         start = float((video.start_time or 0) * video.time_base)
         length = float(video.duration * video.time_base) if video.duration else media.duration or 0.0
-        return cls(source, stream, start, length)
+        # MP4 skips what sounds before the first frame; Matroska would move all pictures instead.
+        return cls(source, stream, start=start, picture_end=length, negative=kind != "matroska")
 
     def copy_until(self, end: float) -> None:
         """Copy the packets that begin before ``end`` seconds."""
@@ -473,6 +475,8 @@ class _Sound:
             shift = round(self._start / packet.time_base)
             packet.pts -= shift
             packet.dts -= shift
+            if packet.pts + (packet.duration or 0) <= 0 and not self._negative:
+                continue
             packet.stream = self._stream
             self._stream.container.mux_one(packet)
 
