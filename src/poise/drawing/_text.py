@@ -62,6 +62,30 @@ def fill(image: Image, rect: Rect, colour: ArrayLike, alpha: float | NDArray[np.
     part[:] = below.astype(np.uint8)
 
 
+def blend_lines(
+    image: Image, rect: Rect, colours: NDArray[np.float32], alphas: NDArray[np.float32], *, upright: bool
+) -> None:
+    """Blend parallel lines of one pixel into a rectangle, clipped to the picture.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on in place.
+        rect: x0, y0, x1, y1, pixels; n wide when upright, else n high.
+        colours: ``(n, 3)`` from left to right or top to bottom, in the channel order of the picture.
+        alphas: ``(n,)`` opacity in [0, 1].
+        upright: The lines run from top to bottom; False: from left to right.
+    """
+    x0, y0, x1, y1 = rect
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, image.shape[1]), min(y1, image.shape[0])
+    if left >= right or top >= bottom:
+        return
+    part = image[top:bottom, left:right]
+    first, last = (left - x0, right - x0) if upright else (top - y0, bottom - y0)
+    shape = (1, -1, 3) if upright else (-1, 1, 3)
+    tint = (colours[first:last] * alphas[first:last, None] + 0.5).reshape(shape)
+    rest = np.repeat(1 - alphas[first:last], 3).reshape(shape)
+    part[:] = (part * rest + tint).astype(np.uint8)
+
+
 def text(
     image: Image, at: tuple[float, float], words: str, colour: ArrayLike, size: float, *, font: str | None = None
 ) -> None:
