@@ -177,14 +177,9 @@ def place_label(
     """
     width, height = label
     x0, y0, x1, y1 = box
-    spots = np.array(
-        [
-            (x0, y0 - height), (x1 - width, y0 - height), (x0, y0), (x1 - width, y0), (x0, y1), (x1 - width, y1),
-            (x0, y1 - height), (x1 - width, y1 - height), (x1, y0), (x0 - width, y0), (x0, y0 - 2 * height),
-            (x0, y0 + height), (x1, y1 - height), (x0 - width, y1 - height),
-        ],
-        dtype=np.float64,
-    )  # fmt: skip
+    # Best on top of the box, then inside it, below it, and in steps away from it; left before right.
+    rows = [y0 - height, y0, y1, y1 - height, y0 - 2 * height, y0 + height, y0 + 2 * height, y0 - 3 * height]
+    spots = np.array([(x, y) for y in rows for x in (x0, x1 - width, x1, x0 - width)], dtype=np.float64)
     moved = np.clip(np.round(spots), 0, np.maximum((size[1] - width, size[0] - height), 0))
     rects = np.concatenate([moved, moved + label], axis=1)
     low = np.maximum(rects[:, None, :2], taken[None, :, :2])
