@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poise.drawing._raster import disc_samples, ellipses, halo, join, limb_samples, limbs, paint
-from poise.drawing._style import Look, Style, bgr, colours, look
-from poise.drawing._text import draw_label, fill, label_size, place_label
+from poise.drawing._figure import draw_figure
+from poise.drawing._raster import limbs
+from poise.drawing._style import Style, bgr, colours, look
+from poise.drawing._text import blend_lines, draw_label, label_size, place_label
 from poise.frames import Image, as_image
 from poise.geometry import Floats, box_area
 from poise.results import Results
@@ -135,81 +136,18 @@ def _figures(
         width = np.maximum(widest * parts.weight, min(least, widest) * (0.7 if parts.fine else 1.0))
         if line_width is not None and not parts.fine:
             width = np.maximum(width, 0.6 * widest)
-        if sigma:
-            _uncertainty(picture, xy[i], np.asarray(points.sigma[i], dtype=np.float64), opacity[i], parts, style)
-        _figure(picture, xy[i], width, opacity[i], parts, kpt_line, kpt_radius, style)
-
-
-def _figure(
-    picture: Image,
-    xy: Floats,
-    width: Floats,
-    opacity: Floats,
-    parts: Look,
-    kpt_line: bool,
-    kpt_radius: float | None,
-    style: Style,
-) -> None:
-    """Draw one instance: an outline around everything, then limbs, then dots."""
-    size = picture.shape[:2]
-    rim = float(np.clip(0.3 * width.max(), 0.8, 0.0015 * sum(size) + 0.8)) * (0.6 if parts.fine else 1.0)
-    painted = []
-    palette = [np.empty((0, 3), np.float32)]
-    edges = parts.edges if kpt_line else parts.edges[:0]
-    both = edges[(opacity[edges] > 0).all(axis=1)]
-    chosen = (opacity[edges] > 0).all(axis=1)
-    if len(both):
-        painted.append(
-            limb_samples(size, xy[both[:, 0]], xy[both[:, 1]], width[both] / 2, opacity[both], reach=rim + 1)
+        spread = np.asarray(points.sigma[i], dtype=np.float64) if sigma else np.full_like(xy[i], np.nan)
+        draw_figure(
+            picture,
+            xy[i],
+            width,
+            opacity[i],
+            spread * style.sigma_scale,
+            parts,
+            style,
+            lines=kpt_line,
+            radius=kpt_radius,
         )
-        palette.append(parts.edge_colours[: len(edges)][chosen])
-    dots, radii = _dots(width, opacity, parts, bool(len(edges)), kpt_radius, style)
-    if len(dots):
-        painted.append(disc_samples(size, xy[dots], radii, opacity[dots], reach=rim + 1, first=len(both)))
-        palette.append(parts.point_colours[dots])
-    if not painted:
-        return
-    samples = join(painted)
-    halo(picture, samples, bgr(style.outline), width=rim, opacity=style.outline_alpha)
-    if len(dots) and style.core > 0:
-        core = radii * style.core
-        bright = core[:, 0] > 0.8
-        if bright.any():
-            first = len(both) + len(dots)
-            samples = join(
-                [
-                    samples,
-                    disc_samples(size, xy[dots[bright]], core[bright], opacity[dots[bright]], reach=1, first=first),
-                ]
-            )
-            palette.append(parts.point_colours[dots[bright]] * 0.25 + 0.75 * 255)
-    paint(picture, samples, np.concatenate(palette))
-
-
-def _dots(
-    width: Floats, opacity: Floats, parts: Look, has_limbs: bool, kpt_radius: float | None, style: Style
-) -> tuple[NDArray[np.intp], Floats]:
-    """Choose which keypoints get a dot, and their ``(n, 2)`` radii in pixels."""
-    wanted = parts.dots if has_limbs and kpt_radius is None else np.ones_like(parts.dots)
-    dots = np.flatnonzero((opacity > 0) & wanted)
-    if kpt_radius is not None:
-        radius = np.full(len(dots), float(kpt_radius))
-    elif parts.fine:
-        radius = width[dots] * 0.5
-    else:
-        radius = width[dots] / 2 * style.joint * (1.0 if has_limbs else 1.3)
-    dots, radius = dots[radius > 0], radius[radius > 0]
-    return dots, np.stack([radius, radius], axis=1)
-
-
-def _uncertainty(picture: Image, xy: Floats, sigma: Floats, opacity: Floats, parts: Look, style: Style) -> None:
-    known = np.flatnonzero(np.isfinite(sigma).all(axis=1) & (sigma > 0).all(axis=1) & (opacity > 0))
-    if not len(known):
-        return
-    axes = sigma[known] * style.sigma_scale
-    ellipses(picture, xy[known], axes, parts.point_colours[known], 0.22 * opacity[known])
-    ring = max(1.0, sum(picture.shape[:2]) / 1800)
-    ellipses(picture, xy[known], axes, parts.point_colours[known], 0.8 * opacity[known], ring=ring)
 
 
 def _box(picture: Image, corners: Floats, colour: Floats, width: int, style: Style) -> None:
@@ -221,26 +159,24 @@ def _box(picture: Image, corners: Floats, colour: Floats, width: int, style: Sty
     x0, y0, x1, y1 = (int(v) for v in np.round(np.clip(corners, -limit - width, 2 * limit + width)))
     if x1 - x0 < 1 or y1 - y0 < 1:
         return
-    dark = bgr(style.outline)
-    _frame(picture, (x0 - 1, y0 - 1, x1 + 1, y1 + 1), 1, dark, 0.35 * style.box_alpha)
-    _frame(picture, (x0, y0, x1, y1), width, colour, style.box_alpha)
-    if x1 - x0 > 4 * width + 8 and y1 - y0 > 4 * width + 8:
-        _frame(picture, (x0 + width, y0 + width, x1 - width, y1 - width), 1, dark, 0.35 * style.box_alpha)
-
-
-def _frame(picture: Image, rect: tuple[int, int, int, int], width: int, colour: ArrayLike, alpha: float) -> None:
-    """Blend the border of a rectangle, each pixel once."""
-    x0, y0, x1, y1 = rect
-    width = min(width, (x1 - x0 + 1) // 2, (y1 - y0 + 1) // 2)
-    if width < 1:
+    # Across the line: a dark pixel outside, the colour, a dark pixel inside where there is room.
+    roomy = min(x1 - x0, y1 - y0) > 4 * width + 8
+    inner = int(roomy)
+    tint = np.array([bgr(style.outline), *[colour] * width, bgr(style.outline)], dtype=np.float32)[: width + 1 + inner]
+    cover = np.array([0.35, *[1.0] * width, 0.35], dtype=np.float32)[: width + 1 + inner] * np.float32(style.box_alpha)
+    width += inner
+    if not roomy:
+        width = min(width, (x1 - x0) // 2, (y1 - y0) // 2)
+        tint, cover = tint[: width + 1], cover[: width + 1]
+    if not width:
         return
-    for side in (
-        (x0, y0, x1, y0 + width),
-        (x0, max(y1 - width, y0 + width), x1, y1),
-        (x0, y0 + width, x0 + width, y1 - width),
-        (max(x1 - width, x0 + width), y0 + width, x1, y1 - width),
+    for rect, upright, back in (
+        ((x0 - 1, y0 - 1, x1 + 1, y0 + width), False, False),
+        ((x0 - 1, y1 - width, x1 + 1, y1 + 1), False, True),
+        ((x0 - 1, y0 + width, x0 + width, y1 - width), True, False),
+        ((x1 - width, y0 + width, x1 + 1, y1 - width), True, True),
     ):
-        fill(picture, side, colour, float(alpha))
+        blend_lines(picture, rect, tint[::-1] if back else tint, cover[::-1] if back else cover, upright=upright)
 
 
 def _labels(
@@ -263,7 +199,7 @@ def _labels(
                 break
 
 
-def _wordings(result: Results, i: int, conf: bool, ids: bool) -> Iterable[str]:
+def _wordings(result: Results, i: int, conf: bool, ids: bool) -> Iterator[str]:
     """Offer the label's text, then shorter ones for pictures in which it has no room."""
     number = int(result.boxes.cls[i])
     name = str(result.names.get(number, number))

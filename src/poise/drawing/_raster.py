@@ -70,16 +70,22 @@ def limb_samples(
     drawable = (np.abs(p0) < _FAR).all(axis=1) & (np.abs(p1) < _FAR).all(axis=1) & (radii > 0).any(axis=1)
     drawable &= (opacity > 0).any(axis=1)  # NaN compares false, so a point that is not there drops its limbs
     outer = radii.max(axis=1, initial=0) + reach
-    for rows in _alike(outer, np.flatnonzero(drawable)):
-        parts.append(_strips(size, p0[rows], p1[rows], radii[rows], opacity[rows], reach, rows + first))
+    rows = np.flatnonzero(drawable)
+    step = np.abs(p1[rows] - p0[rows])
+    # A strip that leans is higher than the limb is wide, by up to the square root of 2.
+    height = np.zeros(len(p0))
+    height[rows] = outer[rows] * np.hypot(step[:, 0], step[:, 1]) / np.maximum(step.max(axis=1), 1e-6)
+    height[rows] = np.clip(height[rows], outer[rows], 1.5 * outer[rows])
+    for few in _alike(height, rows, steps=2):
+        parts.append(_strips(size, p0[few], p1[few], radii[few], opacity[few], reach, few + first))
     return join(parts)
 
 
-def _alike(extent: Floats, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+def _alike(extent: Floats, rows: NDArray[np.intp], steps: int = 1) -> Iterator[NDArray[np.intp]]:
     """Split shapes into groups of similar size, largest first, so that one grid width wastes little in each."""
     if not len(rows):
         return
-    octave = np.ceil(2 * np.log2(np.maximum(extent[rows], 1.0)))
+    octave = np.ceil(steps * np.log2(np.maximum(extent[rows], 1.0)))
     for step in np.unique(octave)[::-1]:
         yield rows[octave == step]
 
@@ -123,7 +129,7 @@ def _strips(
     eu_of, ev_of = eu[of].astype(np.float32)[:, None], ev[of].astype(np.float32)[:, None]
     along = (qu * eu[of] + qv * ev[of]).astype(np.float32)[:, None] + ev_of * offset
     across = (qv * eu[of] - qu * ev[of]).astype(np.float32)[:, None] + eu_of * offset
-    nearest = np.clip(along, 0, length[of].astype(np.float32)[:, None])
+    nearest = np.minimum(np.maximum(along, 0), length[of].astype(np.float32)[:, None])
     along -= nearest
     along *= along
     across *= across
@@ -139,16 +145,20 @@ def _strips(
     if len(of) and (base.min() < 0 or (base + len(offset) - limit).max() > 0):
         rows = base[:, None] + np.arange(len(offset))
         keep &= (rows >= 0) & (rows < limit[:, None])
-    kept = keep.sum(axis=1)
+    kept = np.flatnonzero(keep)
+    column = kept // len(offset)
     stride = strides[v][of]
     start = at * strides[u][of] + base * stride
-    pixel = (start[:, None] + stride[:, None] * np.arange(len(offset)))[keep]
-    fade = (opacity[:, 1] - opacity[:, 0]) * per_pixel
+    kept_offset = kept - column * len(offset)
+    pixel = start.take(column) + stride.take(column) * kept_offset
     if np.any(np.abs(opacity[:, 1] - opacity[:, 0]) > 1e-3):
-        column = (opacity[of, 0].astype(np.float32)[:, None] + fade[of].astype(np.float32)[:, None] * nearest)[keep]
+        fade = ((opacity[:, 1] - opacity[:, 0]) * per_pixel)[of].astype(np.float32)
+        shade = nearest.ravel().take(kept)
+        shade *= fade.take(column)
+        shade += opacity[of, 0].astype(np.float32).take(column)
     else:
-        column = np.repeat(opacity[of, 0].astype(np.float32), kept)
-    return Samples(pixel, edge[keep], np.repeat(number[of], kept), column)
+        shade = opacity[of, 0].astype(np.float32).take(column)
+    return Samples(pixel, edge.ravel().take(kept), number[of].take(column), shade)
 
 
 def disc_samples(
@@ -212,9 +222,10 @@ def _squares(
     keep = edge < reach
     keep &= (x < high[:, :1])[:, None, :]
     keep &= (y < high[:, 1:])[:, :, None]
-    kept = keep.sum(axis=(1, 2))
-    pixel = (y[:, :, None] * size[1] + x[:, None, :])[keep]
-    return Samples(pixel, edge[keep], np.repeat(number, kept), np.repeat(opacity.astype(np.float32), kept))
+    kept = np.flatnonzero(keep)
+    pixel = (y[:, :, None] * size[1] + x[:, None, :]).ravel().take(kept)
+    disc = kept // (rows * columns)
+    return Samples(pixel, edge.ravel().take(kept), number.take(disc), opacity.astype(np.float32).take(disc))
 
 
 def paint(image: Image, samples: Samples, colours: Floats) -> None:
@@ -225,27 +236,32 @@ def paint(image: Image, samples: Samples, colours: Floats) -> None:
         samples: Shapes; the later lies on top.
         colours: ``(number of shapes, 3)`` in the channel order of the picture.
     """
-    inside = np.flatnonzero(samples.edge < 0.5)
-    pixel, shape = samples.pixel[inside], samples.shape[inside]
-    alpha = np.minimum(0.5 - samples.edge[inside], 1.0)
-    alpha *= samples.opacity[inside]
-    flat = image.reshape(-1, 3)
-    palette = np.asarray(colours, dtype=np.float32)
-    order = np.empty(len(flat), dtype=np.int32)
+    # Reversed, so that of several writes to one place the lowest sample's is the last and stays.
+    inside = np.flatnonzero(samples.edge < 0.5)[::-1]
+    pixel, shape = samples.pixel.take(inside), samples.shape.take(inside)
+    alpha = np.clip(0.5 - samples.edge.take(inside), 0, 1)
+    alpha *= samples.opacity.take(inside)
+    palette = np.ascontiguousarray(np.asarray(colours, dtype=np.float32).T)
+    order = np.empty(image.shape[0] * image.shape[1], dtype=np.int32)
     while len(pixel):
         # Of all samples of one pixel the lowest is blended now, the next one in the following round.
         turn = np.arange(len(pixel), dtype=np.int32)
-        order[pixel[::-1]] = turn[::-1]
-        now = order[pixel] == turn
-        if now.all():
-            _blend(flat, pixel, palette[shape], alpha)
-            return
-        _blend(flat, pixel[now], palette[shape[now]], alpha[now])
-        later = ~now
-        pixel, shape, alpha = pixel[later], shape[later], alpha[later]
+        order[pixel] = turn
+        lowest = order.take(pixel) == turn
+        now = np.flatnonzero(lowest)
+        _blend(image, pixel.take(now), palette.take(shape.take(now), axis=1), alpha.take(now))
+        later = np.flatnonzero(~lowest)
+        pixel, shape, alpha = pixel.take(later), shape.take(later), alpha.take(later)
 
 
-def halo(image: Image, samples: Samples, colour: ArrayLike, *, width: float, opacity: float) -> None:
+def halo(
+    image: Image,
+    samples: Samples,
+    colour: ArrayLike,
+    *,
+    width: float,
+    opacity: float,
+) -> None:
     """Lay one soft-edged outline around the union of all shapes, and nothing inside them.
 
     Args:
@@ -257,26 +273,40 @@ def halo(image: Image, samples: Samples, colour: ArrayLike, *, width: float, opa
     """
     if not len(samples) or width <= 0 or opacity <= 0:
         return
-    # The nearest shape of every pixel: written last. A byte key makes the stable sort a counting sort.
-    key = np.clip((width + 1 - samples.edge) * (255 / (width + 2)), 0, 255).astype(np.uint8)
-    by_nearness = np.argsort(key, kind="stable")
-    turn = by_nearness.astype(np.int32)
-    flat = image.reshape(-1, 3)
-    nearest = np.empty(len(flat), dtype=np.int32)
-    nearest[samples.pixel[by_nearness]] = turn
-    at = np.flatnonzero((nearest[samples.pixel] == np.arange(len(samples), dtype=np.int32)) & (samples.edge > -0.5))
-    edge = samples.edge[at]
-    alpha = np.clip(width + 0.5 - edge, 0, 1) - np.clip(0.5 - edge, 0, 1)
-    alpha *= samples.opacity[at] * np.float32(opacity)
-    _blend(flat, samples.pixel[at], np.asarray(colour, dtype=np.float32), alpha)
+    # The least distance of every pixel: where a sample finds a greater one than its own, it writes again.
+    least = np.empty(image.shape[0] * image.shape[1], dtype=np.float32)
+    pixel, edge = samples.pixel, samples.edge
+    while len(pixel):
+        least[pixel] = edge
+        nearer = np.flatnonzero(edge < least.take(pixel))
+        pixel, edge = pixel.take(nearer), edge.take(nearer)
+    at = np.flatnonzero((least.take(samples.pixel) == samples.edge) & (samples.edge > -0.5))
+    edge = samples.edge.take(at)
+    alpha = np.clip(width + 0.5 - edge, 0, 1)
+    alpha -= np.clip(0.5 - edge, 0, 1)
+    alpha *= samples.opacity.take(at)
+    alpha *= np.float32(opacity)
+    _blend(image, samples.pixel.take(at), np.asarray(colour, dtype=np.float32)[:, None], alpha)
 
 
-def _blend(flat: Image, pixel: NDArray[np.intp], colours: NDArray[np.float32], alpha: NDArray[np.float32]) -> None:
-    """Move pixels towards their colours; no pixel may be named twice."""
-    below = flat[pixel].astype(np.float32)
-    below += (colours - below) * alpha[:, None]
-    below += 0.5
-    flat[pixel] = below.astype(np.uint8)
+def _blend(image: Image, pixel: NDArray[np.intp], colours: NDArray[np.float32], alpha: NDArray[np.float32]) -> None:
+    """Move pixels towards their colours; of several samples of one pixel one counts.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on.
+        pixel: ``(S,)`` flat index.
+        colours: ``(3, S)`` or ``(3, 1)``.
+        alpha: ``(S,)`` in [0, 1].
+    """
+    # Channel by channel: numpy is several times slower on rows of three.
+    values = image.reshape(-1)
+    place = pixel * 3
+    for channel in range(3):
+        below = values.take(place).astype(np.float32)
+        below += (colours[channel] - below) * alpha
+        below += 0.5
+        values[place] = below.astype(np.uint8)
+        place += 1
 
 
 def writable(image: Image) -> Image:

@@ -62,6 +62,30 @@ def fill(image: Image, rect: Rect, colour: ArrayLike, alpha: float | NDArray[np.
     part[:] = below.astype(np.uint8)
 
 
+def blend_lines(
+    image: Image, rect: Rect, colours: NDArray[np.float32], alphas: NDArray[np.float32], *, upright: bool
+) -> None:
+    """Blend parallel lines of one pixel into a rectangle, clipped to the picture.
+
+    Args:
+        image: ``(H, W, 3)`` uint8, painted on in place.
+        rect: x0, y0, x1, y1, pixels; n wide when upright, else n high.
+        colours: ``(n, 3)`` from left to right or top to bottom, in the channel order of the picture.
+        alphas: ``(n,)`` opacity in [0, 1].
+        upright: The lines run from top to bottom; False: from left to right.
+    """
+    x0, y0, x1, y1 = rect
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, image.shape[1]), min(y1, image.shape[0])
+    if left >= right or top >= bottom:
+        return
+    part = image[top:bottom, left:right]
+    first, last = (left - x0, right - x0) if upright else (top - y0, bottom - y0)
+    shape = (1, -1, 3) if upright else (-1, 1, 3)
+    tint = (colours[first:last] * alphas[first:last, None] + 0.5).reshape(shape)
+    rest = np.repeat(1 - alphas[first:last], 3).reshape(shape)
+    part[:] = (part * rest + tint).astype(np.uint8)
+
+
 def text(
     image: Image, at: tuple[float, float], words: str, colour: ArrayLike, size: float, *, font: str | None = None
 ) -> None:
@@ -153,14 +177,9 @@ def place_label(
     """
     width, height = label
     x0, y0, x1, y1 = box
-    spots = np.array(
-        [
-            (x0, y0 - height), (x1 - width, y0 - height), (x0, y0), (x1 - width, y0), (x0, y1), (x1 - width, y1),
-            (x0, y1 - height), (x1 - width, y1 - height), (x1, y0), (x0 - width, y0), (x0, y0 - 2 * height),
-            (x0, y0 + height), (x1, y1 - height), (x0 - width, y1 - height),
-        ],
-        dtype=np.float64,
-    )  # fmt: skip
+    # Best on top of the box, then inside it, below it, and in steps away from it; left before right.
+    rows = [y0 - height, y0, y1, y1 - height, y0 - 2 * height, y0 + height, y0 + 2 * height, y0 - 3 * height]
+    spots = np.array([(x, y) for y in rows for x in (x0, x1 - width, x1, x0 - width)], dtype=np.float64)
     moved = np.clip(np.round(spots), 0, np.maximum((size[1] - width, size[0] - height), 0))
     rects = np.concatenate([moved, moved + label], axis=1)
     low = np.maximum(rects[:, None, :2], taken[None, :, :2])
