@@ -303,7 +303,9 @@ class RoiEstimator(ABC):
         # between, searching every few frames would save nothing.
         waited = when - memory.searched
         due = waited < 0 or (
-            waited >= self.settings["research_s"] and memory.frames >= self.settings["research_frames"]
+            waited >= self.settings["research_s"]
+            and memory.frames >= self.settings["research_frames"]
+            or memory.searched == -math.inf
         )
         followed = len(rois)
         if not followed or due:
@@ -321,6 +323,9 @@ class RoiEstimator(ABC):
             kept = self._distinct(boxes, seen.score, options)
             seen, boxes = seen[kept], boxes[kept]
             memory.rois = seen.following[seen.score >= self.settings["presence"]][: options.max_det]
+            if len(memory.rois) < followed:
+                # Something was lost, perhaps only from its region: look for it in the next frame.
+                memory.searched = -math.inf
             return self._estimate(seen, boxes, options, clock)
 
     def _distinct(self, boxes: Floats64, score: Floats64, options: Options) -> NDArray[np.intp]:
