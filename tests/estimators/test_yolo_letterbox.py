@@ -131,10 +131,10 @@ def test_the_stored_pixels(name: str, size: int, auto: bool) -> None:
 
 
 def test_an_odd_pixel_goes_right_and_down() -> None:
-    placement = place((100, 97), (103, 100))
+    below, beside = place((4, 3), (4, 4)), place((3, 4), (4, 4))
 
-    assert (placement.inner, placement.left, placement.top) == ((103, 100), 0, 0)
-    assert (place((101, 100), (101, 103)).top, place((101, 100), (101, 103)).size[1]) == (1, 103)
+    assert (below.inner, below.top, below.size) == ((4, 3), 0, (4, 4))
+    assert (beside.inner, beside.left, beside.size) == ((3, 4), 0, (4, 4))
 
 
 def test_smallest_rectangle_holds_whole_strides() -> None:

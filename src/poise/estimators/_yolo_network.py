@@ -123,10 +123,10 @@ def _stated(session: Session, rows: Tensor, name: str) -> tuple[Layout, bool]:
         classes = 1 if selected or columns is None else columns - 4 - shape[0] * shape[1]
     plain = Layout(max(classes, 1), shape[0], shape[1], selected=False)
     layout = replace(plain, selected=selected)
+    if selected and not embedded and columns == plain.columns and last != layout.columns:
+        return plain, True
     if (last if selected else columns) in (None, layout.columns):
         return layout, False
-    if selected and not embedded and columns == plain.columns:
-        return plain, True
     expected = (
         f"{layout.columns} columns (4 box + 1 score + 1 class + {shape[0]} x {shape[1]}) on the last axis"
         if selected
