@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Generator, Iterable, Iterator
@@ -9,17 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
-from poise.errors import ModelError, SourceError
+from poise.errors import ModelError, SourceError, require
 from poise.estimators import Estimator, Memory, build, to_results
-from poise.estimators.recognise import describe
+from poise.estimators.yolo import Yolo
 from poise.frames import Frame, Image, Media
 from poise.results import Results
 from poise.runtime import Session, open_session
 from poise.settings import Settings
 from poise.skeletons import Skeleton
-from poise.weights import Card, load, model, models, network
-
-_NETWORK_FILES = (".onnx", ".pt", ".pth", ".safetensors", ".engine", ".torchscript", ".tflite", ".mlpackage", ".xml")
+from poise.weights import ENDINGS, Card, find, load, model, models, network
 
 _log = logging.getLogger("poise")
 
@@ -28,13 +27,17 @@ class Pose:
     """A model that finds keypoints. The same class is also named ``YOLO``.
 
     Args:
-        model: Name of a bundled model (``poise models`` lists them), or the path of a network file.
+        model: Name of a bundled model (``poise models`` lists them), the path of a network file (``.onnx``, ``.pt``,
+            ``.safetensors``, OpenVINO ``.xml`` or its folder), or the name of one that its maker publishes, such as
+            ``"yolo26n-pose.pt"``, which is fetched once, with its licence logged.
         task: Accepted for the field's habit; only ``"pose"`` exists.
         runtime: ``"auto"``, ``"onnxruntime"`` or ``"openvino"``.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` … A device that is not there is an error.
         threads: CPU threads a network uses; None: the cores that this process may use.
         precision: ``"f32"``, or ``"auto"`` to allow the engine a faster one (bf16 in OpenVINO).
         verbose: Accepted for the field's habit.
+        end2end: For a YOLO26 checkpoint: the one-to-one head without suppression (True), or the one-to-many head with
+            it (False, and the default).
 
     One object serves many threads: it holds no state between calls.
 
@@ -54,25 +57,34 @@ class Pose:
         verbose: bool = False,
         *,
         runtime: str = "auto",
-        device: str | None = None,
+        device: str | int | None = None,
         threads: int | None = None,
         precision: str = "f32",
+        end2end: bool | None = None,
     ) -> None:
         del verbose
         if task not in (None, "pose"):
             raise ValueError(f"task must be 'pose', got {task!r}")
-        self.card = _card(model)
         self.runtime = runtime
         self.device = _device(device)
         self.threads = threads
         self.precision = precision
-        self._lock = threading.Lock()
+        self.end2end = end2end
+        # One of the two: a bundled model's card, or the path of a network file.
+        self.card: Card | None = _bundled(model)
+        self.path: Path | None = None if self.card else find(model, notice=_log.warning)
+        self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._estimators: dict[str, Estimator] = {}
         self._estimator(self.device)
 
     def __repr__(self) -> str:
-        return f"Pose({self.card.name!r}, device={self.device!r}, runtime={self.runtime!r})"
+        return f"Pose({self.name!r}, device={self.device!r}, runtime={self.runtime!r})"
+
+    @property
+    def name(self) -> str:
+        """The bundled model's name, or the path of the network file."""
+        return self.card.name if self.card else str(self.path)
 
     @property
     def names(self) -> dict[int, str]:
@@ -116,24 +128,48 @@ class Pose:
     def _estimator(self, device: str) -> Estimator:
         with self._lock:
             if device not in self._estimators:
-                self._estimators[device] = build(self.card, lambda name: self._session(name, device))
+                if self.card is not None:
+                    made = build(self.card, lambda name: self._session(name, device))
+                else:
+                    made = Yolo(self._session("", device), name=self.name)
+                self._estimators[device] = made
             return self._estimators[device]
 
     def _session(self, name: str, device: str) -> Session:
-        """Open one of the model's networks; networks that a picture does not need are never opened."""
-        key = (name, device)
-        session = self._sessions.get(key)
-        if session is None:
-            session = open_session(
-                load(name),
-                runtime=self.runtime,
-                device=device,
-                threads=self.threads,
-                precision=self.precision,
-                name=name,
+        """Open one of the model's networks, once; a network that no picture needs is never opened."""
+        with self._lock:
+            key = (name, device)
+            if key not in self._sessions:
+                self._sessions[key] = self._bundled_session(name, device) if name else self._file_session(device)
+            return self._sessions[key]
+
+    def _bundled_session(self, name: str, device: str) -> Session:
+        return open_session(
+            load(name), runtime=self.runtime, device=device, threads=self.threads, precision=self.precision, name=name
+        )
+
+    def _file_session(self, device: str) -> Session:
+        """Open the user's own network file by what its ending says it is."""
+        path = self.path
+        assert path is not None
+        ending = path.suffix.lower()
+        if ending in (".onnx", ".xml"):
+            runtime = "openvino" if ending == ".xml" else self.runtime
+            return open_session(path, runtime=runtime, device=device, threads=self.threads, precision=self.precision)
+        if ending in (".pt", ".pth", ".safetensors"):
+            if self.runtime not in ("auto", "torch"):
+                raise ValueError(
+                    f"{path}: runtime {self.runtime!r} runs .onnx files; export it once: poise export {path}"
+                )
+            require("torch", extra="train", feature=f"running {path.name} (an exported .onnx needs no torch)")
+            from poise.networks import open_session as open_checkpoint
+
+            return open_checkpoint(
+                path, device=device, threads=self.threads, precision=self.precision, end2end=self.end2end
             )
-            session = self._sessions.setdefault(key, session)
-        return session
+        raise ModelError(
+            f"{path}: files that end in {ending or 'nothing'!r} cannot be run; expected {', '.join(ENDINGS)}"
+        )
 
     @overload
     def __call__(self, source: Any = None, stream: Literal[False] = False, **arguments: Any) -> list[Results]: ...
@@ -214,13 +250,17 @@ class Pose:
 
     def _facts(self, device: str) -> dict[str, Any]:
         """Return what a manifest says of this model."""
-        entries = [network(name) for name in self.card.networks]
+        if self.card is not None:
+            entries = [network(name) for name in self.card.networks]
+            files = [{"name": e.name, "file": e.file, "sha256": e.sha256, "licence": e.licence} for e in entries]
+        else:
+            files = [{"name": self.name, "file": self.name, "sha256": _sha256(self.path)}]
         return {
-            "model": self.card.name,
+            "model": self.name,
             "runtime": self.runtime,
             "device": device,
             "precision": self.precision,
-            "weights": [{"name": e.name, "file": e.file, "sha256": e.sha256, "licence": e.licence} for e in entries],
+            "weights": files,
         }
 
 
@@ -255,22 +295,26 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
         yield batch
 
 
-def _card(name: str | Path) -> Card:
-    """Find the card of a model by its name; a path is looked into, so that the error says what the file is."""
+def _bundled(name: str | Path) -> Card | None:
+    """Return the card of a bundled model, or None where a file is meant.
+
+    Raises:
+        ModelError: Neither; with the nearest name.
+    """
     known = [card.name for card in models()]
     if isinstance(name, str) and name in known:
         return model(name)
     path = Path(name)
-    if path.suffix.lower() not in _NETWORK_FILES and not path.exists():
-        return model(str(name))
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file; bundled models: {', '.join(known)}")
-    if path.suffix.lower() != ".onnx":
-        raise ModelError(
-            f"{path}: {path.suffix or 'files without an ending'} cannot be run; use an .onnx file or {known}"
-        )
-    session = open_session(path)
-    raise ModelError(f"{path}: looks like {describe(session)}; bundled models: {', '.join(known)}")
+    if path.suffix or path.exists() or len(path.parts) > 1:
+        return None
+    return model(str(name))
+
+
+def _sha256(path: Path | None) -> str:
+    if path is None:
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _device(device: str | int | None) -> str:
