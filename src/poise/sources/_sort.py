@@ -108,7 +108,7 @@ def _named(text: str | bytes, base: str = "") -> Iterator[Item]:
         text = os.fsdecode(text)
     if not text.strip():
         raise ValueError(f"the source is an empty string; {_GIVE}")
-    path = os.path.join(base, text)
+    path = os.path.join(base, os.path.expanduser(text))
     name = printable(path)
     scheme = _SCHEME.match(text)
     if "\0" in text:
