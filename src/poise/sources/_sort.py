@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any
-from urllib.request import url2pathname
 
 import numpy as np
 import PIL.Image
@@ -141,6 +140,8 @@ def _address(text: str, scheme: str) -> Iterator[Item]:
     if scheme in _web.WEB | _web.LIVE:
         yield _items.address_item(text)
     elif scheme == "file":
+        from urllib.request import url2pathname  # imports TLS: only whoever gives such an address pays for it
+
         yield from _named(url2pathname(text[7:]))
     else:
         known = ", ".join(sorted(_web.WEB | _web.LIVE))
