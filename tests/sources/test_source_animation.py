@@ -82,12 +82,16 @@ def test_one_page_is_a_picture(kind: str, tmp_path: Path) -> None:
     assert (frame.media.kind, frame.media.fps) == ("image", 0.0)
 
 
-def test_total_and_kind_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "a.gif").write_bytes(animated("GIF", [50] * 4))
-
-    source = open_source(tmp_path / "a.gif", vid_stride=3)
-
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_total_and_kind_of_a_file(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{kind.lower()}"
+    path.write_bytes(animated(kind, [50] * 4))
+    source = open_source(path, vid_stride=3)
     assert (source.total, source.kind, len(list(source))) == (2, "video", 2)
+
+    PIL.Image.new("RGB", (8, 8), "red").save(path, kind)
+    source = open_source(path)
+    assert (source.total, source.kind, len(list(source))) == (1, "image", 1)
 
 
 def test_cut_animation_gives_what_is_there_and_one_report(tmp_path: Path) -> None:

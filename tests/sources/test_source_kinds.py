@@ -144,8 +144,18 @@ def test_bytes_bytearray_memoryview_and_open_file(folder: Path) -> None:
     assert len(frames) == 5
 
 
+def test_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+
+    assert names("~/a.PNG") == ["a.PNG"]
+
+
 def test_bytes_of_a_video(folder: Path) -> None:
-    frames = list(open_source((folder / "clip.mp4").read_bytes()))
+    source = open_source((folder / "clip.mp4").read_bytes())
+    frames = list(source)
+
+    assert (source.kind, source.total) == ("video", None)
 
     assert [(frame.index, frame.media.kind) for frame in frames] == [(0, "video"), (1, "video"), (2, "video")]
 
@@ -359,12 +369,13 @@ def test_pictures_need_no_video_library(folder: Path) -> None:
         "import sys\nsys.modules['av'] = None\n"
         "from poise.errors import MissingExtra\nfrom poise.sources import open_source\n"
         f"print(len(list(open_source({str(folder / 'a.PNG')!r}))))\n"
-        f"try:\n    list(open_source({str(folder / 'clip.mp4')!r}))\nexcept MissingExtra as error:\n    print(error)"
+        f"try:\n    list(open_source({str(folder / 'clip.mp4')!r}))\nexcept MissingExtra as error:\n    print(error)\n"
+        f"errors = []\nprint(len(list(open_source({str(folder)!r}, on_error=errors.append))), len(errors))"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
 
-    assert done.stdout.splitlines() == ["1", "reading video needs av; run: pip install 'poise[video]'"]
+    assert done.stdout.splitlines() == ["1", "reading video needs av; run: pip install 'poise[video]'", "3 1"]
 
 
 def test_importing_the_room_loads_no_video_library_and_changes_no_limit_of_pillow() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import gc
 import os
 import random
 from pathlib import Path
@@ -241,6 +241,19 @@ def test_pixel_limit_holds_for_video(clip: Path) -> None:
         list(open_source(clip, max_pixels=3071))
 
 
+def test_no_decoded_frame_waits_for_the_garbage_collector(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", frames=5, rotation=90)
+    gc.collect()
+    gc.disable()
+    try:
+        count = sum(1 for _ in open_source(tmp_path / "a.mp4"))
+        left = [thing for thing in gc.get_objects() if isinstance(thing, av.VideoFrame) and thing.width > 16]
+    finally:
+        gc.enable()
+
+    assert (count, left) == (5, [])
+
+
 def test_video_among_pictures(clip: Path) -> None:
     frames = list(open_source([quarters(), clip, encode(quarters())]))
 
@@ -267,13 +280,11 @@ def test_real_clips_equal_pyav_in_pixels_and_time() -> None:
     if not shared.is_dir():
         pytest.skip(f"no shared data at {shared}")
     path = shared / "data" / "videos" / "gesture_wave.mp4"
-    stated = json.loads((shared / "data" / "videos" / "labels.json").read_text())
 
     frames, errors = read(path)
 
     assert errors == []
-    assert len(frames) == 61
-    assert "gesture_wave.mp4" in json.dumps(stated)
+    assert len(frames) == 61  # as the data's README states
     with av.open(str(path)) as container:
         for frame, plain in zip(frames, container.decode(video=0), strict=True):
             assert np.array_equal(frame.image, plain.to_ndarray(format="bgr24"))

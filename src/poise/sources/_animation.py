@@ -22,6 +22,15 @@ def is_animated(picture: PIL.Image.Image) -> bool:
     return picture.format in ("GIF", "WEBP", "PNG", "AVIF") and _pages(picture) > 1
 
 
+def may_be_animated(head: bytes) -> bool:
+    """Return False where the first kilobyte of a PNG or WebP file says that it is a still picture."""
+    if head.startswith(b"\x89PNG"):
+        return b"acTL" in head
+    if head.startswith(b"RIFF"):
+        return head[12:16] == b"VP8X" and bool(head[20] & 2)
+    return True
+
+
 def _pages(picture: PIL.Image.Image) -> int:
     try:
         pages = int(getattr(picture, "n_frames", 1))

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, ClassVar, Literal, Protocol
+from urllib.parse import urlsplit
 
 import PIL.Image
 
 from poise.errors import SourceError
 from poise.frames import Frame, Media, as_image
 from poise.sources import _camera, _web
-from poise.sources._animation import frame_count, is_animated, read_animation
+from poise.sources._animation import frame_count, is_animated, may_be_animated, read_animation
 from poise.sources._how import How, Report
 from poise.sources._names import (
     ANIMATED,
@@ -23,6 +24,7 @@ from poise.sources._names import (
     cannot_open,
     describe,
     is_document,
+    is_still,
     suffix,
     without_password,
 )
@@ -151,8 +153,10 @@ class File(_Base):
         if ending in ANIMATED:
             try:
                 with open(self.path, "rb") as file:
-                    picture = open_picture(file, self.name, how.max_pixels)
-                    frames = None if picture is None else frame_count(picture)
+                    picture = None
+                    if may_be_animated(file.read(1024)):
+                        picture = open_picture(file, self.name, how.max_pixels)
+                    frames = 1 if picture is None else frame_count(picture)
             except (OSError, SourceError):
                 frames = None
         else:
@@ -163,7 +167,7 @@ class File(_Base):
         """Return what the ending says; animated pictures are looked into."""
         ending = suffix(self.path)
         if ending in ANIMATED:
-            return "image" if (self.count(How()) or 1) == 1 else "video"
+            return "image" if (self.count(How(1, how.max_pixels)) or 1) == 1 else "video"
         return "image" if ending in PICTURES else "video"
 
 
@@ -199,6 +203,18 @@ class Bytes(_Base):
         """Give its frames."""
         return _read_bytes(io.BytesIO(self.data), self.name, how)
 
+    def count(self, how: How) -> int | None:
+        """Return the number of frames of a picture or animation, None for a video."""
+        try:
+            picture = open_picture(io.BytesIO(self.data), self.name, how.max_pixels)
+        except SourceError:
+            return None
+        return None if picture is None else -(-frame_count(picture) // how.vid_stride)
+
+    def kind(self, how: How) -> Kind:
+        """Return what the header says."""
+        return "image" if self.count(How(1, how.max_pixels)) == 1 else "video"
+
 
 def _read_bytes(file: io.BytesIO, name: str, how: How) -> Iterator[Frame | Report]:
     head = file.read(64)
@@ -227,17 +243,19 @@ class Reader(_Base):
             if file is None:
                 raise SourceError("-: standard input gives no bytes in this program")
         peek = getattr(file, "peek", None)
-        head = peek(16)[:16] if peek else b""
-        if not peek or open_signature(head):
+        head = peek(64)[:64] if peek else b""
+        if not peek or is_still(head) or is_document(head):
             yield from _read_bytes(io.BytesIO(file.read()), self.name, how)
-        elif not head:
-            raise SourceError(f"{self.name}: nothing in it (0 bytes)")
         else:
             yield from read_video(partial(open_bytes, _Pipe(file), self.name), self.name, "", how)
 
     def count(self, how: How) -> int | None:
         """Return None: it can be read once only."""
         return None
+
+    def kind(self, how: How) -> Kind:
+        """Return ``"video"``: it may be one, and cannot be looked into without being used up."""
+        return "video"
 
 
 class _Pipe:
@@ -247,12 +265,6 @@ class _Pipe:
         self.read = getattr(file, "read1", file.read)  # what is there now: a pipe may be slow
         if file.seekable():
             self.seek, self.tell = file.seek, file.tell
-
-
-def open_signature(head: bytes) -> bool:
-    """Return whether the first bytes are those of a picture (or of text, which an error will describe)."""
-    looks = describe(head)
-    return "picture" in looks or "text" in looks or head[:2] in (b"BM", b"II", b"MM") or head[8:12] == b"WEBP"
 
 
 @dataclass(frozen=True)
@@ -284,7 +296,7 @@ class Address(_Base):
     @property
     def live(self) -> bool:  # type: ignore[override]
         """Whether the kind of address says that it is live."""
-        return self.address.partition(":")[0] in _web.LIVE
+        return self.address.partition(":")[0].lower() in _web.LIVE
 
     def read(self, how: How) -> Iterator[Frame | Report]:
         """Give its frames."""
@@ -297,13 +309,13 @@ class Address(_Base):
 
     def count(self, how: How) -> int | None:
         """Return 1 for an address that ends like a picture, else None."""
-        return 1 if suffix(self.address.partition("?")[0]) in PICTURES else None
+        return 1 if suffix(urlsplit(self.address).path) in PICTURES else None
 
     def kind(self, how: How) -> Kind:
-        """Return what the address looks like."""
+        """Return ``"image"`` for an address that ends like a picture; what else it is shows when it is read."""
         if self.live:
             return "stream"
-        return "video" if _web.is_video(self.address) else "image"
+        return "image" if self.count(how) == 1 else "video"
 
 
 def address_item(address: str) -> Item:

@@ -73,11 +73,9 @@ def describe(head: bytes) -> str:
             return f"it looks like {what}"
     if head[4:8] == b"ftyp":
         brand = head[8:12]
-        return (
-            "it looks like a HEIC picture"
-            if brand in (b"heic", b"heix", b"mif1")
-            else "it looks like an MP4 or MOV video"
-        )
+        if brand in (b"heic", b"heix", b"mif1"):
+            return "it looks like a HEIC picture"
+        return f"it looks like an {'AVIF picture' if brand in (b'avif', b'avis') else 'MP4 or MOV video'}"
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "it looks like an AVI video"
     if head.lstrip()[:9].lower() in (b"<!doctype", b"<html") or head.lstrip()[:5].lower() == b"<html":
@@ -86,6 +84,17 @@ def describe(head: bytes) -> str:
     if start and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start):
         return f"it begins with the text {start.decode('ascii').strip()!r}"
     return f"it begins with the bytes {head[:8].hex(' ')}" if head else "it is empty"
+
+
+def is_still(head: bytes) -> bool:
+    """Return whether a file begins as pictures do."""
+    return (
+        describe(head).endswith("picture")
+        or head[:4] in (b"II*\0", b"MM\0*", b"qoif", b"\0\0\0\x0c")
+        or head[:2] == b"BM"
+        or (head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace())
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+    )
 
 
 def is_document(head: bytes) -> bool:

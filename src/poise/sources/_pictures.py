@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from poise.errors import SourceError
 from poise.frames import Image, as_image
-from poise.sources._names import describe
+from poise.sources._names import describe, suffix
 
 # Only formats that are plain pictures: Pillow would also run Ghostscript on EPS and read printer languages.
 _FORMATS = (
     ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "QOI", "DIB", "ICO", "SGI", "PCX")
-    + ("HEIF", "TGA")  # HEIF comes with a plug-in that the user registers; TGA last, it has no signature
+    + ("HEIF", "TGA")  # HEIF comes with a plug-in that the user registers; TGA has no signature: by its name only
 )
 # Their signatures are so short that other files happen to have them.
 _WEAK = frozenset(("TGA", "ICO", "PCX", "SGI", "DIB"))
@@ -56,7 +56,7 @@ def open_picture(file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image
         if load_more:
             load_more()
         for kind in _FORMATS:
-            if kind in tried or kind not in PIL.Image.OPEN:
+            if kind in tried or kind not in PIL.Image.OPEN or (kind == "TGA" and suffix(name) != ".tga"):
                 continue
             tried.add(kind)
             if (picture := _try_format(kind, prefix, file, name, max_pixels)) is not None:

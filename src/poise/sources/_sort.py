@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any
-from urllib.request import url2pathname
 
 import numpy as np
 import PIL.Image
@@ -108,7 +107,7 @@ def _named(text: str | bytes, base: str = "") -> Iterator[Item]:
         text = os.fsdecode(text)
     if not text.strip():
         raise ValueError(f"the source is an empty string; {_GIVE}")
-    path = os.path.join(base, text)
+    path = os.path.join(base, os.path.expanduser(text))
     name = printable(path)
     scheme = _SCHEME.match(text)
     if "\0" in text:
@@ -141,6 +140,8 @@ def _address(text: str, scheme: str) -> Iterator[Item]:
     if scheme in _web.WEB | _web.LIVE:
         yield _items.address_item(text)
     elif scheme == "file":
+        from urllib.request import url2pathname  # imports TLS: only whoever gives such an address pays for it
+
         yield from _named(url2pathname(text[7:]))
     else:
         known = ", ".join(sorted(_web.WEB | _web.LIVE))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from poise.errors import SourceError
+from poise.errors import MissingExtra, SourceError
 from poise.frames import Frame
 from poise.sources._ahead import Ahead
 from poise.sources._how import How, Report
@@ -220,3 +220,8 @@ def _read_all(items: list[Item], how: How, alone: bool) -> Iterator[Frame | Repo
             if alone:
                 raise
             yield Report(error)
+        except MissingExtra as error:
+            # A video among pictures costs one line too, where videos cannot be read.
+            if alone:
+                raise
+            yield Report(SourceError(f"{item.name}: {error}"))

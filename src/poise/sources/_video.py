@@ -118,8 +118,11 @@ def video_stream(container: Any, name: str) -> Any:
     if container.format.name in _NOT_VIDEO:
         raise SourceError(f"{name}: not a video, but what FFmpeg calls {container.format.long_name!r}")
     if not streams:
-        found = ", ".join(f"{s.type} {s.codec_context.name if s.codec_context else '?'}" for s in container.streams)
-        raise SourceError(f"{name}: no video stream (found: {found or 'nothing'})")
+        found = [
+            f"{'cover picture' if s.disposition & attached else s.type} {s.codec_context.name if s.codec_context else ''}"
+            for s in container.streams
+        ]
+        raise SourceError(f"{name}: no video stream (found: {', '.join(found) or 'nothing'})")
     stream = next((s for s in streams if s.codec_context is not None), None)
     if stream is None:
         raise SourceError(f"{name}: its video codec is not one that the installed FFmpeg decodes")
@@ -190,16 +193,24 @@ def _frames(container: Any, stream: Any, media: Media, how: How) -> Iterator[Fra
     index = -1
     for index, picture in enumerate(_decoded(container, stream, tally)):
         time = times.of(picture, index)
-        if index % how.vid_stride == 0:
-            yield Frame(convert(picture), media, index, time)
+        if index % how.vid_stride:
+            continue
+        try:
+            image = convert(picture)
+        except SourceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a damaged frame that claims to be of some other kind
+            tally.note(reason(error))
+            continue
+        yield Frame(image, media, index, time)
     if tally.broke_off:
-        error = SourceError(f"{media.name}: the stream broke off after {index + 1} frames: {tally.broke_off}")
-        yield Report(error, partly=index >= 0)
+        why = SourceError(f"{media.name}: the stream broke off after {index + 1} frames: {tally.broke_off}")
+        yield Report(why, partly=index >= 0)
     elif index < 0:
         raise SourceError(f"{media.name}: no frame could be decoded{tally.detail()}")
     elif tally.damaged(container.format.name):
-        error = SourceError(f"{media.name}: damaged video: {index + 1} frames were read{tally.detail()}")
-        yield Report(error, partly=True)
+        why = SourceError(f"{media.name}: damaged video: {index + 1} frames were read{tally.detail()}")
+        yield Report(why, partly=True)
 
 
 class _Tally:
@@ -332,18 +343,18 @@ class _Upright:
         return image
 
     def _graph(self, picture: Any) -> Any:
-        steps = _FILTERS.get(_turn(picture))
-        if steps is None:
-            return None
+        # PyAV ties a frame whose side data was asked for to itself, which keeps it until the garbage collector comes
+        # by; so the question goes to a thumbnail.
+        thumbnail = self._chain(picture, (("scale", "16:16"),))
+        thumbnail.push(picture)
+        steps = _FILTERS.get(_turn(thumbnail.pull()))
+        return None if steps is None else self._chain(picture, steps)
+
+    def _chain(self, picture: Any, steps: tuple[tuple[str, str], ...]) -> Any:
+        """Return a filter graph for frames like ``picture``."""
         graph = self.av.filter.Graph()
-        chain = [
-            graph.add_buffer(
-                width=picture.width,
-                height=picture.height,
-                format=picture.format,
-                time_base=picture.time_base or Fraction(1, 1_000_000),
-            )
-        ]
+        base = picture.time_base or Fraction(1, 1_000_000)
+        chain = [graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=base)]
         chain += [graph.add(name, argument or None) for name, argument in steps]
         chain.append(graph.add("buffersink"))
         for left, right in itertools.pairwise(chain):

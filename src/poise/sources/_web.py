@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import urllib.error
-import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,6 +47,10 @@ def fetch(address: str) -> io.BytesIO | None:
     Raises:
         SourceError: There is no answer, or one that is not a picture.
     """
+    # Only whoever gives an address pays for importing TLS and mail headers.
+    import urllib.error
+    import urllib.request
+
     allow_network(address)
     name = without_password(address)
     request = urllib.request.Request(address, headers={"User-Agent": f"poise/{__version__}"})
