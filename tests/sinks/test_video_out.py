@@ -427,3 +427,37 @@ def test_webp_of_a_picture_is_a_still(tmp_path: Path) -> None:
 def test_animation_refuses_other_endings(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\.gif or \.webp"):
         AnimationSink(tmp_path / "a.apng")
+
+
+def test_name_that_is_not_utf8(tmp_path: Path) -> None:
+    import os
+    import sys
+
+    if sys.platform != "linux":
+        pytest.skip("only Linux has such names")
+    path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+
+    write(path, clip(STEADY))
+
+    path.rename(tmp_path / "a.mp4")
+    assert len(times_of(tmp_path / "a.mp4")) == 30
+
+
+def test_fragments_stay_where_there_is_no_room_for_the_plain_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from poise.sinks import _video
+
+    def full(av: object, source: Path, target: Path, kind: str) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_video, "_remux", full)
+
+    sink = write(tmp_path / "a.mp4", clip(VARIABLE))
+
+    assert times_of(tmp_path / "a.mp4") == pytest.approx(VARIABLE, abs=1 / 90_000)
+    assert "kept in fragments" in sink.notes[0]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]

@@ -64,7 +64,7 @@ class _Videos(SinkBase):
         fps: float = 25.0,
         audio: bool = True,
         crf: int = 23,
-        preset: str = "veryfast",
+        preset: str = "superfast",
     ) -> None:
         super().__init__()
         if suffix.lower() not in CONTAINERS:
@@ -138,7 +138,7 @@ class VideoSink(_Videos):
         fps: Frames per second of sources that state none, such as pictures.
         audio: Keep the sound of the source.
         crf: Constant quality of x264, 0 (best) to 51; 23 is x264's own default.
-        preset: Speed of x264: ``veryfast`` takes about 8 ms a frame of 1280 x 720 on two cores.
+        preset: Speed of x264; ``veryfast`` takes about half as long again for files up to a third smaller.
 
     Raises:
         MissingExtra: PyAV is not installed.
@@ -154,7 +154,7 @@ class VideoSink(_Videos):
         fps: float = 25.0,
         audio: bool = True,
         crf: int = 23,
-        preset: str = "veryfast",
+        preset: str = "superfast",
     ) -> None:
         self.path = Path(path)
         super().__init__(self.path.suffix, render, overwrite=overwrite, fps=fps, audio=audio, crf=crf, preset=preset)
@@ -209,6 +209,7 @@ class VideoFile:
         self._step = round(CLOCK / (media.fps if media.fps > 0 else fps))
         self._crf, self._preset, self._audio = crf, preset, audio
         self._file = _Output(create(path, overwrite=overwrite), whole=self._kind != "matroska")
+        self._convert = self._av.video.reformatter.VideoReformatter()
         self._container: Any = None
         self._stream: Any = None
         self._sound: _Sound | None = None
@@ -228,8 +229,9 @@ class VideoFile:
         with self._writing():
             if self._container is None:
                 self._begin(image)
-            frame = self._av.VideoFrame.from_ndarray(self._fit(image), format="bgr24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            # The frame borrows the array's memory; a copy would take twice the time of the conversion itself.
+            frame = self._av.VideoFrame.from_numpy_buffer(self._fit(image), format="bgr24")
+            frame = self._convert.reformat(frame, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
             frame.pts = self._pts = self._clock(time)
             frame.time_base = Fraction(1, CLOCK)
             self._mux(self._stream.encode(frame))
