@@ -41,7 +41,9 @@ CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 # A fragment is closed when it holds a microsecond or more: every frame is a fragment of its own, so the file holds all
 # of them whenever the process ends. (frag_every_frame would say so too, but gives sound packets wrong times.) The head
 # is written with the first fragment (delay_moov), when the offset between sound and picture is known.
-_JOURNAL = {"movflags": "delay_moov+default_base_moof", "frag_duration": "1", "flush_packets": "1"}
+# Where the sound ends before the picture, pictures wait half a second for it and not ten.
+_FLUSH = {"flush_packets": "1", "max_interleave_delta": "500000"}
+_JOURNAL = {"movflags": "delay_moov+default_base_moof", "frag_duration": "1", **_FLUSH}
 # Best first: x264 by speed and size, then what a build without it may have.
 _ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "h264_nvenc", "h264_qsv", "h264_amf")
 # Sound that the container can hold as it is.
@@ -87,11 +89,18 @@ class _Videos(SinkBase):
 
     def close(self) -> None:
         """Encode what is waiting and finish the files."""
+        first: BaseException | None = None
         try:
             self._worker.close()
-        finally:
-            while self._open:
+        except BaseException as error:  # noqa: BLE001 - raised below, when the files are whole
+            first = error
+        while self._open:
+            try:
                 self._finish(0)
+            except PoiseError as error:
+                first = first or error
+        if first is not None:
+            raise first
 
     def _target(self, media: Media) -> Path:
         raise NotImplementedError  # pragma: no cover
@@ -228,7 +237,13 @@ class VideoFile:
         image = contiguous(image)
         with self._writing():
             if self._container is None:
-                self._begin(image)
+                try:
+                    self._begin(image)
+                except Exception:
+                    self._container = None
+                    self._file.close()
+                    self.path.unlink()
+                    raise
             # The frame borrows the array's memory; a copy would take twice the time of the conversion itself.
             frame = self._av.VideoFrame.from_numpy_buffer(self._fit(image), format="bgr24")
             frame = self._convert.reformat(frame, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
@@ -245,9 +260,9 @@ class VideoFile:
             try:
                 self._mux(self._stream.encode(None))
                 self._put_waiting(self._last_duration())
-                if self._sound is not None and self._sound.picture_end - self._pts / CLOCK < 1.0:
+                if self._sound is not None and 0 < self._sound.picture_end < self._pts / CLOCK + 1.0:
                     # All frames came, so what sounds on after the last belongs to them.
-                    self._sound.copy_until(math.inf)
+                    self._copy_sound(math.inf)
             finally:
                 if self._sound is not None:
                     self._sound.close()
@@ -274,7 +289,7 @@ class VideoFile:
         limit = LARGEST if width >= height else LARGEST[::-1]
         scale = min(1.0, limit[0] / width, limit[1] / height)
         self._size = (_even(width * scale), _even(height * scale))
-        options = _JOURNAL if self._kind != "matroska" else {"cluster_time_limit": "200", "flush_packets": "1"}
+        options = _JOURNAL if self._kind != "matroska" else {"cluster_time_limit": "200", **_FLUSH}
         self._container = self._av.open(self._file, "w", format=self._kind, options=options)
         self._stream = self._add_video()
         if self._audio and self._media.audio and self._media.path:
@@ -339,11 +354,21 @@ class VideoFile:
         packet.duration = duration
         end = (packet.pts + duration) / CLOCK
         self._container.mux_one(packet)
-        if self._sound is not None:
-            self._sound.copy_until(end)
+        self._copy_sound(end)
         if self._file.failed is not None:
             raise self._file.failed
         self._file.mark()
+
+    def _copy_sound(self, end: float) -> None:
+        if self._sound is None:
+            return
+        try:
+            self._sound.copy_until(end)
+        except self._av.FFmpegError as error:
+            # A source may be damaged; its pictures are still worth having.
+            self.notes.append(f"{self._media.path}: sound left out after {self._pts / CLOCK:.1f} s ({error.strerror})")
+            self._sound.close()
+            self._sound = None
 
     def _last_duration(self) -> int:
         """Return how long the last frame is shown: to the end of the picture track if near, else as usual."""
@@ -471,11 +496,12 @@ class _Sound:
                     return
                 self._ahead.append(packet)
             packet = self._ahead[0]
-            if float(packet.pts * packet.time_base) - self._start >= end:
+            pts = packet.dts if packet.pts is None else packet.pts
+            if float(pts * packet.time_base) - self._start >= end:
                 return
             self._ahead.popleft()
             shift = round(self._start / packet.time_base)
-            packet.pts -= shift
+            packet.pts = pts - shift
             packet.dts -= shift
             if packet.pts + (packet.duration or 0) <= 0 and not self._negative:
                 continue
