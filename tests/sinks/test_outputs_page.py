@@ -1,6 +1,8 @@
 """The page about outputs says what is true."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,11 @@ def test_page_names_every_ending() -> None:
 
 def test_page_names_every_column() -> None:
     assert ", ".join(COLUMNS) in PAGE.replace("\n", " ")
+
+
+def test_importing_the_sinks_loads_no_optional_package() -> None:
+    code = "import sys, poise.sinks; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    assert set(loaded).isdisjoint({"av", "pyarrow", "polars", "cv2", "torch", "onnxruntime"})
+    assert "poise" in loaded

@@ -353,7 +353,7 @@ def test_writer_that_stays_behind_holds_the_caller_back(tmp_path: Path) -> None:
 def test_full_disk_is_named_and_the_video_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
-    from poise.sinks import _video
+    from poise.sinks import _videofile
 
     written = 0
 
@@ -365,7 +365,7 @@ def test_full_disk_is_named_and_the_video_stays_whole(tmp_path: Path, monkeypatc
         if room < len(data):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_video, "write_all", write_all)
+    monkeypatch.setattr(_videofile, "write_all", write_all)
     rng = np.random.default_rng(0)
     media = Media("c.mp4", "video", 25.0)
 
@@ -469,13 +469,13 @@ def test_fragments_stay_where_there_is_no_room_for_the_plain_file(
 ) -> None:
     import errno
 
-    from poise.sinks import _video
+    from poise.sinks import _videofile
 
     def full(av: object, source: Path, target: Path, kind: str) -> None:
         target.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_video, "_remux", full)
+    monkeypatch.setattr(_videofile, "_remux", full)
 
     sink = write(tmp_path / "a.mp4", clip(VARIABLE))
 
