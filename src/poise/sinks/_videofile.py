@@ -24,11 +24,11 @@ CLOCK = 90_000
 # Level 5.2 of H.264, the most that players decode everywhere.
 LARGEST = (4096, 2304)
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+# Where the sound ends before the picture, pictures wait half a second for it and not ten.
+_FLUSH = {"flush_packets": "1", "max_interleave_delta": "500000"}
 # A fragment is closed when it holds a microsecond or more: every frame is a fragment of its own, so the file holds all
 # of them whenever the process ends. (frag_every_frame would say so too, but gives sound packets wrong times.) The head
 # is written with the first fragment (delay_moov), when the offset between sound and picture is known.
-# Where the sound ends before the picture, pictures wait half a second for it and not ten.
-_FLUSH = {"flush_packets": "1", "max_interleave_delta": "500000"}
 _JOURNAL = {"movflags": "delay_moov+default_base_moof", "frag_duration": "1", **_FLUSH}
 # Best first: x264 by speed and size, then what a build without it may have.
 _ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "h264_nvenc", "h264_qsv", "h264_amf")
