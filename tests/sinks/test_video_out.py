@@ -157,15 +157,15 @@ def test_streams_side_by_side_have_a_file_each(tmp_path: Path) -> None:
     assert [len(times_of(p)) for p in sink.paths] == [3, 3]
 
 
-def sounding(path: Path, codec: str = "aac", seconds: float = 2.0, fps: int = 25) -> Media:
-    """A clip with a tone; the tone outlasts the picture a little."""
+def sounding(path: Path, codec: str = "aac", seconds: float = 2.0, fps: int = 25, sound: float | None = None) -> Media:
+    """A clip with a tone of ``sound`` seconds; else the tone outlasts the picture a little."""
     with av.open(str(path), "w") as out:
         video, audio = out.add_stream("libx264", rate=fps), out.add_stream(codec, rate=44_100, layout="mono")
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         for i in range(int(seconds * fps)):
             out.mux(video.encode(av.VideoFrame.from_ndarray(picture(shade=i), format="bgr24")))
         kind = audio.codec_context.format.name
-        for i in range(round((seconds + 0.05) * 44_100 / 1024)):
+        for i in range(round((sound or seconds + 0.05) * 44_100 / 1024)):
             wave = np.sin(np.arange(i * 1024, (i + 1) * 1024) / 20)
             wave = wave.astype(np.float32) if kind.startswith("flt") else (wave * 9000).astype(np.int16)
             frame = av.AudioFrame.from_ndarray(wave[None], format=kind, layout="mono")
@@ -209,6 +209,26 @@ def test_sound_ends_where_the_picture_was_stopped(tmp_path: Path) -> None:
         assert float(audio.duration * audio.time_base) == pytest.approx(1.0, abs=0.05)  # two packets
 
 
+def test_damaged_sound_costs_no_picture(tmp_path: Path) -> None:
+    media = sounding(tmp_path / "source.mkv", seconds=2.0)
+    data = bytearray(Path(media.path).read_bytes())
+    data[len(data) // 3 :] = bytes(len(data) - len(data) // 3)
+    Path(media.path).write_bytes(data)
+
+    write(tmp_path / "a.mp4", clip([i / 25 for i in range(50)], media=media))
+
+    assert len(times_of(tmp_path / "a.mp4")) == 50
+
+
+def test_sound_shorter_than_the_picture_is_kept_whole(tmp_path: Path) -> None:
+    media = sounding(tmp_path / "source.mp4", seconds=3.0, sound=0.5)
+
+    write(tmp_path / "a.mp4", clip([i / 25 for i in range(75)], media=media))
+
+    assert sound_of(tmp_path / "a.mp4") == sound_of(Path(media.path))
+    assert len(times_of(tmp_path / "a.mp4")) == 75
+
+
 def test_sound_that_mp4_cannot_hold_is_left_out_with_a_note(tmp_path: Path) -> None:
     media = sounding(tmp_path / "source.mkv", "pcm_s16le")
 
@@ -245,9 +265,9 @@ def test_real_clips_keep_frames_times_and_sound(tmp_path: Path, name: str) -> No
         assert [d for _, d in sound_of(tmp_path / "a.mp4")] == [d for _, d in sound_of(path)]
 
 
-@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
-def test_killed_run_leaves_the_frames_before(tmp_path: Path, ending: str) -> None:
-    media = sounding(tmp_path / "source.mp4")
+@pytest.mark.parametrize(("ending", "sound"), [(".mp4", None), (".mp4", 0.4), (".mkv", None)])
+def test_killed_run_leaves_the_frames_before(tmp_path: Path, ending: str, sound: float | None) -> None:
+    media = sounding(tmp_path / "source.mp4", sound=sound)
     code = (
         f"from poise.frames import Media\nmedia = Media('s.mp4', 'video', 25.0, None, 2.0, {media.path!r}, True)\n"
         f"sink = VideoSink(folder / 'a{ending}', original)\n"
@@ -264,7 +284,8 @@ def test_killed_run_leaves_the_frames_before(tmp_path: Path, ending: str) -> Non
         except av.FFmpegError:
             pass  # the frame that was being written
     # Four wait in the queue, one is drawn, one waits for its duration; Matroska gathers 0.2 s, which are five.
-    assert len(frames) >= 45 - (7 if ending == ".mp4" else 12)
+    # Without sound to wait for, another half second of pictures waits.
+    assert len(frames) >= 45 - (7 if ending == ".mp4" else 12) - (13 if sound else 0)
     assert frames == pytest.approx(STEADY[:1] + [i / 25 for i in range(1, len(frames))], abs=0.001)
 
 
@@ -332,7 +353,7 @@ def test_writer_that_stays_behind_holds_the_caller_back(tmp_path: Path) -> None:
 def test_full_disk_is_named_and_the_video_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
-    from poise.sinks import _video
+    from poise.sinks import _videofile
 
     written = 0
 
@@ -344,7 +365,7 @@ def test_full_disk_is_named_and_the_video_stays_whole(tmp_path: Path, monkeypatc
         if room < len(data):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_video, "write_all", write_all)
+    monkeypatch.setattr(_videofile, "write_all", write_all)
     rng = np.random.default_rng(0)
     media = Media("c.mp4", "video", 25.0)
 
@@ -427,3 +448,37 @@ def test_webp_of_a_picture_is_a_still(tmp_path: Path) -> None:
 def test_animation_refuses_other_endings(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\.gif or \.webp"):
         AnimationSink(tmp_path / "a.apng")
+
+
+def test_name_that_is_not_utf8(tmp_path: Path) -> None:
+    import os
+    import sys
+
+    if sys.platform != "linux":
+        pytest.skip("only Linux has such names")
+    path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+
+    write(path, clip(STEADY))
+
+    path.rename(tmp_path / "a.mp4")
+    assert len(times_of(tmp_path / "a.mp4")) == 30
+
+
+def test_fragments_stay_where_there_is_no_room_for_the_plain_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from poise.sinks import _videofile
+
+    def full(av: object, source: Path, target: Path, kind: str) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_videofile, "_remux", full)
+
+    sink = write(tmp_path / "a.mp4", clip(VARIABLE))
+
+    assert times_of(tmp_path / "a.mp4") == pytest.approx(VARIABLE, abs=1 / 90_000)
+    assert "kept in fragments" in sink.notes[0]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]

@@ -16,7 +16,8 @@ from poise.sinks._labels import recover_coco
 from poise.sinks._pictures import PictureFileSink, PictureSink
 from poise.sinks._sink import PathLike, Render, SinkBase, refuse_existing
 from poise.sinks._tables import CsvSink, ParquetSink, recover_parquet
-from poise.sinks._video import CONTAINERS, VideoSink
+from poise.sinks._video import VideoSink
+from poise.sinks._videofile import CONTAINERS
 
 _ENDINGS = ".jsonl .json .csv .parquet .mp4 .m4v .mov .mkv .gif .webp .png .jpg .jpeg"
 
