@@ -164,17 +164,19 @@ def _box(picture: Image, corners: Floats, colour: Floats, width: int, style: Sty
     inner = int(roomy)
     tint = np.array([bgr(style.outline), *[colour] * width, bgr(style.outline)], dtype=np.float32)[: width + 1 + inner]
     cover = np.array([0.35, *[1.0] * width, 0.35], dtype=np.float32)[: width + 1 + inner] * np.float32(style.box_alpha)
+    line = width
     width += inner
     if not roomy:
         width = min(width, (x1 - x0) // 2, (y1 - y0) // 2)
         tint, cover = tint[: width + 1], cover[: width + 1]
+        line = width
     if not width:
         return
     for rect, upright, back in (
         ((x0 - 1, y0 - 1, x1 + 1, y0 + width), False, False),
         ((x0 - 1, y1 - width, x1 + 1, y1 + 1), False, True),
-        ((x0 - 1, y0 + width, x0 + width, y1 - width), True, False),
-        ((x1 - width, y0 + width, x1 + 1, y1 - width), True, True),
+        ((x0 - 1, y0 + line, x0 + width, y1 - line), True, False),
+        ((x1 - width, y0 + line, x1 + 1, y1 - line), True, True),
     ):
         blend_lines(picture, rect, tint[::-1] if back else tint, cover[::-1] if back else cover, upright=upright)
 
