@@ -349,7 +349,7 @@ def test_limbs_of_a_chain_without_published_sigmas_taper_from_its_middle() -> No
 def test_a_label_stays_in_the_picture_and_off_the_others() -> None:
     taken = np.empty((0, 4))
     for _ in range(6):
-        rect = place_label((200, 300), (250, 2, 298, 60), (60, 16), taken)
+        rect = place_label((200, 300), (230, 2, 298, 90), (60, 16), taken)
         assert min(rect) >= 0
         assert rect[2] <= 300
         assert rect[3] <= 200

@@ -61,7 +61,7 @@ def draw(
     corners = np.asarray(result.boxes.xyxy, dtype=np.float64)
     hues = instance_colours(result, style)
     if boxes:
-        width = line_width or style.box_width or max(1.0, (size[0] + size[1]) / 900)
+        width = line_width or style.box_width or max(1.0, (size[0] + size[1]) / 800)
         for i in np.argsort(-_area(corners), kind="stable"):
             _box(picture, corners[i], hues[i], max(1, round(width)), style)
     _figures(
@@ -133,7 +133,7 @@ def _figures(
         if not opacity[i].any():
             continue
         widest = np.clip(style.limb_width * extent[i], least, most) if line_width is None else float(line_width)
-        width = np.maximum(widest * parts.weight, min(least, widest) * (0.7 if parts.fine else 1.0))
+        width = np.maximum(widest * parts.weight, min(least, widest) * np.clip(2 * parts.weight, 0.6, 1.0))
         if line_width is not None and not parts.fine:
             width = np.maximum(width, 0.6 * widest)
         spread = np.asarray(points.sigma[i], dtype=np.float64) if sigma else np.full_like(xy[i], np.nan)
@@ -164,17 +164,19 @@ def _box(picture: Image, corners: Floats, colour: Floats, width: int, style: Sty
     inner = int(roomy)
     tint = np.array([bgr(style.outline), *[colour] * width, bgr(style.outline)], dtype=np.float32)[: width + 1 + inner]
     cover = np.array([0.35, *[1.0] * width, 0.35], dtype=np.float32)[: width + 1 + inner] * np.float32(style.box_alpha)
+    line = width
     width += inner
     if not roomy:
         width = min(width, (x1 - x0) // 2, (y1 - y0) // 2)
         tint, cover = tint[: width + 1], cover[: width + 1]
+        line = width
     if not width:
         return
     for rect, upright, back in (
         ((x0 - 1, y0 - 1, x1 + 1, y0 + width), False, False),
         ((x0 - 1, y1 - width, x1 + 1, y1 + 1), False, True),
-        ((x0 - 1, y0 + width, x0 + width, y1 - width), True, False),
-        ((x1 - width, y0 + width, x1 + 1, y1 - width), True, True),
+        ((x0 - 1, y0 + line, x0 + width, y1 - line), True, False),
+        ((x1 - width, y0 + line, x1 + 1, y1 - line), True, True),
     ):
         blend_lines(picture, rect, tint[::-1] if back else tint, cover[::-1] if back else cover, upright=upright)
 
@@ -190,26 +192,38 @@ def _labels(
     for i in np.argsort(-scores, kind="stable"):
         if not np.isfinite(corners[i]).all():
             continue
-        for words in _wordings(result, int(i), conf, ids):
-            label = label_size(words, font_size, font=style.font)
-            if label[0] <= size[1] and label[1] <= size[0]:
-                rect = place_label(size, corners[i], label, taken)
-                draw_label(picture, rect[:2], words, hues[i], font_size, font=style.font)
-                taken = np.concatenate([taken, [rect]])
-                break
+        # The first wording that is not much wider than its box; in a crowd that is the short one. None in a picture of
+        # which it would hide a tenth.
+        room = max(1.6 * (corners[i, 2] - corners[i, 0]), 0.0)
+        fitting = [
+            (words, label)
+            for words in _wordings(result, int(i), conf, ids)
+            if (label := label_size(words, font_size, font=style.font))[0] <= size[1]
+            and label[0] * label[1] <= 0.1 * size[0] * size[1]
+        ]
+        if not fitting:
+            continue
+        words, label = next((item for item in fitting if item[1][0] <= room), fitting[-1])
+        rect = place_label(size, corners[i], label, taken)
+        draw_label(picture, rect[:2], words, hues[i], font_size, font=style.font)
+        taken = np.concatenate([taken, [rect]])
 
 
 def _wordings(result: Results, i: int, conf: bool, ids: bool) -> Iterator[str]:
-    """Offer the label's text, then shorter ones for pictures in which it has no room."""
-    number = int(result.boxes.cls[i])
+    """Offer the label's text, then a shorter one that still says what cannot be seen."""
+    number = int(np.nan_to_num(result.boxes.cls[i]))
     name = str(result.names.get(number, number))
     tracked = result.boxes.id
     mark = f"#{int(tracked[i])}" if ids and tracked is not None and np.isfinite(tracked[i]) else ""
     score = f"{float(result.boxes.conf[i]):.2f}" if conf else ""
-    for words in ((mark, name, score), (mark, score), (mark,)):
-        text = " ".join(word for word in words if word)
-        if text:
-            yield text
+    yield " ".join(word for word in (mark, name, score) if word)
+    only_class = len(result.names) == 1
+    if only_class and (mark or score):
+        yield " ".join(word for word in (mark, score) if word)
+    elif not only_class:
+        yield " ".join(word for word in (mark, name) if word)
+    if mark:
+        yield mark
 
 
 def draw_trails(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.drawing._raster import disc_samples, ellipses, halo, join, limb_samples, paint
+from poise.drawing._raster import disc_samples, ellipses, halo, join, limb_samples, paint, renumber, shrink
 from poise.drawing._style import Look, Style, bgr
 from poise.frames import Image
 from poise.geometry import Floats
@@ -57,15 +57,14 @@ def draw_figure(
         ellipses(part, xy[known], spread[known], parts.point_colours[known], 0.8 * opacity[known], ring=line)
     reach, size = rim + 0.5, (y1 - y0, x1 - x0)
     limbs = limb_samples(size, xy[edges[:, 0]], xy[edges[:, 1]], width[edges] / 2, opacity[edges], reach=reach)
-    discs = disc_samples(size, xy[dots], radii, opacity[dots], reach=reach, first=len(edges))
-    samples = join([limbs, discs])
+    discs = disc_samples(size, xy[dots], radii, opacity[dots], reach=reach)
+    core = radii[:, 0] * style.core
+    large = core > 0.8  # the light middle of a smaller dot would be a speck
+    light = shrink(discs, radii[:, 0] - core, large, first=len(edges) + len(dots))
+    samples = join([limbs, renumber(discs, len(edges))])
     halo(part, samples, bgr(style.outline), width=rim, opacity=style.outline_alpha)
-    cores = radii * style.core
-    large = np.flatnonzero(cores[:, 0] > 0.8)  # the light middle of a smaller dot would be a speck
-    first = len(edges) + len(dots)
-    light = disc_samples(size, xy[dots[large]], cores[large], opacity[dots[large]], reach=0.5, first=first)
     tint = parts.point_colours[dots]
-    paint(part, join([samples, light]), np.concatenate([tints, tint, 0.25 * tint[large] + 0.75 * 255]))
+    paint(part, join([samples, light]), np.concatenate([tints, tint, 0.25 * tint + 0.75 * 255]))
     picture[y0:y1, x0:x1] = part
 
 

@@ -21,6 +21,7 @@ from poise.geometry import Floats
 
 # A point farther out than this is not drawn: 32-bit distances would no longer be exact to a hundredth of a pixel.
 _FAR = 1e5
+_CHANNELS = np.arange(3)[:, None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +44,27 @@ class Samples:
         return len(self.pixel)
 
 
+def renumber(samples: Samples, by: int) -> Samples:
+    """Count the shapes on from a number."""
+    return Samples(samples.pixel, samples.edge, samples.shape + by, samples.opacity)
+
+
+def shrink(samples: Samples, by: Floats, shapes: NDArray[np.bool_], *, first: int) -> Samples:
+    """Make smaller shapes of the same centres out of the samples of discs.
+
+    Args:
+        samples: Discs, numbered from 0.
+        by: ``(M,)`` pixels that each radius loses.
+        shapes: ``(M,)`` True for the discs that are wanted.
+        first: Number of the first disc's smaller one.
+    """
+    edge = samples.edge + by.astype(np.float32).take(samples.shape)
+    at = np.flatnonzero((edge < 0.5) & shapes.take(samples.shape))
+    return Samples(samples.pixel.take(at), edge.take(at), samples.shape.take(at) + first, samples.opacity.take(at))
+
+
 def join(parts: list[Samples]) -> Samples:
-    """Put samples one after the other; the shapes of each part are numbered on from the caller's own offsets."""
+    """Put samples one after the other; their shapes keep their numbers."""
     if len(parts) == 1:
         return parts[0]
     empty = (np.empty(0, np.intp), np.empty(0, np.float32), np.empty(0, np.intp), np.empty(0, np.float32))
@@ -53,7 +73,7 @@ def join(parts: list[Samples]) -> Samples:
 
 
 def limb_samples(
-    size: tuple[int, int], p0: Floats, p1: Floats, radii: Floats, opacity: Floats, *, reach: float, first: int = 0
+    size: tuple[int, int], p0: Floats, p1: Floats, radii: Floats, opacity: Floats, *, reach: float
 ) -> Samples:
     """Find the pixels near tapered limbs with round ends.
 
@@ -64,7 +84,6 @@ def limb_samples(
         radii: ``(M, 2)`` half widths at start and end, pixels.
         opacity: ``(M, 2)`` at start and end, in [0, 1].
         reach: How far outside the edge pixels are wanted.
-        first: Number of the first limb.
     """
     parts = []
     drawable = (np.abs(p0) < _FAR).all(axis=1) & (np.abs(p1) < _FAR).all(axis=1) & (radii > 0).any(axis=1)
@@ -76,14 +95,24 @@ def limb_samples(
     height = np.zeros(len(p0))
     height[rows] = outer[rows] * np.hypot(step[:, 0], step[:, 1]) / np.maximum(step.max(axis=1), 1e-6)
     height[rows] = np.clip(height[rows], outer[rows], 1.5 * outer[rows])
-    for few in _alike(height, rows, steps=2):
-        parts.append(_strips(size, p0[few], p1[few], radii[few], opacity[few], reach, few + first))
+    cells = 2 * step.max(axis=1).sum() * height.max(initial=0.0)
+    for few in _alike(height, rows, cells, steps=2):
+        parts.append(_strips(size, p0[few], p1[few], radii[few], opacity[few], reach, few))
     return join(parts)
 
 
-def _alike(extent: Floats, rows: NDArray[np.intp], steps: int = 1) -> Iterator[NDArray[np.intp]]:
-    """Split shapes into groups of similar size, largest first, so that one grid width wastes little in each."""
-    if not len(rows):
+def _alike(extent: Floats, rows: NDArray[np.intp], cells: float, steps: int) -> Iterator[NDArray[np.intp]]:
+    """Split shapes into groups of similar size, largest first, so that one grid width wastes little in each.
+
+    Args:
+        extent: ``(M,)`` size of each shape, pixels.
+        rows: Shapes to group.
+        cells: Pixels of a grid that holds them all; a small one is not worth splitting.
+        steps: Groups an octave.
+    """
+    if cells < 60_000:
+        if len(rows):
+            yield rows
         return
     octave = np.ceil(steps * np.log2(np.maximum(extent[rows], 1.0)))
     for step in np.unique(octave)[::-1]:
@@ -135,10 +164,10 @@ def _strips(
     across *= across
     across += along
     edge = np.sqrt(across, out=across)
-    per_pixel = 1 / np.maximum(length, 1e-6)
-    taper = ((radii[:, 1] - radii[:, 0]) * per_pixel)[of].astype(np.float32)[:, None]
-    edge -= radii[of, 0].astype(np.float32)[:, None]
-    edge -= taper * nearest
+    # Width and opacity change little across a limb: one value a column.
+    part = np.divide(np.abs(inside), np.abs(u1 - u0)[of], out=np.zeros(len(of)), where=length[of] > 1e-6)
+    edge -= (radii[of, 0] + (radii[:, 1] - radii[:, 0])[of] * part).astype(np.float32)[:, None]
+    shade = (opacity[of, 0] + (opacity[:, 1] - opacity[:, 0])[of] * part).astype(np.float32)
 
     keep = edge < reach
     limit = limits[v][of]
@@ -148,22 +177,12 @@ def _strips(
     kept = np.flatnonzero(keep)
     column = kept // len(offset)
     stride = strides[v][of]
-    start = at * strides[u][of] + base * stride
-    kept_offset = kept - column * len(offset)
-    pixel = start.take(column) + stride.take(column) * kept_offset
-    if np.any(np.abs(opacity[:, 1] - opacity[:, 0]) > 1e-3):
-        fade = ((opacity[:, 1] - opacity[:, 0]) * per_pixel)[of].astype(np.float32)
-        shade = nearest.ravel().take(kept)
-        shade *= fade.take(column)
-        shade += opacity[of, 0].astype(np.float32).take(column)
-    else:
-        shade = opacity[of, 0].astype(np.float32).take(column)
-    return Samples(pixel, edge.ravel().take(kept), number[of].take(column), shade)
+    start = at * strides[u][of] + (base - np.arange(len(of)) * len(offset)) * stride
+    pixel = start.take(column) + stride.take(column) * kept
+    return Samples(pixel, edge.ravel().take(kept), number[of].take(column), shade.take(column))
 
 
-def disc_samples(
-    size: tuple[int, int], centres: Floats, radii: Floats, opacity: Floats, *, reach: float, first: int = 0
-) -> Samples:
+def disc_samples(size: tuple[int, int], centres: Floats, radii: Floats, opacity: Floats, *, reach: float) -> Samples:
     """Find the pixels near discs and upright ellipses.
 
     Args:
@@ -172,7 +191,6 @@ def disc_samples(
         radii: ``(M, 2)`` half axes in x and y, pixels.
         opacity: ``(M,)`` in [0, 1].
         reach: How far outside the edge pixels are wanted.
-        first: Number of the first disc.
     """
     with np.errstate(invalid="ignore"):
         drawable = (np.abs(centres) < _FAR).all(axis=1) & ((radii > 0) & (radii < _FAR)).all(axis=1) & (opacity > 0)
@@ -183,12 +201,11 @@ def disc_samples(
     extent = high - low
     seen = np.flatnonzero((extent > 0).all(axis=1))
     parts = []
-    for group in _alike(extent.max(axis=1, initial=0).astype(np.float64), seen):
+    extents = extent.max(axis=1, initial=0).astype(np.float64)
+    for group in _alike(extents, seen, len(seen) * extents.max(initial=0.0) ** 2, steps=1):
         chosen = rows[group]
         parts.append(
-            _squares(
-                size, centres[chosen], radii[chosen], opacity[chosen], low[group], high[group], reach, chosen + first
-            )
+            _squares(size, centres[chosen], radii[chosen], opacity[chosen], low[group], high[group], reach, chosen)
         )
     return join(parts)
 
@@ -298,15 +315,15 @@ def _blend(image: Image, pixel: NDArray[np.intp], colours: NDArray[np.float32], 
         colours: ``(3, S)`` or ``(3, 1)``.
         alpha: ``(S,)`` in [0, 1].
     """
-    # Channel by channel: numpy is several times slower on rows of three.
+    # Channel by channel, not row by row: numpy is several times slower on rows of three.
     values = image.reshape(-1)
-    place = pixel * 3
-    for channel in range(3):
-        below = values.take(place).astype(np.float32)
-        below += (colours[channel] - below) * alpha
-        below += 0.5
-        values[place] = below.astype(np.uint8)
-        place += 1
+    place = pixel * 3 + _CHANNELS
+    below = values.take(place).astype(np.float32)
+    change = colours - below
+    change *= alpha
+    below += change
+    below += 0.5
+    values[place] = below.astype(np.uint8)
 
 
 def writable(image: Image) -> Image:

@@ -62,7 +62,7 @@ class Style:
     outline_alpha: float = 0.6
     limb_width: float = 0.024
     limb_limits: tuple[float, float] = (1.5, 0.012)
-    joint: float = 1.5
+    joint: float = 1.6
     core: float = 0.5
     min_conf: float = 0.25
     solid_conf: float = 0.6
@@ -141,18 +141,23 @@ def _look(skeleton: Skeleton, style: Style, groups: tuple[str, ...], sides: str)
     group, palette, kind = _groups(skeleton, edges, style)
     low, high = np.sort(group[edges], axis=1).T
     if kind == "sides":
-        # A limb across the body has no side; one from the middle to a side belongs to that side.
+        # A limb across the body has no side; one from the middle to a side (or to the mouth) belongs there.
         edge_group = np.where(low == high, low, np.where(low == 1, high, np.where(high == 1, low, 1)))
     else:
         # Between two fingers, or a finger and the wrist, lies the palm.
         edge_group = np.where((low == high) | (kind == "chain"), high, 0)
-    weight = np.clip(np.sqrt(skeleton.sigmas / _WIDEST), 0.28, 1.0)
+    # Where there are more points than a body has, some lie close together: those get finer lines.
+    dense = count > 60
+    weight = np.clip((skeleton.sigmas / _WIDEST) ** (0.75 if dense else 0.5), 0.15 if dense else 0.28, 1.0)
+    if dense and count <= 200:
+        face = [i for name, members in skeleton.subsets.items() if "face" in name.split("_") for i in members]
+        weight[face] = np.minimum(weight[face], 0.2)
     if np.ptp(skeleton.sigmas) == 0 and len(edges):
         weight = weight * (1 - 0.4 * _depth(count, edges))
-    fine = count > 200
-    used = np.zeros(count, dtype=bool)
-    used[edges] = True
-    return Look(edges, palette[edge_group], palette[group], weight, ~used if fine else np.ones(count, bool), fine)
+    joined = np.zeros(count, dtype=bool)
+    joined[edges] = True
+    dots = ~joined | (weight > 0.3 if dense else True)
+    return Look(edges, palette[edge_group], palette[group], weight, dots, count > 200)
 
 
 def _groups(
@@ -161,12 +166,12 @@ def _groups(
     """Give each keypoint a row of a palette by its side, by finger or other named part, or by place in the chain."""
     if skeleton.sides.any() or len(skeleton) > 200:
         group = skeleton.sides.astype(np.intp) + 1
-        # Points of a mesh have numbers for names; their groups say what they are: left_eye, lips.
-        for name, members in skeleton.subsets.items() if not skeleton.sides.any() else ():
+        # Points of a face have numbers for names; their groups say what they are: left_eye, lips.
+        for name, members in skeleton.subsets.items():
             words = re.split(r"[_\- ]", name)
             row = 0 if "left" in words else 2 if "right" in words else 3 if {"lips", "mouth"} & {*words} else None
             if row is not None:
-                group[list(members)] = row
+                group[[i for i in members if skeleton.sides[i] == 0]] = row
         return group, _side_colours(skeleton, style), "sides"
     parts = [_part(name) for name in skeleton.keypoints]
     counts = {part: parts.count(part) for part in parts}
