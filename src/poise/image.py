@@ -17,6 +17,7 @@ from poise.frames import Image
 from poise.geometry import Floats, affine_apply, affine_invert
 
 _BILINEAR = PIL.Image.Resampling.BILINEAR
+_BICUBIC = PIL.Image.Resampling.BICUBIC
 
 
 def resize(image: Image, size: tuple[int, int]) -> Image:
@@ -60,6 +61,50 @@ def letterbox(
     canvas = np.full((size[1], size[0], 3), fill, dtype=np.uint8)
     canvas[y : y + inner[1], x : x + inner[0]] = small
     return canvas, matrix
+
+
+def crop(image: Image, boxes: Floats, size: tuple[int, int], *, fill: int = 0) -> tuple[Image, NDArray[np.float64]]:
+    """Cut upright regions out of a picture and resize them, with a filter as wide as the shrinking asks for.
+
+    Faster and sharper than :func:`warp`, which turns as well.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        boxes: ``(N, 4)`` xyxy regions in pixels, which may reach beyond the picture; of the proportions of ``size``.
+        size: Width and height of the crops, pixels.
+        fill: Grey value outside the picture.
+
+    Returns:
+        ``(N, height, width, 3)`` uint8 and the ``(N, 2, 3)`` maps from picture to crop.
+    """
+    width, height = size
+    boxes = np.asarray(boxes, dtype=np.float64)
+    scale = np.array([width, height]) / (boxes[:, 2:] - boxes[:, :2])
+    matrices = np.zeros((len(boxes), 2, 3))
+    matrices[:, 0, 0], matrices[:, 1, 1] = scale.T
+    matrices[:, :, 2] = -boxes[:, :2] * scale
+    # Whole crop pixels that lie in the picture; the rest stays at the fill.
+    inside = np.array([image.shape[1], image.shape[0]])
+    low = np.clip(np.ceil(-boxes[:, :2] * scale - 1e-6), 0, size).astype(int)
+    high = np.clip(np.floor((inside - boxes[:, :2]) * scale + 1e-6), 0, size).astype(int)
+    out = np.full((len(boxes), height, width, 3), fill, dtype=np.uint8)
+    for i in range(len(boxes)):
+        target = high[i] - low[i]
+        if (target <= 0).any() or not np.isfinite(boxes[i]).all():
+            continue
+        start = np.clip(boxes[i, :2] + low[i] / scale[i], 0, inside)
+        end = np.clip(boxes[i, :2] + high[i] / scale[i], 0, inside)
+        # Only the part under the region is handed to Pillow, with room for the filter's foot.
+        foot = np.ceil(2 / np.minimum(scale[i], 1)).astype(int) + 1
+        x0, y0 = np.maximum(np.floor(start).astype(int) - foot, 0)
+        x1, y1 = np.minimum(np.ceil(end).astype(int) + foot, inside)
+        if x1 <= x0 or y1 <= y0:
+            continue
+        part = PIL.Image.fromarray(np.ascontiguousarray(image[y0:y1, x0:x1]))
+        window = (start[0] - x0, start[1] - y0, end[0] - x0, end[1] - y0)
+        small = part.resize((int(target[0]), int(target[1])), _BICUBIC, box=window, reducing_gap=2.0)
+        out[i, low[i, 1] : high[i, 1], low[i, 0] : high[i, 0]] = np.asarray(small)
+    return out, matrices
 
 
 def warp(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -16,13 +16,20 @@ from poise.estimators import movenet, nanodet
 from poise.estimators._estimator import Estimate, Memory, Opener, Options
 from poise.estimators.movenet import People
 from poise.frames import Image
-from poise.geometry import affine_apply, affine_invert, box_area, nms, oks, roi_to_crop
-from poise.image import letterbox, warp
-from poise.runtime import Session
+from poise.geometry import affine_apply, affine_invert, box_area, box_iou, nms, oks
+from poise.image import crop, letterbox
 from poise.skeletons import Skeleton
 from poise.weights import Card
 
 Floats = NDArray[np.float32]
+
+_SAME_BOX = 0.6  # IoU above which a NanoDet box is a person that MultiPose has proposed
+_AGREE = 0.5  # IoU above which proposals vouch for each other
+_DECAY_FROM = 0.3  # OKS with a better person from which a score is lowered
+# In video: a person whose refined keypoints are less sure than this on average is lost; two more alike than this have
+# run into one; a picture whose thumbnail changes by more grey levels than this is another scene.
+_LOST, _MERGED, _SCENE = 0.12, 0.6, 30.0
+_FRAME = 1 / 25  # seconds a frame where no times are given
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +37,37 @@ class Settings:
     """The settings table of a body model in the registry.
 
     Attributes:
-        imgsz: Longer side of the picture as MultiPose sees it, pixels.
-        imgsz_too: Second sizes whose proposals join the first's.
+        imgsz: Longer sides of the picture as MultiPose sees it, pixels, one run each. Its people are sharpest when
+            they fill the picture, so that a small size finds the large people and a large one the small.
+        biggest: Box side in input pixels above which a person is left to the smallest size.
         crop: Width and height of Thunder's crops, pixels.
         expand: Side of a crop over the side of the person's box.
+        follow: The same over the extent of the last frame's keypoints, in video.
         min_proposal: MultiPose score below which a proposal is not refined.
         min_box: NanoDet probability below which a box is not refined.
-        max_oks: Of two people more alike, the better stays.
+        max_oks: Of two people more alike, the better stays; the scores of less alike ones are lowered.
+        confident: Keypoints with a raw score above it make the person score.
         flip: Run crops mirrored too, without being asked.
-        chunk: Most crops a run of Thunder.
+        chunk: Most crops a run of Thunder. On a CPU one at a time is as fast as many.
+        refresh: Seconds of video between searches of the whole picture.
+        tile: Side of a tile over the longer side of the picture.
         conf: ``(slope, shift)``: person conf = sigmoid(slope * ln(raw score) + shift).
         keypoint_conf: The same for keypoints.
     """
 
-    imgsz: int = 384
-    imgsz_too: tuple[int, ...] = ()
+    imgsz: tuple[int, ...] = (384,)
+    biggest: int = 256
     crop: tuple[int, int] = (192, 256)
     expand: float = 1.25
+    follow: float = 1.6
     min_proposal: float = 0.06
     min_box: float = 0.3
-    max_oks: float = 0.7
+    max_oks: float = 0.9
+    confident: float = 0.2
     flip: bool = False
     chunk: int = 1
+    refresh: float = 0.4
+    tile: float = 0.6
     conf: tuple[float, float] = (1.0, 0.0)
     keypoint_conf: tuple[float, float] = (1.0, 0.0)
 
@@ -65,7 +81,8 @@ class Settings:
         for key in card.settings:
             if key not in cls.__slots__:
                 raise FormatError(f"model {card.name!r}: unknown setting {key!r}{suggest(key, cls.__slots__)}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in card.settings.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in card.settings.items()}
+        return cls(**values)
 
 
 class Clock:
@@ -82,8 +99,30 @@ class Clock:
         self._last = now
 
 
+@dataclass(slots=True)
+class BodyMemory:
+    """What is kept of one video.
+
+    Attributes:
+        people: People of the last frame with the score of their proposal; None before the first.
+        size: MultiPose input size for the frames until the next full search.
+        searched: Time of the last full search, seconds.
+        time: Time of the last frame, seconds.
+        thumb: The last frame, very small.
+    """
+
+    people: People | None = None
+    size: int = 0
+    searched: float = -math.inf
+    time: float = -_FRAME
+    thumb: NDArray[np.int16] | None = None
+
+
 class Body:
-    """People with 17 COCO keypoints."""
+    """People with 17 COCO keypoints.
+
+    Without Thunder among its networks it is MultiPose alone; with NanoDet, its boxes are refined as well.
+    """
 
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
         self.skeleton = skeleton
@@ -93,29 +132,133 @@ class Body:
         self._thunder = open_network("movenet-thunder") if "movenet-thunder" in card.networks else None
         self._nanodet = open_network("nanodet-416") if "nanodet-416" in card.networks else None
 
-    def memory(self) -> Memory | None:
+    def memory(self) -> BodyMemory:
         """Return an empty memory for one video."""
-        return None
+        return BodyMemory()
 
     def __call__(
         self, images: Sequence[Image], options: Options, memory: Memory | None = None, *, times: Sequence[float] = ()
     ) -> list[Estimate]:
-        """Find the people of each picture."""
-        return [self._picture(image, options) for image in images]
+        """Find the people of each picture.
+
+        Args:
+            images: ``(H, W, 3)`` uint8 BGR pictures; with a memory, consecutive frames of its video.
+            options: What the user asked for. With ``imgsz`` MultiPose runs once, at that size.
+            memory: The video's memory. Between searches of the whole picture Thunder follows the people of the last
+                frame, and MultiPose alone runs at the one size that its people need.
+            times: Presentation times, seconds; 25 frames a second are assumed where there are none.
+        """
+        if not isinstance(memory, BodyMemory):
+            return [self._picture(image, options) for image in images]
+        found = []
+        for i, image in enumerate(images):
+            time = float(times[i]) if i < len(times) else memory.time + _FRAME
+            found.append(self._frame(image, options, memory, time))
+        return found
 
     def _picture(self, image: Image, options: Options) -> Estimate:
         clock = Clock()
+        if _unwanted(options):
+            return self._finish(image, self._nobody(), options, clock)[0]
         people = self._propose(image, options, clock)
         if self._thunder is not None:
             people = self._refine(image, people, options, clock)
-        return self._finish(image, people, options, clock)
+        return self._finish(image, people, options, clock)[0]
+
+    def _frame(self, image: Image, options: Options, memory: BodyMemory, time: float) -> Estimate:
+        """Do one frame of a video."""
+        clock = Clock()
+        if _unwanted(options):
+            return self._finish(image, self._nobody(), options, clock)[0]
+        thumb = image[:: max(1, image.shape[0] // 18), :: max(1, image.shape[1] // 32), 1].astype(np.int16)
+        cut = memory.thumb is None or memory.thumb.shape != thumb.shape
+        cut = cut or float(np.abs(memory.thumb - thumb).mean()) > _SCENE
+        due = cut or not 0 <= time - memory.searched < self.settings.refresh
+        memory.thumb, memory.time = thumb, time
+        clock.lap("preprocess")
+        if self._thunder is None:
+            return self._frame_fast(image, options, memory, due, clock)
+        people = None if due else self._follow(image, memory, options, clock)
+        proposed: Floats
+        if people is None:
+            memory.searched = time
+            sought = self._propose(image, options, clock)
+            sought = sought.take(self._worth(sought, options))
+            proposed = sought.score
+            people = self._refine(image, sought, options, clock)
+        else:
+            assert memory.people is not None
+            proposed = memory.people.score
+        estimate, kept = self._finish(image, people, options, clock)
+        memory.people = people.take(kept)._replace(score=proposed[kept])
+        return estimate
+
+    def _frame_fast(self, image: Image, options: Options, memory: BodyMemory, due: bool, clock: Clock) -> Estimate:
+        """Do one frame with MultiPose alone: every size now and then, the one that found the people in between."""
+        if not due and options.imgsz is None and not options.tile:
+            people = self._detect(image, memory.size, options.augment, clock)
+            return self._finish(image, people, options, clock)[0]
+        memory.searched = memory.time
+        sizes = (options.imgsz,) if options.imgsz else self.settings.imgsz
+        found = [self._detect(image, size, options.augment, clock) for size in sizes]
+        people = self._join(image, found, sizes)
+        if options.tile:
+            people = self._merge([people, *self._tiles(image, options, clock)])
+        estimate, kept = self._finish(image, people, options, clock)
+        # The smallest size that sees everybody who was kept.
+        memory.size = sizes[-1]
+        for size, one in zip(sizes, found, strict=True):
+            sure = one.boxes[calibrate(one.score, self.settings.conf) >= options.conf]
+            if (box_iou(people.boxes[kept], sure).max(axis=1, initial=0) > _AGREE).all():
+                memory.size = size
+                break
+        return estimate
+
+    def _follow(self, image: Image, memory: BodyMemory, options: Options, clock: Clock) -> People | None:
+        """Refine the people of the last frame where they were; None where the whole picture must be searched."""
+        last = memory.people
+        if last is None or not len(last.score):
+            # An empty picture is searched at the small size, so that somebody who enters is seen at once.
+            return None
+        boxes, sure = extent(last.xy, last.conf, 0.1)
+        middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+        if (sure < 4).any() or (middle < 0).any() or (middle > np.array(image.shape[1::-1])).any():
+            return None
+        xy, conf = self._crops(image, regions(boxes, self.settings.crop, self.settings.follow), options, clock)
+        # The box keeps its place around the keypoints: it moves and grows with their extent.
+        now, _ = extent(xy, conf, 0.1)
+        if not np.isfinite(now).all() or (conf.mean(axis=-1) < _LOST).any():
+            return None
+        growth = (now[:, 2:] - now[:, :2]) / np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
+        shift = np.clip(growth, 0.5, 2.0)
+        box = np.concatenate(
+            [
+                now[:, :2] + (last.boxes[:, :2] - boxes[:, :2]) * shift,
+                now[:, 2:] + (last.boxes[:, 2:] - boxes[:, 2:]) * shift,
+            ],
+            axis=-1,
+        ).astype(np.float32)
+        people = People(box, xy, conf, last.score * self._sureness(conf))
+        alike = self._alike(people)
+        np.fill_diagonal(alike, 0)
+        clock.lap("postprocess")
+        return None if (alike > _MERGED).any() else people
+
+    def _nobody(self) -> People:
+        k = len(self.skeleton)
+        zero = np.zeros(0, np.float32)
+        return People(zero.reshape(0, 4), zero.reshape(0, k, 2), zero.reshape(0, k), zero)
 
     def _propose(self, image: Image, options: Options, clock: Clock) -> People:
-        sizes = (options.imgsz or self.settings.imgsz, *self.settings.imgsz_too)
-        found = [self._detect(image, size, options.augment and self._thunder is None, clock) for size in sizes]
+        """Search the whole picture."""
+        sizes = (options.imgsz,) if options.imgsz else self.settings.imgsz
+        mirror = options.augment and self._thunder is None
+        found = [self._detect(image, size, mirror, clock) for size in sizes]
+        people = self._join(image, found, sizes)
+        if options.tile:
+            people = self._merge([people, *self._tiles(image, options, clock)])
         if self._nanodet is not None:
-            found.append(self._boxes(image, clock))
-        people = join(found)
+            people = self._add_boxes(people, found, self._boxes(image, clock))
         clock.lap("postprocess")
         return people
 
@@ -125,8 +268,9 @@ class Body:
         feed = canvas[None, ..., ::-1]
         if mirror:
             feed = np.concatenate([feed, feed[:, :, ::-1]])
+        feed = np.ascontiguousarray(feed)
         clock.lap("preprocess")
-        maps: Mapping[str, NDArray[Any]] = self._multipose.run({"image": np.ascontiguousarray(feed)})
+        maps: Mapping[str, NDArray[Any]] = self._multipose.run({"image": feed})
         clock.lap("inference")
         if mirror:
             maps = movenet.average_mirrored(
@@ -136,6 +280,38 @@ class Body:
         clock.lap("postprocess")
         return found
 
+    def _join(self, image: Image, found: Sequence[People], sizes: Sequence[int]) -> People:
+        """Put the people that MultiPose found at several sizes in one list without duplicates."""
+        longer = max(image.shape[:2])
+        kept = []
+        for people, size in zip(found, sizes, strict=True):
+            side = (people.boxes[:, 2:] - people.boxes[:, :2]).max(axis=-1, initial=0) * (size / longer)
+            keep = side <= self.settings.biggest if size != min(sizes) else np.ones(len(side), dtype=bool)
+            if self._thunder is not None:
+                keep &= people.score >= self.settings.min_proposal
+            kept.append(people.take(keep))
+        return self._merge(kept) if len(kept) > 1 else kept[0]
+
+    def _merge(self, found: Sequence[People]) -> People:
+        people = join(found)
+        if self._thunder is None:
+            return people  # decay() comes later and needs the duplicates' scores no less
+        return people.take(nms(self._alike(people), people.score, max_similarity=0.7))
+
+    def _tiles(self, image: Image, options: Options, clock: Clock) -> Iterator[People]:
+        """Search overlapping tiles, each at the last size; people cut by a tile's inner border are left out."""
+        height, width = image.shape[:2]
+        for x0, y0, x1, y1 in tiles(width, height, self.settings.tile):
+            size = options.imgsz or self.settings.imgsz[-1]
+            people = self._detect(image[y0:y1, x0:x1], size, options.augment and self._thunder is None, clock)
+            margin = 0.01 * max(x1 - x0, y1 - y0)
+            low = np.array([x0 + margin if x0 else -np.inf, y0 + margin if y0 else -np.inf])
+            high = np.array([x1 - margin if x1 < width else np.inf, y1 - margin if y1 < height else np.inf])
+            move = np.array([x0, y0], dtype=np.float32)
+            boxes = people.boxes + np.tile(move, 2)
+            whole = (boxes[:, :2] >= low).all(axis=-1) & (boxes[:, 2:] <= high).all(axis=-1)
+            yield people._replace(boxes=boxes, xy=people.xy + move).take(whole)
+
     def _boxes(self, image: Image, clock: Clock) -> People:
         """Run NanoDet on the whole picture; its people have no keypoints yet."""
         assert self._nanodet is not None
@@ -144,67 +320,93 @@ class Body:
         clock.lap("preprocess")
         outputs = self._nanodet.run({"image": feed})
         clock.lap("inference")
-        boxes, score = nanodet.decode(outputs, min_score=self.settings.min_box)
+        boxes, score = nanodet.decode(outputs, min_score=0.1)
         shape = (len(boxes), len(self.skeleton))
         blank = People(boxes, np.full((*shape, 2), np.nan, np.float32), np.zeros(shape, np.float32), score)
         return to_picture(blank, affine_invert(matrix))
 
+    def _add_boxes(self, people: People, found: Sequence[People], boxes: People) -> People:
+        """Add NanoDet's boxes, and score every proposal by what both networks say."""
+        new = box_iou(boxes.boxes, people.boxes).max(axis=1, initial=0) < _SAME_BOX
+        people = join([people, boxes.take(new & (boxes.score >= self.settings.min_box))])
+        every = join(found)
+        seen = np.where(box_iou(people.boxes, every.boxes) > _AGREE, every.score, 0).sum(axis=1)
+        boxed = np.where(box_iou(people.boxes, boxes.boxes) > _AGREE, boxes.score, 0).max(axis=1, initial=0)
+        # A log-linear model of OKS, fitted by cross-validation on labelled photos; the sums keep it finite at 0.
+        return people._replace(score=np.sqrt(seen + 0.03) * np.power(boxed + 0.1, 0.9))
+
+    def _worth(self, people: People, options: Options) -> NDArray[np.bool_]:
+        """Return which proposals can still reach the wanted conf when every keypoint is sure."""
+        best = calibrate(people.score * np.float32(0.7), self.settings.conf)  # Thunder's sureness seldom exceeds 0.7
+        worth: NDArray[np.bool_] = best >= options.conf
+        return worth
+
     def _refine(self, image: Image, people: People, options: Options, clock: Clock) -> People:
         """Run Thunder on a crop of each person."""
-        keep = people.score >= self.settings.min_proposal
-        people = People(*(column[keep] for column in people))
-        matrices = rois(people.boxes, self.settings.crop, self.settings.expand)
-        xy, conf = self._crops(image, matrices, options.augment or self.settings.flip, clock)
-        found = People(people.boxes, xy, conf, people.score * conf.mean(axis=-1))
-        clock.lap("postprocess")
-        return found
+        people = people.take(self._worth(people, options))
+        xy, conf = self._crops(image, regions(people.boxes, self.settings.crop, self.settings.expand), options, clock)
+        return People(people.boxes, xy, conf, people.score * self._sureness(conf))
 
-    def _crops(self, image: Image, matrices: NDArray[np.float64], mirror: bool, clock: Clock) -> tuple[Floats, Floats]:
+    def _sureness(self, conf: Floats) -> Floats:
+        """Return the mean of each person's confident keypoint scores."""
+        sure = conf > self.settings.confident
+        mean: Floats = np.where(sure, conf, 0).sum(axis=-1) / np.maximum(sure.sum(axis=-1), 1)
+        return mean
+
+    def _crops(self, image: Image, boxes: NDArray[np.float64], options: Options, clock: Clock) -> tuple[Floats, Floats]:
+        """Run Thunder on regions of the picture; keypoints in its pixels and their raw scores."""
         assert self._thunder is not None
         k = len(self.skeleton)
-        xy, conf = np.empty((len(matrices), k, 2), np.float32), np.empty((len(matrices), k), np.float32)
-        for start in range(0, len(matrices), self.settings.chunk):
+        xy, conf = np.empty((len(boxes), k, 2), np.float32), np.empty((len(boxes), k), np.float32)
+        for start in range(0, len(boxes), self.settings.chunk):
             part = slice(start, start + self.settings.chunk)
-            crops = np.ascontiguousarray(warp(image, matrices[part], self.settings.crop)[..., ::-1])
+            cut, matrices = crop(image, boxes[part], self.settings.crop)
+            feed = np.ascontiguousarray(cut[..., ::-1])
             clock.lap("preprocess")
-            maps: Mapping[str, NDArray[Any]] = self._thunder.run({"image": crops})
-            if mirror:
-                turned = self._thunder.run({"image": np.ascontiguousarray(crops[:, :, ::-1])})
+            maps: Mapping[str, NDArray[Any]] = self._thunder.run({"image": feed})
+            if options.augment or self.settings.flip:
+                turned = self._thunder.run({"image": np.ascontiguousarray(feed[:, :, ::-1])})
                 clock.lap("inference")
                 maps = movenet.average_mirrored(maps, turned, self.skeleton.flip_idx)
             else:
                 clock.lap("inference")
             points, conf[part], _ = movenet.decode_thunder(maps)
-            xy[part] = affine_apply(affine_invert(matrices[part]), points)
+            xy[part] = affine_apply(affine_invert(matrices), points)
             clock.lap("postprocess")
         return xy, conf
 
-    def _finish(self, image: Image, people: People, options: Options, clock: Clock) -> Estimate:
-        """Drop duplicates and unlikely people, and calibrate."""
+    def _finish(
+        self, image: Image, people: People, options: Options, clock: Clock
+    ) -> tuple[Estimate, NDArray[np.intp]]:
+        """Drop duplicates and unlikely people, and calibrate; also give the rows of ``people`` that are kept."""
+        likely = np.nonzero(calibrate(people.score, self.settings.conf) >= options.conf)[0]
+        some = people.take(likely)
         max_oks = self.settings.max_oks if options.iou is None else options.iou
-        conf = calibrate(people.score, self.settings.conf)
-        wanted = conf >= options.conf
-        if options.classes is not None and 0 not in options.classes:
-            wanted[:] = False
-        people = People(*(column[wanted] for column in people))
-        conf = conf[wanted]
-        keep = nms(self._alike(people), people.score, max_similarity=max_oks)[: options.max_det]
+        keep, score = decay(self._alike(some), some.score, decay_from=_DECAY_FROM, max_similarity=max_oks)
+        conf = calibrate(score, self.settings.conf)
+        sure = conf >= options.conf
+        keep, conf = keep[sure][: options.max_det], conf[sure][: options.max_det]
+        some = some.take(keep)
         height, width = image.shape[:2]
-        boxes = np.clip(people.boxes[keep], 0, np.array([width, height, width, height], dtype=np.float32))
-        columns = [boxes, conf[keep, None], np.zeros((len(keep), 1), np.float32)]
+        boxes = np.clip(some.boxes, 0, np.array([width, height, width, height], dtype=np.float32))
+        columns = [boxes, conf[:, None], np.zeros((len(keep), 1), np.float32)]
         found = Estimate(
             np.concatenate(columns, axis=-1).astype(np.float32),
-            people.xy[keep],
-            calibrate(people.conf[keep], self.settings.keypoint_conf),
+            some.xy.astype(np.float32),
+            calibrate(some.conf, self.settings.keypoint_conf),
             speed=clock.ms,
         )
         clock.lap("postprocess")
-        return found
+        return found, likely[keep]
 
     def _alike(self, people: People) -> NDArray[Any]:
         """Return the ``(N, N)`` OKS of every person with every other."""
         visible = np.ones(people.conf.shape, dtype=bool)
         return oks(people.xy, people.xy, area=box_area(people.boxes), visible=visible, sigmas=self.skeleton.sigmas)
+
+
+def _unwanted(options: Options) -> bool:
+    return options.classes is not None and 0 not in options.classes
 
 
 def canvas_size(image: Image, longer: int) -> tuple[int, int]:
@@ -213,6 +415,19 @@ def canvas_size(image: Image, longer: int) -> tuple[int, int]:
     height, width = image.shape[:2]
     scale = longer / max(height, width)
     return (max(1, math.ceil(width * scale / 32)) * 32, max(1, math.ceil(height * scale / 32)) * 32)
+
+
+def tiles(width: int, height: int, share: float) -> list[tuple[int, int, int, int]]:
+    """Return xyxy tiles of ``share`` of the longer side that cover a picture, overlapping by a quarter or more."""
+    side = max(1, math.ceil(share * max(width, height)))
+
+    def starts(length: int) -> list[int]:
+        if length <= side:
+            return [0]
+        count = math.ceil((length - side) / (0.75 * side)) + 1
+        return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+    return [(x, y, min(x + side, width), min(y + side, height)) for y in starts(height) for x in starts(width)]
 
 
 def to_picture(people: People, back: NDArray[np.float64]) -> People:
@@ -226,15 +441,55 @@ def join(found: Sequence[People]) -> People:
     return People(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 
 
-def rois(boxes: Floats, crop: tuple[int, int], expand: float) -> NDArray[np.float64]:
-    """Return the ``(N, 2, 3)`` maps from picture to crop around ``(N, 4)`` boxes, without changing proportions."""
-    size = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
-    high = np.maximum(size[:, 1], size[:, 0] * crop[1] / crop[0]) * expand
-    sides = np.stack([high * crop[0] / crop[1], high], axis=-1)
-    return roi_to_crop((boxes[:, :2] + boxes[:, 2:]) / 2, sides, np.zeros(len(boxes)), crop)
+def regions(boxes: Floats, size: tuple[int, int], expand: float) -> NDArray[np.float64]:
+    """Return ``(N, 4)`` xyxy regions around boxes, ``expand`` times as large and of the proportions of ``size``."""
+    side = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0).astype(np.float64)
+    high = np.maximum(side[:, 1], side[:, 0] * size[1] / size[0]) * expand
+    half = np.stack([high * size[0] / size[1], high], axis=-1) / 2
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.concatenate([middle - half, middle + half], axis=-1)
+
+
+def extent(xy: Floats, conf: Floats, min_conf: float) -> tuple[Floats, NDArray[np.intp]]:
+    """Return the ``(N, 4)`` boxes of the keypoints above a raw score, and how many there are."""
+    sure = conf > min_conf
+    low = np.where(sure[..., None], xy, np.inf).min(axis=1)
+    high = np.where(sure[..., None], xy, -np.inf).max(axis=1)
+    return np.concatenate([low, high], axis=-1), sure.sum(axis=-1)
 
 
 def calibrate(score: Floats, line: tuple[float, float]) -> Floats:
     """Turn raw scores into probabilities: sigmoid(slope * ln(score) + shift), 0 for a score of 0."""
-    odds = np.exp(line[1]) * np.power(score, line[0])
-    return (odds / (1 + odds)).astype(np.float32)
+    odds = math.exp(line[1]) * np.power(score, line[0])
+    return np.asarray(odds / (1 + odds), dtype=np.float32)
+
+
+def decay(
+    similarity: NDArray[Any], scores: Floats, *, decay_from: float, max_similarity: float
+) -> tuple[NDArray[np.intp], Floats]:
+    """Lower the scores of people who are like a better one, and drop those that are the same.
+
+    Args:
+        similarity: ``(N, N)`` OKS.
+        scores: ``(N,)``.
+        decay_from: From this similarity s with a better person on, a score is multiplied by 1 - s.
+        max_similarity: A person more alike than this to a better one is dropped.
+
+    Returns:
+        Indices of the kept people, best first, and their scores.
+
+    Source:
+        Bodla et al. 2017, Soft-NMS, arXiv:1704.04503, equation 2 (linear), with OKS for IoU.
+    """
+    score = scores.astype(np.float32)
+    left = np.ones(len(score), dtype=bool)
+    kept: list[int] = []
+    while left.any():
+        best = int(np.where(left, score, -1).argmax())
+        kept.append(best)
+        left[best] = False
+        alike = similarity[best]
+        left &= alike <= max_similarity
+        score = np.where(left & (alike > decay_from), score * (1 - alike), score)
+    keep = np.array(kept, dtype=np.intp)
+    return keep, score[keep].astype(np.float32)

@@ -25,12 +25,10 @@ Maps = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
 
 STRIDE = 4  # input pixels a cell
-# Heatmap cell i was trained to mean the pixel with index 4 i, whose centre lies half a pixel further in the
-# outer-corner convention.
-HALF = 0.5
 _SPREAD = 0.3  # of the shorter grid side: squared reach of MultiPose's regression guess, cells
 _CONFIDENT = 0.127  # keypoints below it do not count towards MultiPose's person score
-_SOFTEN = 1.8  # cells added to a distance before Thunder divides by it
+_SOFTEN = 1.8  # cells added to the distance from the middle before Thunder's centre is divided by it
+_SOFTEN_KEYPOINT = 3.0  # the same for keypoints; the published graph has 1.8, which finds a little less
 # Beyond this many reaches the weight is under 0.01 and no heatmap value in practice wins there.
 _WINDOW = 2.2
 
@@ -49,6 +47,10 @@ class People(NamedTuple):
     xy: Floats
     conf: Floats
     score: Floats
+
+    def take(self, rows: NDArray[Any]) -> People:
+        """Return the people of some rows, by indices or mask."""
+        return People(*(column[rows] for column in self))
 
 
 def local_maxima(values: Floats, *, min_value: float, limit: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -105,7 +107,7 @@ def decode_multipose(maps: Maps, picture: int = 0, *, min_center: float = 0.1, l
     rows, columns = np.clip(cells[:, :, 0], 0, h - 1), np.clip(cells[:, :, 1], 0, w - 1)
     value = heat[np.arange(k)[None, :, None, None], rows[..., :, None], columns[..., None, :]]
     value = value * weight[:, :, 0, :, None] * weight[:, :, 1, None, :]
-    flat = value.reshape(len(cy), k, -1)
+    flat = value.reshape(len(cy), k, len(span) ** 2)
     best = flat.argmax(axis=-1)
     conf = np.take_along_axis(flat, best[..., None], -1)[..., 0]
     y = np.take_along_axis(rows, best[..., None] // len(span), -1)[..., 0]
@@ -118,7 +120,7 @@ def decode_multipose(maps: Maps, picture: int = 0, *, min_center: float = 0.1, l
     boxes = np.concatenate([low[:, ::-1], high[:, ::-1]], -1) * STRIDE
     return People(
         boxes.astype(np.float32),
-        (point[..., ::-1] * STRIDE + HALF).astype(np.float32),
+        (point[..., ::-1] * STRIDE).astype(np.float32),
         np.clip(conf, 0, 1).astype(np.float32),
         np.clip(center[cy, cx] * mean, 0, 1).astype(np.float32),
     )
@@ -136,19 +138,19 @@ def decode_thunder(maps: Maps) -> tuple[Floats, Floats, Floats]:
     y = np.arange(h, dtype=np.float32)[:, None]
     x = np.arange(w, dtype=np.float32)[None]
     middle = np.sqrt(np.square(y - h / 2) + np.square(x - w / 2)) + _SOFTEN
-    cell = (center / middle).reshape(n, -1).argmax(-1)
+    cell = (center / middle).reshape(n, h * w).argmax(-1)
     row = np.arange(n)
     regress = maps["kpt_regress"].reshape(n, k, 2, h * w)[row, :, :, cell]
     guess = np.stack(np.divmod(cell, w), -1)[:, None].astype(np.float32) + regress
     far = np.square(y.T - guess[..., :1])[..., None] + np.square(x - guess[..., 1:])[:, :, None]
-    at = (heat / (np.sqrt(far) + _SOFTEN)).reshape(n, k, -1).argmax(-1)
-    conf = np.take_along_axis(heat.reshape(n, k, -1), at[..., None], -1)[..., 0]
+    at = (heat / (np.sqrt(far) + _SOFTEN_KEYPOINT)).reshape(n, k, h * w).argmax(-1)
+    conf = np.take_along_axis(heat.reshape(n, k, h * w), at[..., None], -1)[..., 0]
     offset = maps["kpt_offset"].reshape(n, k, 2, h * w)[row[:, None], np.arange(k), :, at]
     point = np.stack(np.divmod(at, w), -1) + offset
     return (
-        (point[..., ::-1] * STRIDE + HALF).astype(np.float32),
+        (point[..., ::-1] * STRIDE).astype(np.float32),
         np.clip(conf, 0, 1).astype(np.float32),
-        center.reshape(n, -1)[row, cell],
+        center.reshape(n, h * w)[row, cell],
     )
 
 

@@ -1,0 +1,213 @@
+"""Average precision of keypoints by the COCO protocol (OKS AP), through hotcoco (the ``eval`` extra)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poise.errors import FormatError, require
+from poise.results import Results
+from poise.skeletons import Skeleton, get
+
+Row = dict[str, Any]
+Truth = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KeypointScores:
+    """COCO keypoint scores, 0 to 1 (NaN where there is nothing to find).
+
+    Attributes:
+        ap: Mean average precision over OKS 0.50, 0.55 … 0.95, the COCO score.
+        ap50: Average precision at OKS 0.50.
+        ap75: Average precision at OKS 0.75.
+        apm: Average precision on medium people, segment area 32² to 96² square pixels.
+        apl: Average precision on large people, segment area above 96² square pixels.
+        ar: Mean recall over the same OKS, at most 20 people a picture.
+    """
+
+    ap: float
+    ap50: float
+    ap75: float
+    apm: float
+    apl: float
+    ar: float
+
+
+def coco_rows(result: Results, image_id: int, *, category_id: int = 1) -> list[Row]:
+    """Turn the instances of one picture into rows of a COCO keypoint results file.
+
+    A keypoint that was not predicted (NaN) is put in the corner of the instance's other keypoints, because COCO has no
+    spelling for it; an instance without any keypoint gives no row.
+    """
+    return coco_rows_of(
+        result.keypoints.xy, result.keypoints.conf, result.boxes.conf, image_id, category_id=category_id
+    )
+
+
+def coco_rows_of(
+    xy: ArrayLike, conf: ArrayLike | None, score: ArrayLike, image_id: int, *, category_id: int = 1
+) -> list[Row]:
+    """Do the same from ``(N, K, 2)`` keypoints, ``(N, K)`` confidences and ``(N,)`` scores."""
+    points = np.array(xy, dtype=np.float64)
+    score = np.asarray(score, dtype=np.float64)
+    known = np.isfinite(points).all(axis=-1)
+    some = known.any(axis=-1)
+    points, known, score = points[some], known[some], score[some]
+    shown = np.ones(known.shape) if conf is None else np.asarray(conf, dtype=np.float64)[some]
+    corner = np.where(known[..., None], points, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+    points = np.where(known[..., None], points, corner)
+    flat = np.concatenate([points, np.where(known, shown, 0)[..., None]], axis=-1)
+    return [
+        {
+            "image_id": image_id,
+            "category_id": category_id,
+            "keypoints": [v for point in row for v in point],
+            "score": value,
+        }
+        for row, value in zip(flat.tolist(), score.tolist(), strict=True)
+    ]
+
+
+def coco_truth(images: Iterable[Row], annotations: Iterable[Row], *, skeleton: Skeleton | None = None) -> Truth:
+    """Build a ground truth dictionary of one category.
+
+    Args:
+        images: COCO image records: ``id``, ``width``, ``height``, ``file_name``.
+        annotations: COCO person annotations: ``image_id``, ``bbox``, ``area``, ``keypoints``, ``num_keypoints``,
+            ``iscrowd``.
+        skeleton: What the keypoints are; coco17 unless given.
+    """
+    skeleton = skeleton or get("coco17")
+    category = {"id": 1, "name": skeleton.instance, "keypoints": list(skeleton.keypoints), "skeleton": []}
+    return {"images": list(images), "annotations": list(annotations), "categories": [category]}
+
+
+def read_truth(path: str | Path) -> Truth:
+    """Read a COCO keypoint annotation file.
+
+    Raises:
+        FormatError: The file is not one, and what it lacks.
+    """
+    path = Path(path)
+    try:
+        truth = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path}: not a readable JSON file: {error}") from error
+    missing = [k for k in ("images", "annotations", "categories") if not isinstance(truth, dict) or k not in truth]
+    if missing:
+        raise FormatError(f"{path}: not a COCO annotation file: it has no {', '.join(map(repr, missing))}")
+    return dict(truth)
+
+
+def evaluate_keypoints(truth: Truth, rows: Sequence[Row], *, skeleton: Skeleton | None = None) -> KeypointScores:
+    """Score keypoints by the COCO protocol.
+
+    Args:
+        truth: COCO ground truth, as from :func:`read_truth`.
+        rows: Found people of all pictures, as from :func:`coco_rows`; keep every one, however unlikely, because AP
+            ranks them.
+        skeleton: Gives the OKS sigmas; coco17 unless given.
+
+    Raises:
+        MissingExtra: hotcoco is not installed.
+        ValueError: A row names an image that the truth does not have.
+
+    Source:
+        Lin et al. 2014, arXiv:1405.0312, and cocodataset.org/#keypoints-eval.
+    """
+    hotcoco = require("hotcoco", extra="eval", feature="COCO evaluation")
+    known = {image["id"] for image in truth["images"]}
+    for row in rows:
+        if row["image_id"] not in known:
+            raise ValueError(f"a result names image {row['image_id']!r}, which the ground truth does not have")
+    if not any(a.get("num_keypoints", 0) and not a.get("iscrowd", 0) for a in truth["annotations"]):
+        return KeypointScores(*[float("nan")] * 6)
+    if not rows:
+        return KeypointScores(*[0.0] * 6)
+    expected = hotcoco.COCO(truth)
+    run = hotcoco.COCOeval(expected, expected.load_res(list(rows)), "keypoints")
+    run.params.kpt_oks_sigmas = (skeleton or get("coco17")).sigmas.tolist()
+    run.evaluate()
+    run.accumulate()
+    # From the tables: hotcoco's own summary would print. Axes: OKS, recall, category, area range, people a picture.
+    precision, recall = (np.asarray(run.eval[name], dtype=np.float64) for name in ("precision", "recall"))
+    areas = list(run.params.area_rng_lbl)
+    whole, medium, large = (areas.index(name) for name in ("all", "medium", "large"))
+    return KeypointScores(
+        ap=_mean(precision[:, :, :, whole]),
+        ap50=_mean(precision[0, :, :, whole]),
+        ap75=_mean(precision[5, :, :, whole]),
+        apm=_mean(precision[:, :, :, medium]),
+        apl=_mean(precision[:, :, :, large]),
+        ar=_mean(recall[:, :, whole]),
+    )
+
+
+def bootstrap_keypoints(
+    truth: Truth,
+    rows: Sequence[Row],
+    *,
+    resamples: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+    skeleton: Skeleton | None = None,
+) -> dict[str, tuple[float, float]]:
+    """Return how far each score may be off by the choice of pictures.
+
+    Args:
+        truth: COCO ground truth.
+        rows: Found people of all pictures.
+        resamples: How often the pictures are drawn anew, with repetition.
+        level: Share of the resamples inside the interval.
+        seed: Of the draws.
+        skeleton: Gives the OKS sigmas.
+
+    Returns:
+        Score name to the interval's ends.
+
+    Source:
+        Efron 1979, the percentile bootstrap, with the picture as the unit: people of one picture are alike.
+    """
+    ids = [image["id"] for image in truth["images"]]
+    images = {image["id"]: image for image in truth["images"]}
+    annotations = _by_image(truth["annotations"])
+    found = _by_image(rows)
+    rng = np.random.default_rng(seed)
+    drawn: list[KeypointScores] = []
+    for _ in range(resamples):
+        picks = [ids[i] for i in rng.integers(len(ids), size=len(ids))]
+        sample: Truth = {"images": [], "annotations": [], "categories": truth["categories"]}
+        again: list[Row] = []
+        for new, old in enumerate(picks, start=1):
+            sample["images"].append({**images[old], "id": new})
+            for a in annotations.get(old, ()):
+                sample["annotations"].append({**a, "image_id": new, "id": len(sample["annotations"]) + 1})
+            again += [{**row, "image_id": new} for row in found.get(old, ())]
+        drawn.append(evaluate_keypoints(sample, again, skeleton=skeleton))
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    out: dict[str, tuple[float, float]] = {}
+    for name in KeypointScores.__slots__:
+        values = np.array([getattr(scores, name) for scores in drawn])
+        low, high = np.quantile(values[np.isfinite(values)], ends) if np.isfinite(values).any() else (np.nan, np.nan)
+        out[name] = (float(low), float(high))
+    return out
+
+
+def _mean(table: NDArray[np.float64]) -> float:
+    """Average what was measured; the protocol marks with -1 where there is nothing to find."""
+    known = table[table > -1]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _by_image(rows: Iterable[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
+    out: dict[int, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        out.setdefault(row["image_id"], []).append(row)
+    return out
