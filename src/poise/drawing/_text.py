@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from poise.drawing._raster import writable
+from poise.drawing._shapes import writable
 from poise.frames import Image
 
 Rect = tuple[int, int, int, int]  # x0, y0, x1, y1, pixels
