@@ -3,7 +3,7 @@
 from poise.drawing._display import display, encode, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
 from poise.drawing._plot import page, plot, png, show, write
-from poise.drawing._raster import discs, ellipses, limbs
+from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
 from poise.drawing._text import draw_label, text
 

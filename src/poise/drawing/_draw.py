@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poise.drawing._figure import draw_figure
-from poise.drawing._raster import limbs
+from poise.drawing._shapes import limbs
 from poise.drawing._style import Style, bgr, colours, look
 from poise.drawing._text import blend_lines, draw_label, label_size, place_label
 from poise.frames import Image, as_image

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.drawing._raster import disc_samples, ellipses, halo, join, limb_samples, paint, renumber, shrink
+from poise.drawing._raster import disc_samples, halo, join, limb_samples, paint, renumber, shrink
+from poise.drawing._shapes import ellipses
 from poise.drawing._style import Look, Style, bgr
 from poise.frames import Image
 from poise.geometry import Floats

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from poise.drawing._raster import writable
+from poise.drawing._shapes import writable
 from poise.frames import Image
 
 Rect = tuple[int, int, int, int]  # x0, y0, x1, y1, pixels
@@ -177,6 +177,11 @@ def place_label(
     """
     width, height = label
     x0, y0, x1, y1 = box
+    x, y = round(x0), round(y0 - height)
+    if 0 <= x <= size[1] - width and 0 <= y <= size[0] - height:
+        crossing = (taken[:, :2] < (x + width, y + height)).all(axis=1) & (taken[:, 2:] > (x, y)).all(axis=1)
+        if not crossing.any():
+            return x, y, x + width, y + height
     # Best on top of the box, then inside it, below it, and in steps away from it; left before right.
     rows = [y0 - height, y0, y1, y1 - height, y0 - 2 * height, y0 + height, y0 + 2 * height, y0 - 3 * height]
     spots = np.array([(x, y) for y in rows for x in (x0, x1 - width, x1, x0 - width)], dtype=np.float64)
