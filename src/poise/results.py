@@ -314,7 +314,7 @@ class Results:
         Returns:
             The paths of the written files; a box that lies outside the picture has none.
         """
-        from poise.image import write
+        from poise.image import encode
 
         height, width = self.orig_shape
         centre, size = np.split(np.asarray(self.boxes.xywh, dtype=np.float64), 2, axis=1)
@@ -331,7 +331,7 @@ class Results:
             (x0, y0), (x1, y1) = low[i].astype(int), high[i].astype(int)
             folder.mkdir(parents=True, exist_ok=True)
             path = _free(folder, Path(file_name).stem)
-            write(self.orig_img[y0:y1, x0:x1], path)
+            path.write_bytes(encode(self.orig_img[y0:y1, x0:x1], path.suffix))
             written.append(str(path))
         return written
 

@@ -1,6 +1,6 @@
 """Draw keypoints on pictures, and show them."""
 
-from poise.drawing._display import display, encode, save
+from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
 from poise.drawing._plot import page, plot, png, show, write
 from poise.drawing._shapes import discs, ellipses, limbs
@@ -16,7 +16,6 @@ __all__ = [
     "draw_polyline",
     "draw_trails",
     "ellipses",
-    "encode",
     "instance_colours",
     "limbs",
     "page",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
@@ -10,46 +9,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-from PIL import Image as Pillow
 from PIL import ImageShow
 
 from poise.frames import Image
+from poise.image import encode, to_pil
 
-FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
 _VIEWERS = ("xdg-open", "display", "gm", "eog", "xv")  # those that Pillow knows how to start
-
-
-def to_pil(image: Image) -> Pillow.Image:
-    """Turn a BGR picture into an RGB one of Pillow's."""
-    return Pillow.fromarray(np.ascontiguousarray(image[:, :, ::-1]))
-
-
-def encode(image: Image, suffix: str) -> bytes:
-    """Compress a BGR picture.
-
-    Args:
-        image: ``(H, W, 3)`` uint8 BGR.
-        suffix: The file ending that names the format, such as ``".png"``.
-
-    Raises:
-        ValueError: No picture format has this ending.
-    """
-    if suffix.lower() not in FORMATS:
-        raise ValueError(f"no picture format has the ending {suffix!r}; known: {', '.join(FORMATS)}")
-    kind = FORMATS[suffix.lower()]
-    options = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90}, "PNG": {"compress_level": 3}}.get(kind, {})
-    buffer = io.BytesIO()
-    to_pil(image).save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def save(image: Image, path: str | Path) -> str:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from poise.drawing._display import FORMATS, display, encode, save, to_pil
+from poise.drawing._display import display, save
 from poise.drawing._draw import draw
 from poise.drawing._style import Style
 from poise.errors import suggest
 from poise.frames import Image
-from poise.image import resize
+from poise.image import FORMATS, encode, resize, to_pil
 from poise.results import Results
 
 _DRAW = {"boxes", "labels", "conf", "kpt_line", "kpt_radius", "line_width", "min_conf", "sigma", "ids", "style"}

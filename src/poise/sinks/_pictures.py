@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.frames import Image
+from poise.image import FORMATS, encode
 from poise.results import Results
 from poise.sinks._rows import class_name
 from poise.sinks._sink import (
@@ -27,41 +25,8 @@ from poise.sinks._sink import (
     write_atomically,
 )
 
-JPEG_QUALITY = 95
 # A source of one of these kinds was written without loss, so the picture of its result is too.
 _LOSSLESS = {".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pnm"}
-_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
-# JPEG holds 65,535 pixels a side, WebP 16,383.
-_LARGEST = {"JPEG": 65_535, "WEBP": 16_383}
-
-
-def encode(image: Image, suffix: str) -> bytes:
-    """Encode a picture: JPEG with quality 95, PNG without loss, WebP with quality 90.
-
-    Args:
-        image: ``(H, W, 3)`` uint8 BGR.
-        suffix: ``.jpg``, ``.jpeg``, ``.png`` or ``.webp``.
-
-    Raises:
-        PoiseError: The picture is larger than the format can hold.
-    """
-    kind = _FORMATS[suffix]
-    image = contiguous(image)
-    height, width = image.shape[:2]
-    largest = _LARGEST.get(kind)
-    if largest and max(width, height) > largest:
-        raise PoiseError(f"{width}x{height} is more than {kind} can hold ({largest} a side); write a .png")
-    # The raw decoder swaps the channels while it copies, which numpy would do in a second pass.
-    picture = PIL.Image.frombuffer("RGB", (width, height), image, "raw", "BGR", 0, 1)
-    out = io.BytesIO()
-    if kind == "JPEG":
-        picture.save(out, kind, quality=JPEG_QUALITY)
-    elif kind == "PNG":
-        # Level 3 takes a third of the time of Pillow's usual 6 for files a few percent larger.
-        picture.save(out, kind, compress_level=3)
-    else:
-        picture.save(out, kind, quality=90, method=2)
-    return out.getvalue()
 
 
 def picture_suffix(result: Results) -> str:
@@ -108,7 +73,7 @@ class PictureSink(SinkBase):
 
     def _save(self, item: tuple[Results, Path]) -> None:
         result, path = item
-        write_atomically(path, encode(self._render(result), path.suffix.lower()))
+        write_atomically(path, encode(contiguous(self._render(result)), path.suffix.lower()))
         self.paths.append(path)
 
 
@@ -132,8 +97,8 @@ class PictureFileSink(SinkBase):
     def __init__(self, path: PathLike, render: Render | None = None, *, overwrite: bool = False) -> None:
         super().__init__()
         self.path = Path(path)
-        if self.path.suffix.lower() not in _FORMATS:
-            raise ValueError(f"{self.path}: pictures end in {', '.join(_FORMATS)}, got {self.path.suffix!r}")
+        if self.path.suffix.lower() not in FORMATS:
+            raise ValueError(f"{self.path}: pictures end in {', '.join(FORMATS)}, got {self.path.suffix!r}")
         refuse_existing(self.path, overwrite=overwrite)
         self._render = render or default_render
         self._names = Names(overwrite=overwrite)
@@ -141,7 +106,7 @@ class PictureFileSink(SinkBase):
     def write(self, result: Results) -> None:
         """Draw and write one frame."""
         path = self._names.take(self.path.parent, self.path.stem, self.path.suffix)
-        write_atomically(path, encode(self._render(result), path.suffix.lower()))
+        write_atomically(path, encode(contiguous(self._render(result)), path.suffix.lower()))
         self.paths.append(path)
 
 

@@ -14,8 +14,9 @@ from poise.errors import suggest
 
 Colour = tuple[int, int, int]
 
-# Okabe and Ito's palette (jfly.uni-koeln.de/color), which people with any kind of colour vision can tell apart.
-COLOURS: Mapping[str, Colour] = {"left": (86, 180, 233), "right": (230, 159, 0), "middle": (0, 158, 115)}
+# Blue and orange stay apart for people with any kind of colour vision (Okabe and Ito, jfly.uni-koeln.de/color); these
+# are lighter than theirs, so that they stand out on dark pictures too.
+COLOURS: Mapping[str, Colour] = {"left": (31, 162, 255), "right": (255, 140, 26), "middle": (244, 241, 232)}
 
 # A side is a word of its own: left_eye, eye_left, L_Eye, leftEye and eyeLeft, but not upright or Lip.
 _SIDE = re.compile(
