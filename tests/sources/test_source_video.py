@@ -175,7 +175,7 @@ def test_cut_short_gives_the_frames_that_are_there_and_one_report(clip: Path) ->
     assert bars(frames) == list(range(len(frames)))
     assert 3 < len(frames) < 30
     assert len(errors) == 1
-    assert "of 30 stated frames are not in the file" in errors[0]
+    assert f"{30 - len(frames)} of 30 stated frames are not in the file" in errors[0]
 
 
 def damage(path: Path, start: float, length: float) -> None:

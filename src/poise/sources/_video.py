@@ -118,10 +118,8 @@ def video_stream(container: Any, name: str) -> Any:
     if container.format.name in _NOT_VIDEO:
         raise SourceError(f"{name}: not a video, but what FFmpeg calls {container.format.long_name!r}")
     if not streams:
-        found = [
-            f"{'cover picture' if s.disposition & attached else s.type} {s.codec_context.name if s.codec_context else ''}"
-            for s in container.streams
-        ]
+        kinds = [(s, "cover picture" if s.disposition & attached else s.type) for s in container.streams]
+        found = [f"{kind} {s.codec_context.name}" if s.codec_context else kind for s, kind in kinds]
         raise SourceError(f"{name}: no video stream (found: {', '.join(found) or 'nothing'})")
     stream = next((s for s in streams if s.codec_context is not None), None)
     if stream is None:
