@@ -171,8 +171,8 @@ class Body:
         if _unwanted(options):
             return self._finish(image, self._nobody(), options, clock)[0]
         thumb = image[:: max(1, image.shape[0] // 18), :: max(1, image.shape[1] // 32), 1].astype(np.int16)
-        cut = memory.thumb is None or memory.thumb.shape != thumb.shape
-        cut = cut or float(np.abs(memory.thumb - thumb).mean()) > _SCENE
+        last = memory.thumb
+        cut = last is None or last.shape != thumb.shape or float(np.abs(last - thumb).mean()) > _SCENE
         due = cut or not 0 <= time - memory.searched < self.settings.refresh
         memory.thumb, memory.time = thumb, time
         clock.lap("preprocess")
@@ -218,7 +218,6 @@ class Body:
         """Refine the people of the last frame where they were; None where the whole picture must be searched."""
         last = memory.people
         if last is None or not len(last.score):
-            # An empty picture is searched at the small size, so that somebody who enters is seen at once.
             return None
         boxes, sure = extent(last.xy, last.conf, 0.1)
         middle = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -338,8 +337,7 @@ class Body:
     def _worth(self, people: People, options: Options) -> NDArray[np.bool_]:
         """Return which proposals can still reach the wanted conf when every keypoint is sure."""
         best = calibrate(people.score * np.float32(0.7), self.settings.conf)  # Thunder's sureness seldom exceeds 0.7
-        worth: NDArray[np.bool_] = best >= options.conf
-        return worth
+        return np.asarray(best >= options.conf)
 
     def _refine(self, image: Image, people: People, options: Options, clock: Clock) -> People:
         """Run Thunder on a crop of each person."""
