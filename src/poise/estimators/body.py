@@ -171,8 +171,8 @@ class Body:
         if _unwanted(options):
             return self._finish(image, self._nobody(), options, clock)[0]
         thumb = image[:: max(1, image.shape[0] // 18), :: max(1, image.shape[1] // 32), 1].astype(np.int16)
-        cut = memory.thumb is None or memory.thumb.shape != thumb.shape
-        cut = cut or float(np.abs(memory.thumb - thumb).mean()) > _SCENE
+        last = memory.thumb
+        cut = last is None or last.shape != thumb.shape or float(np.abs(last - thumb).mean()) > _SCENE
         due = cut or not 0 <= time - memory.searched < self.settings.refresh
         memory.thumb, memory.time = thumb, time
         clock.lap("preprocess")
@@ -218,31 +218,29 @@ class Body:
         """Refine the people of the last frame where they were; None where the whole picture must be searched."""
         last = memory.people
         if last is None or not len(last.score):
-            # An empty picture is searched at the small size, so that somebody who enters is seen at once.
             return None
         boxes, sure = extent(last.xy, last.conf, 0.1)
         middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-        if (sure < 4).any() or (middle < 0).any() or (middle > np.array(image.shape[1::-1])).any():
-            return None
+        here = (sure >= 4) & (middle >= 0).all(axis=-1) & (middle <= np.array(image.shape[1::-1])).all(axis=-1)
+        people, boxes = last.take(here), boxes[here]
         xy, conf = self._crops(image, regions(boxes, self.settings.crop, self.settings.follow), options, clock)
+        now, sure = extent(xy, conf, 0.1)
+        found = (sure >= 4) & (conf.mean(axis=-1) >= _LOST)
+        people, boxes, now, xy, conf = people.take(found), boxes[found], now[found], xy[found], conf[found]
         # The box keeps its place around the keypoints: it moves and grows with their extent.
-        now, _ = extent(xy, conf, 0.1)
-        if not np.isfinite(now).all() or (conf.mean(axis=-1) < _LOST).any():
-            return None
         growth = (now[:, 2:] - now[:, :2]) / np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
-        shift = np.clip(growth, 0.5, 2.0)
-        box = np.concatenate(
-            [
-                now[:, :2] + (last.boxes[:, :2] - boxes[:, :2]) * shift,
-                now[:, 2:] + (last.boxes[:, 2:] - boxes[:, 2:]) * shift,
-            ],
-            axis=-1,
-        ).astype(np.float32)
-        people = People(box, xy, conf, last.score * self._sureness(conf))
+        margin = (people.boxes - boxes) * np.tile(np.clip(growth, 0.5, 2.0), 2)
+        people = People((now + margin).astype(np.float32), xy, conf, people.score)
         alike = self._alike(people)
-        np.fill_diagonal(alike, 0)
+        apart = nms(alike, people.score * self._sureness(conf), max_similarity=_MERGED)
+        people = people.take(np.sort(apart))
         clock.lap("postprocess")
-        return None if (alike > _MERGED).any() else people
+        # Somebody lost is a reason to look around, but not in every frame: a doubtful person comes and goes.
+        lost = len(people.score) < len(last.score)
+        if not len(people.score) or (lost and memory.time - memory.searched >= self.settings.refresh / 3):
+            return None
+        memory.people = people
+        return people._replace(score=people.score * self._sureness(people.conf))
 
     def _nobody(self) -> People:
         k = len(self.skeleton)
@@ -309,8 +307,8 @@ class Body:
             high = np.array([x1 - margin if x1 < width else np.inf, y1 - margin if y1 < height else np.inf])
             move = np.array([x0, y0], dtype=np.float32)
             boxes = people.boxes + np.tile(move, 2)
-            whole = (boxes[:, :2] >= low).all(axis=-1) & (boxes[:, 2:] <= high).all(axis=-1)
-            yield people._replace(boxes=boxes, xy=people.xy + move).take(whole)
+            whole = np.concatenate([boxes[:, :2] >= low, boxes[:, 2:] <= high], axis=-1).all(axis=-1)
+            yield people._replace(boxes=boxes, xy=people.xy + move).take(np.asarray(whole))
 
     def _boxes(self, image: Image, clock: Clock) -> People:
         """Run NanoDet on the whole picture; its people have no keypoints yet."""
@@ -338,8 +336,7 @@ class Body:
     def _worth(self, people: People, options: Options) -> NDArray[np.bool_]:
         """Return which proposals can still reach the wanted conf when every keypoint is sure."""
         best = calibrate(people.score * np.float32(0.7), self.settings.conf)  # Thunder's sureness seldom exceeds 0.7
-        worth: NDArray[np.bool_] = best >= options.conf
-        return worth
+        return np.asarray(best >= options.conf)
 
     def _refine(self, image: Image, people: People, options: Options, clock: Clock) -> People:
         """Run Thunder on a crop of each person."""

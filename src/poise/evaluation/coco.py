@@ -57,8 +57,8 @@ def coco_rows_of(
     """Do the same from ``(N, K, 2)`` keypoints, ``(N, K)`` confidences and ``(N,)`` scores."""
     points = np.array(xy, dtype=np.float64)
     score = np.asarray(score, dtype=np.float64)
-    known = np.isfinite(points).all(axis=-1)
-    some = known.any(axis=-1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
+    some: NDArray[np.bool_] = np.asarray(known.any(axis=-1))
     points, known, score = points[some], known[some], score[some]
     shown = np.ones(known.shape) if conf is None else np.asarray(conf, dtype=np.float64)[some]
     corner = np.where(known[..., None], points, np.inf).min(axis=1, keepdims=True, initial=np.inf)

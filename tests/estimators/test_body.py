@@ -1,0 +1,335 @@
+"""MoveNet and NanoDet decoding by hand, and the body models on real photos."""
+
+import json
+import os
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from poise import weights
+from poise.errors import FormatError
+from poise.estimators import Options, build, movenet, nanodet
+from poise.estimators.body import Body, calibrate, canvas_size, decay, regions, tiles
+from poise.geometry import affine_apply, box_iou, oks
+from poise.image import crop
+from poise.runtime import open_session
+from poise.skeletons import get
+
+shared = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+needs_photos = pytest.mark.skipif(
+    not (shared / "data").is_dir(), reason="the shared photos are not beside the repository"
+)
+K = 17
+
+
+@cache
+def network(name: str):
+    return open_session(weights.load(name), threads=2, name=name)
+
+
+@cache
+def body(name: str) -> Body:
+    return build(weights.model(name), network)
+
+
+def photo(name: str) -> np.ndarray:
+    with PIL.Image.open(shared / "data" / name) as picture:
+        return np.ascontiguousarray(np.asarray(picture.convert("RGB"))[..., ::-1])
+
+
+def labelled(image_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keypoints, areas and boxes of the labelled people of a coco-mini picture."""
+    for part in ("train2017", "val2017"):
+        path = shared / "data" / "coco-mini" / "annotations" / f"person_keypoints_{part}.json"
+        people = [a for a in json.loads(path.read_text())["annotations"] if a["image_id"] == image_id]
+        if people:
+            points = np.array([a["keypoints"] for a in people], float).reshape(-1, K, 3)
+            boxes = np.array([a["bbox"] for a in people], float)
+            boxes[:, 2:] += boxes[:, :2]
+            return points, np.array([a["area"] for a in people]), boxes
+    raise AssertionError(image_id)
+
+
+def blank(h: int, w: int, *, multi: bool = True) -> dict[str, np.ndarray]:
+    shapes = {"center": 1, "kpt_heatmap": K, "kpt_regress": 2 * K, "kpt_offset": 2 * K}
+    if multi:
+        shapes |= {"box_scale": 2, "box_offset": 2}
+    return {name: np.zeros((1, c, h, w), np.float32) for name, c in shapes.items()}
+
+
+def one_person() -> dict[str, np.ndarray]:
+    """A person centred on cell (8, 6), box 8 x 6 cells; keypoint 0 guessed at (6, 7), its heat at (5, 7)."""
+    maps = blank(16, 12)
+    maps["center"][0, 0, 8, 6] = 0.8
+    maps["box_scale"][0, :, 8, 6] = (8, 6)
+    maps["kpt_regress"][0, 0:2, 8, 6] = (-2, 1)
+    maps["kpt_heatmap"][0, 0, 5, 7] = 0.9
+    maps["kpt_offset"][0, 0:2, 5, 7] = (0.25, -0.5)
+    return maps
+
+
+def test_multipose_reads_the_heat_near_the_guess() -> None:
+    people = movenet.decode_multipose(one_person())
+
+    assert len(people.score) == 1
+    np.testing.assert_allclose(people.boxes[0], [4 * 3, 4 * 4, 4 * 9, 4 * 12])
+    np.testing.assert_allclose(people.xy[0, 0], [4 * 6.5, 4 * 5.25])
+    weight = np.exp(-1 / (0.3 * 12))
+    assert people.conf[0, 0] == pytest.approx(0.9 * weight, rel=1e-5)
+    assert people.score[0] == pytest.approx(0.8 * 0.9 * weight, rel=1e-5)
+
+
+def test_multipose_ignores_heat_outside_the_box() -> None:
+    maps = one_person()
+    maps["kpt_heatmap"][0, 0, 2, 7] = 1.0  # two cells above the box
+
+    people = movenet.decode_multipose(maps)
+
+    np.testing.assert_allclose(people.xy[0, 0], [4 * 6.5, 4 * 5.25])
+
+
+def test_multipose_finds_nobody_in_silence() -> None:
+    people = movenet.decode_multipose(blank(8, 8))
+
+    assert [column.shape for column in people] == [(0, 4), (0, K, 2), (0, K), (0,)]
+
+
+def test_local_maxima_are_five_cells_apart() -> None:
+    values = np.zeros((12, 12), np.float32)
+    values[3, 3], values[3, 5], values[9, 9] = 0.9, 0.8, 0.5
+
+    y, x = movenet.local_maxima(values, min_value=0.1, limit=30)
+
+    assert list(zip(y.tolist(), x.tolist(), strict=True)) == [(3, 3), (9, 9)]
+
+
+def test_thunder_prefers_the_person_in_the_middle() -> None:
+    maps = blank(16, 12, multi=False)
+    maps["center"][0, 0, 8, 6] = 0.5
+    maps["center"][0, 0, 2, 1] = 0.9
+    maps["kpt_regress"][0, 0:2, 8, 6] = (-3, 0)
+    maps["kpt_heatmap"][0, 0, 5, 6] = 0.4
+    maps["kpt_heatmap"][0, 0, 1, 1] = 0.6
+    maps["kpt_offset"][0, 0:2, 5, 6] = (0.5, 0.25)
+
+    xy, conf, center = movenet.decode_thunder(maps)
+
+    np.testing.assert_allclose(xy[0, 0], [4 * 6.25, 4 * 5.5])
+    assert conf[0, 0] == pytest.approx(0.4)
+    assert center[0] == pytest.approx(0.5)
+
+
+def test_averaging_with_the_own_mirror_doubles_nothing() -> None:
+    """The mirrored input's maps, made by hand from the plain ones, average back to them."""
+    maps = one_person()
+    flip = get("coco17").flip_idx
+    mirrored = {}
+    for name, plain in maps.items():
+        turned = np.zeros_like(plain)
+        turned[..., 1:] = plain[..., 1:][..., ::-1]  # cell w - j, the mirrored cell j
+        if name in ("kpt_regress", "kpt_offset"):
+            turned = turned.reshape(1, K, 2, 16, 12)[:, list(flip)].copy()
+            turned[:, :, 1] = -turned[:, :, 1] - 0.25
+            turned = turned.reshape(plain.shape)
+        elif name == "box_offset":
+            turned[:, 1] = -turned[:, 1] - 0.25
+        elif name == "kpt_heatmap":
+            turned = turned[:, list(flip)]
+        mirrored[name] = turned
+    both = movenet.average_mirrored(maps, mirrored, flip)
+
+    np.testing.assert_allclose(both["center"][0, 0, 8, 6], 0.8)
+    np.testing.assert_allclose(both["kpt_offset"][0, 0:2, 5, 7], (0.25, -0.5))
+    np.testing.assert_allclose(both["kpt_regress"][0, 0:2, 8, 6], (-2, 1))
+
+
+def test_nanodet_distance_is_the_mean_of_its_bins() -> None:
+    outputs = {}
+    for stride in (8, 16, 32):
+        cells = (nanodet.SIDE // stride) ** 2
+        outputs[f"cls_s{stride}"] = np.zeros((1, cells, 80), np.float32)
+        outputs[f"reg_s{stride}"] = np.zeros((1, cells, 44), np.float32)
+    cell = 5 * 26 + 7  # row 5, column 7 at stride 16
+    outputs["cls_s16"][0, cell, 0] = 0.6
+    outputs["cls_s8"][0, 3, 1] = 0.9  # another class
+    for side, bin_ in enumerate((1, 2, 3, 4)):
+        outputs["reg_s16"][0, cell, side * 11 + bin_] = 50  # all of the softmax in one bin
+
+    boxes, scores = nanodet.decode(outputs, min_score=0.3)
+
+    x, y = 7.5 * 16, 5.5 * 16
+    np.testing.assert_allclose(boxes, [[x - 16, y - 32, x + 48, y + 64]], atol=1e-3)
+    assert scores.tolist() == pytest.approx([0.6])
+
+
+def test_likeness_lowers_a_score_and_sameness_drops() -> None:
+    similarity = np.array([[1.0, 0.5, 0.95, 0.1], [0.5, 1, 0.5, 0.0], [0.95, 0.5, 1, 0], [0.1, 0, 0, 1]])
+
+    keep, score = decay(similarity, np.array([0.9, 0.8, 0.7, 0.6]), decay_from=0.3, max_similarity=0.9)
+
+    assert keep.tolist() == [0, 3, 1]
+    assert score.tolist() == pytest.approx([0.9, 0.6, 0.4])
+
+
+def test_calibration_is_monotone_and_starts_at_zero() -> None:
+    score = np.linspace(0, 1, 50, dtype=np.float32)
+
+    conf = calibrate(score, (2.0, 4.0))
+
+    assert conf[0] == 0
+    assert (np.diff(conf) > 0).all()
+    assert conf[-1] == pytest.approx(1 / (1 + np.exp(-4)), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((720, 1280), (256, 160)), ((1, 30000), (256, 32)), ((1, 1), (256, 256))]
+)
+def test_canvas_is_a_multiple_of_32(shape: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert canvas_size(np.zeros((*shape, 3), np.uint8), 250) == expected
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (100, 1000), (30000, 1), (1, 1)])
+def test_tiles_cover_the_picture_with_overlap(width: int, height: int) -> None:
+    parts = tiles(width, height, 0.6)
+
+    seen = np.zeros((min(height, 1000), width), bool)
+    for x0, y0, x1, y1 in parts:
+        assert 0 <= x0 < x1 <= width
+        assert 0 <= y0 < y1 <= height
+        seen[y0:y1, x0:x1] = True
+    assert seen.all()
+
+
+def test_regions_have_the_proportions_of_the_crop() -> None:
+    box = regions(np.array([[10, 20, 110, 60]], np.float32), (192, 256), 1.25)[0]
+
+    assert (box[2] - box[0], box[3] - box[1]) == pytest.approx((125, 125 * 256 / 192))
+    assert ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) == pytest.approx((60, 40))
+
+
+def test_crop_maps_points_where_the_pixels_go() -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    image[100:110, 150:160] = 255
+
+    crops, matrices = crop(image, np.array([[100.0, 60, 196, 188], [-500, -500, -404, -372]]), (48, 64))
+
+    y, x = np.nonzero(crops[0, :, :, 0] > 128)
+    middle = affine_apply(matrices[:1], np.array([[[155.0, 105.0]]]))[0, 0]
+    np.testing.assert_allclose([x.mean() + 0.5, y.mean() + 0.5], middle, atol=0.5)  # whole pixels
+    assert not crops[1].any()
+
+
+def test_unknown_setting_is_named() -> None:
+    card = replace(weights.model("body-fast"), settings={"imgzs": [256]})
+
+    with pytest.raises(FormatError, match="did you mean 'imgsz'"):
+        Body(card, network, get("coco17"))
+
+
+@pytest.mark.parametrize("name", ["body-fast", "body", "body-accurate"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (64, 48)])
+def test_pictures_without_anything_give_nobody(name: str, shape: tuple[int, int]) -> None:
+    found = body(name)([np.full((*shape, 3), 90, np.uint8)], Options())[0]
+
+    assert found.boxes.shape == (0, 6)
+    assert found.xy.shape == (0, K, 2)
+    assert found.conf is not None
+    assert found.conf.shape == (0, K)
+
+
+@needs_photos
+@pytest.mark.parametrize(("name", "least"), [("body-fast", 0.85), ("body", 0.9), ("body-accurate", 0.9)])
+def test_labelled_person_is_found(name: str, least: float) -> None:
+    truth, area, truth_box = labelled(368212)
+
+    path = next((shared / "data" / "coco-mini").glob("*/000000368212.jpg"))
+    found = body(name)([photo(str(path.relative_to(shared / "data")))], Options())[0]
+
+    similarity = oks(found.xy, truth[..., :2], area=area, visible=truth[..., 2] > 0, sigmas=get("coco17").sigmas)
+    assert similarity[0].max() > least
+    assert box_iou(found.boxes[:1, :4], truth_box).max() > 0.7
+    assert found.boxes.dtype == found.xy.dtype == np.float32
+    assert 0.25 <= found.boxes[0, 4] <= 1
+    assert set(found.speed) == {"preprocess", "inference", "postprocess"}
+
+
+@needs_photos
+def test_a_mirrored_photo_gives_mirrored_keypoints() -> None:
+    image = photo("images/three_seated.jpg")
+    flip = list(get("coco17").flip_idx)
+
+    plain = body("body")([image], Options(augment=True))[0]
+    turned = body("body")([np.ascontiguousarray(image[:, ::-1])], Options(augment=True))[0]
+
+    back = turned.xy[:, flip] * [-1, 1] + [image.shape[1], 0]
+    area = np.prod(plain.boxes[:, 2:4] - plain.boxes[:, :2], axis=-1)
+    similarity = oks(back, plain.xy, area=area, visible=plain.conf > 0.5, sigmas=get("coco17").sigmas)
+    assert len(plain.boxes) >= 3
+    # The proposals are not mirrored, so that crops differ a little.
+    assert (similarity.max(axis=0)[:3] > 0.9).all()
+
+
+@needs_photos
+def test_options_limit_what_is_returned() -> None:
+    image = photo("images/three_seated.jpg")
+    every = body("body-fast")([image], Options())[0]
+
+    assert len(every.boxes) >= 3
+    assert (np.diff(every.boxes[:, 4]) <= 0).all()
+    assert len(body("body-fast")([image], Options(max_det=1))[0].boxes) == 1
+    assert len(body("body-fast")([image], Options(classes=(3,)))[0].boxes) == 0
+    assert len(body("body-fast")([image], Options(conf=0.999))[0].boxes) == 0
+    assert len(body("body-fast")([image], Options(tile=True))[0].boxes) >= 3
+
+
+@needs_photos
+@pytest.mark.parametrize("name", ["no_person_cat.png", "no_person_coffee.png"])
+def test_pictures_without_people_raise_no_alarm(name: str) -> None:
+    assert len(body("body")([photo(f"images/{name}")], Options(conf=0.5))[0].boxes) == 0
+
+
+class Counted:
+    """A network that counts its runs."""
+
+    def __init__(self, name: str) -> None:
+        self.inner, self.runs = network(name), 0
+
+    def run(self, feeds):
+        self.runs += 1
+        return self.inner.run(feeds)
+
+
+@needs_photos
+def test_video_follows_people_without_searching_every_frame() -> None:
+    networks = {name: Counted(name) for name in ("movenet-multipose", "movenet-thunder")}
+    model = build(weights.model("body"), networks.__getitem__)
+    image = photo("images/three_seated.jpg")
+    frames = [np.roll(image, 2 * i, axis=1) for i in range(6)]
+    memory = model.memory()
+
+    found = model(frames, Options(), memory, times=[i / 25 for i in range(6)])
+
+    assert networks["movenet-multipose"].runs == len(model.settings.imgsz)
+    for i, one in enumerate(found):
+        full = model([frames[i]], Options())[0]
+        area = np.prod(full.boxes[:3, 2:4] - full.boxes[:3, :2], axis=-1)
+        similarity = oks(one.xy, full.xy[:3], area=area, visible=full.conf[:3] > 0.5, sigmas=get("coco17").sigmas)
+        assert (similarity.max(axis=0) > 0.85).all()
+
+
+@needs_photos
+@pytest.mark.parametrize("name", ["body-fast", "body"])
+def test_video_searches_again_after_a_cut(name: str) -> None:
+    model = body(name)
+    memory = model.memory()
+    nobody = photo("images/no_person_coffee.png")
+    people = photo("images/three_seated.jpg")
+    nobody = np.resize(nobody, people.shape)
+
+    found = model([people, nobody, people], Options(), memory, times=[0, 0.04, 0.08])
+
+    assert len(found[2].boxes) == len(found[0].boxes) >= 1
