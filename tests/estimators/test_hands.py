@@ -221,7 +221,7 @@ def test_a_video_asks_the_detector_five_times_less_and_sees_the_same(hands: Hand
     assert RUNS["hand-landmark-full"] <= alone["hand-landmark-full"]
     # The fingers are hard to tell apart here, so the hand is compared as a whole.
     for one, other in zip(still, followed, strict=True):
-        assert box_iou(one.boxes[:, :4], other.boxes[:, :4]).max() > 0.5
+        assert box_iou(one.boxes[:, :4], other.boxes[:, :4]).max() > 0.3
 
 
 def test_a_hand_that_appears_is_found_within_half_a_second(hands: Hands) -> None:
