@@ -19,6 +19,9 @@ from poise.weights import Card
 # Points of BlazePose beyond the 33 of the body: centre and circle point of the region for the next frame.
 _POINTS, _ALL = 33, 39
 _HIPS, _SHOULDERS = [11, 12], [5, 6]  # COCO
+# Of a grown-up who stands: shoulders to hips over the distance between the shoulder joints and over nose to shoulders,
+# and hips to ankles over shoulders to hips. Assumed, from ordinary body proportions.
+_TORSO_A_WIDTH, _TORSO_A_NECK, _LEG_A_TORSO = 1.4, 2.0, 1.5
 # BlazePose's points in the order of coco17, right and left as the person's own.
 COCO17 = np.array([0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])
 # Heatmap refinement: window in cells, least probability in it. Source: MediaPipe refine_landmarks_from_heatmap
@@ -29,21 +32,31 @@ _WINDOW, _MIN_HEAT = 9, 0.5
 def rois_from_body(xy: Floats64, conf: Floats64, guess: Floats64, *, scale: float, min_conf: float) -> Floats64:
     """Return the region of each person from COCO keypoints.
 
-    The circle round the middle of the hips through the farthest keypoint, times ``scale``, upright along the body.
+    The circle round the middle of the hips through the farthest keypoint, times ``scale``, upright along the body. Of
+    a person whose hips are not seen, mostly cut off by the picture's edge, the rest of the body is supplied from
+    shoulders and head, because the network expects a whole body in its crop and squeezes one in otherwise.
 
     Args:
         xy: ``(N, 17, 2)`` keypoints, pixels.
         conf: ``(N, 17)`` their confidence.
         guess: ``(N, 17, 2)`` where the proposing network expects them, seen or not; used for hips and shoulders below
-            ``min_conf``, which may lie outside the picture.
+            ``min_conf``.
         scale: Factor on the circle.
         min_conf: Keypoints below this do not widen the circle.
     """
     sure = conf > min_conf
     body = np.where(sure[..., None], xy, guess)
     hips, shoulders = body[:, _HIPS].mean(axis=1), body[:, _SHOULDERS].mean(axis=1)
+    width = np.linalg.norm(body[:, _SHOULDERS[0]] - body[:, _SHOULDERS[1]], axis=-1)
+    neck = np.linalg.norm(body[:, 0] - shoulders, axis=-1)
+    spine = np.linalg.norm(hips - shoulders, axis=-1)
+    torso = np.maximum.reduce([spine, _TORSO_A_WIDTH * width, _TORSO_A_NECK * neck])
+    cut_off = ~sure[:, _HIPS].any(axis=1)
+    longer = np.divide(torso, spine, out=np.ones_like(torso), where=cut_off & (spine > 0))
+    hips = shoulders + (hips - shoulders) * longer[:, None]
     reach = np.linalg.norm(xy - hips[:, None], axis=-1)
     reach = np.where(sure, reach, 0.0).max(axis=1, initial=1.0)
+    reach = np.where(cut_off, np.maximum(reach, _LEG_A_TORSO * torso), reach)
     return np.column_stack([hips, 2 * scale * reach, upward_angle(hips, shoulders)])
 
 
@@ -93,7 +106,6 @@ class BlazePose(RoiEstimator):
         propose: Least person score of a proposal.
         scale: Region over the circle through the farthest keypoint.
         min_conf: Keypoints below this do not widen the region.
-        passes: How often the network looks: after the first look the region follows from its own points.
     """
 
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
@@ -132,12 +144,6 @@ class BlazePose(RoiEstimator):
             )
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
-        seen = self._look_once(image, rois, clock)
-        for _ in range(self.settings["passes"] - 1):
-            seen = self._look_once(image, seen.following, clock)
-        return seen
-
-    def _look_once(self, image: Image, rois: Floats64, clock: Clock) -> Looked:
         size = int(self._network.inputs[0].shape[1] or 0)
         with clock.stage("preprocess"):
             crops, back = cut(image, rois, size)

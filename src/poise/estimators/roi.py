@@ -32,6 +32,8 @@ from poise.weights import Card
 # picture whose first pixel lies at 0. Smoothing first finds fewer palms. Source: image_to_tensor_converter_opencv.
 # Beyond this shrink factor single pixels say too little, so the picture is averaged down by half of it first.
 _SMOOTH_FROM = 8.0
+# Looks into one region of one frame: a face lying on its side needs three until the region is turned right.
+_MAX_LOOKS = 3
 # Share of a tile that the next one repeats, so that what one tile cuts in two lies whole in another.
 _TILE_OVERLAP = 0.25
 # A longer side of the picture beyond this many tiles is searched no finer: keeps 30,000-pixel strips affordable.
@@ -78,6 +80,24 @@ class Looked:
         """Return some of the rows."""
         xyz = None if self.xyz is None else self.xyz[rows]
         return Looked(self.xy[rows], self.score[rows], self.conf[rows], self.cls[rows], self.following[rows], xyz)
+
+    def joined(self, rows: NDArray[np.intp], other: Looked) -> Looked:
+        """Return the same with some rows exchanged."""
+
+        def put(mine: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
+            out = mine.copy()
+            out[rows] = theirs
+            return out
+
+        xyz = None if self.xyz is None or other.xyz is None else put(self.xyz, other.xyz)
+        return Looked(
+            put(self.xy, other.xy),
+            put(self.score, other.score),
+            put(self.conf, other.conf),
+            put(self.cls, other.cls),
+            put(self.following, other.following),
+            xyz,
+        )
 
 
 @dataclass(slots=True)
@@ -250,6 +270,7 @@ class RoiEstimator(ABC):
         research_frames: Frames between full searches, whichever is later in a slow video.
         same_roi: IoU from which a proposal counts as a region that is being followed.
         iou: IoU of two instances' boxes above which the better stays.
+        relook_degrees: Look again when the points turn the region by more than this.
         pad: Share by which a box is wider than its points' extent.
     """
 
@@ -286,10 +307,25 @@ class RoiEstimator(ABC):
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
         """Run the landmark network on regions."""
 
+    def _see(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
+        """Look into regions, and again where the points say that the region was turned the wrong way."""
+        seen = self._look(image, rois, options, clock)
+        for _ in range(_MAX_LOOKS - 1):
+            off = np.abs((seen.following[:, 3] - rois[:, 3] + 180) % 360 - 180)
+            rows = np.flatnonzero((off > self.settings["relook_degrees"]) & (seen.score >= options.conf))
+            if not len(rows):
+                break
+            again = self._look(image, seen.following[rows], options, clock)
+            better = again.score >= np.minimum(seen.score[rows], self.settings["presence"])
+            rois = rois.copy()
+            rois[rows] = np.where(better[:, None], seen.following[rows], [np.nan] * 4)  # NaN: not to be looked at again
+            seen = seen.joined(rows[better], again[better])
+        return seen
+
     def _still(self, image: Image, options: Options) -> Estimate:
         clock = Clock()
         rois = self._propose(image, options, clock, thorough=True)
-        seen = self._look(image, rois, options, clock)
+        seen = self._see(image, rois, options, clock)
         with clock.stage("postprocess"):
             boxes = extent(seen.xy, image, pad=self.settings["pad"])
             kept = self._distinct(boxes, seen.score, options)
@@ -304,8 +340,7 @@ class RoiEstimator(ABC):
         waited = when - memory.searched
         due = waited < 0 or (
             waited >= self.settings["research_s"]
-            and memory.frames >= self.settings["research_frames"]
-            or memory.searched == -math.inf
+            and (memory.frames >= self.settings["research_frames"] or memory.searched == -math.inf)
         )
         followed = len(rois)
         if not followed or due:
@@ -317,7 +352,7 @@ class RoiEstimator(ABC):
             rois = np.concatenate([rois, new])
             if due:
                 memory.searched, memory.frames = when, 0
-        seen = self._look(image, rois, options, clock)
+        seen = self._see(image, rois, options, clock)
         with clock.stage("postprocess"):
             boxes = extent(seen.xy, image, pad=self.settings["pad"])
             kept = self._distinct(boxes, seen.score, options)
