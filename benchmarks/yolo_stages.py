@@ -57,9 +57,6 @@ if __name__ == "__main__":
         f"picture {picture.shape[1]}x{picture.shape[0]}": picture,
         "frame 1280x720": resize(np.ascontiguousarray(picture), (1280, 720)),
     }
-        f"picture {picture.shape[1]}x{picture.shape[0]}": picture,
-        "frame 1280x720": resize(np.ascontiguousarray(picture), (1280, 720)),
-    }
     rows = []
     for runtime in ("onnxruntime", "openvino"):
         try:
