@@ -76,6 +76,8 @@ class Yolo:
         del memory, times
         if not images:
             return []
+        if options.augment or options.tile:
+            _log.info("augment and tile have no effect on YOLO networks")
         placements = self._place(images, options.imgsz)
         size = self._network.batch or len(images)
         found: list[Estimate] = []
@@ -88,6 +90,8 @@ class Yolo:
         network = self._network
         target = network.imgsz
         if imgsz is not None:
+            if imgsz < 1:
+                raise ValueError(f"imgsz must be 1 or more, got {imgsz}")
             rounded = -(-imgsz // self.stride) * self.stride
             if network.free:
                 if rounded != imgsz:
@@ -147,6 +151,8 @@ class Yolo:
             )
 
     def _choice(self, options: Options) -> Choice:
+        if options.nms not in ("iou", "oks"):
+            raise ValueError(f"nms must be 'iou' or 'oks', got {options.nms!r}")
         by_keypoints = options.nms == "oks"
         return Choice(
             conf=options.conf,
