@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,9 @@ class Options:
         imgsz: Longer side of the picture as the detecting network sees it, pixels; None: the family's own.
         augment: Run mirrored too and average (flip test).
         tile: Search overlapping tiles as well, for small instances.
+        agnostic: Let instances of different classes suppress each other.
+        nms: What likeness is: ``"iou"`` of boxes or ``"oks"`` of keypoints, where the family lets choose.
+        multi_label: One place may give an instance of each class above ``conf``, as evaluation counts them.
     """
 
     conf: float = 0.25
@@ -50,6 +53,9 @@ class Options:
     imgsz: int | None = None
     augment: bool = False
     tile: bool = False
+    agnostic: bool = False
+    nms: Literal["iou", "oks"] = "iou"
+    multi_label: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -75,6 +75,7 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
     try:
         model = core.read_model(io.BytesIO(network) if isinstance(network, bytes) else str(network))
         metadata = _metadata(model)
+        _keep_slices(openvino, model)
         compiled = core.compile_model(model, kind, settings)
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
@@ -86,6 +87,27 @@ def devices() -> list[str]:
     """Return the devices that OpenVINO finds."""
     openvino = require("openvino", extra="openvino", feature="runtime 'openvino'")
     return [name.lower() for name in openvino.Core().available_devices]
+
+
+def _keep_slices(openvino: Any, model: Any) -> None:
+    """Turn slices that begin at 0 and feed a GatherElements into splits, in place.
+
+    OpenVINO (2026.4 and before) takes such slices out and then finds that the shapes do not agree; networks that
+    choose their rows themselves, as YOLO26's, would not load.
+    """
+    for node in model.get_ordered_ops():
+        cut = node.input_value(0).get_node() if node.get_type_name() == "GatherElements" else None
+        if cut is None or cut.get_type_name() != "Slice":
+            continue
+        data, kept = cut.input_value(0), cut.get_output_partial_shape(0)
+        lengths = list(zip(data.get_partial_shape(), kept, strict=True))
+        axes = [i for i, (whole, part) in enumerate(lengths) if whole.is_static and part.is_static and whole != part]
+        start = cut.input_value(1).get_node()
+        if len(axes) == 1 and start.get_type_name() == "Constant" and not start.get_data().any():
+            whole, part = (length.get_length() for length in lengths[axes[0]])
+            parts = np.array([part, whole - part], dtype=np.int64)
+            split = openvino.opset8.variadic_split(data, np.int64(axes[0]), parts)
+            node.input(0).replace_source_output(split.output(0))
 
 
 def _metadata(model: Any) -> dict[str, str]:
