@@ -87,11 +87,6 @@ def warp(
     return out
 
 
-def write(image: Image, path: str | Path) -> None:
-    """Write a ``(H, W, 3)`` uint8 BGR picture; the ending of the path picks the format, JPEG at quality 95."""
-    PIL.Image.fromarray(np.ascontiguousarray(image[:, :, ::-1])).save(path, quality=95)
-
-
 def _warp_one(
     image: Image,
     matrix: NDArray[np.float64],
@@ -123,3 +118,8 @@ def _warp_one(
     crop[:] = np.asarray(
         picture.transform((width, height), PIL.Image.Transform.AFFINE, data, _BILINEAR, fillcolor=(fill,) * 3)
     )
+
+
+def write(image: Image, path: str | Path) -> None:
+    """Write a ``(H, W, 3)`` uint8 BGR picture; the ending of the path picks the format, JPEG at quality 95."""
+    PIL.Image.fromarray(np.ascontiguousarray(image[:, :, ::-1])).save(path, quality=95)

@@ -185,26 +185,6 @@ class Results:
     def obb(self) -> None:
         """None: Poise finds no oriented boxes; here for code that asks."""
 
-    def verbose(self) -> str:
-        """Return the count of each class as logs of this field word it: ``"2 persons, 1 dog, "``.
-
-        Without instances it is ``"(no detections), "``.
-        """
-        if not len(self):
-            return "(no detections), "
-        numbers, counts = np.unique(np.asarray(self.boxes.cls).astype(int), return_counts=True)
-        return "".join(
-            f"{count} {self._class_name(number)}{'s' if count > 1 else ''}, "
-            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
-        )
-
-    def _class_name(self, number: int) -> str:
-        return self.names.get(number, str(number))
-
-    def new(self) -> Results:
-        """Return results of the same frame without instances."""
-        return self[:0]
-
     def update(self, boxes: ArrayLike | Boxes | None = None, keypoints: ArrayLike | Keypoints | None = None) -> None:
         """Exchange boxes, keypoints or both in place, as users of this field know it.
 
@@ -355,6 +335,26 @@ class Results:
             written.append(str(path))
         return written
 
+    def verbose(self) -> str:
+        """Return the count of each class as logs of this field word it: ``"2 persons, 1 dog, "``.
+
+        Without instances it is ``"(no detections), "``.
+        """
+        if not len(self):
+            return "(no detections), "
+        numbers, counts = np.unique(np.asarray(self.boxes.cls).astype(int), return_counts=True)
+        return "".join(
+            f"{count} {self._class_name(number)}{'s' if count > 1 else ''}, "
+            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+        )
+
+    def _class_name(self, number: int) -> str:
+        return self.names.get(number, str(number))
+
+    def new(self) -> Results:
+        """Return results of the same frame without instances."""
+        return self[:0]
+
     def plot(self, **options: Any) -> Any:
         """Draw the result on a copy of its picture.
 
@@ -411,6 +411,10 @@ class Results:
         return page(self)
 
 
+def _public(kind: type) -> list[str]:
+    return [name for name in dir(kind) if not name.startswith("_")]
+
+
 def _rounded(values: Array, decimals: int) -> list[Any]:
     """Return nested lists of floats, None where not finite."""
     exact = np.round(np.asarray(values, dtype=np.float64), decimals)
@@ -426,10 +430,6 @@ def _free(folder: Path, stem: str) -> Path:
     while path.exists():
         path, number = folder / f"{stem}{number}.jpg", number + 1
     return path
-
-
-def _public(kind: type) -> list[str]:
-    return [name for name in dir(kind) if not name.startswith("_")]
 
 
 __all__ = ["Array", "Boxes", "Keypoints", "Point", "Results", "freeze"]

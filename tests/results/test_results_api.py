@@ -239,7 +239,7 @@ class TestNames:
 
     def test_unknown_names_behave_in_hasattr(self) -> None:
         assert not hasattr(people(1), "tail")
-        assert not hasattr(people(1), "_repr_png_")
+        assert not hasattr(people(1), "_repr_latex_")
         assert hasattr(people(1), "nose")
 
     def test_tab_completion_lists_keypoints_and_methods(self) -> None:

@@ -292,3 +292,25 @@ def test_a_map_that_exchanges_points_of_a_hand_is_reported() -> None:
 
 def test_numbered_points_cannot_be_judged() -> None:
     assert check_flip(Skeleton("own", ("point_0", "point_1", "7", "8"), flip_idx=(1, 0, 3, 2))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"keypoints": ("a", "b", "a")}, r"skeleton 'own': keypoint names must differ, found twice: a"),
+        ({"edges": ((0, 3),)}, r"skeleton 'own': edge \(0, 3\) must be two indices from 0 to 2"),
+        ({"edges": ((0, 1, 2),)}, r"skeleton 'own': edge \(0, 1, 2\) must be two indices"),
+        ({"flip_idx": (1, 2, 0)}, r"flip_idx must swap indices 0 to 2 in pairs .*got \[1, 2, 0\]"),
+        ({"subsets": {"all": (0, 3)}}, r"subset 'all' must hold indices from 0 to 2"),
+        ({"sigmas": np.zeros(3)}, r"sigmas must be 3 positive numbers, got 0.0"),
+        ({"aliases": {"a": "b"}}, r"alias 'a' must be a new name of a keypoint, got 'b'"),
+        ({"colours": {"left": (1, 2)}}, r"colour 'left' must be RGB from 0 to 255, got \(1, 2\)"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Skeleton(**{"name": "own", "keypoints": ("a", "b", "c"), **changes})  # type: ignore[arg-type]
+
+
+def test_repr_says_how_large_it_is() -> None:
+    assert repr(get("mpii16")) == "Skeleton('mpii16', 16 keypoints, 15 edges)"

@@ -89,7 +89,7 @@ class BlazePose(RoiEstimator):
     A keypoint's confidence is the network's visibility times its presence.
 
     Card settings, besides those of :class:`RoiEstimator`:
-        imgsz: Longer side of the picture as MultiPose sees it, pixels.
+        imgsz: Longer sides of the picture at which MultiPose looks, pixels; their findings are joined.
         propose: Least person score of a proposal.
         scale: Region over the circle through the farthest keypoint.
         min_conf: Keypoints below this do not widen the region.
@@ -102,13 +102,17 @@ class BlazePose(RoiEstimator):
         self._sigmas = get("coco17").sigmas
 
     def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Floats64:
-        side = options.imgsz or self.settings["imgsz"]
-        with clock.stage("preprocess"):
-            canvas, scale = _canvas(image, side)
-        with clock.stage("inference"):
-            maps = self._multipose.run({"image": canvas})
+        found = []
+        for side in (options.imgsz,) if options.imgsz else self.settings["imgsz"]:
+            with clock.stage("preprocess"):
+                canvas, scale = _canvas(image, side)
+            with clock.stage("inference"):
+                maps = self._multipose.run({"image": canvas})
+            with clock.stage("postprocess"):
+                xy, conf, guess, score = _decode_people(maps)
+                found.append((xy / scale, conf, guess / scale, score))
         with clock.stage("postprocess"):
-            xy, conf, guess, score = _decode_people(maps)
+            xy, conf, guess, score = (np.concatenate(column) for column in zip(*found, strict=True))
             kept = np.flatnonzero(score >= self.settings["propose"])
             low, high = xy[kept].min(axis=1, initial=np.inf), xy[kept].max(axis=1, initial=-np.inf)
             alike = oks(
@@ -119,14 +123,13 @@ class BlazePose(RoiEstimator):
                 sigmas=self._sigmas,
             )
             kept = kept[nms(alike, score[kept], max_similarity=0.7)]
-            found = rois_from_body(
-                xy[kept] / scale,
+            return rois_from_body(
+                xy[kept],
                 conf[kept],
-                guess[kept] / scale,
+                guess[kept],
                 scale=self.settings["scale"],
                 min_conf=self.settings["min_conf"],
             )
-            return found
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
         seen = self._look_once(image, rois, clock)

@@ -279,7 +279,7 @@ class RoiEstimator(ABC):
     def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Floats64:
         """Return ``(N, 4)`` regions that may hold an instance, best first.
 
-        ``thorough`` is False in a video where something is being followed: then a second look is not worth it.
+        ``thorough`` asks for a second look where the first finds nothing.
         """
 
     @abstractmethod
@@ -299,19 +299,22 @@ class RoiEstimator(ABC):
         clock = Clock()
         rois = memory.rois
         memory.frames += 1
-        # A clock that runs backwards (a seek) starts a new search as well.
+        # A clock that runs backwards (a seek) starts a new search as well. In a slow video, where few frames lie in
+        # between, searching every few frames would save nothing.
         waited = when - memory.searched
         due = waited < 0 or (
             waited >= self.settings["research_s"] and memory.frames >= self.settings["research_frames"]
         )
         followed = len(rois)
         if not followed or due:
-            new = self._propose(image, options, clock, thorough=not followed)
+            # With nothing to follow every frame is searched, but a second look only as often as a full search.
+            new = self._propose(image, options, clock, thorough=due)
             if followed and len(new):
                 overlap = box_iou(roi_boxes(new), roi_boxes(rois)).max(axis=1)
                 new = new[overlap < self.settings["same_roi"]]
             rois = np.concatenate([rois, new])
-            memory.searched, memory.frames = when, 0
+            if due:
+                memory.searched, memory.frames = when, 0
         seen = self._look(image, rois, options, clock)
         with clock.stage("postprocess"):
             boxes = extent(seen.xy, image, pad=self.settings["pad"])

@@ -86,7 +86,8 @@ class SinkBase:
         try:
             self.close()
         except PoiseError as second:
-            error.add_note(f"and while closing: {second}")
+            if str(second) != str(error):
+                error.add_note(f"and while closing: {second}")
 
 
 def default_render(result: Results) -> Image:

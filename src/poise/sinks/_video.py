@@ -6,10 +6,11 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from poise.sinks._sink import (
     create,
     default_render,
     refuse_existing,
+    write_all,
     writing,
 )
 
@@ -206,7 +208,7 @@ class VideoFile:
         self._media = media
         self._step = round(CLOCK / (media.fps if media.fps > 0 else fps))
         self._crf, self._preset, self._audio = crf, preset, audio
-        self._file = create(path, overwrite=overwrite)
+        self._file = _Output(create(path, overwrite=overwrite), whole=self._kind != "matroska")
         self._container: Any = None
         self._stream: Any = None
         self._sound: _Sound | None = None
@@ -223,7 +225,7 @@ class VideoFile:
             PoiseError: The file cannot be written.
         """
         image = contiguous(image)
-        with writing(self.path):
+        with self._writing():
             if self._container is None:
                 self._begin(image)
             frame = self._av.VideoFrame.from_ndarray(self._fit(image), format="bgr24")
@@ -237,22 +239,33 @@ class VideoFile:
         if self._container is None:
             self._file.close()
             return
-        with writing(self.path):
+        with self._writing():
             try:
                 self._mux(self._stream.encode(None))
                 self._put_waiting(self._last_duration())
+                if self._sound is not None and self._sound.picture_end - self._pts / CLOCK < 1.0:
+                    # All frames came, so what sounds on after the last belongs to them.
+                    self._sound.copy_until(math.inf)
             finally:
                 if self._sound is not None:
-                    if self._sound.picture_end - self._pts / CLOCK < 1.0:
-                        self._sound.copy_until(
-                            math.inf
-                        )  # all frames came, so what sounds on after the last belongs to them
                     self._sound.close()
-                self._container.close()
-                self._container = None
-                self._file.close()
+                container, self._container = self._container, None
+                try:
+                    container.close()
+                finally:
+                    self._file.close()
+            if self._file.failed is not None:
+                raise self._file.failed
             if self._kind != "matroska":
                 self._index_in_front()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with writing(self.path):
+                yield
+        except self._av.FFmpegError as error:
+            raise PoiseError(f"{self.path}: cannot be written: {error.strerror or error}") from error
 
     def _begin(self, image: Image) -> None:
         height, width = image.shape[:2]
@@ -326,9 +339,12 @@ class VideoFile:
         self._container.mux_one(packet)
         if self._sound is not None:
             self._sound.copy_until(end)
+        if self._file.failed is not None:
+            raise self._file.failed
+        self._file.mark()
 
     def _last_duration(self) -> int:
-        """Return how long the last frame is shown: to the end of the source's picture if that is near, else as usual."""
+        """Return how long the last frame is shown: to the end of the picture track if near, else as usual."""
         usual = self._gap or self._step
         end = self._media.duration or 0.0
         if self._media.audio:
@@ -356,6 +372,53 @@ def _remux(av: ModuleType, source: Path, target: Path, kind: str) -> None:
             if packet.dts is not None:
                 packet.stream = streams[packet.stream.index]
                 out.mux_one(packet)
+
+
+class _Output:
+    """A file that ends after a whole fragment even if the disk fills up in the middle of one.
+
+    Args:
+        stream: Where the bytes go.
+        whole: Cut off what does not end in a whole fragment; Matroska needs no such help.
+
+    Attributes:
+        failed: The first error; nothing is written after it.
+    """
+
+    def __init__(self, stream: BinaryIO, *, whole: bool) -> None:
+        self._stream = stream
+        self._whole = whole
+        self._good = 0
+        self.failed: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write all bytes, or none any more after an error; the caller asks for ``failed``."""
+        if self.failed is None:
+            try:
+                write_all(self._stream, data)
+            except OSError as error:
+                self.failed = error
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to a position."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._stream.tell()
+
+    def mark(self) -> None:
+        """Say that what is written so far is whole."""
+        self._good = self._stream.tell()
+
+    def close(self) -> None:
+        """Close the file, without the fragment that did not fit."""
+        if self._stream.closed:
+            return
+        if self.failed is not None and self._whole:
+            self._stream.truncate(self._good)
+        self._stream.close()
 
 
 class _Sound:
