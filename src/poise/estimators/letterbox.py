@@ -6,6 +6,7 @@ thresholds chosen on pictures that it made; OpenCV itself is not needed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -116,12 +117,8 @@ def write(image: Image, placement: Placement, out: NDArray[Any], *, pad: bool = 
         out[:, top : top + h, :left] = FILL / np.float32(255)
         out[:, top : top + h, left + w :] = FILL / np.float32(255)
     inner = out[:, top : top + h, left : left + w]
-    if placement.inner == placement.source:
-        for channel in range(3):
-            np.divide(image[:, :, 2 - channel], np.float32(255), out=inner[channel], casting="same_kind")
-        return
     for first, last, levels in _planes(image, placement.inner):
-        np.divide(levels, np.float32(255), out=inner[:, first:last], casting="same_kind")
+        np.divide(levels, np.float32(255), out=inner[:, first:last], dtype=np.float32, casting="same_kind")
 
 
 def resize(image: Image, size: tuple[int, int]) -> Image:
@@ -140,37 +137,99 @@ def resize(image: Image, size: tuple[int, int]) -> Image:
     return out
 
 
-@lru_cache(maxsize=64)
-def _axis(n: int, m: int, *, clamp: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32]]:
-    """Return the two source indices of each of ``m`` output positions on an axis of ``n``, and the second's weight.
-
-    OpenCV resets the weight at the ends of a row (``clamp``) but not at the ends of a column, which shows in the last
-    bit.
-    """
-    at = ((np.arange(m) + 0.5) * (1.0 / (m / n)) - 0.5).astype(np.float32)
-    low = np.floor(at).astype(np.intp)
-    part = at - low.astype(np.float32)
-    if clamp:
-        part[(low < 0) | (low >= n - 1)] = 0
-    second = np.rint(part * np.float32(_ONE)).astype(np.int32)
-    return np.clip(low, 0, n - 1), np.clip(low + 1, 0, n - 1), second
-
-
-def _planes(image: Image, size: tuple[int, int]) -> Any:
-    """Yield first row, last row and ``(3, rows, width)`` RGB levels of the resized picture."""
+def _planes(image: Image, size: tuple[int, int]) -> Iterator[tuple[int, int, NDArray[Any]]]:
+    """Yield first row, last row and ``(3, rows, width)`` RGB levels of a resized BGR picture, strip by strip."""
     (w, h), (height, width) = size, image.shape[:2]
-    x0, x1, a1 = _axis(width, w, clamp=True)
-    y0, y1, b1 = _axis(height, h, clamp=False)
+    lines = np.ascontiguousarray(image).reshape(height, 3 * width)
+    ratio = height // h
+    if ratio * h == height and ratio * w == width:
+        return _by_whole(lines, ratio, size)
+    return _by_weights(lines, (width, height), size)
+
+
+def _by_whole(
+    lines: NDArray[np.uint8], ratio: int, size: tuple[int, int]
+) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Resize by a whole number: an odd one keeps every n-th pixel, an even one the mean of four neighbours."""
+    (w, h), step, middle = size, 3 * ratio, ratio // 2
     for first in range(0, h, _ROWS):
         last = min(first + _ROWS, h)
-        top, low, weight = y0[first:last], y1[first:last], b1[first:last, None]
-        rows = np.arange(top[0], low[-1] + 1)
-        part = image[rows]
-        levels = np.empty((3, last - first, w), dtype=np.int32)
-        for channel in range(3):
-            plane = part[:, :, 2 - channel].astype(np.int32)
-            across = (plane[:, x0] * (_ONE - a1) + plane[:, x1] * a1) >> 4
-            levels[channel] = (
-                ((across[top - rows[0]] * (_ONE - weight)) >> 16) + ((across[low - rows[0]] * weight) >> 16) + 2
-            ) >> 2
+        strip = lines[first * ratio : last * ratio]
+        levels = np.empty((3, last - first, w), dtype=np.float32)
+        if ratio % 2:
+            kept = strip[middle::ratio]
+            # Converting whole lines first is faster than converting every third byte.
+            values = kept.astype(np.float32) if ratio == 1 else kept
+            for channel in range(3):
+                levels[channel] = values[:, 3 * middle + 2 - channel :: step]
+        else:
+            pairs = np.add(strip[middle - 1 :: ratio], strip[middle::ratio], dtype=np.uint16)
+            for channel in range(3):
+                at = 3 * (middle - 1) + 2 - channel
+                fours = pairs[:, at::step] + pairs[:, at + 3 :: step]
+                fours += 2
+                fours >>= 2
+                levels[channel] = fours
         yield first, last, levels
+
+
+def _by_weights(
+    lines: NDArray[np.uint8], source: tuple[int, int], size: tuple[int, int]
+) -> Iterator[tuple[int, int, NDArray[np.int32]]]:
+    """Resize by any ratio: along the lines first, then between them, in OpenCV's fixed point."""
+    w = size[0]
+    near, far, weight = _across(source[0], w)
+    for first, last, rows, top, low, down in _down(source[1], size[1]):
+        strip = lines[rows]
+        # The index puts the bytes into planes, red first.
+        across = np.take(strip, near, axis=1).astype(np.int32)
+        across *= _ONE - weight
+        second = np.take(strip, far, axis=1).astype(np.int32)
+        second *= weight
+        across += second
+        across >>= 4
+        levels = across[top]
+        levels *= _ONE - down
+        levels >>= 16
+        below = across[low]
+        below *= down
+        below >>= 16
+        levels += below
+        levels += 2
+        levels >>= 2
+        yield first, last, levels.reshape(last - first, 3, w).transpose(1, 0, 2)
+
+
+@lru_cache(maxsize=32)
+def _across(n: int, m: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32]]:
+    """Return the two source bytes and the second's weight for each of ``3 * m`` bytes, RGB planes from BGR pixels."""
+    near, far, weight = _axis(n, m)
+    # OpenCV resets the weight where a line ends, but not where a column ends, which shows in the last bit.
+    weight[(near < 0) | (far >= n)] = 0
+    near, far = np.clip(near, 0, n - 1), np.clip(far, 0, n - 1)
+    order = np.array([[2], [1], [0]])
+    return (3 * near + order).ravel(), (3 * far + order).ravel(), np.tile(weight, 3)
+
+
+@lru_cache(maxsize=32)
+def _down(n: int, m: int) -> list[tuple[int, int, Any, NDArray[np.intp], NDArray[np.intp], NDArray[np.int32]]]:
+    """Return for each strip of result lines: first, last, source lines, the two of them for each line, the weight."""
+    near, far, weight = _axis(n, m)
+    near, far = np.clip(near, 0, n - 1), np.clip(far, 0, n - 1)
+    strips = []
+    for first in range(0, m, _ROWS):
+        last = min(first + _ROWS, m)
+        rows, at = np.unique(np.concatenate([near[first:last], far[first:last]]), return_inverse=True)
+        whole = slice(int(rows[0]), int(rows[-1]) + 1)
+        compact = whole.stop - whole.start == len(rows)
+        count = last - first
+        strips.append((first, last, whole if compact else rows, at[:count], at[count:], weight[first:last, None]))
+    return strips
+
+
+def _axis(n: int, m: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32]]:
+    """Return the two source indices (perhaps outside) and the second's weight for ``m`` places on an axis of ``n``."""
+    at = ((np.arange(m) + 0.5) * (1.0 / (m / n)) - 0.5).astype(np.float32)
+    near = np.floor(at).astype(np.intp)
+    weight = np.rint((at - near.astype(np.float32)) * np.float32(_ONE)).astype(np.int32)
+    return near, near + 1, weight

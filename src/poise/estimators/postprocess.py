@@ -12,16 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.geometry import box_area, box_iou, oks
+from poise.geometry import box_area
 
 # Candidates beyond this many, best first, are not compared. Source: the YOLO pose specification, section 5.2.
 MAX_CANDIDATES = 30_000
 # Boxes of different classes are moved apart by this much, so that they do not overlap.
 _CLASS_OFFSET = np.float32(7680)
 # Candidates compared with each other at a time.
-_CHUNK = 256
+_CHUNK = 128
+# The same for keypoints, where comparing costs more than going through the candidates.
+_CHUNK_OKS = 32
 
 Floats = NDArray[np.float32]
+Indices = NDArray[np.intp]
+# Compares candidates (P,) with better candidates (G,), both by index: (P, G) in [0, 1].
+Likeness = Callable[[Indices, Indices], NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,9 @@ class Rows:
 
     boxes: Floats
     conf: Floats
-    classes: NDArray[np.intp]
+    classes: Indices
     points: Floats
-    index: NDArray[np.intp]
+    index: Indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,26 +123,26 @@ def _of_selected(output: NDArray[Any], layout: Layout, choice: Choice) -> Rows:
 def _of_anchors(output: NDArray[Any], layout: Layout, choice: Choice) -> Rows:
     scores = output[4 : 4 + layout.classes]
     index, classes, conf = _candidates(scores, choice)
-    if len(index) > MAX_CANDIDATES:
-        best = np.argsort(-conf, kind="stable")[:MAX_CANDIDATES]
-    else:
-        best = np.argsort(-conf, kind="stable")
+    best = np.argsort(-conf, kind="stable")[:MAX_CANDIDATES]
     index, classes, conf = index[best], classes[best], conf[best]
     boxes = _corners(output[:4, index].astype(np.float32, copy=False).T)
-    first = 4 + layout.classes
-    kept = _suppress(output[first:], boxes, classes, index, layout, choice)
-    index = index[kept]
-    points = output[first:, index].astype(np.float32, copy=False).T
-    return Rows(
-        boxes=boxes[kept],
-        conf=conf[kept],
-        classes=classes[kept],
-        points=points.reshape(len(kept), layout.keypoints, layout.values),
-        index=index,
-    )
+    if choice.sigmas is None:
+        apart = boxes if choice.agnostic else boxes + (classes.astype(np.float32) * _CLASS_OFFSET)[:, None]
+        alike, chunk = _iou_of(apart), _CHUNK
+    else:
+        xy = _points(output, index, layout)[:, :, :2]
+        alike, chunk = _oks_of(xy, boxes, classes, choice.sigmas, choice.agnostic), _CHUNK_OKS
+    kept = greedy(len(boxes), alike, choice.iou, choice.max_det, chunk=chunk)
+    return Rows(boxes[kept], conf[kept], classes[kept], _points(output, index[kept], layout), index[kept])
 
 
-def _candidates(scores: NDArray[Any], choice: Choice) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+def _points(output: NDArray[Any], index: Indices, layout: Layout) -> Floats:
+    """Return the ``(N, K, D)`` keypoints of some anchors."""
+    flat = output[4 + layout.classes :, index].astype(np.float32, copy=False).T
+    return np.ascontiguousarray(flat).reshape(len(index), layout.keypoints, layout.values)
+
+
+def _candidates(scores: NDArray[Any], choice: Choice) -> tuple[Indices, Indices, Floats]:
     """Return anchor, class and score of each pair above the confidence, in the order of the anchors."""
     if choice.multi_label and len(scores) > 1:
         index, classes = np.nonzero((scores > choice.conf).T)
@@ -161,42 +166,59 @@ def _corners(boxes: Floats) -> Floats:
     return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
 
 
-def _suppress(
-    points: NDArray[Any],
-    boxes: Floats,
-    classes: NDArray[np.intp],
-    index: NDArray[np.intp],
-    layout: Layout,
-    choice: Choice,
-) -> NDArray[np.intp]:
-    if choice.sigmas is None:
-        apart = boxes if choice.agnostic else boxes + (classes.astype(np.float32) * _CLASS_OFFSET)[:, None]
+def _iou_of(boxes: Floats) -> Likeness:
+    """Return what compares boxes with boxes by intersection over union, as columns: twice as fast as rows of four."""
+    x1, y1, x2, y2 = np.ascontiguousarray(boxes.T)
+    area = (x2 - x1) * (y2 - y1)
 
-        def alike(a: NDArray[np.intp], b: NDArray[np.intp]) -> NDArray[Any]:
-            return box_iou(apart[a], apart[b])
+    def compare(a: Indices, b: Indices) -> NDArray[Any]:
+        width = np.minimum(x2[a, None], x2[b])
+        width -= np.maximum(x1[a, None], x1[b])
+        height = np.minimum(y2[a, None], y2[b])
+        height -= np.maximum(y1[a, None], y1[b])
+        np.maximum(width, 0, out=width)
+        np.maximum(height, 0, out=height)
+        width *= height
+        union = area[a, None] + area[b]
+        union -= width
+        # Boxes without area overlap with nothing.
+        overlap: Floats = np.divide(width, union, out=np.zeros_like(width), where=union > 0)
+        return overlap
 
-    else:
-        shape = (-1, layout.keypoints, layout.values)
-        xy = points[:, index].T.reshape(shape)[:, :, :2].astype(np.float32)
-        area = box_area(boxes)
-        seen = np.ones((1, layout.keypoints), dtype=bool)
-        sigmas = choice.sigmas
+    return compare
 
-        def alike(a: NDArray[np.intp], b: NDArray[np.intp]) -> NDArray[Any]:
-            similarity = oks(
-                xy[a], xy[b], area=area[b], visible=np.broadcast_to(seen, (len(b), seen.shape[1])), sigmas=sigmas
-            )
-            return similarity if choice.agnostic else similarity * (classes[a][:, None] == classes[b])
 
-    return greedy(len(boxes), alike, choice.iou, choice.max_det)
+def _oks_of(xy: Floats, boxes: Floats, classes: Indices, sigmas: NDArray[np.float64], agnostic: bool) -> Likeness:
+    """Return what compares keypoints with keypoints by OKS; the better instance's box stands for its area.
+
+    Source: as :func:`poise.geometry.oks`, with every keypoint counted.
+    """
+    # Distances in units of each keypoint's spread: what is left to do for a pair is to divide by the area.
+    unit = np.float32(np.sqrt(8.0)) * sigmas.astype(np.float32)
+    x, y = np.ascontiguousarray((xy / unit[:, None]).transpose(2, 0, 1))
+    area = box_area(boxes) + np.finfo(np.float32).eps
+
+    def compare(a: Indices, b: Indices) -> NDArray[Any]:
+        squared = x[a][:, None] - x[b]
+        squared *= squared
+        along = y[a][:, None] - y[b]
+        along *= along
+        squared += along
+        squared /= -area[b, None]
+        similarity: Floats = np.exp(squared, out=squared).mean(axis=2)
+        return similarity if agnostic else np.where(classes[a][:, None] == classes[b], similarity, np.float32(0))
+
+    return compare
 
 
 def greedy(
     count: int,
-    alike: Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[Any]],
+    alike: Likeness,
     limit: float,
     most: int,
-) -> NDArray[np.intp]:
+    *,
+    chunk: int = _CHUNK,
+) -> Indices:
     """Go through candidates, best first, and keep each that is not too alike to one already kept.
 
     Args:
@@ -204,29 +226,28 @@ def greedy(
         alike: Likeness of candidates, ``(P,)`` against ``(G,)`` indices, the latter the better ones.
         limit: More alike than this is dropped.
         most: Stop when this many are kept.
+        chunk: Candidates compared with each other at a time.
 
     Returns:
         Indices of the kept candidates.
     """
     kept: list[int] = []
-    for first in range(0, count, _CHUNK):
-        chunk = np.arange(first, min(first + _CHUNK, count))
+    for first in range(0, count, chunk):
+        some = np.arange(first, min(first + chunk, count))
         if kept:
-            chunk = chunk[~(alike(chunk, np.array(kept)) > limit).any(axis=1)]
-        close = (alike(chunk, chunk) > limit).T  # row: the better one; column: who it drops
-        gone = np.zeros(len(chunk), dtype=bool)
-        for i in range(len(chunk)):
+            some = some[~(alike(some, np.array(kept)) > limit).any(axis=1)]
+        close = (alike(some, some) > limit).T  # row: the better one; column: who it drops
+        gone = np.zeros(len(some), dtype=bool)
+        for i in range(len(some)):
             if not gone[i]:
-                kept.append(int(chunk[i]))
-                if len(kept) == most:
-                    return np.array(kept, dtype=np.intp)
+                kept.append(int(some[i]))
+                if len(kept) >= most:
+                    return np.array(kept[:most], dtype=np.intp)
                 gone |= close[i]
     return np.array(kept, dtype=np.intp)
 
 
-def select(
-    output: NDArray[Any], layout: Layout, most: int, *, agnostic: bool = False
-) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def select(output: NDArray[Any], layout: Layout, most: int, *, agnostic: bool = False) -> tuple[NDArray[Any], Indices]:
     """Turn the anchors of a network without duplicates into selected rows, as its own graph would.
 
     Args:
