@@ -138,6 +138,7 @@ class Settings:
             imgsz=self.imgsz,
             augment=self.augment,
             tile=self.tile,
+            agnostic=self.agnostic_nms,
         )
 
     @classmethod

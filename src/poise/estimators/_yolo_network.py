@@ -123,10 +123,10 @@ def _stated(session: Session, rows: Tensor, name: str) -> tuple[Layout, bool]:
         classes = 1 if selected or columns is None else columns - 4 - shape[0] * shape[1]
     plain = Layout(max(classes, 1), shape[0], shape[1], selected=False)
     layout = replace(plain, selected=selected)
+    if selected and not embedded and columns == plain.columns and last != layout.columns:
+        return plain, True
     if (last if selected else columns) in (None, layout.columns):
         return layout, False
-    if selected and not embedded and columns == plain.columns:
-        return plain, True
     expected = (
         f"{layout.columns} columns (4 box + 1 score + 1 class + {shape[0]} x {shape[1]}) on the last axis"
         if selected
@@ -146,10 +146,14 @@ def _found(session: Session, rows: Tensor, imgsz: tuple[int, int], stride: int, 
     )
     picture = np.full((tensor.shape[0] or 1, 3, height, width), 0.5, dtype=tensor.dtype)
     output = session.run({tensor.name: picture})[rows.name]
+    seen = f"one run gave {output.shape}"
     if output.ndim == 3:
         anchors = sum(-(-height // s) * -(-width // s) for s in (8, 16, 32))
         values = output[0].astype(np.float32)
-        layout = _of_rows(values) if output.shape[2] == anchors or output.shape[1] <= output.shape[2] else None
+        layout = None
+        if output.shape[2] == anchors or output.shape[1] <= output.shape[2]:
+            layout, kind = _of_rows(values)
+            seen += kind
         if layout is None and output.shape[2] != anchors:
             layout = _of_selection(values)
         if layout is not None:
@@ -158,20 +162,23 @@ def _found(session: Session, rows: Tensor, imgsz: tuple[int, int], stride: int, 
         session,
         name,
         "metadata with 'task', 'names' and 'kpt_shape', or an output that tells: (batch, 4 box + classes + K x 2 or 3, "
-        f"anchors) or (batch, rows, 6 + K x 2 or 3); one run gave {output.shape}",
+        f"anchors) or (batch, rows, 6 + K x 2 or 3), but {seen}",
     )
 
 
-def _of_rows(values: NDArray[np.float32]) -> Layout | None:
+def _of_rows(values: NDArray[np.float32]) -> tuple[Layout | None, str]:
+    """Return the layout of ``(rows, A)`` values, or None and what they look like."""
     unit: NDArray[np.bool_] = np.all((values >= 0) & (values <= 1), axis=1)
-    if len(unit) < 7 or not unit[4]:
-        return None
+    if len(unit) < 5 or not unit[4]:
+        return None, ""
     scores = int(np.argmin(np.append(unit[4:], False)))
     points = unit[4 + scores :]
     for size, pattern in ((3, [False, False, True]), (2, [False, False])):
         if len(points) and len(points) % size == 0 and (points.reshape(-1, size) == pattern).all():
-            return Layout(scores, len(points) // size, size, selected=False)
-    return None
+            return Layout(scores, len(points) // size, size, selected=False), ""
+    if len(points) < 2:
+        return None, f", as {'an oriented-box' if len(points) else 'a detection'} model of {scores} classes does"
+    return None, ""
 
 
 def _of_selection(values: NDArray[np.float32]) -> Layout | None:
@@ -213,8 +220,9 @@ def _skeleton(meta: Mapping[str, str], classes: Mapping[int, str], layout: Layou
     if isinstance(listed, dict):
         listed = next(iter(listed.values()), None)
     instance = next(iter(classes.values()), "object") if len(classes) == 1 else "object"
-    if isinstance(listed, (list, tuple)) and listed:
-        words = tuple(str(word) for word in listed)
+    words = tuple(str(word) for word in listed) if isinstance(listed, (list, tuple)) else ()
+    # Networks whose points were never named carry their numbers as names.
+    if words and words != tuple(str(i) for i in range(k)):
         if len(words) != k or len(set(words)) != k:
             raise ModelError(
                 f"{name}: kpt_names in the metadata must be {k} different names, got {len(words)}: {words}"
