@@ -1,0 +1,400 @@
+"""From a trained network to a file for an engine, with the proof that it finds the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poise.errors import ModelError, suggest
+from poise.estimators.yolo import Yolo
+from poise.export import _graph, _onnx, _openvino, _torchscript
+from poise.export._pictures import Pictures, gather
+from poise.export._what import STRIDE, Wish, branches, describe, of_network
+from poise.export.certificate import Bounds, Certificate, certify
+from poise.networks import Checkpoint, PoseNetwork, arrays, load, open_session, safetensors, save
+from poise.runtime import Session, Tensor
+from poise.runtime import open_session as open_file
+from poise.runtime.torch import TorchSession
+
+_log = logging.getLogger("poise")
+
+PRECISIONS = ("fp32", "fp16", "int8")
+# What this field's users may ask for, and why it is not offered.
+_NOT_OFFERED = {
+    "engine": "TensorRT",
+    "tensorrt": "TensorRT",
+    "coreml": "Core ML",
+    "mlpackage": "Core ML",
+    "tflite": "TensorFlow Lite",
+    "litert": "LiteRT",
+    "edgetpu": "Edge TPU",
+    "saved_model": "TensorFlow",
+    "pb": "TensorFlow",
+    "tfjs": "TensorFlow.js",
+    "paddle": "PaddlePaddle",
+    "mnn": "MNN",
+    "ncnn": "ncnn",
+    "imx": "Sony IMX500",
+    "rknn": "Rockchip",
+    "executorch": "ExecuTorch",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of file.
+
+    Attributes:
+        ending: Of the name, after ``best`` or ``best-int8``.
+        precisions: What its numbers may be.
+        nms: Suppression may be inside.
+        engine: What runs it here.
+    """
+
+    ending: str
+    precisions: tuple[str, ...]
+    nms: bool
+    engine: str
+
+
+FORMATS = {
+    "onnx": Format(".onnx", PRECISIONS, nms=True, engine="onnxruntime"),
+    "openvino": Format("_openvino_model", PRECISIONS, nms=True, engine="openvino"),
+    "torchscript": Format(".torchscript", ("fp32",), nms=False, engine="torch"),
+    "safetensors": Format(".safetensors", ("fp32", "fp16"), nms=False, engine="torch"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exported:
+    """An export that is done.
+
+    Attributes:
+        path: The file, or OpenVINO's folder.
+        certificate: The proof.
+    """
+
+    path: Path
+    certificate: Certificate
+
+
+def export(model: str | Path | PoseNetwork, **wishes: Any) -> Path:
+    """Write a trained network as a file for an engine, and prove that it finds the same.
+
+    Takes the arguments of :func:`export_certified`.
+
+    Returns:
+        The file, or OpenVINO's folder; the proof lies beside it as ``….certificate.json``.
+    """
+    return export_certified(model, **wishes).path
+
+
+def export_certified(
+    model: str | Path | PoseNetwork,
+    *,
+    format: str = "onnx",
+    imgsz: int | tuple[int, int] | list[int] | None = None,
+    dynamic: bool = True,
+    precision: str | None = None,
+    half: bool = False,
+    int8: bool = False,
+    end2end: bool | None = None,
+    nms: bool = False,
+    conf: float = 0.25,
+    iou: float = 0.7,
+    max_det: int = 300,
+    batch: int = 1,
+    opset: int = 18,
+    simplify: bool = True,
+    data: Any = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    keep_sigma: bool = True,
+    kpt_shape: tuple[int, int] | None = None,
+    checkpoint: Checkpoint | None = None,
+    bounds: Bounds | None = None,
+    most_pictures: int = 200,
+) -> Exported:
+    """Write a trained network as a file for an engine, and prove that it finds the same.
+
+    Args:
+        model: A checkpoint (``.pt`` or ``.safetensors``), or a network in memory.
+        format: ``"onnx"``, ``"openvino"``, ``"torchscript"`` or ``"safetensors"``.
+        imgsz: Side of the input, or height and width, pixels; rounded up to multiples of 32. None: as it was trained.
+        dynamic: Batch, height and width of the input are free.
+        precision: ``"fp32"``, ``"fp16"`` or ``"int8"``. Input and output are float32 in any case.
+        half: The same as ``precision="fp16"``.
+        int8: The same as ``precision="int8"``.
+        end2end: Use the one-to-one branch of YOLO26, which needs no suppression. None: the one-to-many branch, which
+            is more precise, unless the file holds only the other.
+        nms: Put non-maximum suppression into the graph.
+        conf: With ``nms``: least confidence.
+        iou: With ``nms``: of two boxes of a class that overlap more than this, the better stays.
+        max_det: With ``nms``: rows of the output.
+        batch: Pictures a run, where the input is not dynamic.
+        opset: ONNX operator set, 17 to 20.
+        simplify: Fold constants of the graph.
+        data: Pictures for the comparison and for int8's calibration: a data YAML (with labels, for average precision),
+            a folder, a file, or a list. None: the bundled picture, which is enough to prove fp32.
+        out: The file to write; None: beside the checkpoint, named after it.
+        overwrite: Replace a file that is there.
+        keep_sigma: Keep the keypoints' standard deviation (YOLO26) as a second output.
+        kpt_shape: Keypoints and values a keypoint, for weights that do not tell it.
+        checkpoint: What a network in memory is: names, skeleton, licence.
+        bounds: How far from the original it may be; None: those of the precision.
+        most_pictures: Compare on at most this many.
+
+    Raises:
+        ModelError: The export does not find what the original finds; names the worst example. The file is kept under
+            a name that ends in ``.rejected``.
+        ValueError: A wish that cannot be met, with what is offered.
+        FileExistsError: The file is there already.
+    """
+    precision = _precision(precision, half, int8)
+    _check(format, precision, nms, opset, batch)
+    network, about = _read(model, checkpoint, kpt_shape)
+    if end2end is None:
+        end2end = "one2many" not in branches(network)
+    if end2end and nms:
+        raise ValueError(
+            "nms=True is for the branch that finds an object several times; with end2end=True leave it out"
+        )
+    if end2end and "one2one" not in branches(network):
+        raise ValueError(f"{about.source.name}: {about.family} has no one-to-one branch; leave end2end out")
+    height, width = _size(about.imgsz if imgsz is None else imgsz)
+    sigma = keep_sigma and about.family == "yolo26" and _has_sigma(network, end2end)
+    wish = Wish(
+        format, precision, height, width, dynamic, end2end, nms, batch, opset, simplify, sigma, conf, iou, max_det
+    )
+    target = _target(about, wish, out)
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} is there already; give overwrite=True (--overwrite), or another name as out")
+    if precision == "int8" and data is None:
+        raise ValueError("precision 'int8' needs pictures of what the network finds; give data= a folder or data YAML")
+    pictures = gather(data, most=most_pictures)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".poise-export-") as scratch:
+        made = Path(scratch) / target.name
+        said = describe(about, wish)
+        stamp = _WRITERS[format](network, about, wish, made, said, pictures)
+        proof = _certify(network, about, wish, made, said, pictures, target.name, bounds)
+        stamp({"poise.certificate": proof.to_json()})
+        return _deliver(made, target, proof)
+
+
+def _precision(precision: str | None, half: bool, int8: bool) -> str:
+    asked = {p for p, on in (("fp16", half), ("int8", int8)) if on} | ({precision} if precision else set())
+    if len(asked) > 1:
+        raise ValueError(f"precision can be one of {', '.join(sorted(asked))}, not several")
+    return asked.pop() if asked else "fp32"
+
+
+def _check(format: str, precision: str, nms: bool, opset: int, batch: int) -> None:
+    if format not in FORMATS:
+        offered = ", ".join(FORMATS)
+        if format.lower() in _NOT_OFFERED:
+            name = _NOT_OFFERED[format.lower()]
+            raise ValueError(
+                f"format {format!r} is not offered: {name} cannot be tested here, and no export is delivered without "
+                f"proof; offered: {offered}. Most tools for {name} start from 'onnx'"
+            )
+        raise ValueError(f"no format named {format!r}{suggest(format, FORMATS)} (offered: {offered})")
+    if precision not in PRECISIONS:
+        raise ValueError(f"no precision named {precision!r}{suggest(precision, PRECISIONS)}")
+    if precision not in FORMATS[format].precisions:
+        raise ValueError(
+            f"format {format!r} is offered in {', '.join(FORMATS[format].precisions)}, not in {precision}; "
+            f"{precision} is offered by {', '.join(f for f, o in FORMATS.items() if precision in o.precisions)}"
+        )
+    if nms and not FORMATS[format].nms:
+        raise ValueError(
+            f"nms=True is offered for {', '.join(f for f, o in FORMATS.items() if o.nms)}, not for {format!r}"
+        )
+    if not 17 <= opset <= 20:
+        raise ValueError(f"opset must be 17 to 20, got {opset}")
+    if batch < 1:
+        raise ValueError(f"batch must be 1 or more, got {batch}")
+
+
+def _read(
+    model: str | Path | PoseNetwork, checkpoint: Checkpoint | None, kpt_shape: tuple[int, int] | None
+) -> tuple[PoseNetwork, Checkpoint]:
+    if isinstance(model, PoseNetwork):
+        return model, checkpoint or of_network(model)
+    if isinstance(model, str | Path):
+        return load(model, kpt_shape=kpt_shape)
+    raise TypeError(f"model must be a path or a PoseNetwork, got {type(model).__name__}")
+
+
+def _size(imgsz: Any) -> tuple[int, int]:
+    sides = [imgsz, imgsz] if isinstance(imgsz, int) else list(imgsz)
+    if len(sides) != 2 or not all(isinstance(v, int) and v > 0 for v in sides):
+        raise ValueError(f"imgsz must be a side or (height, width) in pixels, got {imgsz!r}")
+    height, width = (-(-v // STRIDE) * STRIDE for v in sides)
+    if [height, width] != sides:
+        _log.info("imgsz %s rounded up to %d x %d, multiples of %d", imgsz, height, width, STRIDE)
+    return height, width
+
+
+def _has_sigma(network: PoseNetwork, end2end: bool) -> bool:
+    held = {name for name, _ in network.head.named_children()}
+    return ("one2one_" if end2end else "") + "cv4_sigma" in held
+
+
+def _target(about: Checkpoint, wish: Wish, out: str | Path | None) -> Path:
+    form = FORMATS[wish.format]
+    if out is not None:
+        path = Path(out)
+        if path.is_dir() and not path.name.endswith(form.ending):
+            path = path / _name(about, wish, form)
+        elif not path.name.endswith(form.ending):
+            raise ValueError(f"out: {path.name} must end in {form.ending} for format {wish.format!r}")
+        return path
+    return about.source.with_name(_name(about, wish, form))
+
+
+def _name(about: Checkpoint, wish: Wish, form: Format) -> str:
+    stem = about.source.stem + ("" if wish.precision == "fp32" else f"-{wish.precision}")
+    name = stem + form.ending
+    # A checkpoint of our own format may not overwrite itself.
+    return f"{stem}-fp32{form.ending}" if name == about.source.name else name
+
+
+Stamp = Callable[[dict[str, str]], None]
+Writer = Callable[[PoseNetwork, Checkpoint, Wish, Path, dict[str, str], Pictures], Stamp]
+
+
+def _to_onnx(
+    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
+) -> Stamp:
+    del about
+    _onnx.write(_graph.make(network, wish), wish, path, said)
+    if wish.precision == "int8":
+        _onnx.quantise(path, pictures.batches(wish))
+        _onnx.stamp(path, said)
+    return lambda more: _onnx.stamp(path, more)
+
+
+def _to_openvino(
+    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
+) -> Stamp:
+    onnx = path.with_name("graph.onnx")
+    _to_onnx(network, about, wish, onnx, said, pictures)
+    _openvino.write(onnx, path, said, half=wish.precision == "fp16")
+    onnx.unlink()
+    return lambda more: _openvino.stamp(path, said | more)
+
+
+def _to_torchscript(
+    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
+) -> Stamp:
+    del about, pictures
+    _torchscript.write(_graph.make(network, wish), wish, path, said)
+    return lambda more: _torchscript.stamp(path, said | more)
+
+
+def _to_safetensors(
+    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
+) -> Stamp:
+    del pictures
+    kind = np.float16 if wish.precision == "fp16" else np.float32
+    weights = {k: v.astype(kind) if v.dtype.kind == "f" else v for k, v in arrays(network).items()}
+    save(path, replace(about, imgsz=max(wish.height, wish.width), end2end=wish.end2end), weights)
+
+    def stamp(more: dict[str, str]) -> None:
+        tensors, before = safetensors.read(path, path.read_bytes())
+        safetensors.write(path, tensors, before | {"poise.precision": said["poise.precision"]} | more)
+
+    return stamp
+
+
+_WRITERS: dict[str, Writer] = {
+    "onnx": _to_onnx,
+    "openvino": _to_openvino,
+    "torchscript": _to_torchscript,
+    "safetensors": _to_safetensors,
+}
+
+
+def _certify(
+    network: PoseNetwork,
+    about: Checkpoint,
+    wish: Wish,
+    path: Path,
+    said: dict[str, str],
+    pictures: Pictures,
+    name: str,
+    bounds: Bounds | None,
+) -> Certificate:
+    plain = replace(wish, precision="fp32", nms=False)
+    before = _in_torch(_graph.make(network, plain), plain, describe(about, plain))
+    after = _open(path, wish, said, about)
+    proof = certify(
+        Yolo(before, name=about.source.name),
+        Yolo(after, name=name),
+        pictures,
+        file=name,
+        origin=about.source.name,
+        format=wish.format,
+        precision=wish.precision,
+        engine=FORMATS[wish.format].engine,
+        bounds=bounds,
+        floor=wish.conf if wish.nms else 0.0,
+        limits=(wish.iou, wish.max_det) if wish.nms else None,
+    )
+    after.close()
+    return proof
+
+
+def _open(path: Path, wish: Wish, said: dict[str, str], about: Checkpoint) -> Session:
+    if wish.format == "safetensors":
+        session = open_session(path, end2end=wish.end2end, keep_sigma=wish.sigma, kpt_shape=about.kpt_shape)
+        return _shaped(session, wish)
+    if wish.format == "torchscript":
+        return _in_torch(_torchscript.Program(path), wish, said)
+    if wish.format == "openvino":
+        return open_file(next(path.glob("*.xml")), runtime="openvino")
+    return open_file(path, runtime="onnxruntime")
+
+
+def _in_torch(module: Any, wish: Wish, said: dict[str, str]) -> Session:
+    return _shaped(TorchSession(module, said), wish)
+
+
+def _shaped(session: Any, wish: Wish) -> Session:
+    """Give a session in torch, which takes any size, the input of the export."""
+    if not wish.dynamic:
+        shape = (wish.batch, 3, wish.height, wish.width)
+        session.inputs = (Tensor("images", shape, session.inputs[0].dtype),)
+    session.metadata = dict(session.metadata) | {"imgsz": str([wish.height, wish.width])}
+    made: Session = session
+    return made
+
+
+def _deliver(made: Path, target: Path, proof: Certificate) -> Exported:
+    """Move a finished file to its name; one that failed gets another."""
+    place = target if proof.passed else target.with_name(target.name + ".rejected")
+    if place.is_dir():
+        shutil.rmtree(place)
+    elif place.exists() and made.is_dir():
+        place.unlink()
+    made.replace(place)
+    paper = place.with_name(place.name + ".certificate.json")
+    part = paper.with_name(f".{paper.name}.{os.getpid()}.part")
+    part.write_text(json.dumps(json.loads(proof.to_json()), indent=1) + "\n", encoding="utf-8")
+    part.replace(paper)
+    if not proof.passed:
+        raise ModelError(
+            f"{target.name}: the export does not find what {proof.origin} finds: {'; '.join(proof.failures)}. Worst: "
+            f"{proof.worst or 'none'}. The file is kept as {place.name}, with {paper.name}"
+        )
+    return Exported(place, proof)

@@ -1,0 +1,52 @@
+"""TorchScript programs, which torch runs in C++ or Python without the package that made them."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from poise.export._graph import Graph
+from poise.export._what import Wish
+
+
+def write(graph: Graph, wish: Wish, path: Path, said: Mapping[str, str]) -> None:
+    """Trace a network and write it, with its metadata as JSON in the record ``config.txt``.
+
+    Feature maps' sizes are read while it runs, so other sizes of picture work too.
+    """
+    picture = torch.zeros(wish.batch, 3, wish.height, wish.width)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.jit.trace(graph, picture, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
+    _save(program, path, said)
+
+
+def stamp(path: Path, said: Mapping[str, str]) -> None:
+    """Set the metadata of a file that :func:`write` has just written."""
+    _save(torch.jit.load(str(path), map_location="cpu"), path, said)  # type: ignore[no-untyped-call]
+
+
+class Program(nn.Module):
+    """A program as a module like any other: those that are read from a file refuse some of a module's methods.
+
+    Args:
+        path: A file that this process has written; a stranger's could run anything.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._run = [torch.jit.load(str(path), map_location="cpu")]  # type: ignore[no-untyped-call]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Run the program."""
+        found = self._run[0](images)
+        return found if isinstance(found, tuple) else (found,)
+
+
+def _save(program: torch.jit.ScriptModule, path: Path, said: Mapping[str, str]) -> None:
+    torch.jit.save(program, str(path), _extra_files={"config.txt": json.dumps(dict(said))})

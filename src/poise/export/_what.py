@@ -1,0 +1,120 @@
+"""What is exported: the user's wishes, and what the file will say of itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from poise._version import __version__
+from poise.networks import Checkpoint, PoseNetwork, metadata
+from poise.skeletons import Skeleton, get
+
+STRIDE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the export shall be; see :func:`poise.export.export` for the words.
+
+    Attributes:
+        height: Of the input, pixels; a multiple of 32.
+        width: Likewise.
+        sigma: The keypoints' standard deviation is a second output.
+    """
+
+    format: str
+    precision: str
+    height: int
+    width: int
+    dynamic: bool
+    end2end: bool
+    nms: bool
+    batch: int
+    opset: int
+    simplify: bool
+    sigma: bool
+    conf: float
+    iou: float
+    max_det: int
+
+    @property
+    def selected(self) -> bool:
+        """The graph gives rows that need no suppression."""
+        return self.end2end or self.nms
+
+
+def describe(checkpoint: Checkpoint, wish: Wish) -> dict[str, str]:
+    """Return what an exported file says of itself: the keys that the field's exports have, and Poise's own."""
+    said = metadata(
+        checkpoint,
+        end2end=wish.end2end,
+        imgsz=(wish.height, wish.width),
+        batch=wish.batch,
+        dynamic=wish.dynamic,
+        opset=wish.opset,
+    )
+    arguments: dict[str, int | float] = {
+        "batch": wish.batch,
+        "half": wish.precision == "fp16",
+        "int8": wish.precision == "int8",
+        "dynamic": wish.dynamic,
+        "simplify": wish.simplify,
+        "opset": wish.opset,
+        "nms": wish.nms,
+    }
+    if wish.nms:
+        arguments |= {"conf": wish.conf, "iou": wish.iou, "max_det": wish.max_det}
+    own = {
+        "author": "Poise",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "args": str(arguments),
+        "docs": "",
+        "poise.version": __version__,
+        "poise.precision": wish.precision,
+        "poise.origin": checkpoint.source.name,
+        "poise.skeleton": json.dumps(_bones(checkpoint.skeleton)),
+        "poise.sigmas": json.dumps([round(float(s), 6) for s in checkpoint.skeleton.sigmas]),
+    }
+    if checkpoint.train_args or checkpoint.train_metrics:
+        training = {"args": dict(checkpoint.train_args), "metrics": dict(checkpoint.train_metrics)}
+        own["poise.training"] = json.dumps(training, default=str)
+    return said | own
+
+
+def of_network(network: PoseNetwork) -> Checkpoint:
+    """Describe a network that was never in a file."""
+    k = network.kpt_shape[0]
+    names = {0: "person" if k == 17 else "object"} if network.nc == 1 else {i: f"class{i}" for i in range(network.nc)}
+    points = tuple(f"keypoint_{i}" for i in range(k))
+    bones = (
+        get("coco17") if k == 17 else Skeleton(f"{names[0]}{k}", points, flip_idx=tuple(range(k)), instance=names[0])
+    )
+    return Checkpoint(
+        source=Path(f"{network.family}{network.scale}-pose"),
+        format="state_dict",
+        family=network.family,
+        scale=network.scale,
+        names=names,
+        kpt_shape=network.kpt_shape,
+        skeleton=bones,
+        weights={},
+        branches=branches(network),
+    )
+
+
+def branches(network: PoseNetwork) -> tuple[str, ...]:
+    """Return the branches of the head that a network holds."""
+    held = {name for name, _ in network.head.named_children()}
+    return tuple(b for b, part in (("one2many", "cv2"), ("one2one", "one2one_cv2")) if part in held)
+
+
+def _bones(skeleton: Skeleton) -> dict[str, object]:
+    return {
+        "name": skeleton.name,
+        "keypoints": list(skeleton.keypoints),
+        "edges": [list(edge) for edge in skeleton.edges],
+        "flip_idx": list(skeleton.flip_idx),
+        "instance": skeleton.instance,
+    }

@@ -1,0 +1,514 @@
+"""The proof that an exported network finds what the original finds: both run over the same pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.estimators import Estimate, Options
+from poise.estimators.postprocess import MAX_CANDIDATES
+from poise.estimators.yolo import Yolo
+from poise.export._average import average_precision
+from poise.export._pictures import Pictures, Truth
+from poise.geometry import box_iou, oks
+
+# Two detections less alike than this, by the mean of IoU and OKS, are not the same object.
+_ALIKE = 0.5
+_CONF = 0.25
+# What average precision is counted from. Source: the field's validation.
+_CONF_AP = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far an exported network may be from the original.
+
+    A share is of the diagonal of the object's box: what a pixel means depends on the picture.
+
+    Attributes:
+        pixels: Most error of any corner of a box or keypoint, pixels of the picture.
+        median: Most median error, as a share.
+        tail: Most error of 95 in 100 points, as a share.
+        conf: Most error of a confidence.
+        missed: Most detections lost, and most gained, as a share of all.
+        ap: Most average precision lost (mAP50-95 of keypoints), where labels are given.
+        reason: Why so much.
+    """
+
+    pixels: float
+    median: float
+    tail: float
+    conf: float
+    missed: float
+    ap: float
+    reason: str
+
+
+BOUNDS = {
+    "fp32": Bounds(0.05, 1e-3, 1e-3, 1e-4, 0.0, 0.001, "the same arithmetic in another order"),
+    "fp16": Bounds(
+        float("inf"), 0.002, 0.01, 0.02, 0.02, 0.005, "weights, and on some devices sums, carry 11 bits: a part in 2000"
+    ),
+    "int8": Bounds(
+        float("inf"),
+        0.03,
+        0.15,
+        0.35,
+        0.1,
+        0.02,
+        "weights and activations have 256 levels: a part in 128 of a layer's range",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What was compared, and how far apart the two were. Pixels are those of the pictures.
+
+    Attributes:
+        file: The exported file.
+        origin: The original network.
+        format: Such as ``"onnx"``.
+        precision: ``"fp32"``, ``"fp16"`` or ``"int8"``.
+        imgsz: Height and width of the input.
+        pictures: Number of pictures compared on.
+        data: What they are.
+        conf: Detections above this were compared.
+        detections: How many the original found.
+        lost: Of these, how many the export did not find.
+        gained: How many only the export found.
+        swapped: Where several rows describe an object equally well, how often the export kept another one of them.
+        box_max: Largest error of a box corner.
+        box_median: Median of the same.
+        point_max: Largest distance of a keypoint.
+        point_median: Median of the same.
+        point_share_median: Median distance of a keypoint as a share of its box's diagonal.
+        point_share_tail: The same that 95 in 100 keypoints stay below.
+        conf_max: Largest error of a box's confidence.
+        point_conf_max: Largest error of a keypoint's confidence; None where there is none.
+        sigma_max: Largest error of a keypoint's standard deviation; None where there is none.
+        ap_before: mAP50-95 of keypoints of the original; None without labels.
+        ap_after: The same of the export.
+        box_ap_before: mAP50-95 of boxes of the original.
+        box_ap_after: The same of the export.
+        ms_before: Median time of a run of the original in torch, milliseconds a picture.
+        ms_after: The same of the export, in ``engine``.
+        engine: What ran the export.
+        worst: The example that is furthest off.
+        failures: Each bound that does not hold, in words; empty: passed.
+        bounds: What was asked.
+    """
+
+    file: str
+    origin: str
+    format: str
+    precision: str
+    imgsz: tuple[int, int]
+    pictures: int
+    data: str
+    conf: float
+    detections: int
+    lost: int
+    gained: int
+    swapped: int
+    box_max: float
+    box_median: float
+    point_max: float
+    point_median: float
+    point_share_median: float
+    point_share_tail: float
+    conf_max: float
+    point_conf_max: float | None
+    sigma_max: float | None
+    ap_before: float | None
+    ap_after: float | None
+    box_ap_before: float | None
+    box_ap_after: float | None
+    ms_before: float
+    ms_after: float
+    engine: str
+    worst: str
+    failures: tuple[str, ...]
+    bounds: Bounds = field(repr=False)
+
+    @property
+    def passed(self) -> bool:
+        """True where every bound holds."""
+        return not self.failures
+
+    def to_json(self) -> str:
+        """Return all of it as JSON."""
+        return json.dumps(asdict(self) | {"passed": self.passed}, indent=1, allow_nan=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Certificate:
+        """Read what ``to_json`` wrote."""
+        said: dict[str, Any] = json.loads(text)
+        known = {f.name: said[f.name] for f in fields(cls)}
+        return cls(
+            **known
+            | {
+                "imgsz": tuple(said["imgsz"]),
+                "failures": tuple(said["failures"]),
+                "bounds": Bounds(**said["bounds"]),
+            }
+        )
+
+    def table(self) -> str:
+        """Return it as lines of text for a person."""
+
+        def pair(a: float | None, b: float | None) -> str:
+            return "no labels" if a is None or b is None else f"{a:.4f} before, {b:.4f} after ({b - a:+.4f})"
+
+        lines = {
+            "export": f"{self.file} ({self.format}, {self.precision}, {self.imgsz[0]} x {self.imgsz[1]})",
+            "original": self.origin,
+            "pictures": f"{self.pictures}: {self.data}",
+            "detections": f"{self.detections} above conf {self.conf:.3g}; {self.lost} lost, {self.gained} gained"
+            + (f", {self.swapped} swapped for an equal row" if self.swapped else ""),
+            "box error": f"max {self.box_max:.4f} px, median {self.box_median:.4f} px",
+            "point error": f"max {self.point_max:.4f} px, median {self.point_median:.4f} px "
+            f"({self.point_share_median:.3%} of the box's diagonal; 95 in 100 below {self.point_share_tail:.3%})",
+            "conf error": f"max {self.conf_max:.6f}",
+        }
+        if self.point_conf_max is not None:
+            lines["point conf"] = f"max {self.point_conf_max:.6f}"
+        if self.sigma_max is not None:
+            lines["sigma error"] = f"max {self.sigma_max:.4f} px"
+        lines |= {
+            "AP, points": pair(self.ap_before, self.ap_after),
+            "AP, boxes": pair(self.box_ap_before, self.box_ap_after),
+            "time": f"{self.ms_before:.1f} ms in torch, {self.ms_after:.1f} ms in {self.engine}",
+            "worst": self.worst or "none",
+            "verdict": "passed" if self.passed else "FAILED: " + "; ".join(self.failures),
+        }
+        width = max(map(len, lines))
+        return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What piles up over the pictures."""
+
+    lost: int = 0
+    gained: int = 0
+    swapped: int = 0
+    count: int = 0
+    boxes: list[float] = field(default_factory=list)
+    points: list[float] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+    confs: list[float] = field(default_factory=list)
+    point_confs: list[float] = field(default_factory=list)
+    sigmas: list[float] = field(default_factory=list)
+    worst: tuple[float, str] = (-1.0, "")
+
+
+def certify(
+    original: Yolo,
+    exported: Yolo,
+    pictures: Pictures,
+    *,
+    file: str,
+    origin: str,
+    format: str,
+    precision: str,
+    engine: str,
+    bounds: Bounds | None = None,
+    floor: float = 0.0,
+    limits: tuple[float, int] | None = None,
+) -> Certificate:
+    """Run both over the pictures and compare what they find.
+
+    Args:
+        original: The network in torch, float32.
+        exported: The exported file.
+        pictures: To run over.
+        file: Name of the exported file.
+        origin: Name of the original.
+        format: Of the export.
+        precision: Of the export.
+        engine: What runs the export.
+        bounds: How far apart they may be; None: those of the precision.
+        floor: Confidence below which the export gives nothing (suppression inside the graph).
+        limits: Overlap and number of rows of that suppression.
+    """
+    bounds = bounds or BOUNDS[precision]
+    labelled = pictures.kpt_shape is not None
+    low = max(_CONF_AP, floor)
+    options = Options(conf=low, multi_label=labelled and len(original.names) > 1 and not floor)
+    if limits is not None:
+        options = replace(options, iou=limits[0], max_det=limits[1])
+    before: list[Estimate] = []
+    after: list[Estimate] = []
+    truths: list[Truth | None] = []
+    names: list[str] = []
+    for name, image, truth in pictures:
+        if not names:  # the first run of a shape is slower
+            original([image], options), exported([image], options)
+        before += original([image], options)
+        after += exported([image], options)
+        truths.append(truth)
+        names.append(name)
+    best = max((float(e.boxes[:, 4].max()) for e in before if len(e.boxes)), default=0.0)
+    # A network that is not sure of anything here is compared on what it is least unsure of.
+    conf = _CONF if best > _CONF else max(best / 2, low)
+    tally = _Tally()
+    spread = original.skeleton.sigmas
+    every = replace(options, iou=1.0, max_det=MAX_CANDIDATES, conf=conf / 2)
+    for i, (name, a, b) in enumerate(zip(names, before, after, strict=True)):
+        if not original.end2end and not exported.end2end and not _alike(a, b, conf, bounds, spread):
+            image = pictures.image(i)
+            pools = original([image], every)[0], exported([image], every)[0]
+            a, b, swapped = _without_swaps(a, b, pools, conf, bounds, spread)
+            tally.swapped += swapped
+        _compare(name, a, b, conf, bounds.conf, spread, tally)
+    ap: tuple[float | None, float | None] = (None, None)
+    box_ap = ap
+    if labelled and all(t is not None for t in truths):
+        known = [t for t in truths if t is not None]
+        one, other = (average_precision(e, known, spread) for e in (before, after))
+        box_ap, ap = (one[0], other[0]), (one[1], other[1])
+    made = Certificate(
+        file=file,
+        origin=origin,
+        format=format,
+        precision=precision,
+        imgsz=(original.imgsz[1], original.imgsz[0]),
+        pictures=len(names),
+        data=pictures.origin,
+        conf=conf,
+        detections=tally.count,
+        lost=tally.lost,
+        gained=tally.gained,
+        swapped=tally.swapped,
+        box_max=_max(tally.boxes),
+        box_median=_median(tally.boxes),
+        point_max=_max(tally.points),
+        point_median=_median(tally.points),
+        point_share_median=_median(tally.shares),
+        point_share_tail=float(np.percentile(tally.shares, 95)) if tally.shares else 0.0,
+        conf_max=_max(tally.confs),
+        point_conf_max=_max(tally.point_confs) if tally.point_confs else None,
+        sigma_max=_max(tally.sigmas) if tally.sigmas else None,
+        ap_before=ap[0],
+        ap_after=ap[1],
+        box_ap_before=box_ap[0],
+        box_ap_after=box_ap[1],
+        ms_before=_median([e.speed["inference"] for e in before]),
+        ms_after=_median([e.speed["inference"] for e in after]),
+        engine=engine,
+        worst=tally.worst[1],
+        failures=(),
+        bounds=bounds,
+    )
+    return _judged(made)
+
+
+def _judged(found: Certificate) -> Certificate:
+    """Fill in the failures."""
+    b = found.bounds
+    failures = []
+
+    def check(what: str, value: float | None, most: float, unit: str = "") -> None:
+        if value is not None and not value <= most:
+            failures.append(f"{what} {value:.4g}{unit}, at most {most:.4g}{unit}")
+
+    if not found.detections:
+        failures.append(
+            "nothing was found in any picture, so nothing is proved; give data= with pictures of what it finds"
+        )
+    check("box error", found.box_max, b.pixels, " px")
+    check("point error", found.point_max, b.pixels, " px")
+    check("sigma error", found.sigma_max, b.pixels, " px")
+    check("median point error", found.point_share_median, b.median, " of the box")
+    check("point error of 95 in 100", found.point_share_tail, b.tail, " of the box")
+    check("conf error", found.conf_max, b.conf)
+    # A single detection near the limit may go either way where the numbers are coarse.
+    most = max(b.missed * found.detections, 1.0 if b.missed else 0.0)
+    check("detections lost", found.lost, most)
+    check("detections gained", found.gained, most)
+    if found.ap_before is not None and found.ap_after is not None:
+        check("average precision lost", found.ap_before - found.ap_after, b.ap)
+    said = {f.name: getattr(found, f.name) for f in fields(found)}
+    return Certificate(**said | {"failures": tuple(failures)})
+
+
+def _compare(
+    name: str, a: Estimate, b: Estimate, conf: float, margin: float, spread: NDArray[np.float64], tally: _Tally
+) -> None:
+    """Match what two networks found in one picture, and add up the differences.
+
+    A detection whose confidence is within ``margin`` of the limit may be on either side of it, and counts as neither
+    lost nor gained.
+    """
+    ours, theirs = match(a, b, spread)
+    sure_a, sure_b = a.boxes[:, 4] > conf, b.boxes[:, 4] > conf
+    tally.count += int(sure_a.sum())
+    lost = np.setdiff1d(np.flatnonzero(a.boxes[:, 4] > conf + margin), ours)
+    tally.lost += len(lost)
+    tally.gained += len(np.setdiff1d(np.flatnonzero(b.boxes[:, 4] > conf + margin), theirs))
+    if len(lost) and tally.worst[0] < np.inf:
+        x1, y1, x2, y2 = a.boxes[lost[0], :4]
+        where = f"[{x1:.0f}, {y1:.0f}, {x2:.0f}, {y2:.0f}]"
+        tally.worst = (np.inf, f"{name}: detection of conf {a.boxes[lost[0], 4]:.3f} at {where} is lost")
+    both = sure_a[ours] | sure_b[theirs]
+    ours, theirs = ours[both], theirs[both]
+    if not len(ours):
+        return
+    boxes_a, boxes_b = a.boxes[ours], b.boxes[theirs]
+    corner = np.abs(boxes_a[:, :4] - boxes_b[:, :4]).max(axis=1)
+    off = np.linalg.norm(a.xy[ours] - b.xy[theirs], axis=2)
+    diagonal = np.maximum(np.linalg.norm(boxes_a[:, 2:4] - boxes_a[:, :2], axis=1), 1.0)
+    tally.boxes += corner.tolist()
+    tally.points += off.ravel().tolist()
+    tally.shares += (off / diagonal[:, None]).ravel().tolist()
+    tally.confs += np.abs(boxes_a[:, 4] - boxes_b[:, 4]).tolist()
+    if a.conf is not None and b.conf is not None:
+        tally.point_confs += np.abs(a.conf[ours] - b.conf[theirs]).ravel().tolist()
+    if a.sigma is not None and b.sigma is not None:
+        tally.sigmas += np.abs(a.sigma[ours] - b.sigma[theirs]).ravel().tolist()
+    i, k = np.unravel_index(int(np.nanargmax(off)), off.shape)
+    box = int(corner.argmax())
+    if corner[box] > max(off[i, k], tally.worst[0]):
+        tally.worst = (float(corner[box]), f"{name}: box of conf {boxes_a[box, 4]:.3f} is off by {corner[box]:.4f} px")
+    elif off[i, k] > tally.worst[0]:
+        x, y = a.xy[ours[i], k]
+        tally.worst = (
+            float(off[i, k]),
+            f"{name}: keypoint {k} at ({x:.1f}, {y:.1f}) of the detection of conf {boxes_a[i, 4]:.3f} is off by "
+            f"{off[i, k]:.4f} px",
+        )
+
+
+def _limit(boxes: NDArray[np.float32], bounds: Bounds) -> NDArray[np.float32]:
+    """Return ``(N,)`` how far off a row may be to be the same row still, pixels."""
+    diagonal = np.linalg.norm(boxes[:, 2:4] - boxes[:, :2], axis=1)
+    limit: NDArray[np.float32] = np.minimum(bounds.pixels, np.maximum(diagonal, 1.0) * bounds.tail)
+    return limit
+
+
+def _errors(a: Estimate, b: Estimate) -> NDArray[np.float32]:
+    """Return ``(N,)`` the largest error of a corner or keypoint of each row of ``a`` against the same row of ``b``."""
+    corner = np.abs(a.boxes[:, :4] - b.boxes[:, :4]).max(axis=1)
+    worst: NDArray[np.float32] = np.maximum(corner, np.linalg.norm(a.xy - b.xy, axis=2).max(axis=1))
+    return worst
+
+
+def _alike(a: Estimate, b: Estimate, conf: float, bounds: Bounds, spread: NDArray[np.float64]) -> bool:
+    """Tell whether two networks found the same in a picture, so far as the bounds ask."""
+    ours, theirs = match(a, b, spread)
+    if len(np.setdiff1d(np.flatnonzero(a.boxes[:, 4] > conf + bounds.conf), ours)):
+        return False
+    if len(np.setdiff1d(np.flatnonzero(b.boxes[:, 4] > conf + bounds.conf), theirs)):
+        return False
+    some = (a.boxes[ours, 4] > conf) | (b.boxes[theirs, 4] > conf)
+    pairs = _rows(a, ours[some]), _rows(b, theirs[some])
+    return bool((_errors(*pairs) <= _limit(pairs[0].boxes, bounds)).all())
+
+
+def _without_swaps(
+    a: Estimate,
+    b: Estimate,
+    pools: tuple[Estimate, Estimate],
+    conf: float,
+    bounds: Bounds,
+    spread: NDArray[np.float64],
+) -> tuple[Estimate, Estimate, int]:
+    """Undo what suppression decided by the last bit: of rows with equal scores either may be kept.
+
+    A row that only one network kept, or that the other kept elsewhere, is looked for among all rows of the other.
+
+    Args:
+        a: What the original kept.
+        b: What the export kept.
+        pools: All rows of both, before suppression.
+        conf: Detections above this count.
+        bounds: A row as near as this is the same row.
+        spread: OKS spreads.
+
+    Returns:
+        Both with the rows made to agree, and how many were exchanged.
+    """
+    ours, theirs = match(a, b, spread)
+    good = _errors(_rows(a, ours), _rows(b, theirs)) <= _limit(a.boxes[ours], bounds)
+    ours, theirs = ours[good], theirs[good]
+    rest_a = np.setdiff1d(np.arange(len(a.boxes)), ours)
+    rest_b = np.setdiff1d(np.arange(len(b.boxes)), theirs)
+    found_b, found_a = _find(_rows(a, rest_a), pools[1], bounds), _find(_rows(b, rest_b), pools[0], bounds)
+    sure = int((a.boxes[rest_a[found_b >= 0], 4] > conf).sum())
+    # Rows of b that a has too, though a kept another: neither gained nor lost.
+    keep_b = np.concatenate([theirs, rest_b[found_a < 0]])
+    return a, _join(_rows(b, keep_b), _rows(pools[1], found_b[found_b >= 0])), sure
+
+
+def _find(rows: Estimate, pool: Estimate, bounds: Bounds) -> NDArray[np.intp]:
+    """Return for each row its place in a pool, -1 where nothing there is the same within the bounds."""
+    places = np.full(len(rows.boxes), -1, dtype=np.intp)
+    limits = _limit(rows.boxes, bounds)
+    for i, box in enumerate(rows.boxes):
+        near = (np.abs(pool.boxes[:, :4] - box[:4]).max(axis=1) <= limits[i]) & (pool.boxes[:, 5] == box[5])
+        near &= np.abs(pool.boxes[:, 4] - box[4]) <= bounds.conf
+        index = np.flatnonzero(near)
+        if len(index):
+            off = np.linalg.norm(pool.xy[index] - rows.xy[i], axis=2).max(axis=1)
+            if off.min() <= limits[i]:
+                places[i] = index[int(off.argmin())]
+    return places
+
+
+def _rows(found: Estimate, index: NDArray[np.intp]) -> Estimate:
+    """Return some rows."""
+    conf, sigma = (None if v is None else v[index] for v in (found.conf, found.sigma))
+    return Estimate(found.boxes[index], found.xy[index], conf, sigma, speed=found.speed)
+
+
+def _join(a: Estimate, b: Estimate) -> Estimate:
+    """Return the rows of both."""
+
+    def both(x: NDArray[np.float32] | None, y: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        return None if x is None or y is None else np.concatenate([x, y])
+
+    boxes, xy = np.concatenate([a.boxes, b.boxes]), np.concatenate([a.xy, b.xy])
+    return Estimate(boxes, xy, both(a.conf, b.conf), both(a.sigma, b.sigma), speed=a.speed)
+
+
+def match(a: Estimate, b: Estimate, spread: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pair the detections of two networks: the most alike first, by the mean of IoU and OKS, of one class.
+
+    Returns:
+        Indices into ``a`` and into ``b``.
+    """
+    if not len(a.boxes) or not len(b.boxes):
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+    alike = box_iou(b.boxes[:, :4], a.boxes[:, :4])
+    area = np.maximum((a.boxes[:, 2:4] - a.boxes[:, :2]).prod(axis=1), 1.0)
+    there: NDArray[np.bool_] = np.asarray(np.isfinite(a.xy).all(axis=2))
+    alike = (alike + oks(b.xy, a.xy, area=area, visible=there, sigmas=spread)) / 2
+    # Boxes that were clipped to a line at the picture's edge have no area to overlap.
+    same = np.abs(b.boxes[:, None, :4] - a.boxes[None, :, :4]).max(axis=2) < 1
+    alike = np.maximum(alike, np.where(same, _ALIKE, 0)).T * (a.boxes[:, 5][:, None] == b.boxes[:, 5])
+    # A network without suppression finds an object again with low confidence: prefer the like confidence.
+    order = alike - np.abs(a.boxes[:, 4][:, None] - b.boxes[:, 4])
+    order[alike < _ALIKE] = -np.inf
+    pairs: list[tuple[int, int]] = []
+    for _ in range(min(order.shape)):
+        i, j = (int(v) for v in np.unravel_index(int(order.argmax()), order.shape))
+        if order[i, j] == -np.inf:
+            break
+        pairs.append((i, j))
+        order[i], order[:, j] = -np.inf, -np.inf
+    found = np.array(sorted(pairs), dtype=np.intp).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _max(values: Sequence[float]) -> float:
+    return float(np.max(values)) if values else 0.0
+
+
+def _median(values: Sequence[float]) -> float:
+    return float(np.median(values)) if values else 0.0
