@@ -228,7 +228,8 @@ def _skeleton(meta: Mapping[str, str], classes: Mapping[int, str], layout: Layou
     instance = next(iter(classes.values()), "object") if len(classes) == 1 else "object"
     words = tuple(str(word) for word in listed) if isinstance(listed, (list, tuple)) else ()
     # Networks whose points were never named carry their numbers as names.
-    if words and words != tuple(str(i) for i in range(k)):
+    unnamed = (tuple(str(i) for i in range(k)), tuple(f"keypoint_{i}" for i in range(k)))
+    if words and words not in unnamed:
         if len(words) != k or len(set(words)) != k:
             raise ModelError(
                 f"{name}: kpt_names in the metadata must be {k} different names, got {len(words)}: {words}"
