@@ -220,7 +220,7 @@ class Body:
         low, high = last.boxes[:, :2], last.boxes[:, 2:]
         middle = (low + high) / 2
         here = (middle >= 0).all(axis=-1) & (middle <= np.array(image.shape[1::-1])).all(axis=-1)
-        people = last.take(here)
+        people = last.take(np.asarray(here))
         around = extent(people.xy, people.conf, people.boxes)
         xy, conf = self._crops(image, regions(around, self.settings.crop, self.settings.expand), options, clock)
         boxes = move(people.boxes, people.xy, xy, people.conf * conf)
