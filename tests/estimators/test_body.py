@@ -315,7 +315,8 @@ class Counted:
 def test_video_follows_people_without_searching_every_frame() -> None:
     networks = {name: Counted(name) for name in ("movenet-multipose", "movenet-thunder")}
     model = build(weights.model("body"), networks.__getitem__)
-    image = photo("images/three_seated.jpg")
+    path = next((shared / "data" / "coco-mini").glob("*/000000368212.jpg"))
+    image = photo(str(path.relative_to(shared / "data")))
     frames = [np.roll(image, 2 * i, axis=1) for i in range(6)]
     memory = model.memory()
 
@@ -324,8 +325,8 @@ def test_video_follows_people_without_searching_every_frame() -> None:
     assert networks["movenet-multipose"].runs == len(model.settings.imgsz)
     for i, one in enumerate(found):
         full = model([frames[i]], Options())[0]
-        area = np.prod(full.boxes[:3, 2:4] - full.boxes[:3, :2], axis=-1)
-        similarity = oks(one.xy, full.xy[:3], area=area, visible=full.conf[:3] > 0.5, sigmas=get("coco17").sigmas)
+        area = np.prod(full.boxes[:1, 2:4] - full.boxes[:1, :2], axis=-1)
+        similarity = oks(one.xy, full.xy[:1], area=area, visible=full.conf[:1] > 0.5, sigmas=get("coco17").sigmas)
         assert (similarity.max(axis=0) > 0.85).all()
 
 
