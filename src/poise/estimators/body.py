@@ -28,7 +28,7 @@ _AGREE = 0.5  # IoU above which proposals vouch for each other
 _DECAY_FROM = 0.3  # OKS with a better person from which a score is lowered
 # In video: a person whose refined keypoints are less sure than this on average is lost; two more alike than this have
 # run into one; a picture whose thumbnail changes by more grey levels than this is another scene.
-_LOST, _MERGED, _SCENE = 0.12, 0.6, 30.0
+_LOST, _MERGED, _SCENE = 0.08, 0.6, 30.0
 _FRAME = 1 / 25  # seconds a frame where no times are given
 
 
@@ -176,19 +176,15 @@ class Body:
         clock.lap("preprocess")
         if self._thunder is None:
             return self._frame_fast(image, options, memory, due, clock)
-        people = None if due else self._follow(image, memory, options, clock)
-        proposed: Floats
-        if people is None:
-            memory.searched = time
-            sought = self._propose(image, options, clock)
-            sought = sought.take(self._worth(sought, options))
-            proposed = sought.score
-            people = self._refine(image, sought, options, clock)
-        else:
-            assert memory.people is not None
-            proposed = memory.people.score
+        followed = None if due else self._follow(image, memory, options, clock)
+        if followed is not None:
+            return self._finish(image, followed, options, clock)[0]
+        memory.searched = time
+        sought = self._propose(image, options, clock)
+        sought = sought.take(self._worth(sought, options))
+        people = self._refine(image, sought, options, clock)
         estimate, kept = self._finish(image, people, options, clock)
-        memory.people = people.take(kept)._replace(score=proposed[kept])
+        memory.people = people.take(kept)._replace(score=sought.score[kept])
         return estimate
 
     def _frame_fast(self, image: Image, options: Options, memory: BodyMemory, due: bool, clock: Clock) -> Estimate:
