@@ -112,3 +112,129 @@ def _yolo_person(row: np.ndarray[Any, Any], image_id: int, width: int, height: i
         "keypoints": points.reshape(-1).tolist(),
         "num_keypoints": int((points[:, 2] > 0).sum()),
     }
+
+
+@cache
+def network(name: str) -> Session:
+    return open_session(weights.load(name), threads=2, name=name)
+
+
+def opener(name: str) -> Session:
+    return network(name)
+
+
+@dataclass(frozen=True)
+class Report:
+    """One row of the table."""
+
+    name: str
+    scores: KeypointScores
+    interval: tuple[float, float]
+    single_large: float
+    images: int
+    people: int
+    median_ms: float
+
+
+def measure(name: str, estimator: Estimator, pictures: Pictures, options: Options, resamples: int) -> Report:
+    rows: list[dict[str, Any]] = []
+    times = []
+    for image_id in pictures.paths:
+        image = pictures.image(image_id)
+        start = time.perf_counter()
+        found = estimator([image], options)[0]
+        times.append((time.perf_counter() - start) * 1e3)
+        rows += coco_rows_of(found.xy, found.conf, found.boxes[:, 4], image_id)
+    single = pictures.single_large()
+    single_rows = [row for row in rows if row["image_id"] in single.paths]
+    interval = bootstrap_keypoints(pictures.truth, rows, resamples=resamples)["ap"] if resamples else (0.0, 0.0)
+    return Report(
+        name,
+        evaluate_keypoints(pictures.truth, rows),
+        interval,
+        evaluate_keypoints(single.truth, single_rows).ap,
+        len(pictures.paths),
+        len(pictures.labelled),
+        statistics.median(times),
+    )
+
+
+def changed(model: str, **settings: Any) -> Estimator:
+    card: Card = weights.model(model)
+    return build(replace(card, settings={**card.settings, **settings}), opener)
+
+
+# Name -> model, changed settings, changed options: the choices behind the defaults.
+STUDY: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+    ("body-fast, one size 256", "body-fast", {"imgsz": [256]}, {}),
+    ("body-fast, one size 320", "body-fast", {"imgsz": [320]}, {}),
+    ("body-fast, one size 384", "body-fast", {"imgsz": [384]}, {}),
+    ("body-fast, one size 512", "body-fast", {"imgsz": [512]}, {}),
+    ("body-fast, 256 + 384", "body-fast", {"imgsz": [256, 384]}, {}),
+    ("body-fast, 256 + 512", "body-fast", {"imgsz": [256, 512]}, {}),
+    ("body-fast, 256 + 640", "body-fast", {"imgsz": [256, 640]}, {}),
+    ("body-fast, augment", "body-fast", {}, {"augment": True}),
+    ("body-fast, tile", "body-fast", {}, {"tile": True}),
+    ("body, one size 384", "body", {"imgsz": [384]}, {}),
+    ("body, 256 + 384", "body", {"imgsz": [256, 384]}, {}),
+    ("body, 256 + 512", "body", {"imgsz": [256, 512]}, {}),
+    ("body, 256 + 384 + 640", "body", {"imgsz": [256, 384, 640]}, {}),
+    ("body, people over 192 px left to the small size", "body", {"biggest": 192}, {}),
+    ("body, crops 256 x 256", "body", {"crop": [256, 256]}, {}),
+    ("body, crops 320 high x 256 wide", "body", {"crop": [256, 320]}, {}),
+    ("body, crops 1.15 times the box", "body", {"expand": 1.15}, {}),
+    ("body, crops 1.35 times the box", "body", {"expand": 1.35}, {}),
+    ("body, proposals from 0.04", "body", {"min_proposal": 0.04}, {}),
+    ("body, proposals from 0.1", "body", {"min_proposal": 0.1}, {}),
+    ("body, OKS threshold 0.7", "body", {"max_oks": 0.7}, {}),
+    ("body, score from all keypoints", "body", {"confident": 0.0}, {}),
+    ("body, augment (flip)", "body", {}, {"augment": True}),
+    ("body, tile", "body", {}, {"tile": True}),
+    ("body-accurate, no flip", "body-accurate", {"flip": False}, {}),
+    ("body-accurate, 256 + 640", "body-accurate", {"imgsz": [256, 640]}, {}),
+    ("body-accurate, NanoDet from 0.2", "body-accurate", {"min_box": 0.2}, {}),
+    ("body-accurate, NanoDet from 0.4", "body-accurate", {"min_box": 0.4}, {}),
+    ("body-accurate, score from confident keypoints", "body-accurate", {"confident": 0.2}, {}),
+    ("body-accurate, crops 256 x 256", "body-accurate", {"crop": [256, 256]}, {}),
+]
+
+HEAD = "| model | AP [95 %] | AP50 | AP75 | APM | APL | AR | single large AP | ms / picture |"
+
+
+def line(report: Report) -> str:
+    s = report.scores
+    columns = " | ".join(f"{100 * v:.1f}" for v in (s.ap50, s.ap75, s.apm, s.apl, s.ar, report.single_large))
+    low, high = report.interval
+    ap = f"{100 * s.ap:.1f}" + (f" [{100 * low:.0f}, {100 * high:.0f}]" if high else "")
+    return f"| {report.name} | {ap} | {columns} | {report.median_ms:.0f} |"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[2] / "shared")
+    parser.add_argument("--models", nargs="+", default=list(MODELS))
+    parser.add_argument("--study", action="store_true", help="score the choices behind the defaults too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--resamples", type=int, default=200, help="draws for the interval")
+    chosen = parser.parse_args(arguments)
+    pictures = read_pictures(chosen.shared)
+    print(f"{len(pictures.paths)} pictures, {len(pictures.labelled)} labelled people", file=sys.stderr)
+    plan = [(name, name, {}, {}, chosen.resamples) for name in chosen.models]
+    if chosen.study:
+        plan += [(*row, 0) for row in STUDY if row[1] in chosen.models]
+    reports = []
+    if not chosen.json:
+        print(HEAD, "|---|" + "---|" * 8, sep="\n", flush=True)
+    for name, model, settings, options, resamples in plan:
+        # Every person is kept, however unlikely: AP ranks them.
+        report = measure(name, changed(model, **settings), pictures, Options(conf=0.0, **options), resamples)
+        reports.append(report)
+        if not chosen.json:
+            print(line(report), flush=True)
+    if chosen.json:
+        print(json.dumps([asdict(report) for report in reports], indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

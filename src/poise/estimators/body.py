@@ -28,7 +28,7 @@ _AGREE = 0.5  # IoU above which proposals vouch for each other
 _DECAY_FROM = 0.3  # OKS with a better person from which a score is lowered
 # In video: a person whose refined keypoints are less sure than this on average is lost; two more alike than this have
 # run into one; a picture whose thumbnail changes by more grey levels than this is another scene.
-_LOST, _MERGED, _SCENE = 0.12, 0.6, 30.0
+_LOST, _MERGED, _SCENE = 0.08, 0.6, 30.0
 _FRAME = 1 / 25  # seconds a frame where no times are given
 
 
@@ -42,7 +42,6 @@ class Settings:
         biggest: Box side in input pixels above which a person is left to the smallest size.
         crop: Width and height of Thunder's crops, pixels.
         expand: Side of a crop over the side of the person's box.
-        follow: The same over the extent of the last frame's keypoints, in video.
         min_proposal: MultiPose score below which a proposal is not refined.
         min_box: NanoDet probability below which a box is not refined.
         max_oks: Of two people more alike, the better stays; the scores of less alike ones are lowered.
@@ -59,7 +58,6 @@ class Settings:
     biggest: int = 256
     crop: tuple[int, int] = (192, 256)
     expand: float = 1.25
-    follow: float = 1.6
     min_proposal: float = 0.06
     min_box: float = 0.3
     max_oks: float = 0.9
@@ -178,19 +176,15 @@ class Body:
         clock.lap("preprocess")
         if self._thunder is None:
             return self._frame_fast(image, options, memory, due, clock)
-        people = None if due else self._follow(image, memory, options, clock)
-        proposed: Floats
-        if people is None:
-            memory.searched = time
-            sought = self._propose(image, options, clock)
-            sought = sought.take(self._worth(sought, options))
-            proposed = sought.score
-            people = self._refine(image, sought, options, clock)
-        else:
-            assert memory.people is not None
-            proposed = memory.people.score
+        followed = None if due else self._follow(image, memory, options, clock)
+        if followed is not None:
+            return self._finish(image, followed, options, clock)[0]
+        memory.searched = time
+        sought = self._propose(image, options, clock)
+        sought = sought.take(self._worth(sought, options))
+        people = self._refine(image, sought, options, clock)
         estimate, kept = self._finish(image, people, options, clock)
-        memory.people = people.take(kept)._replace(score=proposed[kept])
+        memory.people = people.take(kept)._replace(score=sought.score[kept])
         return estimate
 
     def _frame_fast(self, image: Image, options: Options, memory: BodyMemory, due: bool, clock: Clock) -> Estimate:
@@ -219,20 +213,16 @@ class Body:
         last = memory.people
         if last is None or not len(last.score):
             return None
-        boxes, sure = extent(last.xy, last.conf, 0.1)
-        middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-        here = (sure >= 4) & (middle >= 0).all(axis=-1) & (middle <= np.array(image.shape[1::-1])).all(axis=-1)
-        people, boxes = last.take(here), boxes[here]
-        xy, conf = self._crops(image, regions(boxes, self.settings.crop, self.settings.follow), options, clock)
-        now, sure = extent(xy, conf, 0.1)
-        found = (sure >= 4) & (conf.mean(axis=-1) >= _LOST)
-        people, boxes, now, xy, conf = people.take(found), boxes[found], now[found], xy[found], conf[found]
-        # The box keeps its place around the keypoints: it moves and grows with their extent.
-        growth = (now[:, 2:] - now[:, :2]) / np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
-        margin = (people.boxes - boxes) * np.tile(np.clip(growth, 0.5, 2.0), 2)
-        people = People((now + margin).astype(np.float32), xy, conf, people.score)
+        low, high = last.boxes[:, :2], last.boxes[:, 2:]
+        middle = (low + high) / 2
+        here = (middle >= 0).all(axis=-1) & (middle <= np.array(image.shape[1::-1])).all(axis=-1)
+        people = last.take(np.asarray(here))
+        around = extent(people.xy, people.conf, people.boxes)
+        xy, conf = self._crops(image, regions(around, self.settings.crop, self.settings.expand), options, clock)
+        boxes = move(people.boxes, people.xy, xy, people.conf * conf)
+        people = People(boxes, xy, conf, people.score).take(np.asarray(conf.mean(axis=-1) >= _LOST))
         alike = self._alike(people)
-        apart = nms(alike, people.score * self._sureness(conf), max_similarity=_MERGED)
+        apart = nms(alike, people.score * self._sureness(people.conf), max_similarity=_MERGED)
         people = people.take(np.sort(apart))
         clock.lap("postprocess")
         # Somebody lost is a reason to look around, but not in every frame: a doubtful person comes and goes.
@@ -447,12 +437,34 @@ def regions(boxes: Floats, size: tuple[int, int], expand: float) -> NDArray[np.f
     return np.concatenate([middle - half, middle + half], axis=-1)
 
 
-def extent(xy: Floats, conf: Floats, min_conf: float) -> tuple[Floats, NDArray[np.intp]]:
-    """Return the ``(N, 4)`` boxes of the keypoints above a raw score, and how many there are."""
-    sure = conf > min_conf
-    low = np.where(sure[..., None], xy, np.inf).min(axis=1)
-    high = np.where(sure[..., None], xy, -np.inf).max(axis=1)
-    return np.concatenate([low, high], axis=-1), sure.sum(axis=-1)
+def extent(xy: Floats, conf: Floats, boxes: Floats) -> Floats:
+    """Widen ``(N, 4)`` boxes to hold every keypoint that is sure (raw score above 0.3)."""
+    sure = (conf > 0.3)[..., None]
+    low = np.minimum(np.where(sure, xy, np.inf).min(axis=1), boxes[:, :2])
+    high = np.maximum(np.where(sure, xy, -np.inf).max(axis=1), boxes[:, 2:])
+    return np.concatenate([low, high], axis=-1)
+
+
+def move(boxes: Floats, before: Floats, after: Floats, weight: Floats) -> Floats:
+    """Carry ``(N, 4)`` boxes along with their keypoints.
+
+    The box shifts with the weighted mean of the keypoints and grows with their weighted spread, by a fifth at most.
+
+    Args:
+        boxes: Boxes around the keypoints ``before``.
+        before: ``(N, K, 2)`` keypoints of the last frame.
+        after: ``(N, K, 2)`` keypoints of this one.
+        weight: ``(N, K)``, how sure both are.
+    """
+    share = (weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-6))[..., None]
+    start, end = (before * share).sum(axis=1), (after * share).sum(axis=1)
+    spread = [
+        np.sqrt((np.square(points - middle[:, None]) * share).sum(axis=(1, 2)))
+        for points, middle in ((before, start), (after, end))
+    ]
+    growth = np.clip(spread[1] / np.maximum(spread[0], 1e-6), 0.8, 1.2)[:, None]
+    moved = [end + (boxes[:, i : i + 2] - start) * growth for i in (0, 2)]
+    return np.concatenate(moved, axis=-1).astype(np.float32)
 
 
 def calibrate(score: Floats, line: tuple[float, float]) -> Floats:
