@@ -2,8 +2,9 @@
 
     python benchmarks/landmarks.py --shared ../shared --peer-python /path/to/python-with-mediapipe
 
-``--shared`` is the folder with the test data (``data/gestures``, ``data/images``, ``data/coco-mini`` …). ``--peer-python``
-names a Python that can import mediapipe 0.10.21; without it the records in ``tests/assets/mediapipe.json`` are used.
+``--shared`` is the folder with the test data (``data/gestures``, ``data/images``, ``data/coco-mini`` …).
+``--peer-python`` names a Python that can import mediapipe 0.10.21; without it the records in
+``tests/assets/mediapipe.json`` are used.
 ``--record FILE`` keeps what the peer printed. Sections can be picked: ``--only peer accuracy stills video``.
 """
 
@@ -221,9 +222,8 @@ def accuracy(args: argparse.Namespace, models: Mapping[str, Estimator]) -> None:
     empty = sum(not truth.imgToAnns[i] for i in files)
     print(f"\nCOCO subset, {len(files)} pictures, {empty} of them without people")
     print(f"body-3d as coco17: AP {ap:.1f}, AP50 {ap50:.1f}, AR {ar:.1f}; false: {false['body-3d']}")
-    print(
-        f"hands at a labelled wrist: {hits['hands']} of {wanted['hands']}, side right {side_right}; false: {false['hands']}"
-    )
+    right = f"side right {side_right}"
+    print(f"hands at a labelled wrist: {hits['hands']} of {wanted['hands']}, {right}; false: {false['hands']}")
     print(f"faces at labelled eyes and nose: {hits['face']} of {wanted['face']}; false: {false['face']}")
 
 

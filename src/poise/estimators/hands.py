@@ -91,7 +91,7 @@ class Hands(RoiEstimator):
             score = np.array([out["hand_score"] for out in outs], dtype=np.float64).reshape(-1)
             high = np.array([out["handedness"] for out in outs], dtype=np.float64).reshape(-1)
             xy = affine_apply(back, points[..., :2])
-            # High means the person's right hand in an unmirrored picture (46 of 47 hands whose side COCO's wrists
+            # High means the person's right hand in an unmirrored picture (22 of 22 hands whose side COCO's wrists
             # tell); MediaPipe prints the opposite because it takes its input to be a mirrored selfie.
             cls = np.where(high > 0.5, 1, 0).astype(np.intp)
             conf = np.repeat(score[:, None], 21, axis=1)
