@@ -107,12 +107,12 @@ def test_one_bad_file_of_several_is_reported_and_left_out(pose: Pose, photo: Pat
 def test_a_single_bad_file_raises(pose: Pose, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"not a picture")
 
-    with pytest.raises(SourceError, match="bad.jpg"):
+    with pytest.raises(SourceError, match=r"bad\.jpg"):
         pose(tmp_path / "bad.jpg")
 
 
 def test_a_missing_file_raises(pose: Pose) -> None:
-    with pytest.raises(SourceError, match="nowhere.jpg"):
+    with pytest.raises(SourceError, match=r"nowhere\.jpg"):
         pose("nowhere.jpg")
 
 

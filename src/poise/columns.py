@@ -18,7 +18,25 @@ from poise.skeletons import Skeleton, get
 Rows = int | slice | list[int] | list[bool] | NDArray[Any]
 
 
-class Array(np.ndarray[tuple[Any, ...], np.dtype[Any]]):
+class InMainMemory:
+    """The methods that move tensors between devices, for things that always live in main memory: they do nothing."""
+
+    __slots__ = ()
+
+    def cpu(self) -> Self:
+        """Return the same object."""
+        return self
+
+    def cuda(self, *_: Any, **__: Any) -> Self:
+        """Return the same object: results live in main memory."""
+        return self
+
+    def to(self, *_: Any, **__: Any) -> Self:
+        """Return the same object: results live in main memory."""
+        return self
+
+
+class Array(InMainMemory, np.ndarray[tuple[Any, ...], np.dtype[Any]]):
     """A numpy array with the tensor methods that users of this field write, all harmless here.
 
     ``.cpu()``, ``.cuda()``, ``.to(…)``, ``.detach()`` return the array itself, ``.numpy()`` a plain numpy view;
@@ -26,18 +44,6 @@ class Array(np.ndarray[tuple[Any, ...], np.dtype[Any]]):
     ``round(a)`` work on any array of one element. A single element, ``a[0]``, is an array without axes, so that it
     has these methods too; it formats, compares and hashes like a number.
     """
-
-    def cpu(self) -> Self:
-        """Return the array itself."""
-        return self
-
-    def cuda(self, *_: Any, **__: Any) -> Self:
-        """Return the array itself: results live in main memory."""
-        return self
-
-    def to(self, *_: Any, **__: Any) -> Self:
-        """Return the array itself: results live in main memory."""
-        return self
 
     def detach(self) -> Self:
         """Return the array itself."""
@@ -130,7 +136,7 @@ def rows_of(rows: Rows, count: int) -> Any:
     return chosen
 
 
-class _Columns:
+class _Columns(InMainMemory):
     """What boxes and keypoints share: rows, iteration, and harmless tensor methods."""
 
     __slots__ = ()
@@ -143,18 +149,6 @@ class _Columns:
 
     def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))
-
-    def cpu(self) -> Self:
-        """Return the same columns."""
-        return self
-
-    def cuda(self, *_: Any, **__: Any) -> Self:
-        """Return the same columns: results live in main memory."""
-        return self
-
-    def to(self, *_: Any, **__: Any) -> Self:
-        """Return the same columns: results live in main memory."""
-        return self
 
     def numpy(self) -> Self:
         """Return the same columns: they are numpy arrays already."""

@@ -1,4 +1,4 @@
-"""Shrink, warp and turn pictures: the only door to Pillow (and to OpenCV, used when it is importable).
+"""Shrink, warp and turn pictures: the only door to Pillow for pixels.
 
 All sizes are (width, height). All maps use the outer-corner convention of :mod:`poise.geometry`: the centre of the
 first pixel is (0.5, 0.5). Channels are not looked at, so BGR stays BGR.

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poise.columns import Array, Boxes, Keypoints, Point, Rows, attribute_error, freeze, one_row
+from poise.columns import Array, Boxes, InMainMemory, Keypoints, Point, Rows, attribute_error, freeze, one_row
 from poise.errors import require
 from poise.frames import Frame, Image, Media
 from poise.skeletons import Skeleton, get
@@ -27,7 +27,7 @@ _SPEED = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Results:
+class Results(InMainMemory):
     """The instances of one frame: boxes, keypoints, and where and when they are from.
 
     ``len(result)`` is the number of instances N. ``result[i]``, ``result[1:3]``, ``result[result.boxes.conf > 0.5]``
@@ -156,18 +156,6 @@ class Results:
     def path(self) -> str:
         """The source as the user named it."""
         return self.media.name
-
-    def cpu(self) -> Results:
-        """Return the same results: they live in main memory."""
-        return self
-
-    def cuda(self, *_: Any, **__: Any) -> Results:
-        """Return the same results: they live in main memory."""
-        return self
-
-    def to(self, *_: Any, **__: Any) -> Results:
-        """Return the same results: they live in main memory."""
-        return self
 
     def numpy(self) -> Results:
         """Return the same results: they are numpy arrays already."""

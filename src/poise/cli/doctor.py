@@ -16,12 +16,12 @@ from poise._version import __version__
 
 _OPTIONAL = {
     "av": "video",
-    "opencv-python-headless": "cv",
     "openvino": "openvino",
     "polars": "tables",
     "pyarrow": "tables",
     "hotcoco": "eval",
     "torch": "train",
+    "onnx": "export",
 }
 
 
