@@ -276,8 +276,9 @@ Writer = Callable[[PoseNetwork, Checkpoint, Wish, Path, dict[str, str], Pictures
 def _to_onnx(
     network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
 ) -> Stamp:
-    del about
-    _onnx.write(_graph.make(network, wish), wish, path, said)
+    k, values = about.kpt_shape
+    rows = {"output0": (6 if wish.selected else 4 + about.nc) + k * values, "sigma": 2 * k}
+    _onnx.write(_graph.make(network, wish), wish, path, said, rows=rows)
     if wish.precision == "int8":
         _onnx.quantise(path, pictures.batches(wish))
         _onnx.stamp(path, said)
