@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +18,7 @@ from poise.estimators.movenet import People
 from poise.frames import Image
 from poise.geometry import affine_apply, affine_invert, box_area, nms, oks, roi_to_crop
 from poise.image import letterbox, warp
+from poise.runtime import Session
 from poise.skeletons import Skeleton
 from poise.weights import Card
 

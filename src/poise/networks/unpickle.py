@@ -18,18 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from poise.errors import ModelError
-from poise.networks.pickled import (
-    Global,
-    Instance,
-    Refusal,
-    TensorRef,
-    call,
-    check_name,
-    dictionary,
-    key,
-    set_of,
-    storage,
-)
+from poise.networks.pickled import Global, Instance, Refusal, TensorRef, call, check_name, dictionary, key, set_of, storage
 
 # The largest size of a family has a pickle of half a MiB and 200,000 steps; with an optimiser's state twice that.
 MAX_PICKLE = 16 << 20
