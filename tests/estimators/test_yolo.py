@@ -191,10 +191,24 @@ def test_imgsz_is_rounded_up_with_a_note(caplog: pytest.LogCaptureFixture) -> No
     net = Network(constant(ONE[:, None]), metadata())
 
     with caplog.at_level(logging.INFO, logger="poise"):
-        Yolo(net)([picture(100, 100)], Options(imgsz=70))
+        model = Yolo(net)
+        for _ in range(2):
+            model([picture(100, 100)], Options(imgsz=70))
 
     assert net.fed[0].shape == (1, 3, 96, 96)
-    assert "imgsz 70 rounded up to 96" in caplog.text
+    assert caplog.text.count("imgsz 70 rounded up to 96") == 1
+
+
+def test_the_size_that_the_file_names_is_rounded_up_too() -> None:
+    assert Yolo(Network(constant(ONE[:, None]), metadata(imgsz="[70, 100]"))).imgsz == (128, 96)
+
+
+def test_an_input_with_one_fixed_side_keeps_it() -> None:
+    net = Network(constant(ONE[:, None]), metadata(), shape=(1, 3, 96, None))
+
+    Yolo(net)([picture(300, 20)], Options(imgsz=320))
+
+    assert net.fed[0].shape == (1, 3, 96, 64)
 
 
 def test_a_fixed_input_keeps_its_size(caplog: pytest.LogCaptureFixture) -> None:
@@ -206,6 +220,14 @@ def test_a_fixed_input_keeps_its_size(caplog: pytest.LogCaptureFixture) -> None:
 
     assert (model.imgsz, net.fed[0].shape) == ((64, 96), (1, 3, 96, 64))
     assert "imgsz 640 has no effect: fixed.onnx takes 64 x 96" in caplog.text
+
+
+@pytest.mark.parametrize(("options", "words"), [({"imgsz": 0}, "imgsz must be 1"), ({"nms": "soft"}, "nms must be")])
+def test_options_that_cannot_be(options: dict[str, Any], words: str) -> None:
+    model = Yolo(Network(constant(ONE[:, None]), metadata()))
+
+    with pytest.raises(ValueError, match=words):
+        model([picture()], Options(**options))
 
 
 def test_half_float_networks_are_fed_half_floats() -> None:
@@ -338,7 +360,7 @@ def test_tigers_have_theirs_and_others_of_twelve_points_have_not() -> None:
         said = metadata(f"{{0: '{animal}'}}", k=12, kpt_names=numbers)
         return Yolo(Network(constant(np.zeros((41, 84), np.float32)), said)).skeleton.name
 
-    assert (skeleton("tiger"), skeleton("chair")) == ("tiger12", "chair12")
+    assert (skeleton("tiger"), skeleton("chair")) == ("tiger12", "chair-12")
 
 
 def test_points_are_named_as_the_file_says() -> None:
@@ -361,11 +383,16 @@ def test_points_without_names_are_numbered() -> None:
     [
         ("names", "__import__('os').system('true')", "names in the metadata cannot be read"),
         ("names", "{" * 5000, "names in the metadata cannot be read"),
-        ("names", "'" + "a" * 1_100_000 + "'", "1100002 characters"),
+        ("names", "'" + "a" * 300_000 + "'", "300002 characters"),
         ("names", "{'zero': 'a'}", "must be numbered"),
         ("kpt_shape", "[17]", r"must be \[K, 2\] or \[K, 3\]"),
         ("kpt_shape", "[17, 4]", r"must be \[K, 2\] or \[K, 3\]"),
         ("kpt_shape", "[0, 3]", r"must be \[K, 2\] or \[K, 3\]"),
+        ("kpt_shape", "[1000000000, 3]", r"must be \[K, 2\] or \[K, 3\]"),
+        ("imgsz", "[1000000000, 64]", r"imgsz in the metadata must be \[height, width\] from 1 to 16384"),
+        ("imgsz", "'large'", r"imgsz in the metadata must be \[height, width\]"),
+        ("stride", "0", "stride in the metadata must be from 1 to 16384, got '0'"),
+        ("stride", "'x'", "stride in the metadata must be from 1"),
         ("kpt_names", "{0: ['a']}", "must be 2 different names"),
         ("task", "segment", "for the task 'segment'"),
         ("task", "obb", "for the task 'obb'"),

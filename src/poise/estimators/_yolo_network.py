@@ -16,11 +16,14 @@ from poise.estimators.recognise import describe
 from poise.runtime import Session, Tensor
 from poise.skeletons import Skeleton, get, names
 
-# A network of the field carries its class names as text; a thousand names take 30 kB.
-_LONGEST_TEXT = 1_000_000
+# What a file says is not trusted: beyond these it is damaged or made to exhaust memory. A thousand class names take
+# 30 kB of text; the largest skeletons in use have some 500 points.
+_LONGEST_TEXT = 200_000
+_MOST_KEYPOINTS = 10_000
+_LONGEST_SIDE = 16_384
+# Stride and input size of every family's usual networks.
 _STRIDE = 32
 _SIZE = 640
-_TIGER = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +37,7 @@ class Network:
         imgsz: Width and height of the input, pixels; of a free input, the default.
         stride: Coarsest stride; sides of the input are multiples of it.
         batch: Pictures a run, None where free.
-        free: True where the network takes any input size.
+        free: True where the network takes any input size in whole strides.
         select: True where the network's rows still have to be selected (one row an anchor, no duplicates).
     """
 
@@ -60,15 +63,18 @@ def read(session: Session, *, name: str = "") -> Network:
     if task != "pose":
         raise ModelError(f"{name}: expected a pose network, but this looks like {describe(session)}")
     picture = _picture(session, name)
-    stride = _integer(meta, "stride", _STRIDE, name)
+    stride = _number(meta, "stride", _STRIDE, name)
     batch, _, height, width = picture.shape
-    size = _literal(meta, "imgsz", name)
+    size = _literal(meta, "imgsz", name) or _SIZE
     if isinstance(size, int):
         size = [size, size]
-    if not (isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(v, int) and v > 0 for v in size)):
-        size = [_SIZE, _SIZE]
-    imgsz = (width or size[1], height or size[0])
-    free = height is None or width is None
+    if not (isinstance(size, (list, tuple)) and len(size) == 2 and all(map(_is_side, size))):
+        raise ModelError(
+            f"{name}: imgsz in the metadata must be [height, width] from 1 to {_LONGEST_SIDE}, "
+            f"got {meta['imgsz'][:80]!r}"
+        )
+    imgsz = (width or -(-size[1] // stride) * stride, height or -(-size[0] // stride) * stride)
+    free = height is None and width is None
     rows = _rows(session, name)
     if "kpt_shape" in meta:
         layout, select = _stated(session, rows, name)
@@ -108,7 +114,7 @@ def _stated(session: Session, rows: Tensor, name: str) -> tuple[Layout, bool]:
         isinstance(shape, (list, tuple))
         and len(shape) == 2
         and all(isinstance(v, int) for v in shape)
-        and shape[0] >= 1
+        and 1 <= shape[0] <= _MOST_KEYPOINTS
         and shape[1] in (2, 3)
     ):
         raise ModelError(f"{name}: kpt_shape in the metadata must be [K, 2] or [K, 3], got {meta['kpt_shape'][:80]!r}")
@@ -230,18 +236,24 @@ def _skeleton(meta: Mapping[str, str], classes: Mapping[int, str], layout: Layou
         for known in (get(n) for n in names()):
             if known.keypoints == words:
                 return known
-        return Skeleton(f"{instance}{k}", words, instance=instance)
+        return Skeleton(f"{instance}-{k}", words, instance=instance)
     if k == 17:
         return get("coco17")
-    if k == _TIGER and instance.lower() == "tiger" and "tiger12" in names():
+    if k == 12 and instance.lower() == "tiger" and "tiger12" in names():
         return get("tiger12")
     points = tuple(f"keypoint_{i}" for i in range(k))
-    return Skeleton(f"{instance}{k}", points, flip_idx=tuple(range(k)), instance=instance)
+    return Skeleton(f"{instance}-{k}", points, flip_idx=tuple(range(k)), instance=instance)
 
 
-def _integer(meta: Mapping[str, str], key: str, default: int, name: str) -> int:
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int) and 1 <= value <= _LONGEST_SIDE
+
+
+def _number(meta: Mapping[str, str], key: str, default: int, name: str) -> int:
     value = _literal(meta, key, name)
-    return value if isinstance(value, int) and value > 0 else default
+    if value is not None and not _is_side(value):
+        raise ModelError(f"{name}: {key} in the metadata must be from 1 to {_LONGEST_SIDE}, got {meta[key][:80]!r}")
+    return value or default
 
 
 def _literal(meta: Mapping[str, str], key: str, name: str) -> Any:

@@ -56,6 +56,7 @@ class Yolo:
         self._input = session.inputs[0]
         self._output = next(t.name for t in session.outputs if t.name != "sigma")
         self._buffers = threading.local()
+        self._noted: set[str] = set()
         self.skeleton = network.skeleton
         self.names = network.names
         self.imgsz = network.imgsz
@@ -76,6 +77,8 @@ class Yolo:
         del memory, times
         if not images:
             return []
+        if options.augment or options.tile:
+            self._note("augment and tile have no effect on YOLO networks")
         placements = self._place(images, options.imgsz)
         size = self._network.batch or len(images)
         found: list[Estimate] = []
@@ -84,17 +87,25 @@ class Yolo:
             found += self._run(images[first : first + size], placements[first : first + size], size, options)
         return found
 
+    def _note(self, text: str) -> None:
+        """Log a note once, not with every frame."""
+        if text not in self._noted:
+            self._noted.add(text)
+            _log.info("%s", text)
+
     def _place(self, images: Sequence[Image], imgsz: int | None) -> list[Placement]:
         network = self._network
         target = network.imgsz
         if imgsz is not None:
+            if imgsz < 1:
+                raise ValueError(f"imgsz must be 1 or more, got {imgsz}")
             rounded = -(-imgsz // self.stride) * self.stride
             if network.free:
                 if rounded != imgsz:
-                    _log.info("imgsz %d rounded up to %d, a multiple of the stride %d", imgsz, rounded, self.stride)
+                    self._note(f"imgsz {imgsz} rounded up to {rounded}, a multiple of the stride {self.stride}")
                 target = (rounded, rounded)
             elif (rounded, rounded) != target and imgsz != max(target):
-                _log.info("imgsz %d has no effect: %s takes %d x %d only", imgsz, self._name, *target)
+                self._note(f"imgsz {imgsz} has no effect: {self._name} takes {target[0]} x {target[1]} only")
         shapes = {image.shape for image in images}
         auto = network.free and len(shapes) == 1
         return [place((image.shape[1], image.shape[0]), target, auto=auto, stride=self.stride) for image in images]
@@ -147,6 +158,8 @@ class Yolo:
             )
 
     def _choice(self, options: Options) -> Choice:
+        if options.nms not in ("iou", "oks"):
+            raise ValueError(f"nms must be 'iou' or 'oks', got {options.nms!r}")
         by_keypoints = options.nms == "oks"
         return Choice(
             conf=options.conf,

@@ -1,7 +1,7 @@
 """The networks as tables: one row a layer, one table a family. No torch here.
 
-Source: the published model descriptions of YOLOv8 (2023), YOLO11 (2024) and YOLO26 (2025), written down as facts: block,
-base width, repeats and wiring of every layer.
+Source: the published model descriptions of YOLOv8 (2023), YOLO11 (2024) and YOLO26 (2025), written down as facts:
+block, base width, repeats and wiring of every layer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The zip container of a torch checkpoint, read without torch and without unpacking anything.
 
-Torch stores every record uncompressed, so each one is a piece of the file itself: no record can be larger than the file,
-and nothing is inflated.
+Torch stores every record uncompressed, so each one is a piece of the file itself: no record can be larger than the
+file, and nothing is inflated.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Archive:
         roots = [e.filename.partition("/")[0] for e in entries if e.filename.endswith("/data.pkl")]
         names = {e.filename for e in entries}
         if any(name.split("/", 1)[-1] in ("constants.pkl", "code/__torch__.py") for name in names):
-            raise ModelError(f"{path}: a TorchScript program, which runs its own code; give the checkpoint (.pt) instead")
+            raise ModelError(
+                f"{path}: a TorchScript program, which runs its own code; give the checkpoint (.pt) instead"
+            )
         if len(roots) != 1 or f"{roots[0]}/data.pkl" not in names:
             raise ModelError(f"{path}: a zip archive, but not a torch checkpoint (it has no single data.pkl record)")
         self._records = self._locate(entries, roots[0] + "/")
@@ -88,7 +90,9 @@ class Archive:
                 )
             header = bytes(self._data[entry.header_offset : entry.header_offset + _LOCAL_HEADER])
             if entry.header_offset < last or len(header) < _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
-                raise ModelError(f"{self.path}: record {name!r} overlaps another one or has no header; the file is damaged")
+                raise ModelError(
+                    f"{self.path}: record {name!r} overlaps another one or has no header; the file is damaged"
+                )
             name_length, extra_length = struct.unpack_from("<HH", header, 26)
             start = entry.header_offset + _LOCAL_HEADER + name_length + extra_length
             last = start + entry.file_size

@@ -15,7 +15,9 @@ from poise.networks.architectures import Layer
 class Conv(nn.Module):
     """Convolution, batch norm, SiLU; padded so that stride 1 keeps the size."""
 
-    def __init__(self, c1: int, c2: int, kernel: int = 1, stride: int = 1, groups: int = 1, linear: bool = False) -> None:
+    def __init__(
+        self, c1: int, c2: int, kernel: int = 1, stride: int = 1, groups: int = 1, linear: bool = False
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(c1, c2, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.bn: nn.Module = nn.BatchNorm2d(c2, eps=1e-3, momentum=0.03)

@@ -110,10 +110,10 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
     data = _read_bytes(path)
     if data[:4] == b"PK\x03\x04":
         found = published.read(path, Archive(path, data))
-    elif data[:16].startswith(_OLD_TORCH[:15]):
+    elif data.startswith(_OLD_TORCH[:14]):
         raise ModelError(
-            f"{path}: torch's format from before 2020, which cannot be read safely; load it with torch where you trust it and "
-            "save it again with torch.save"
+            f"{path}: torch's format from before 2020, which cannot be read safely; load it with torch where you trust "
+            "it and save it again with torch.save"
         )
     elif data[8:9] == b"{":
         found = own.describe(path, *read(path, data))
@@ -125,7 +125,9 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
 def _read_bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_FILE:
-            raise ModelError(f"{path}: {path.stat().st_size >> 30} GiB, more than any network needs ({MAX_FILE >> 30} GiB)")
+            raise ModelError(
+                f"{path}: {path.stat().st_size >> 30} GiB, more than any network needs ({MAX_FILE >> 30} GiB)"
+            )
         return path.read_bytes()
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
@@ -151,7 +153,9 @@ def _assemble(path: Path, found: published.Found, given: tuple[int, int] | None)
     shape = kpt_shape(identity, given or found.kpt_shape, name=str(path))
     names = found.names or {i: str(i) for i in range(identity.nc)}
     if list(names) != list(range(identity.nc)):
-        raise ModelError(f"{path}: the file names classes {list(names)[:20]}, but its weights have {identity.nc} classes")
+        raise ModelError(
+            f"{path}: the file names classes {list(names)[:20]}, but its weights have {identity.nc} classes"
+        )
     return Checkpoint(
         source=path,
         format=found.format,

@@ -9,7 +9,14 @@ from typing import Any
 
 from poise.networks.architectures import STRIDES, plan
 
-_NOT_TRAINED = ("running_mean", "running_var", "num_batches_tracked", "flow_model.loc", "flow_model.cov", "flow_model.mask")
+_NOT_TRAINED = (
+    "running_mean",
+    "running_var",
+    "num_batches_tracked",
+    "flow_model.loc",
+    "flow_model.cov",
+    "flow_model.mask",
+)
 _BINS = 16
 
 
@@ -25,9 +32,9 @@ class Cost:
 def cost(weights: Mapping[str, Any], family: str, scale: str, imgsz: int = 640) -> Cost:
     """Count a network as its weights are: with both branches and batch norms, or folded and without.
 
-    Convolutions, batch norms (four operations a number, as profilers count them) and the products inside attention count;
-    activations, pooling and decoding do not. What runs only in training (sigma's convolutions, the flow) has parameters
-    but no operations.
+    Convolutions, batch norms (four multiplications a number, as profilers count them) and the products inside attention
+    count; activations, pooling and decoding do not. What runs only in training (sigma's convolutions, the flow) has
+    parameters but no operations.
 
     Args:
         weights: Tensor name to anything with a ``shape``.

@@ -31,13 +31,13 @@ def anchors(maps: Sequence[Tensor], strides: Sequence[int]) -> tuple[Tensor, Ten
 
 def corners(distances: Tensor, points: Tensor, strides: Tensor) -> Tensor:
     """Turn ``(B, 4, A)`` distances left, top, right, bottom in cells into x1, y1, x2, y2 in pixels."""
-    near, far = distances.split(2, 1)
+    near, far = distances.chunk(2, 1)
     return torch.cat((points - near, points + far), 1) * strides
 
 
 def centres(distances: Tensor, points: Tensor, strides: Tensor) -> Tensor:
     """Turn ``(B, 4, A)`` distances left, top, right, bottom in cells into centre, width, height in pixels."""
-    near, far = distances.split(2, 1)
+    near, far = distances.chunk(2, 1)
     first, second = points - near, points + far
     return torch.cat(((first + second) / 2, second - first), 1) * strides
 

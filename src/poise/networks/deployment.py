@@ -21,7 +21,8 @@ def fold(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, Conv) and isinstance(module.bn, nn.BatchNorm2d):
             conv, bn = module.conv, module.bn
-            assert bn.running_mean is not None and bn.running_var is not None
+            assert bn.running_mean is not None
+            assert bn.running_var is not None
             with torch.no_grad():
                 # In double precision: the variance of a dead channel is tiny, and the folding is done once.
                 gain = bn.weight.double() / torch.sqrt(bn.running_var.double() + bn.eps)

@@ -112,7 +112,9 @@ def _check(expected: Mapping[str, Tensor], checkpoint: Checkpoint) -> None:
     what += str(list(checkpoint.kpt_shape))
     for kind, keys in (("missing", missing), ("surplus", surplus)):
         if keys:
-            raise ModelError(f"{what}: {len(keys)} tensors are {kind}: {', '.join(keys[:3])}{', …' if keys[3:] else ''}")
+            raise ModelError(
+                f"{what}: {len(keys)} tensors are {kind}: {', '.join(keys[:3])}{', …' if keys[3:] else ''}"
+            )
     for key, value in expected.items():
         found = np.shape(checkpoint.weights.get(key, np.zeros(())))
         if found != tuple(value.shape):

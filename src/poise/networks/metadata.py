@@ -16,7 +16,7 @@ def metadata(
     dynamic: bool = True,
     opset: int | None = None,
 ) -> dict[str, str]:
-    """Describe a deployed network by the keys that this field's ONNX files carry, so that one reader serves all engines.
+    """Describe a deployed network by the keys of this field's ONNX files, so that one reader serves all engines.
 
     Args:
         checkpoint: What the network is.

@@ -55,16 +55,13 @@ class PoseNetwork(nn.Module):
         kept: dict[int, Tensor] = {}
         x = images
         for i, (layer, source) in enumerate(zip(list(self.model)[:-1], self.sources, strict=False)):
-            if source == (i - 1,):
-                x = layer(x)
-            else:
-                x = layer([x if s == i - 1 else kept[s] for s in source])
+            x = layer(x) if source == (i - 1,) else layer([x if s == i - 1 else kept[s] for s in source])
             if i in self.kept:
                 kept[i] = x
         return [x if s == len(self.model) - 2 else kept[s] for s in self.sources[-1]]
 
     def forward(self, images: Tensor) -> Any:
-        """Run on ``(B, 3, H, W)`` RGB pictures in [0, 1], H and W multiples of 32; see the heads for what comes back."""
+        """Run on ``(B, 3, H, W)`` RGB pictures in [0, 1], H and W multiples of 32; the heads say what comes back."""
         return self.head(self.features(images))
 
 

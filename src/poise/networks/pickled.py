@@ -32,7 +32,20 @@ STORAGES = {
 
 # Names of the standard library that checkpoints do hold; they stay inert. All others are refused.
 _HARMLESS = {
-    "builtins": {"getattr", "object", "int", "float", "str", "bool", "list", "dict", "tuple", "slice", "range", "complex"},
+    "builtins": {
+        "getattr",
+        "object",
+        "int",
+        "float",
+        "str",
+        "bool",
+        "list",
+        "dict",
+        "tuple",
+        "slice",
+        "range",
+        "complex",
+    },
     "collections": {"defaultdict", "Counter", "deque"},
     "pathlib": {"Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"},
     "argparse": {"Namespace"},
@@ -42,7 +55,9 @@ _HARMLESS = {
 _HARMLESS["pathlib._local"] = _HARMLESS["pathlib"]
 _HARMLESS["__builtin__"] = _HARMLESS["builtins"]
 _NUMPY = {"dtype", "ndarray", "scalar", "_reconstruct", "_frombuffer"}
-_TORCH = re.compile(r"torch(\.nn\.|\.optim\.|\.utils\.data\.|\._C\._nn|\.(float|u?int|bfloat|bool|long|half|double)[0-9]*$|\.device$|\.strided$)")
+_TORCH = re.compile(
+    r"torch(\.nn\.|\.optim\.|\.utils\.data\.|\._C\._nn|\.(float|u?int|bfloat|bool|long|half|double)[0-9]*$|\.device$|\.strided$)"
+)
 _TORCH_ROOTS = ("torch", "torch.storage")
 _NOT_LIBRARY = {"__builtin__", "__main__", "commands", "copy_reg", "pip", "setuptools", "pkg_resources", "exceptions"}
 
@@ -104,7 +119,9 @@ def check_name(name: Global) -> None:
     if name.name in _HARMLESS.get(name.module, ()):
         return
     if root in sys.stdlib_module_names or root in _NOT_LIBRARY:
-        known = "it could run code or reach the system in another reader" if root != "__main__" else "it is not a library"
+        known = (
+            "it could run code or reach the system in another reader" if root != "__main__" else "it is not a library"
+        )
     elif root == "torch" and not _TORCH.match(str(name)):
         known = "it is no layer, tensor or number type of torch"
     elif root == "numpy" and name.name not in _NUMPY and not name.module.startswith("numpy.dtypes"):
@@ -158,6 +175,7 @@ def _parameter(data: Any, *_: Any) -> TensorRef:
 
 
 def dictionary(items: Any = (), *_: Any) -> dict[Any, Any]:
+    """Make a dictionary of pairs."""
     made: dict[Any, Any] = {}
     for pair in items if type(items) in (list, tuple) else ():
         name, value = pair
@@ -166,6 +184,7 @@ def dictionary(items: Any = (), *_: Any) -> dict[Any, Any]:
 
 
 def set_of(items: Any = ()) -> set[Any]:
+    """Make a set of values."""
     return {key(item) for item in items} if type(items) in (list, tuple) else set()
 
 
@@ -203,6 +222,7 @@ _REBUILD_WITH_STATE = ("torch._tensor", "_rebuild_from_type_v2")
 
 
 def call(function: Any, args: Any) -> Any:
+    """Do what a call of a name means here: for most names, remember it."""
     if type(function) is not Global or type(args) is not tuple:
         raise Refusal(f"a {type(function).__name__} is called; only names are")
     if (function.module, function.name) == _REBUILD_WITH_STATE:

@@ -60,7 +60,7 @@ class Pose26Head(nn.Module):
         self.register_buffer("unit_std", torch.ones(2), persistent=False)
 
     def raw(self, maps: Sequence[Tensor], branch: str, *, sigma: bool) -> dict[str, Tensor]:
-        """Return what a branch says: ``boxes`` (B, 4, A), ``scores`` logits, ``kpts``, and ``kpts_sigma`` (B, 2K, A)."""
+        """Return what a branch says: ``boxes`` (B, 4, A), ``scores`` logits, ``kpts``, ``kpts_sigma`` (B, 2K, A)."""
         part: dict[str, nn.ModuleList] = {
             name: module
             for name in PARTS
@@ -79,8 +79,8 @@ class Pose26Head(nn.Module):
     def forward(self, maps: list[Tensor]) -> dict[str, Raw] | tuple[Tensor, ...]:
         """Return both branches' raw dictionaries in training, else what is deployed.
 
-        Training: ``{"one2many": {…}, "one2one": {…}}``, each with ``feats``; the one-to-one branch sees detached maps, so
-        that only the other one shapes the backbone.
+        Training: ``{"one2many": {…}, "one2one": {…}}``, each with ``feats``; the one-to-one branch sees detached maps,
+        so that only the other one shapes the backbone.
 
         Otherwise ``(output0,)`` or ``(output0, sigma)``, pixels of the network's input: (B, 4 + nc + K * D, A) and
         (B, 2K, A), or with ``end2end`` (B, min(300, A), 6 + K * D) and (B, min(300, A), 2K).

@@ -45,8 +45,8 @@ def class_branches(inputs: Sequence[int], nc: int, depthwise: bool) -> nn.Module
 def set_biases(boxes: nn.ModuleList, classes: nn.ModuleList, nc: int) -> None:
     """Start from boxes of four cells and about five objects in a picture of 640 x 640 pixels."""
     for box, kind, stride in zip(boxes, classes, STRIDES, strict=True):
-        nn.init.constant_(box[-1].bias, 2.0)  # type: ignore[index, arg-type]
-        nn.init.constant_(kind[-1].bias, math.log(5 / nc / (640 / stride) ** 2))  # type: ignore[index, arg-type]
+        nn.init.constant_(box[-1].bias, 2.0)  # type: ignore[index]
+        nn.init.constant_(kind[-1].bias, math.log(5 / nc / (640 / stride) ** 2))  # type: ignore[index]
 
 
 def over_levels(branches: nn.ModuleList, maps: Sequence[Tensor]) -> Tensor:

@@ -99,7 +99,9 @@ def _module(path: Path, archive: Archive, model: Instance, top: Mapping[Any, Any
     yaml = yaml if isinstance(yaml, dict) else {}
     args = args if isinstance(args, dict) else {}
     metrics, results = _plain(top.get("train_metrics")), _plain(top.get("train_results"))
-    shape = _plain(state.get("kpt_shape")) or (_plain(head.state.get("kpt_shape")) if isinstance(head.state, dict) else None)
+    shape = _plain(state.get("kpt_shape")) or (
+        _plain(head.state.get("kpt_shape")) if isinstance(head.state, dict) else None
+    )
     _check_activations(path, modules, layers)
     imgsz = args.get("imgsz")
     return Found(
@@ -195,7 +197,9 @@ def _check_activations(path: Path, modules: list[tuple[str, Instance]], layers: 
             linear = head.kind.name == "Pose26"
             act = _children(_children(module).get("cv1")).get("act")
             if isinstance(act, Instance) and act.kind.name != _OTHER_BLOCKS["sppf"][linear]:  # type: ignore[index]
-                raise ModelError(f"{path}: {name}cv1 has activation {act.kind.name}; {head.kind.name} networks have another")
+                raise ModelError(
+                    f"{path}: {name}cv1 has activation {act.kind.name}; {head.kind.name} networks have another"
+                )
 
 
 def _epsilon(path: Path, modules: list[tuple[str, Instance]]) -> float:

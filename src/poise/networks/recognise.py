@@ -91,7 +91,9 @@ def kpt_shape(found: Identity, given: Any, *, name: str) -> tuple[int, int]:
             raise ModelError(f"{name}: kpt_shape must be two whole numbers, got {str(given)[:60]}")
         k, values = given
         if values not in (2, 3) or k * values != found.rows or (found.points or k) != k:
-            raise ModelError(f"{name}: kpt_shape {[k, values]} does not fit weights with {found.rows} numbers for keypoints")
+            raise ModelError(
+                f"{name}: kpt_shape {[k, values]} does not fit weights with {found.rows} numbers for keypoints"
+            )
         return k, values
     if found.points:
         return found.points, found.rows // found.points
@@ -127,9 +129,7 @@ def _check_task(parts: set[str], name: str) -> None:
         raise ModelError(f"{name}: {other} network; Poise runs pose networks ({', '.join(FAMILIES)})")
 
 
-def _family(
-    weights: Mapping[str, NDArray[Any]], head: str, prefix: str, last: int, parts: set[str], name: str
-) -> str:
+def _family(weights: Mapping[str, NDArray[Any]], head: str, prefix: str, last: int, parts: set[str], name: str) -> str:
     depthwise = f"{head}{prefix}cv3.0.0.0.conv.weight" in weights
     if "cv4_kpts" in parts or "one2one_cv4_kpts" in parts:
         family = "yolo26"

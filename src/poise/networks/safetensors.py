@@ -62,7 +62,9 @@ def read(path: Path, data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, st
         if entry["dtype"] not in _KINDS:
             raise ModelError(f"{path}: tensor {name!r} has type {entry['dtype']!r}; known: {', '.join(_KINDS)}")
         if not _whole(shape) or not _whole(offsets) or len(offsets) != 2 or len(shape) > 8:
-            raise ModelError(f"{path}: tensor {name!r} has shape {shape} and data_offsets {offsets}, expected whole numbers")
+            raise ModelError(
+                f"{path}: tensor {name!r} has shape {shape} and data_offsets {offsets}, expected whole numbers"
+            )
     tensors: dict[str, NDArray[Any]] = {}
     last = 0
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):

@@ -20,8 +20,8 @@ def skeleton_of(
 ) -> Skeleton:
     """Return a known skeleton with these names, or make one.
 
-    Networks whose keypoints were never named carry numbers as names; seventeen such points are COCO's person, as everywhere
-    in this field.
+    Networks whose keypoints were never named carry numbers as names; seventeen such points are COCO's person, as
+    everywhere in this field.
 
     Raises:
         ModelError: Names or sigmas that do not fit the number of keypoints.

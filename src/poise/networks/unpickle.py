@@ -1,9 +1,9 @@
 """Read a pickle without running it.
 
-A pickle is a small program for a stack machine. Python's own machine imports what the program names and calls it. This one
-does neither: a name stays a name (``Global``), a call of a name becomes an inert record of that call (``Instance``), and
-only a short list of names has a meaning of its own, all of them functions in ``pickled.py``: a tensor becomes a description of
-its place in the file (``TensorRef``), a set a set, an ordered dictionary a dictionary.
+A pickle is a small program for a stack machine. Python's own machine imports what the program names and calls it.
+This one does neither: a name stays a name (``Global``), a call of a name becomes an inert record of that call
+(``Instance``), and only a short list of names has a meaning of its own, all of them functions in ``pickled.py``: a
+tensor becomes a description of its place in the file (``TensorRef``), a set a set, an ordered dictionary a dictionary.
 
 So no file can run code. A file that *names* things which a network never needs (os.system, eval, …) is refused, because
 whoever wrote it meant harm to another reader.
@@ -18,11 +18,23 @@ from collections.abc import Callable
 from typing import Any
 
 from poise.errors import ModelError
-from poise.networks.pickled import Global, Instance, Refusal, TensorRef, call, check_name, dictionary, key, set_of, storage
+from poise.networks.pickled import (
+    Global,
+    Instance,
+    Refusal,
+    TensorRef,
+    call,
+    check_name,
+    dictionary,
+    key,
+    set_of,
+    storage,
+)
 
 # The largest size of a family has a pickle of half a MiB and 200,000 steps; with an optimiser's state twice that.
 MAX_PICKLE = 16 << 20
 MAX_STEPS = 2_000_000
+
 
 def unpickle(data: bytes | memoryview, *, name: str) -> Any:
     """Read a pickle into plain values, ``Global``, ``Instance``, ``Storage`` and ``TensorRef``.
@@ -35,13 +47,15 @@ def unpickle(data: bytes | memoryview, *, name: str) -> Any:
         ModelError: The pickle is damaged, too large, or names what a checkpoint never needs.
     """
     if len(data) > MAX_PICKLE:
-        raise ModelError(f"{name}: its pickle has {len(data) >> 20} MiB, more than any checkpoint needs ({MAX_PICKLE >> 20})")
+        raise ModelError(
+            f"{name}: its pickle has {len(data) >> 20} MiB, more than any checkpoint needs ({MAX_PICKLE >> 20})"
+        )
     machine = _Machine(bytes(data))
     try:
         return machine.run()
     except Refusal as error:
         raise ModelError(f"{name}: refused: {error}") from None
-    except (IndexError, KeyError, ValueError, TypeError, struct.error, UnicodeDecodeError, OverflowError) as error:
+    except (LookupError, ValueError, TypeError, struct.error, OverflowError, RecursionError, MemoryError) as error:
         raise ModelError(
             f"{name}: a damaged pickle (byte {machine.at}: {type(error).__name__}: {error}); fetch the file again"
         ) from error
@@ -220,6 +234,14 @@ def _protocol(m: _Machine) -> None:
         raise Refusal(f"a pickle of protocol {version}; known: 2 to 5")
 
 
+def _frame(m: _Machine) -> None:
+    m.take(8)
+
+
+def _pop_mark(m: _Machine) -> None:
+    m.since_mark()
+
+
 def _long(m: _Machine, size: int) -> int:
     if size > 64:
         raise Refusal(f"an integer of {size} bytes")
@@ -237,10 +259,10 @@ def _stack_global(m: _Machine) -> Global:
 
 _STEPS: dict[str, Step] = {
     "80": _protocol,
-    "95": lambda m: None if m.take(8) else None,  # frames only help to read ahead
+    "95": _frame,  # frames only help to read ahead
     "28": lambda m: m.stack.append(_MARK),
     "30": _Machine.pop_any,
-    "31": lambda m: None if m.since_mark() else None,
+    "31": _pop_mark,
     "32": _push(_Machine.top),
     "4e": _push(lambda m: None),
     "88": _push(lambda m: True),

@@ -52,7 +52,7 @@ class TorchSession:
         self.metadata = metadata
         self._half = precision == "auto" and device.startswith("cuda")
         self._module = module.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
-        self.inputs = (Tensor("images", (None, 3, None, None), np.dtype(np.float32)),)
+        self.inputs: tuple[Tensor, ...] = (Tensor("images", (None, 3, None, None), np.dtype(np.float32)),)
         found = self._run(torch.zeros(1, 3, 2 * _MULTIPLE, 2 * _MULTIPLE))
         # Batch and anchors are free; of one row an instance, so is their number.
         free = (None, None, found[0].shape[2]) if metadata.get("end2end") == "True" else (None, found[0].shape[1], None)
