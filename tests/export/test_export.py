@@ -53,7 +53,8 @@ def photo() -> Image:
 
 
 def made(tmp_path: Path, **wishes: Any) -> Exported:
-    wishes = {"imgsz": 96, "dynamic": False, **wishes}
+    tmp_path.mkdir(exist_ok=True)
+    wishes = {"imgsz": 96, "dynamic": False, "data": PHOTO, **wishes}
     return export_certified(wishes.pop("model", None) or network(), out=tmp_path, **wishes)
 
 
@@ -112,10 +113,10 @@ def test_int8_is_a_third_as_large_and_runs(tmp_path: Path, format: str) -> None:
     if format == "openvino":
         pytest.importorskip("openvino", reason="needs openvino")
 
-    done = made(tmp_path, format=format, precision="int8", data=PHOTO, bounds=LOOSE)
+    done = made(tmp_path, format=format, precision="int8", bounds=LOOSE)
 
     files = done.path.rglob("*") if done.path.is_dir() else [done.path]
-    assert sum(f.stat().st_size for f in files) < 5e6
+    assert sum(f.stat().st_size for f in files) < 6e6
     assert done.certificate.detections > 0
     assert done.certificate.engine == ("onnxruntime" if format == "onnx" else "openvino")
 
@@ -227,8 +228,11 @@ def test_a_broken_export_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def broken(path: Path) -> None:
         tidy(path)
         model = onnx.load(str(path))
-        weight = next(w for w in model.graph.initializer if "cv4_kpts.2.bias" in w.name or "cv4_kpts" in w.name)
-        weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) + np.float32(0.5), weight.name))
+        biases = [w for w in model.graph.initializer if "cv4_kpts" in w.name and w.name.endswith("bias")]
+        assert biases
+        for bias in biases:
+            moved = onnx.numpy_helper.to_array(bias) + np.float32(0.1)
+            bias.CopyFrom(onnx.numpy_helper.from_array(moved, bias.name))
         onnx.save(model, str(path))
 
     monkeypatch.setattr(_onnx, "tidy", broken)

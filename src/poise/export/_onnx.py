@@ -73,7 +73,7 @@ def _name_axes(path: Path, wish: Wish, rows: Mapping[str, int]) -> None:
     model = onnx.load(str(path))
     for output in model.graph.output:
         count = rows[output.name]
-        shape = [_FREE[0], count, "anchors"]
+        shape: list[int | str | None] = [_FREE[0], count, "anchors"]
         if wish.selected:
             shape = [_FREE[0], wish.max_det if wish.nms else "rows", count]
         kind = output.type.tensor_type.elem_type
