@@ -14,6 +14,8 @@ from poise.errors import PoiseError, suggest
 _COMMANDS = {
     "demo": "Find the person in a bundled photo and save the annotated picture.",
     "predict": "Find keypoints in pictures, folders, videos, a camera or an address.",
+    "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
+    "info": "Say what a network file is, without running it.",
     "models": "List the bundled models, or print the card of one.",
     "weights": "List, import and fetch weight files that are not bundled.",
     "doctor": "Check the installation: versions, devices, cameras, networks, speed.",

@@ -103,7 +103,7 @@ def export_certified(
     *,
     format: str = "onnx",
     imgsz: int | tuple[int, int] | list[int] | None = None,
-    dynamic: bool = True,
+    dynamic: bool | None = None,
     precision: str | None = None,
     half: bool = False,
     int8: bool = False,
@@ -130,7 +130,8 @@ def export_certified(
         model: A checkpoint (``.pt`` or ``.safetensors``), or a network in memory.
         format: ``"onnx"``, ``"openvino"``, ``"torchscript"`` or ``"safetensors"``.
         imgsz: Side of the input, or height and width, pixels; rounded up to multiples of 32. None: as it was trained.
-        dynamic: Batch, height and width of the input are free.
+        dynamic: Batch, height and width of the input are free. None: they are, but for int8 in OpenVINO, which is much less
+            exact on free sizes (benchmarks/export.py).
         precision: ``"fp32"``, ``"fp16"`` or ``"int8"``. Input and output are float32 in any case.
         half: The same as ``precision="fp16"``.
         int8: The same as ``precision="int8"``.
@@ -172,6 +173,8 @@ def export_certified(
         raise ValueError(f"{about.source.name}: {about.family} has no one-to-one branch; leave end2end out")
     height, width = _size(about.imgsz if imgsz is None else imgsz)
     sigma = keep_sigma and about.family == "yolo26" and _has_sigma(network, end2end)
+    if dynamic is None:
+        dynamic = not (format == "openvino" and precision == "int8")
     wish = Wish(
         format, precision, height, width, dynamic, end2end, nms, batch, opset, simplify, sigma, conf, iou, max_det
     )
@@ -276,8 +279,9 @@ Writer = Callable[[PoseNetwork, Checkpoint, Wish, Path, dict[str, str], Pictures
 def _to_onnx(
     network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
 ) -> Stamp:
-    del about
-    _onnx.write(_graph.make(network, wish), wish, path, said)
+    k, values = about.kpt_shape
+    rows = {"output0": (6 if wish.selected else 4 + about.nc) + k * values, "sigma": 2 * k}
+    _onnx.write(_graph.make(network, wish), wish, path, said, rows=rows)
     if wish.precision == "int8":
         _onnx.quantise(path, pictures.batches(wish))
         _onnx.stamp(path, said)

@@ -63,8 +63,8 @@ def suppress(outputs: tuple[Tensor, ...], classes: int, wish: Wish) -> tuple[Ten
         likewise ``(B, max_det, 2K)``.
     """
     rows, spread = outputs[0], outputs[1:]
-    parts = (2, 2, classes, rows.shape[1] - 4 - classes)
-    centre, size, scores, points = torch.split(rows, parts, 1)  # type: ignore[no-untyped-call]
+    parts = [2, 2, classes, rows.shape[1] - 4 - classes]
+    centre, size, scores, points = rows.split(parts, 1)  # type: ignore[no-untyped-call]
     boxes = torch.cat((centre - size / 2, centre + size / 2), 1)
     if classes > 1:
         # An anchor gives a row for its best class only.

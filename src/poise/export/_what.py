@@ -68,6 +68,7 @@ def describe(checkpoint: Checkpoint, wish: Wish) -> dict[str, str]:
         arguments |= {"conf": wish.conf, "iou": wish.iou, "max_det": wish.max_det}
     own = {
         "author": "Poise",
+        "version": __version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "args": str(arguments),
         "docs": "",

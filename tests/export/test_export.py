@@ -1,0 +1,354 @@
+"""Exports: every format and precision runs through the same estimator and finds what the original finds."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="exports need torch")
+onnx = pytest.importorskip("onnx", reason="exports need onnx")
+
+from poise.errors import ModelError  # noqa: E402
+from poise.estimators import Options  # noqa: E402
+from poise.estimators.yolo import Yolo  # noqa: E402
+from poise.export import BOUNDS, Certificate, Exported, export, export_certified  # noqa: E402
+from poise.frames import Image  # noqa: E402
+from poise.networks import PoseNetwork, build, open_session  # noqa: E402
+from poise.runtime import open_session as open_file  # noqa: E402
+from poise.sources import open_source  # noqa: E402
+
+shared = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+needs_tiger = pytest.mark.skipif(
+    not (shared / "fixtures/tiger").is_dir(), reason=f"needs {shared}/fixtures/tiger (or POISE_SHARED)"
+)
+PHOTO = Path(__file__).resolve().parents[2] / "src/poise/cli/demo.jpg"
+
+
+def network(family: str = "yolo26", nc: int = 1, kpt_shape: tuple[int, int] = (12, 2)) -> PoseNetwork:
+    """A small network with random weights that is sure of some places, and not equally sure of any two."""
+    torch.manual_seed(0)
+    made = build(family, "n", nc, kpt_shape).eval()
+    with torch.no_grad():
+        for name, part in made.head.named_children():
+            if name in ("cv3", "one2one_cv3"):
+                for level in part:
+                    level[-1].weight.mul_(40)
+                    level[-1].bias.fill_(-2)
+            if name in ("cv2", "one2one_cv2"):
+                for level in part:
+                    level[-1].bias.fill_(2.0)
+    return made
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image:
+    with open_source(str(PHOTO)) as frames:
+        return next(iter(frames)).image
+
+
+def made(tmp_path: Path, **wishes: Any) -> Exported:
+    tmp_path.mkdir(exist_ok=True)
+    wishes = {"imgsz": 96, "dynamic": False, "data": PHOTO, **wishes}
+    return export_certified(wishes.pop("model", None) or network(), out=tmp_path, **wishes)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("kpt_shape", [(12, 2), (17, 3)])
+@pytest.mark.parametrize("family", ["yolov8", "yolo11", "yolo26"])
+def test_onnx_agrees_with_torch(tmp_path: Path, family: str, kpt_shape: tuple[int, int], dynamic: bool) -> None:
+    done = made(tmp_path, model=network(family, kpt_shape=kpt_shape), dynamic=dynamic)
+
+    assert done.certificate.passed
+    assert done.certificate.detections > 0
+    assert done.certificate.point_max <= 0.05
+    assert done.certificate.lost == done.certificate.gained == 0
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_openvino_agrees_with_torch(tmp_path: Path, dynamic: bool) -> None:
+    pytest.importorskip("openvino", reason="needs openvino")
+
+    done = made(tmp_path, format="openvino", dynamic=dynamic)
+
+    assert done.path.name == "yolo26n-pose_openvino_model"
+    assert {f.suffix for f in done.path.iterdir()} == {".xml", ".bin", ".yaml"}
+    assert done.certificate.passed
+    assert done.certificate.sigma_max is not None
+
+
+@pytest.mark.parametrize("format", ["torchscript", "safetensors"])
+def test_formats_of_torch_agree(tmp_path: Path, format: str) -> None:
+    done = made(tmp_path, format=format, dynamic=True)
+
+    assert done.certificate.passed
+    assert done.certificate.detections > 0
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino", "safetensors"])
+def test_half_precision_is_half_as_large(tmp_path: Path, format: str) -> None:
+    if format == "openvino":
+        pytest.importorskip("openvino", reason="needs openvino")
+    sizes = {}
+    for precision in ("fp32", "fp16"):
+        done = made(tmp_path, format=format, precision=precision, bounds=LOOSE)
+        files = done.path.rglob("*") if done.path.is_dir() else [done.path]
+        sizes[precision] = sum(f.stat().st_size for f in files)
+        assert done.certificate.precision == precision
+
+    assert sizes["fp16"] < 0.65 * sizes["fp32"]
+
+
+# Random weights amplify rounding as no trained network does.
+LOOSE = BOUNDS["int8"].__class__(float("inf"), 10, 10, 1.0, 1.0, 1.0, "a network of random weights")
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_int8_is_a_third_as_large_and_runs(tmp_path: Path, format: str) -> None:
+    if format == "openvino":
+        pytest.importorskip("openvino", reason="needs openvino")
+
+    done = made(tmp_path, format=format, precision="int8", bounds=LOOSE)
+
+    files = done.path.rglob("*") if done.path.is_dir() else [done.path]
+    assert sum(f.stat().st_size for f in files) < 6e6
+    assert done.certificate.detections > 0
+    assert done.certificate.engine == ("onnxruntime" if format == "onnx" else "openvino")
+
+
+def test_input_and_output_of_half_precision_stay_float32(tmp_path: Path) -> None:
+    done = made(tmp_path, precision="fp16", bounds=LOOSE)
+
+    session = open_file(done.path)
+
+    assert {t.dtype for t in (*session.inputs, *session.outputs)} == {np.dtype(np.float32)}
+
+
+def test_sigma_survives(tmp_path: Path, photo: Image) -> None:
+    done = made(tmp_path)
+
+    found = Yolo(open_file(done.path))([photo], Options(conf=0.01))[0]
+
+    assert found.sigma is not None
+    assert found.sigma.shape == found.xy.shape
+    assert (found.sigma > 0).all()
+    assert done.certificate.sigma_max is not None
+
+
+def test_sigma_can_be_left_out(tmp_path: Path) -> None:
+    done = made(tmp_path, keep_sigma=False)
+
+    assert [t.name for t in open_file(done.path).outputs] == ["output0"]
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("nc", [1, 3])
+def test_suppression_inside_equals_suppression_outside(tmp_path: Path, photo: Image, nc: int, dynamic: bool) -> None:
+    model = network(nc=nc)
+    limits = {"conf": 0.05, "iou": 0.6, "max_det": 20}
+    inside = Yolo(open_file(made(tmp_path / "in", model=model, nms=True, dynamic=dynamic, **limits).path))
+    outside = Yolo(open_file(made(tmp_path / "out", model=model, dynamic=dynamic).path))
+
+    a = inside([photo], Options(conf=0.05))[0]
+    b = outside([photo], Options(conf=0.05, iou=0.6, max_det=20))[0]
+
+    assert inside.end2end
+    assert len(a.boxes) == len(b.boxes) > 0
+    np.testing.assert_allclose(a.boxes, b.boxes, atol=1e-3)
+    np.testing.assert_allclose(a.xy, b.xy, atol=1e-3)
+    assert a.sigma is not None
+    assert b.sigma is not None
+    np.testing.assert_allclose(a.sigma, b.sigma, atol=1e-3)
+
+
+def test_suppression_inside_takes_batches(tmp_path: Path, photo: Image) -> None:
+    session = open_file(made(tmp_path, nms=True, dynamic=True, conf=0.05).path)
+    one = np.random.default_rng(0).random((1, 3, 96, 64), dtype=np.float32)
+    other = np.random.default_rng(1).random((1, 3, 96, 64), dtype=np.float32)
+
+    both = session.run({"images": np.concatenate([one, other])})["output0"]
+
+    assert both.shape == (2, 300, 30)
+    np.testing.assert_allclose(both[0], session.run({"images": one})["output0"][0], atol=1e-3)
+    np.testing.assert_allclose(both[1], session.run({"images": other})["output0"][0], atol=1e-3)
+
+
+def test_one_to_one_branch_agrees(tmp_path: Path) -> None:
+    done = made(tmp_path, end2end=True, dynamic=True)
+
+    assert done.certificate.passed
+    assert done.certificate.lost == done.certificate.gained == 0
+    assert Yolo(open_file(done.path)).end2end
+
+
+def test_dynamic_takes_other_sizes_and_batches(tmp_path: Path) -> None:
+    session = open_file(made(tmp_path, dynamic=True).path)
+
+    found = session.run({"images": np.zeros((2, 3, 128, 64), dtype=np.float32)})
+
+    assert found["output0"].shape == (2, 29, 128 * 64 // 64 + 128 * 64 // 256 + 128 * 64 // 1024)
+    assert [t.shape for t in session.outputs] == [(None, 29, None), (None, 24, None)]
+
+
+def test_metadata_is_what_the_fields_readers_expect(tmp_path: Path) -> None:
+    done = made(tmp_path, imgsz=(64, 96))
+    said = open_file(done.path).metadata
+
+    assert said["task"] == "pose"
+    assert ast.literal_eval(said["imgsz"]) == [64, 96]
+    assert ast.literal_eval(said["kpt_shape"]) == [12, 2]
+    assert ast.literal_eval(said["names"]) == {0: "object"}
+    assert ast.literal_eval(said["args"])["nms"] is False
+    assert said["head"] == "Pose26"
+    assert said["end2end"] == "False"
+    assert json.loads(said["poise.skeleton"])["keypoints"][0] == "keypoint_0"
+    assert len(json.loads(said["poise.sigmas"])) == 12
+
+
+def test_certificate_is_in_the_file_and_beside_it(tmp_path: Path) -> None:
+    done = made(tmp_path)
+
+    inside = Certificate.from_json(open_file(done.path).metadata["poise.certificate"])
+    beside = Certificate.from_json(done.path.with_name(done.path.name + ".certificate.json").read_text())
+
+    assert inside == beside == done.certificate
+    assert "passed" in inside.table()
+
+
+def test_a_broken_export_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from poise.export import _onnx
+
+    tidy = _onnx.tidy
+
+    def broken(path: Path) -> None:
+        tidy(path)
+        model = onnx.load(str(path))
+        biases = [w for w in model.graph.initializer if "cv4_kpts" in w.name and w.name.endswith("bias")]
+        assert biases
+        for bias in biases:
+            moved = onnx.numpy_helper.to_array(bias) + np.float32(0.1)
+            bias.CopyFrom(onnx.numpy_helper.from_array(moved, bias.name))
+        onnx.save(model, str(path))
+
+    monkeypatch.setattr(_onnx, "tidy", broken)
+
+    with pytest.raises(ModelError, match=r"point error .* at most 0\.05 px.*Worst: .*is off by.*rejected"):
+        made(tmp_path)
+
+    assert sorted(f.name for f in tmp_path.iterdir()) == [
+        "yolo26n-pose.onnx.rejected",
+        "yolo26n-pose.onnx.rejected.certificate.json",
+    ]
+
+
+def test_nothing_found_proves_nothing(tmp_path: Path) -> None:
+    model = build("yolo26", "n", 1, (12, 2)).eval()
+
+    with pytest.raises(ModelError, match="nothing was found in any picture"):
+        made(tmp_path, model=model, nms=True)
+
+
+def test_files_are_not_overwritten_unless_asked(tmp_path: Path) -> None:
+    path = tmp_path / "yolo26n-pose.onnx"
+    path.write_bytes(b"mine")
+
+    with pytest.raises(FileExistsError, match="overwrite"):
+        made(tmp_path)
+    assert path.read_bytes() == b"mine"
+
+    made(tmp_path, overwrite=True)
+    assert path.stat().st_size > 1e6
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"format": "engine"}, "TensorRT cannot be tested here.*offered: onnx, openvino"),
+        ({"format": "onx"}, "did you mean 'onnx'"),
+        ({"precision": "int4"}, "no precision named 'int4'"),
+        ({"precision": "int8"}, "needs pictures"),
+        ({"half": True, "int8": True}, "not several"),
+        ({"format": "torchscript", "precision": "int8"}, "int8 is offered by onnx, openvino"),
+        ({"format": "safetensors", "nms": True}, "nms=True is offered for onnx, openvino"),
+        ({"nms": True, "end2end": True}, "leave it out"),
+        ({"opset": 12}, "opset must be 17 to 20"),
+        ({"imgsz": (1, 2, 3)}, "imgsz must be"),
+    ],
+)
+def test_wishes_that_cannot_be_met(tmp_path: Path, wishes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        export(network(), out=tmp_path, **wishes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_size_is_rounded_up(tmp_path: Path) -> None:
+    assert open_file(made(tmp_path, imgsz=(50, 70)).path).inputs[0].shape == (1, 3, 64, 96)
+
+
+def test_safetensors_opens_as_a_checkpoint(tmp_path: Path, photo: Image) -> None:
+    path = made(tmp_path, format="safetensors").path
+
+    found = Yolo(open_session(path))([photo], Options(conf=0.01))[0]
+
+    assert len(found.boxes) > 0
+
+
+@needs_tiger
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_tiger_passes_in_int8(tmp_path: Path, format: str) -> None:
+    if format == "openvino":
+        pytest.importorskip("openvino", reason="needs openvino")
+    pytest.importorskip("yaml", reason="needs PyYAML")
+    data = shared / "data/tiger-pose/tiger-pose.yaml"
+
+    done = export_certified(
+        shared / "fixtures/tiger/yolo26n-pose-best.pt",
+        format=format,
+        precision="int8",
+        imgsz=320,
+        data=data,
+        out=tmp_path,
+        most_pictures=12,
+    )
+
+    assert done.certificate.passed
+    assert done.certificate.ap_before is not None
+    assert done.certificate.ap_after is not None
+    assert done.certificate.detections >= 10
+
+
+@needs_tiger
+def test_average_precision_is_the_fields(tmp_path: Path) -> None:
+    """The rows that the field's validation stored give the numbers that it printed."""
+    from poise.estimators import Estimate
+    from poise.export._average import average_precision
+    from poise.export._pictures import read_labels
+
+    folder = shared / "fixtures/tiger"
+    rows = json.loads((folder / "yolo26n-pose-valpath-default_one2many_nms.json").read_text())
+    rows = rows["rows"] if isinstance(rows, dict) else rows
+    expected = json.loads((folder / "yolo26n-pose-val-metrics.json").read_text())["default_one2many_nms"][
+        "metrics/mAP50-95(P)"
+    ]
+    images = sorted((shared / "data/tiger-pose/val/images").iterdir())
+    blank = np.zeros((720, 1280, 3), dtype=np.uint8)
+    found, truths = [], []
+    for image in images:
+        own = [r for r in rows if Path(str(r["image"])).stem == image.stem]
+        ltwh = np.array([r["bbox_ltwh"] for r in own], dtype=np.float32).reshape(-1, 4)
+        scores = np.array([[r["score"], 0] for r in own], dtype=np.float32).reshape(-1, 2)
+        boxes = np.concatenate([ltwh[:, :2], ltwh[:, :2] + ltwh[:, 2:], scores], axis=1)
+        xy = np.array([np.reshape(r["keypoints"], (12, -1))[:, :2] for r in own], dtype=np.float32).reshape(-1, 12, 2)
+        truth = read_labels(image, blank, (12, 2))
+        assert truth is not None
+        found.append(Estimate(boxes, xy))
+        truths.append(truth)
+
+    _, points = average_precision(found, truths, np.full(12, 1 / 12))
+
+    assert points == pytest.approx(expected, abs=1e-3)
