@@ -8,7 +8,7 @@ import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from poise.errors import ModelError, SourceError, require
 from poise.estimators import Estimator, Memory, build, to_results
@@ -19,6 +19,11 @@ from poise.runtime import Session, open_session
 from poise.settings import Settings
 from poise.skeletons import Skeleton
 from poise.weights import ENDINGS, Card, find, load, model, models, network
+
+if TYPE_CHECKING:
+    from poise.info import Info
+
+_CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
 _log = logging.getLogger("poise")
 
@@ -125,6 +130,43 @@ class Pose:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def export(self, **arguments: Any) -> Path:
+        """Write the network as a file for another engine, and prove that it finds the same.
+
+        Args:
+            **arguments: Those of :func:`poise.export.export_certified`, such as ``format="onnx"``, ``imgsz=640``,
+                ``precision="int8"``, ``data="tiger-pose.yaml"``.
+
+        Returns:
+            The file, or OpenVINO's folder; the certificate lies beside it.
+
+        Raises:
+            ModelError: The model is not a checkpoint, or the exported file differs by more than its precision allows.
+            MissingExtra: torch or onnx is not installed.
+        """
+        if self.path is None or self.path.suffix.lower() not in _CHECKPOINTS:
+            there = (
+                f"; {self.path} is exported already" if self.path else "; the bundled networks are ONNX files already"
+            )
+            raise ModelError(f"{self.name}: export() needs a checkpoint ({', '.join(_CHECKPOINTS)}){there}")
+        require("torch", extra="export", feature="exporting")
+        from poise.export import export
+
+        return export(self.path, **({"end2end": self.end2end} | arguments))
+
+    def info(self) -> Info | list[Info]:
+        """Say what the network file is: layers, parameters, operations, classes, skeleton, licence, origin.
+
+        Returns:
+            What :func:`poise.info.info` says; of a bundled model, one for each of its networks.
+        """
+        from poise.info import info
+
+        if self.path is not None:
+            return info(self.path)
+        assert self.card is not None
+        return [info(network(name).path) for name in self.card.networks]
+
     def _estimator(self, device: str) -> Estimator:
         with self._lock:
             if device not in self._estimators:
@@ -156,7 +198,7 @@ class Pose:
         if ending in (".onnx", ".xml"):
             runtime = "openvino" if ending == ".xml" else self.runtime
             return open_session(path, runtime=runtime, device=device, threads=self.threads, precision=self.precision)
-        if ending in (".pt", ".pth", ".safetensors"):
+        if ending in _CHECKPOINTS:
             if self.runtime not in ("auto", "torch"):
                 raise ValueError(
                     f"{path}: runtime {self.runtime!r} runs .onnx files; export it once: poise export {path}"

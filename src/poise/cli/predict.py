@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
-from poise.cli._report import Reporter
+from poise.cli._report import Reporter, fetch
 
 
 def predict(
@@ -49,6 +49,7 @@ def predict(
     runtime: str = "auto",
     threads: int | None = None,
     precision: str = "f32",
+    end2end: bool | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
     verbose: bool = True,
 ) -> int:
@@ -60,7 +61,7 @@ def predict(
 
     Args:
         source: Picture, video, folder, glob, text file of paths, camera number, address, or - for standard input.
-        model: A name from 'poise models'.
+        model: A name from 'poise models', a network file, or a published name such as yolo26n-pose.pt.
         conf: Drop instances below this confidence, 0 to 1.
         iou: Of two instances more alike than this, the better stays.
         imgsz: Longer side of the picture as the network sees it, pixels.
@@ -93,6 +94,7 @@ def predict(
         runtime: onnxruntime, openvino or auto.
         threads: CPU threads a network uses.
         precision: f32, or auto to allow a faster one.
+        end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
         quiet: Show nothing but results and errors.
         verbose: The opposite of --quiet.
     """
@@ -107,7 +109,9 @@ def predict(
     save = not (json or out) if save is None else save
     words = ["-" if word == STDIN else word for word in source]
     sources = words if len(words) > 1 else words[0]
-    pose = Pose(model, device=device, runtime=runtime, threads=threads, precision=precision)
+    # A published file is fetched here, where its progress can be shown.
+    network = fetch(model) if Path(model).suffix else model
+    pose = Pose(network, device=device, runtime=runtime, threads=threads, precision=precision, end2end=end2end)
     with ExitStack() as stack:
         results = pose.predict(
             sources,

@@ -19,7 +19,7 @@ from poise._version import __version__
 from poise.errors import ModelError, suggest
 
 # What a checkpoint or an exported network may be called.
-ENDINGS = (".pt", ".pth", ".onnx", ".safetensors", ".xml", ".torchscript")
+ENDINGS = (".pt", ".pth", ".onnx", ".safetensors")
 _TIMEOUT = 20.0  # seconds without an answer
 _CHUNK = 1 << 18
 _MOST_BYTES = 4 * 2**30
@@ -83,10 +83,14 @@ def find(name: str | Path, *, progress: Progress | None = None, notice: Callable
         ModelError: The file is nowhere, or cannot be fetched; lists the ways out.
     """
     path = Path(name).expanduser()
-    if path.is_file() or (path.is_dir() and path.suffix == ".mlpackage"):
+    if path.is_file():
         return path
     if path.is_dir():
-        raise ModelError(f"{path}: is a folder, expected a weight file ({', '.join(ENDINGS)})")
+        # OpenVINO's folder, as exports write it: one .xml with its .bin beside it.
+        inside = sorted(path.glob("*.xml"))
+        if len(inside) == 1:
+            return inside[0]
+        raise ModelError(f"{path}: is a folder with {len(inside)} .xml files, expected an OpenVINO model's with one")
     kept = home() / "weights" / path.name
     alone = len(path.parts) == 1
     if alone and kept.is_file():
