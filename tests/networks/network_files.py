@@ -5,6 +5,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -89,7 +90,7 @@ def save_published(
 ) -> Path:
     """Write a network as the original package does: a pickled dictionary with the whole module in half precision."""
     with places(extra or {}) as classes:
-        model = disguise(network, classes).to(dtype)
+        model = disguise(deepcopy(network), classes).to(dtype)
         about = {
             "yaml": {"nc": network.nc, "scale": network.scale, "kpt_shape": list(network.kpt_shape)},
             "names": {i: f"class {i}" for i in range(network.nc)},

@@ -230,7 +230,7 @@ def test_other_activation_is_refused(tmp_path: Path) -> None:
     network = random_network("yolo11")
     network.model[3].act = torch.nn.ReLU()
 
-    with pytest.raises(ModelError, match="activation ReLU at model.3.act"):
+    with pytest.raises(ModelError, match=r"activation ReLU at model\.3\.act"):
         read_checkpoint(save_published(tmp_path / "a.pt", network))
 
 

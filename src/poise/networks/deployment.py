@@ -68,7 +68,7 @@ def deploy_in_place(
     network: PoseNetwork, *, end2end: bool = False, sigma: bool = True, folded: bool = True
 ) -> PoseNetwork:
     """Make a network itself ready for use; see :func:`deploy`."""
-    made = network.eval().requires_grad_(False)
+    made: PoseNetwork = network.eval().requires_grad_(False)
     head = made.head
     if isinstance(head, Pose26Head):
         branch = "one2one" if end2end else "one2many"

@@ -55,7 +55,8 @@ def from_checkpoint(checkpoint: Checkpoint) -> PoseNetwork:
         head.end2end = "one2many" not in checkpoint.branches
     for key, parameter in network.named_parameters():
         parameter.requires_grad_(".dfl." not in key)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def open_session(
