@@ -1,8 +1,6 @@
-"""Network files for tests, made here: the original package's format without the package, and archives of any pickle."""
+"""Network files for tests, made here: the original package's format without the package."""
 
-import io
 import sys
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -119,17 +117,4 @@ def save_published(
             **(top or {}),
         }
         torch.save(saved, path)
-    return path
-
-
-def archive(path: Path, pickle: bytes, records: dict[str, bytes] | None = None, *, compression: int = 0) -> Path:
-    """Write a torch archive around any pickle."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as file:
-        file.writestr("x/data.pkl", pickle)
-        file.writestr("x/byteorder", "little")
-        for name, data in (records or {}).items():
-            file.writestr(f"x/{name}", data)
-        file.writestr("x/version", "3\n")
-    path.write_bytes(buffer.getvalue())
     return path

@@ -13,7 +13,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="networks need torch")
 
-from network_files import archive, random_network, save_published  # noqa: E402
+from network_files import random_network, save_published  # noqa: E402
+from torch_archive import archive  # noqa: E402
 
 from poise.errors import ModelError  # noqa: E402
 from poise.networks import deploy, load, read_checkpoint, save  # noqa: E402
