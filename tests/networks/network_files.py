@@ -1,10 +1,9 @@
-"""Network files for tests, made here: the original package's format without the package, and archives of any pickle."""
+"""Network files for tests, made here: the original package's format without the package."""
 
-import io
 import sys
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -89,7 +88,7 @@ def save_published(
 ) -> Path:
     """Write a network as the original package does: a pickled dictionary with the whole module in half precision."""
     with places(extra or {}) as classes:
-        model = disguise(network, classes).to(dtype)
+        model = disguise(deepcopy(network), classes).to(dtype)
         about = {
             "yaml": {"nc": network.nc, "scale": network.scale, "kpt_shape": list(network.kpt_shape)},
             "names": {i: f"class {i}" for i in range(network.nc)},
@@ -118,17 +117,4 @@ def save_published(
             **(top or {}),
         }
         torch.save(saved, path)
-    return path
-
-
-def archive(path: Path, pickle: bytes, records: dict[str, bytes] | None = None, *, compression: int = 0) -> Path:
-    """Write a torch archive around any pickle."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as file:
-        file.writestr("x/data.pkl", pickle)
-        file.writestr("x/byteorder", "little")
-        for name, data in (records or {}).items():
-            file.writestr(f"x/{name}", data)
-        file.writestr("x/version", "3\n")
-    path.write_bytes(buffer.getvalue())
     return path

@@ -13,7 +13,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="networks need torch")
 
-from network_files import archive, random_network, save_published  # noqa: E402
+from network_files import random_network, save_published  # noqa: E402
+from torch_archive import archive  # noqa: E402
 
 from poise.errors import ModelError  # noqa: E402
 from poise.networks import deploy, load, read_checkpoint, save  # noqa: E402
@@ -102,7 +103,18 @@ def test_our_own_format_keeps_everything(tmp_path: Path, file: Path) -> None:
 
     again = read_checkpoint(save(tmp_path / "a.safetensors", small))
 
-    for name in ("family", "scale", "names", "kpt_shape", "unit_std", "end2end", "imgsz", "licence", "date", "train_args"):
+    for name in (
+        "family",
+        "scale",
+        "names",
+        "kpt_shape",
+        "unit_std",
+        "end2end",
+        "imgsz",
+        "licence",
+        "date",
+        "train_args",
+    ):
         assert getattr(again, name) == getattr(small, name), name
     assert again.train_results == {"epoch": [1, 2, 3]}
     assert all(np.array_equal(again.weights[k], v) and again.weights[k].dtype == v.dtype for k, v in weights.items())
@@ -219,7 +231,7 @@ def test_other_activation_is_refused(tmp_path: Path) -> None:
     network = random_network("yolo11")
     network.model[3].act = torch.nn.ReLU()
 
-    with pytest.raises(ModelError, match="activation ReLU at model.3.act"):
+    with pytest.raises(ModelError, match=r"activation ReLU at model\.3\.act"):
         read_checkpoint(save_published(tmp_path / "a.pt", network))
 
 
@@ -244,7 +256,7 @@ CONTENTS = {
 def test_files_that_are_no_checkpoint(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.pt").write_bytes(content)
 
-    with pytest.raises(ModelError, match=f"a.pt: {CONTENTS[content]}"):
+    with pytest.raises(ModelError, match=CONTENTS[content]):
         read_checkpoint(tmp_path / "a.pt")
 
 
@@ -275,7 +287,10 @@ def test_missing_file_and_missing_network(tmp_path: Path) -> None:
 
 
 def test_numpy_numbers_and_paths_in_settings(tmp_path: Path, network: Any) -> None:
-    top = {"train_args": {"project": Path("runs") / "pose", "imgsz": 640}, "train_metrics": {"fitness": np.float64(0.25)}}
+    top = {
+        "train_args": {"project": Path("runs") / "pose", "imgsz": 640},
+        "train_metrics": {"fitness": np.float64(0.25)},
+    }
 
     found = read_checkpoint(save_published(tmp_path / "a.pt", network, top=top))
 

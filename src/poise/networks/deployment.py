@@ -61,7 +61,14 @@ def deploy(network: PoseNetwork, *, end2end: bool = False, sigma: bool = True, f
     Raises:
         ValueError: The branch that is wanted is not there.
     """
-    made = deepcopy(network).eval().requires_grad_(False)
+    return deploy_in_place(deepcopy(network), end2end=end2end, sigma=sigma, folded=folded)
+
+
+def deploy_in_place(
+    network: PoseNetwork, *, end2end: bool = False, sigma: bool = True, folded: bool = True
+) -> PoseNetwork:
+    """Make a network itself ready for use; see :func:`deploy`."""
+    made: PoseNetwork = network.eval().requires_grad_(False)
     head = made.head
     if isinstance(head, Pose26Head):
         branch = "one2one" if end2end else "one2many"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from poise.errors import ModelError
 from poise.networks.checkpoint import Checkpoint, read_checkpoint
-from poise.networks.deployment import deploy, drop, fold
+from poise.networks.deployment import deploy_in_place, drop, fold
 from poise.networks.metadata import metadata
 from poise.networks.network import PoseNetwork, build
 from poise.networks.pose26_head import Pose26Head
@@ -55,7 +55,8 @@ def from_checkpoint(checkpoint: Checkpoint) -> PoseNetwork:
         head.end2end = "one2many" not in checkpoint.branches
     for key, parameter in network.named_parameters():
         parameter.requires_grad_(".dfl." not in key)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def open_session(
@@ -85,7 +86,7 @@ def open_session(
     network, checkpoint = load(path, kpt_shape=kpt_shape)
     chosen = checkpoint.end2end or "one2many" not in checkpoint.branches if end2end is None else end2end
     try:
-        ready = deploy(network, end2end=chosen, sigma=keep_sigma)
+        ready = deploy_in_place(network, end2end=chosen, sigma=keep_sigma)
     except ValueError as error:
         raise ModelError(f"{path}: {error}") from None
     about = metadata(checkpoint, end2end=chosen)

@@ -179,11 +179,18 @@ def _arrays(path: Path, archive: Archive, tensors: Mapping[str, TensorRef]) -> d
                     f"has {len(record)} bytes; the file is damaged"
                 )
             storages[block.key] = np.frombuffer(record, kind)
-        flat = storages[block.key][tensor.offset :]
-        steps = tuple(s * flat.itemsize for s in tensor.strides)
-        view = np.lib.stride_tricks.as_strided(flat, tensor.shape, steps, writeable=False)
+        view = _view(storages[block.key], tensor)
         arrays[name] = widen(view) if block.dtype == "bf16" else view
     return arrays
+
+
+def _view(flat: NDArray[Any], tensor: TensorRef) -> NDArray[Any]:
+    """Return a tensor's numbers in its storage; the reference was checked to lie inside."""
+    count = prod(tensor.shape)
+    if tensor.strides == tuple(prod(tensor.shape[i + 1 :]) for i in range(len(tensor.shape))):
+        return flat[tensor.offset : tensor.offset + count].reshape(tensor.shape)
+    steps = tuple(s * flat.itemsize for s in tensor.strides)
+    return np.lib.stride_tricks.as_strided(flat[tensor.offset :], tensor.shape, steps, writeable=False)
 
 
 def _check_activations(path: Path, modules: list[tuple[str, Instance]], layers: Mapping[str, Any]) -> None:
