@@ -50,7 +50,7 @@ def test_onnx_of_the_field() -> None:
     assert found.opset == 18
     assert found.precision == "fp32"
     assert found.licence.startswith("AGPL-3.0")
-    # The specification: 2.866 million numbers and 7.47 GFLOPs at 640 x 640 when deployed; attention is not counted here.
+    # The specification: 2.866 million numbers, 7.47 GFLOPs at 640 x 640 when deployed; attention is not counted here.
     assert found.parameters == pytest.approx(2.866e6, rel=0.01)
     assert found.gflops == pytest.approx(7.47 * 256 * 192 / 640**2, rel=0.03)
 
