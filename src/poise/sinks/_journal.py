@@ -28,7 +28,7 @@ def begin_journal(path: Path, *, overwrite: bool) -> BinaryIO:
     if journal.exists() and not overwrite:
         raise PoiseError(
             f"{journal}: left by a run that did not end; save its rows with poise.sinks.recover({str(journal)!r}), "
-            "or pass overwrite=True to drop them"
+            "or drop them: overwrite=True, on the command line --overwrite"
         )
     return create(journal, overwrite=overwrite)
 
