@@ -150,12 +150,13 @@ def test_sigma_can_be_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("nc", [1, 3])
 def test_suppression_inside_equals_suppression_outside(tmp_path: Path, photo: Image, nc: int, dynamic: bool) -> None:
     model = network(nc=nc)
-    limits = {"conf": 0.05, "iou": 0.6, "max_det": 20}
+    # Not 0.6: boxes of four cells side by side overlap by exactly that.
+    limits = {"conf": 0.05, "iou": 0.5, "max_det": 20}
     inside = Yolo(open_file(made(tmp_path / "in", model=model, nms=True, dynamic=dynamic, **limits).path))
     outside = Yolo(open_file(made(tmp_path / "out", model=model, dynamic=dynamic).path))
 
     a = inside([photo], Options(conf=0.05))[0]
-    b = outside([photo], Options(conf=0.05, iou=0.6, max_det=20))[0]
+    b = outside([photo], Options(conf=0.05, iou=0.5, max_det=20))[0]
 
     assert inside.end2end
     assert len(a.boxes) == len(b.boxes) > 0

@@ -130,8 +130,8 @@ def export_certified(
         model: A checkpoint (``.pt`` or ``.safetensors``), or a network in memory.
         format: ``"onnx"``, ``"openvino"``, ``"torchscript"`` or ``"safetensors"``.
         imgsz: Side of the input, or height and width, pixels; rounded up to multiples of 32. None: as it was trained.
-        dynamic: Batch, height and width of the input are free. None: they are, but for int8 in OpenVINO, which is much less
-            exact on free sizes (benchmarks/export.py).
+        dynamic: Batch, height and width of the input are free. None: they are, but for int8 in OpenVINO, which is
+            much less exact on free sizes (benchmarks/export.py).
         precision: ``"fp32"``, ``"fp16"`` or ``"int8"``. Input and output are float32 in any case.
         half: The same as ``precision="fp16"``.
         int8: The same as ``precision="int8"``.
