@@ -112,10 +112,7 @@ PROGRAMS = {
     "deep key": (b"\x80\x02}" + b")" + b"\x85" * 100_000 + b"K\x01s.", "used as a key"),
     "list as key": (b"\x80\x02}]K\x01s.", "used as a key"),
     "odd persistent id": (b"\x80\x02K\x01Q.", "not a tensor's storage"),
-    "deep rebuild": (
-        b"\x80\x02" + b"ctorch._tensor\n_rebuild_from_type_v2\n" * 3000 + b")" + b"\x86" * 3000 + b"R.",
-        "",
-    ),
+    "deep rebuild": (b"\x80\x02" + b"ctorch._tensor\n_rebuild_from_type_v2\n" * 3000 + b")" + b"\x86" * 3000 + b"R.", ""),
 }
 
 
@@ -157,9 +154,7 @@ def tensor(count: int, offset: int, shape: tuple[int, ...], strides: tuple[int, 
     def numbers(values: tuple[int, ...]) -> bytes:
         return b"(" + b"".join(map(integer, values)) + b"t"
 
-    one = (
-        b"ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + b"ctorch\nHalfStorage\n" + text("0") + text("cpu")
-    )
+    one = b"ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + b"ctorch\nHalfStorage\n" + text("0") + text("cpu")
     one += integer(count) + b"tQ" + integer(offset) + numbers(shape) + numbers(strides) + b"\x89}tR"
     items = b"".join(text(f"model.0.{i}") + one for i in range(copies))
     return b"\x80\x02}(" + items + b"u."
@@ -249,9 +244,7 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
                 piece = changed[at : at + chance.randrange(1, 30)]
                 changed[at:at] = piece
             case 4:
-                changed[at:at] = chance.choice(
-                    (b"(", b"t", b"R", b"b", b"\x81", b"0", b"2", b"Q", b"u", b"e", b"}", b"]")
-                )
+                changed[at:at] = chance.choice((b"(", b"t", b"R", b"b", b"\x81", b"0", b"2", b"Q", b"u", b"e", b"}", b"]"))
             case 5:
                 changed[at : at + 4] = struct.pack("<I", chance.choice((0, 1, 2**31 - 1, 2**32 - 1)))
         if chance.random() < 0.02:
@@ -261,13 +254,7 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
 
 def small_pickle(canary: Path) -> bytes:
     """Return a pickle in which every part of a checkpoint occurs, and a call that would run if names were imported."""
-    harmless = {
-        "names": {0: "a"},
-        "args": (1, 2.5, None, True),
-        "set": {"x"},
-        "path": Path("a"),
-        "more": OrderedDict(a=1),
-    }
+    harmless = {"names": {0: "a"}, "args": (1, 2.5, None, True), "set": {"x"}, "path": Path("a"), "more": OrderedDict(a=1)}
     kinds = pickle.dumps([harmless, Call(OrderedDict, [("k", [1, 2])])], 2)
     evil = pickle.dumps(Call(os.system, f"touch {canary}"), 2)
     return kinds[:-1] + b"0" + tensor(4, 0, (2, 2), (2, 1))[2:-1] + b"0" + evil[2:]

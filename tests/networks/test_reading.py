@@ -102,18 +102,7 @@ def test_our_own_format_keeps_everything(tmp_path: Path, file: Path) -> None:
 
     again = read_checkpoint(save(tmp_path / "a.safetensors", small))
 
-    for name in (
-        "family",
-        "scale",
-        "names",
-        "kpt_shape",
-        "unit_std",
-        "end2end",
-        "imgsz",
-        "licence",
-        "date",
-        "train_args",
-    ):
+    for name in ("family", "scale", "names", "kpt_shape", "unit_std", "end2end", "imgsz", "licence", "date", "train_args"):
         assert getattr(again, name) == getattr(small, name), name
     assert again.train_results == {"epoch": [1, 2, 3]}
     assert all(np.array_equal(again.weights[k], v) and again.weights[k].dtype == v.dtype for k, v in weights.items())
@@ -286,10 +275,7 @@ def test_missing_file_and_missing_network(tmp_path: Path) -> None:
 
 
 def test_numpy_numbers_and_paths_in_settings(tmp_path: Path, network: Any) -> None:
-    top = {
-        "train_args": {"project": Path("runs") / "pose", "imgsz": 640},
-        "train_metrics": {"fitness": np.float64(0.25)},
-    }
+    top = {"train_args": {"project": Path("runs") / "pose", "imgsz": 640}, "train_metrics": {"fitness": np.float64(0.25)}}
 
     found = read_checkpoint(save_published(tmp_path / "a.pt", network, top=top))
 
