@@ -2,8 +2,8 @@
 
     python benchmarks/export.py best.pt --data tiger-pose.yaml --imgsz 320 640
 
-Each format is written, certified over the data set's validation pictures, and timed in turn with the others on one input,
-so that other load on the machine meets all of them alike. The time is the median and the least of many runs.
+Each format is written, certified over the data set's validation pictures, and timed in turn with the others on one
+input, so that other load on the machine meets all of them alike. The time is the median and the least of many runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from poise.errors import MissingExtra
 from poise.estimators.yolo import Yolo
-from poise.export import BOUNDS, Bounds, export_certified
+from poise.export import Bounds, export_certified
 from poise.export._pictures import gather
 from poise.export.certificate import certify
 from poise.networks import open_session
@@ -92,7 +92,7 @@ def measure(given: argparse.Namespace, imgsz: int, folder: Path) -> None:
             start = time.perf_counter()
             session.run({"images": picture})
             times[name].append((time.perf_counter() - start) * 1e3)
-    print(f"\n{given.checkpoint.name} at {imgsz} x {imgsz}, {given.pictures} pictures at most, bounds: {BOUNDS.keys()}")
+    print(f"\n{given.checkpoint.name} at {imgsz} x {imgsz}, {given.pictures} pictures at most")
     print(
         "| export | MB | ms median | ms least | AP points | AP boxes | lost/gained | point px median/max | share 95 % | conf max | sigma max |"
     )
@@ -108,7 +108,8 @@ def line(size: int, found: Any) -> str:
 
     sigma = "-" if found.sigma_max is None else f"{found.sigma_max:.3f}"
     return (
-        f"{size / 1e6:.1f} | {pair(found.ap_before, found.ap_after)} | {pair(found.box_ap_before, found.box_ap_after)} | "
+        f"{size / 1e6:.1f} | {pair(found.ap_before, found.ap_after)} | "
+        f"{pair(found.box_ap_before, found.box_ap_after)} | "
         f"{found.lost}/{found.gained} of {found.detections} | {found.point_median:.4f}/{found.point_max:.3f} | "
         f"{found.point_share_tail:.4%} | {found.conf_max:.5f} | {sigma}"
     )
