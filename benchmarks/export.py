@@ -93,10 +93,9 @@ def measure(given: argparse.Namespace, imgsz: int, folder: Path) -> None:
             session.run({"images": picture})
             times[name].append((time.perf_counter() - start) * 1e3)
     print(f"\n{given.checkpoint.name} at {imgsz} x {imgsz}, {given.pictures} pictures at most")
-    print(
-        "| export | MB | ms median | ms least | AP points | AP boxes | lost/gained | point px median/max | share 95 % | conf max | sigma max |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    heads = ["export", "MB", "ms median", "ms least", "AP points", "AP boxes", "lost/gained", "point px median/max"]
+    heads += ["share 95 %", "conf max", "sigma max"]
+    print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for name, text in lines.items():
         size, rest = text.split(" | ", 1)
         print(f"| {name} | {size} | {np.median(times[name]):.1f} | {min(times[name]):.1f} | {rest} |")

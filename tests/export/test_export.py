@@ -46,7 +46,7 @@ def network(family: str = "yolo26", nc: int = 1, kpt_shape: tuple[int, int] = (1
         for name, part in made.head.named_children():
             if name in ("cv3", "one2one_cv3"):
                 for level in part:
-                    level[-1].weight.mul_(3)
+                    level[-1].weight.mul_(1.5)
                     level[-1].bias.fill_(-2)
     return made.eval()
 
