@@ -24,6 +24,9 @@ from poise.networks import PoseNetwork, build, open_session  # noqa: E402
 from poise.runtime import open_session as open_file  # noqa: E402
 from poise.sources import open_source  # noqa: E402
 
+# Small networks gain nothing from more, and lose much where other work shares the cores.
+torch.set_num_threads(1)
+
 shared = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 needs_tiger = pytest.mark.skipif(
     not (shared / "fixtures/tiger").is_dir(), reason=f"needs {shared}/fixtures/tiger (or POISE_SHARED)"
