@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 
 torch = pytest.importorskip("torch", reason="exports need torch")
@@ -23,6 +24,9 @@ from poise.networks import PoseNetwork, build, open_session  # noqa: E402
 from poise.runtime import open_session as open_file  # noqa: E402
 from poise.sources import open_source  # noqa: E402
 
+# Small networks gain nothing from more, and lose much where other work shares the cores.
+torch.set_num_threads(1)
+
 shared = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 needs_tiger = pytest.mark.skipif(
     not (shared / "fixtures/tiger").is_dir(), reason=f"needs {shared}/fixtures/tiger (or POISE_SHARED)"
@@ -31,19 +35,23 @@ PHOTO = Path(__file__).resolve().parents[2] / "src/poise/cli/demo.jpg"
 
 
 def network(family: str = "yolo26", nc: int = 1, kpt_shape: tuple[int, int] = (12, 2)) -> PoseNetwork:
-    """A small network with random weights that is sure of some places, and not equally sure of any two."""
+    """A small network with random weights that sees something: its norms have met pictures, its scores differ."""
     torch.manual_seed(0)
-    made = build(family, "n", nc, kpt_shape).eval()
+    made = build(family, "n", nc, kpt_shape)
+    norms = [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None  # the mean of all that they meet
+    with PIL.Image.open(PHOTO) as file:
+        boxes = [(0, 0, 640, 425), (0, 0, 400, 400), (200, 20, 600, 420), (100, 100, 300, 300)]
+        cuts = [np.asarray(file.convert("RGB").resize((192, 192), box=box)) for box in boxes]
     with torch.no_grad():
+        made.train()(torch.from_numpy(np.stack(cuts)).permute(0, 3, 1, 2) / 255)
         for name, part in made.head.named_children():
             if name in ("cv3", "one2one_cv3"):
                 for level in part:
-                    level[-1].weight.mul_(40)
+                    level[-1].weight.mul_(1.5)
                     level[-1].bias.fill_(-2)
-            if name in ("cv2", "one2one_cv2"):
-                for level in part:
-                    level[-1].bias.fill_(2.0)
-    return made
+    return made.eval()
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +66,15 @@ def made(tmp_path: Path, **wishes: Any) -> Exported:
     return export_certified(wishes.pop("model", None) or network(), out=tmp_path, **wishes)
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize("kpt_shape", [(12, 2), (17, 3)])
-@pytest.mark.parametrize("family", ["yolov8", "yolo11", "yolo26"])
+@pytest.mark.parametrize(
+    ("family", "kpt_shape", "dynamic"),
+    [
+        ("yolov8", (17, 3), True),
+        ("yolo11", (12, 2), False),
+        ("yolo26", (12, 2), True),
+        ("yolo26", (17, 3), False),
+    ],
+)
 def test_onnx_agrees_with_torch(tmp_path: Path, family: str, kpt_shape: tuple[int, int], dynamic: bool) -> None:
     done = made(tmp_path, model=network(family, kpt_shape=kpt_shape), dynamic=dynamic)
 
@@ -146,24 +160,23 @@ def test_sigma_can_be_left_out(tmp_path: Path) -> None:
     assert [t.name for t in open_file(done.path).outputs] == ["output0"]
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize("nc", [1, 3])
+@pytest.mark.parametrize(("nc", "dynamic"), [(1, True), (3, False)])
 def test_suppression_inside_equals_suppression_outside(tmp_path: Path, photo: Image, nc: int, dynamic: bool) -> None:
     model = network(nc=nc)
-    limits = {"conf": 0.05, "iou": 0.6, "max_det": 20}
+    limits = {"conf": 0.05, "iou": 0.5, "max_det": 20}
     inside = Yolo(open_file(made(tmp_path / "in", model=model, nms=True, dynamic=dynamic, **limits).path))
     outside = Yolo(open_file(made(tmp_path / "out", model=model, dynamic=dynamic).path))
 
     a = inside([photo], Options(conf=0.05))[0]
-    b = outside([photo], Options(conf=0.05, iou=0.6, max_det=20))[0]
+    b = outside([photo], Options(conf=0.05, iou=0.5, max_det=20))[0]
 
     assert inside.end2end
     assert len(a.boxes) == len(b.boxes) > 0
-    np.testing.assert_allclose(a.boxes, b.boxes, atol=1e-3)
-    np.testing.assert_allclose(a.xy, b.xy, atol=1e-3)
+    np.testing.assert_allclose(a.boxes, b.boxes, atol=0.02)
+    np.testing.assert_allclose(a.xy, b.xy, atol=0.02)
     assert a.sigma is not None
     assert b.sigma is not None
-    np.testing.assert_allclose(a.sigma, b.sigma, atol=1e-3)
+    np.testing.assert_allclose(a.sigma, b.sigma, atol=0.02)
 
 
 def test_suppression_inside_takes_batches(tmp_path: Path, photo: Image) -> None:
@@ -174,8 +187,8 @@ def test_suppression_inside_takes_batches(tmp_path: Path, photo: Image) -> None:
     both = session.run({"images": np.concatenate([one, other])})["output0"]
 
     assert both.shape == (2, 300, 30)
-    np.testing.assert_allclose(both[0], session.run({"images": one})["output0"][0], atol=1e-3)
-    np.testing.assert_allclose(both[1], session.run({"images": other})["output0"][0], atol=1e-3)
+    np.testing.assert_allclose(both[0], session.run({"images": one})["output0"][0], atol=0.02)
+    np.testing.assert_allclose(both[1], session.run({"images": other})["output0"][0], atol=0.02)
 
 
 def test_one_to_one_branch_agrees(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def export_certified(
         format: ``"onnx"``, ``"openvino"``, ``"torchscript"`` or ``"safetensors"``.
         imgsz: Side of the input, or height and width, pixels; rounded up to multiples of 32. None: as it was trained.
         dynamic: Batch, height and width of the input are free. None: they are, but for int8 in OpenVINO, which is
-            far less exact on free sizes (benchmarks/export.py).
+            much less exact on free sizes (benchmarks/export.py).
         precision: ``"fp32"``, ``"fp16"`` or ``"int8"``. Input and output are float32 in any case.
         half: The same as ``precision="fp16"``.
         int8: The same as ``precision="int8"``.
@@ -146,7 +146,7 @@ def export_certified(
         simplify: Fold constants of the graph.
         data: Pictures for the comparison and for int8's calibration: a data YAML (with labels, for average precision),
             a folder, a file, or a list. None: the bundled picture, which is enough to prove fp32.
-        out: The file to write; None: beside the checkpoint, named after it.
+        out: The file to write, or a folder; None: beside the checkpoint, named after it.
         overwrite: Replace a file that is there.
         keep_sigma: Keep the keypoints' standard deviation (YOLO26) as a second output.
         kpt_shape: Keypoints and values a keypoint, for weights that do not tell it.
@@ -257,7 +257,7 @@ def _target(about: Checkpoint, wish: Wish, out: str | Path | None) -> Path:
     form = FORMATS[wish.format]
     if out is not None:
         path = Path(out)
-        if path.is_dir() and not path.name.endswith(form.ending):
+        if not path.name.endswith(form.ending) and (path.is_dir() or not path.suffix):
             path = path / _name(about, wish, form)
         elif not path.name.endswith(form.ending):
             raise ValueError(f"out: {path.name} must end in {form.ending} for format {wish.format!r}")

@@ -34,20 +34,27 @@ def library() -> Any:
     return require("av", extra="video", feature="reading video")
 
 
+def open_container(where: Any, **options: Any) -> Any:
+    """Open what FFmpeg reads; text in it that is not UTF-8 is no reason to refuse it."""
+    av = library()
+    if int(av.__version__.partition(".")[0]) < 19:  # later versions always replace what they cannot decode
+        options["metadata_errors"] = "replace"
+    return av.open(where, **options)
+
+
 def open_file(path: str, name: str) -> Any:
     """Open a video file.
 
     Raises:
         SourceError: It is not a video; says what it looks like.
     """
-    av = library()
     try:
         path.encode("utf-8")
         where: Any = path
     except UnicodeEncodeError:
         where = open(path, "rb")  # noqa: SIM115 - FFmpeg takes names in UTF-8 only; the container closes it
     try:
-        return av.open(where, options=_FILE_ONLY, metadata_errors="replace", buffer_size=2**18)
+        return open_container(where, options=_FILE_ONLY, buffer_size=2**18)
     except Exception as error:
         with open(path, "rb") as file:
             raise _not_video(name, file, error) from error
@@ -59,9 +66,8 @@ def open_bytes(file: Any, name: str) -> Any:
     Raises:
         SourceError: It is not a video.
     """
-    av = library()
     try:
-        return av.open(file, options={"protocol_whitelist": ""}, metadata_errors="replace", buffer_size=2**18)
+        return open_container(file, options={"protocol_whitelist": ""}, buffer_size=2**18)
     except Exception as error:
         if isinstance(file, io.BytesIO):
             raise _not_video(name, file, error) from error
@@ -363,8 +369,10 @@ class _Upright:
 
 def _turn(picture: Any) -> tuple[int, int, int, int]:
     """Return the signs of a frame's display matrix; a matrix that turns by less than a quarter is none."""
-    for data in picture.side_data:
-        if data.type.name == "DISPLAYMATRIX":
+    for entry in picture.side_data:
+        # PyAV 19 gives the kinds, earlier versions the data.
+        if getattr(entry, "type", entry).name == "DISPLAYMATRIX":
+            data = entry if hasattr(entry, "type") else picture.side_data[entry]
             a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
             most = max(abs(a), abs(b), abs(c), abs(d), 1)
             signs = tuple(round(value / most) for value in (a, b, c, d))
