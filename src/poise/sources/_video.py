@@ -34,9 +34,8 @@ def library() -> Any:
     return require("av", extra="video", feature="reading video")
 
 
-def open_container(where: Any, **options: Any) -> Any:
+def open_container(av: Any, where: Any, **options: Any) -> Any:
     """Open what FFmpeg reads; text in it that is not UTF-8 is no reason to refuse it."""
-    av = library()
     if int(av.__version__.partition(".")[0]) < 19:  # later versions always replace what they cannot decode
         options["metadata_errors"] = "replace"
     return av.open(where, **options)
@@ -48,13 +47,14 @@ def open_file(path: str, name: str) -> Any:
     Raises:
         SourceError: It is not a video; says what it looks like.
     """
+    av = library()
     try:
         path.encode("utf-8")
         where: Any = path
     except UnicodeEncodeError:
         where = open(path, "rb")  # noqa: SIM115 - FFmpeg takes names in UTF-8 only; the container closes it
     try:
-        return open_container(where, options=_FILE_ONLY, buffer_size=2**18)
+        return open_container(av, where, options=_FILE_ONLY, buffer_size=2**18)
     except Exception as error:
         with open(path, "rb") as file:
             raise _not_video(name, file, error) from error
@@ -66,8 +66,9 @@ def open_bytes(file: Any, name: str) -> Any:
     Raises:
         SourceError: It is not a video.
     """
+    av = library()
     try:
-        return open_container(file, options={"protocol_whitelist": ""}, buffer_size=2**18)
+        return open_container(av, file, options={"protocol_whitelist": ""}, buffer_size=2**18)
     except Exception as error:
         if isinstance(file, io.BytesIO):
             raise _not_video(name, file, error) from error

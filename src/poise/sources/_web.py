@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from poise._version import __version__
 from poise.errors import SourceError
 from poise.sources._names import VIDEOS, suffix, without_password
-from poise.sources._video import open_container, reason
+from poise.sources._video import library, open_container, reason
 
 LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"))
 WEB = frozenset(("http", "https"))
@@ -81,10 +81,11 @@ def open_stream(address: str) -> Any:
         SourceError: There is no answer, or it is not a video.
     """
     allow_network(address)
+    av = library()
     options = {"protocol_whitelist": _PROTOCOLS}
     if urlsplit(address).scheme in ("rtsp", "rtsps"):
         options["rtsp_transport"] = "tcp"  # over UDP a lost packet smears the picture until the next key frame
     try:
-        return open_container(address, options=options, timeout=(TIMEOUT, TIMEOUT))
+        return open_container(av, address, options=options, timeout=(TIMEOUT, TIMEOUT))
     except Exception as error:
         raise SourceError(f"{without_password(address)}: did not open: {reason(error)}") from error
