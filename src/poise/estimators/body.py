@@ -26,6 +26,9 @@ Floats = NDArray[np.float32]
 _SAME_BOX = 0.6  # IoU above which a NanoDet box is a person that MultiPose has proposed
 _AGREE = 0.5  # IoU above which proposals vouch for each other
 _DECAY_FROM = 0.3  # OKS with a better person from which a score is lowered
+_INSIDE = 0.9  # share of a box in a larger one from which it may be a part of the same person
+_SURE_PART = 0.2  # raw score of the keypoints that show whether it is
+_FUSE_WITHIN = 2.5  # OKS spreads (sqrt(area) times twice sigma) between two predictions of the same keypoint
 # In video: a person whose refined keypoints are less sure than this on average is lost; two more alike than this have
 # run into one; a picture whose thumbnail changes by more grey levels than this is another scene.
 _LOST, _MERGED, _SCENE = 0.08, 0.6, 30.0
@@ -45,6 +48,7 @@ class Settings:
         min_proposal: MultiPose score below which a proposal is not refined.
         min_box: NanoDet probability below which a box is not refined.
         max_oks: Of two people more alike, the better stays; the scores of less alike ones are lowered.
+        trust: Weight of MultiPose's keypoints in the mean with Thunder's of a person whom both see equally large.
         confident: Keypoints with a raw score above it make the person score.
         flip: Run crops mirrored too, without being asked.
         chunk: Most crops a run of Thunder. On a CPU one at a time is as fast as many.
@@ -61,6 +65,7 @@ class Settings:
     min_proposal: float = 0.06
     min_box: float = 0.3
     max_oks: float = 0.9
+    trust: float = 0.5
     confident: float = 0.2
     flip: bool = False
     chunk: int = 1
@@ -218,7 +223,8 @@ class Body:
         here = (middle >= 0).all(axis=-1) & (middle <= np.array(image.shape[1::-1])).all(axis=-1)
         people = last.take(np.asarray(here))
         around = extent(people.xy, people.conf, people.boxes)
-        xy, conf = self._crops(image, regions(around, self.settings.crop, self.settings.expand), options, clock)
+        around = regions(around, self.settings.crop, self.settings.expand)
+        xy, conf = self._crops(image, around, people, options, clock)
         boxes = move(people.boxes, people.xy, xy, people.conf * conf)
         people = People(boxes, xy, conf, people.score).take(np.asarray(conf.mean(axis=-1) >= _LOST))
         alike = self._alike(people)
@@ -331,8 +337,15 @@ class Body:
     def _refine(self, image: Image, people: People, options: Options, clock: Clock) -> People:
         """Run Thunder on a crop of each person."""
         people = people.take(self._worth(people, options))
-        xy, conf = self._crops(image, regions(people.boxes, self.settings.crop, self.settings.expand), options, clock)
-        return People(people.boxes, xy, conf, people.score * self._sureness(conf))
+        around = regions(people.boxes, self.settings.crop, self.settings.expand)
+        xy, conf = self._crops(image, around, people, options, clock)
+        refined = People(people.boxes, xy, conf, people.score * self._sureness(conf))
+        # MultiPose is as sharp as Thunder where it sees the person as large; the variance of either grows with the
+        # square of a pixel's size.
+        size = options.imgsz or min(self.settings.imgsz)
+        sides = (people.boxes[:, 2:] - people.boxes[:, :2]).max(axis=-1, initial=0) * (size / max(image.shape[:2]))
+        sharp = np.minimum(sides * (self.settings.expand / self.settings.crop[1]), 1) ** 2
+        return fuse(refined, people, self.settings.trust * sharp, self.skeleton.sigmas)
 
     def _sureness(self, conf: Floats) -> Floats:
         """Return the mean of each person's confident keypoint scores."""
@@ -340,8 +353,10 @@ class Body:
         mean: Floats = np.where(sure, conf, 0).sum(axis=-1) / np.maximum(sure.sum(axis=-1), 1)
         return mean
 
-    def _crops(self, image: Image, boxes: NDArray[np.float64], options: Options, clock: Clock) -> tuple[Floats, Floats]:
-        """Run Thunder on regions of the picture; keypoints in its pixels and their raw scores."""
+    def _crops(
+        self, image: Image, boxes: NDArray[np.float64], hint: People, options: Options, clock: Clock
+    ) -> tuple[Floats, Floats]:
+        """Run Thunder on the region of each person; keypoints in the picture's pixels and their raw scores."""
         assert self._thunder is not None
         k = len(self.skeleton)
         xy, conf = np.empty((len(boxes), k, 2), np.float32), np.empty((len(boxes), k), np.float32)
@@ -357,7 +372,9 @@ class Body:
                 maps = movenet.average_mirrored(maps, turned, self.skeleton.flip_idx)
             else:
                 clock.lap("inference")
-            points, conf[part], _ = movenet.decode_thunder(maps)
+            points, conf[part], _ = movenet.decode_thunder(
+                maps, affine_apply(matrices, hint.xy[part]).astype(np.float32), hint.conf[part]
+            )
             xy[part] = affine_apply(affine_invert(matrices), points)
             clock.lap("postprocess")
         return xy, conf
@@ -369,7 +386,7 @@ class Body:
         likely = np.nonzero(calibrate(people.score, self.settings.conf) >= options.conf)[0]
         some = people.take(likely)
         max_oks = self.settings.max_oks if options.iou is None else options.iou
-        keep, score = decay(self._alike(some), some.score, decay_from=_DECAY_FROM, max_similarity=max_oks)
+        keep, score = decay(self._alike_or_part(some), some.score, decay_from=_DECAY_FROM, max_similarity=max_oks)
         conf = calibrate(score, self.settings.conf)
         sure = conf >= options.conf
         keep, conf = keep[sure][: options.max_det], conf[sure][: options.max_det]
@@ -389,7 +406,26 @@ class Body:
     def _alike(self, people: People) -> NDArray[Any]:
         """Return the ``(N, N)`` OKS of every person with every other."""
         visible = np.ones(people.conf.shape, dtype=bool)
-        return oks(people.xy, people.xy, area=box_area(people.boxes), visible=visible, sigmas=self.skeleton.sigmas)
+        area = np.maximum(box_area(people.boxes), 1)
+        similarity = oks(people.xy, people.xy, area=area, visible=visible, sigmas=self.skeleton.sigmas)
+        # Of either person's area the smaller counts: beside a large person everything small looks close.
+        return np.minimum(similarity, similarity.T)
+
+    def _alike_or_part(self, people: People) -> NDArray[Any]:
+        """Return the same, raised where one person is a part of another: a face found beside its body.
+
+        That is a box inside of a larger one whose sure keypoints are the larger one's.
+        """
+        similarity, area = self._alike(people), box_area(people.boxes)
+        low = np.maximum(people.boxes[:, None, :2], people.boxes[None, :, :2])
+        high = np.minimum(people.boxes[:, None, 2:], people.boxes[None, :, 2:])
+        inside = np.maximum(high - low, 0).prod(axis=-1) > _INSIDE * area
+        sure = people.conf > _SURE_PART
+        part = inside & (area[:, None] > area) & (sure.sum(axis=-1) >= 3)
+        if not part.any():
+            return similarity
+        shared = oks(people.xy, people.xy, area=area, visible=sure, sigmas=self.skeleton.sigmas)
+        return np.where(part, np.maximum(similarity, shared), similarity)
 
 
 def _unwanted(options: Options) -> bool:
@@ -435,6 +471,23 @@ def regions(boxes: Floats, size: tuple[int, int], expand: float) -> NDArray[np.f
     half = np.stack([high * size[0] / size[1], high], axis=-1) / 2
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     return np.concatenate([middle - half, middle + half], axis=-1)
+
+
+def fuse(people: People, others: People, weight: Floats, sigmas: NDArray[Any]) -> People:
+    """Average keypoints with other predictions of the same people, where the two are close.
+
+    Args:
+        people: N people.
+        others: The same people, predicted otherwise; NaN for keypoints that were not.
+        weight: ``(N,)`` weight of the others beside the keypoint scores.
+        sigmas: ``(K,)`` COCO's spread of each keypoint over the person's size.
+    """
+    spread = np.sqrt(np.maximum(box_area(people.boxes), 1))[:, None] * (2 * sigmas)
+    far = np.linalg.norm(people.xy - others.xy, axis=-1)
+    share = np.where(far < _FUSE_WITHIN * spread, others.conf * weight[:, None], 0)
+    share = share / np.maximum(share + people.conf, 1e-6)
+    shift = np.where(share[..., None] > 0, (others.xy - people.xy) * share[..., None], 0)
+    return people._replace(xy=(people.xy + shift).astype(np.float32))
 
 
 def extent(xy: Floats, conf: Floats, boxes: Floats) -> Floats:

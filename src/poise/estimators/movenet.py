@@ -31,6 +31,9 @@ _SOFTEN = 1.8  # cells added to the distance from the middle before Thunder's ce
 _SOFTEN_KEYPOINT = 3.0  # the same for keypoints; the published graph has 1.8, which finds a little less
 # Beyond this many reaches the weight is under 0.01 and no heatmap value in practice wins there.
 _WINDOW = 2.2
+# A hint: half the side of the window around its middle where the person's centre is sought, cells; and the distance
+# from it at which a guess is worth 0.6, over the height of the grid.
+_NEAR, _HINT = 3, 0.1
 
 
 class People(NamedTuple):
@@ -126,8 +129,15 @@ def decode_multipose(maps: Maps, picture: int = 0, *, min_center: float = 0.1, l
     )
 
 
-def decode_thunder(maps: Maps) -> tuple[Floats, Floats, Floats]:
-    """Decode the person in the middle of each crop from Thunder's maps.
+def decode_thunder(
+    maps: Maps, hint: Floats | None = None, trust: Floats | None = None
+) -> tuple[Floats, Floats, Floats]:
+    """Decode one person of each crop from Thunder's maps: the one in the middle, or the one that a hint points at.
+
+    Args:
+        maps: Output of the network.
+        hint: ``(N, K, 2)`` where the person's keypoints are thought to be, crop pixels; NaN where nothing is known.
+        trust: ``(N, K)`` how sure each of them is, in [0, 1].
 
     Returns:
         ``(N, K, 2)`` keypoints in crop pixels (outer-corner convention), their ``(N, K)`` raw scores in [0, 1], and the
@@ -137,11 +147,27 @@ def decode_thunder(maps: Maps) -> tuple[Floats, Floats, Floats]:
     n, k, h, w = heat.shape
     y = np.arange(h, dtype=np.float32)[:, None]
     x = np.arange(w, dtype=np.float32)[None]
-    middle = np.sqrt(np.square(y - h / 2) + np.square(x - w / 2)) + _SOFTEN
-    cell = (center / middle).reshape(n, h * w).argmax(-1)
+    likely = center / (np.sqrt(np.square(y - h / 2) + np.square(x - w / 2)) + _SOFTEN)
+    cell = likely.reshape(n, h * w).argmax(-1)
     row = np.arange(n)
-    regress = maps["kpt_regress"].reshape(n, k, 2, h * w)[row, :, :, cell]
-    guess = np.stack(np.divmod(cell, w), -1)[:, None].astype(np.float32) + regress
+    regress = maps["kpt_regress"].reshape(n, k, 2, h * w)
+    guess = np.stack(np.divmod(cell, w), -1)[:, None].astype(np.float32) + regress[row, :, :, cell]
+    if hint is not None and trust is not None:
+        known = np.isfinite(hint).all(-1)
+        sure = np.where(known, trust, 0).astype(np.float32)
+        expected = np.where(known[..., None], hint[..., ::-1] / STRIDE, 0).astype(np.float32)
+        total = np.maximum(sure.sum(-1, keepdims=True), 1e-6)
+        # Another person may be nearer to the middle: is the guess of the cell amid the expected keypoints more like them?
+        middle = (expected * (sure / total)[..., None]).sum(axis=1)[:, :, None, None]
+        near = (np.abs(y - middle[:, 0]) <= _NEAR) & (np.abs(x - middle[:, 1]) <= _NEAR)
+        other = np.where(near, center, -1).reshape(n, h * w).argmax(-1)
+        cells = np.stack([cell, np.where(near.any(axis=(1, 2)), other, cell)], axis=-1)
+        both = np.stack(np.divmod(cells, w), -1)[:, :, None].astype(np.float32) + regress[row[:, None], :, :, cells]
+        far = np.square(both - expected[:, None]).sum(-1)
+        alike = (np.exp(-far / (2 * (_HINT * h) ** 2)) * sure[:, None]).sum(-1) / total
+        choice = (likely.reshape(n, h * w)[row[:, None], cells] * (alike + 0.05)).argmax(-1)
+        cell = cells[row, choice]
+        guess = both[row, choice] + (expected - both[row, choice]) * np.clip(sure, 0, 1)[..., None]
     far = np.square(y.T - guess[..., :1])[..., None] + np.square(x - guess[..., 1:])[:, :, None]
     at = (heat / (np.sqrt(far) + _SOFTEN_KEYPOINT)).reshape(n, k, h * w).argmax(-1)
     conf = np.take_along_axis(heat.reshape(n, k, h * w), at[..., None], -1)[..., 0]
