@@ -28,7 +28,7 @@ from _common import ROOT, arguments, save, table
 
 # What both workers do: answer one line for each line that they read.
 WORKER = """
-import json, os, resource, sys, time
+import json, os, sys, time
 options = json.loads(sys.argv[1])
 pictures, video, imgsz, conf = options["pictures"], options["video"], options["imgsz"], options["conf"]
 say = lambda **what: print(json.dumps(what), file=out, flush=True)
@@ -58,9 +58,14 @@ def decoding(items):
     return {"wall": (time.perf_counter() - wall) * 1e3 / count, "cpu": (time.process_time() - busy) * 1e3 / count}
 
 
+def peak():
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3
+
+
 first = sorted(os.listdir(pictures))[0]
 rows = taken(next(iter(predict(os.path.join(pictures, first)))))
-say(first=len(rows[0]))
+say(first=len(rows[0]), peak=peak())
 for line in sys.stdin:
     what = line.strip()
     if what == "pictures":
@@ -74,10 +79,10 @@ for line in sys.stdin:
     elif what == "decode video":
         say(**decoding(images(video)))
     elif what == "rows":
-        found = [taken(result) for result in predict(pictures)]
-        say(rows=[[part.tolist() for part in parts] for parts in found])
+        found = {os.path.basename(result.path): taken(result) for result in predict(pictures)}
+        say(rows=[[part.tolist() for part in parts] for _, parts in sorted(found.items())])
     elif what == "peak":
-        say(peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+        say(peak=peak())
 """
 
 POISE = """
@@ -111,11 +116,11 @@ PEER = """
 import json, os, sys
 sys.tracebacklimit = 0  # its lines are not for us to read
 options = json.loads(sys.argv[1])
-import torch
-torch.set_num_threads(options["threads"])
 import cv2
+import torch
 cv2.setNumThreads(options["threads"])
 from ultralytics import YOLO
+torch.set_num_threads(options["threads"])  # the import has set its own number
 model = YOLO(options["file"], task="pose")
 
 
@@ -190,8 +195,8 @@ class Runner:
     rounds: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
 
-    def start(self) -> float:
-        """Start the process; return the milliseconds to its first prediction.
+    def start(self) -> tuple[float, float]:
+        """Start the process; return the milliseconds to its first prediction, and its peak memory then (MB).
 
         Raises:
             RuntimeError: It ended before; with the last line that it printed.
@@ -202,13 +207,13 @@ class Runner:
             [self.python, "-c", code, json.dumps(self.options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if "quiet" not in self.environment else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
             env=self.environment,
             preexec_fn=lambda: os.sched_setaffinity(0, self.cores),
         )
-        self._read()
-        return (time.perf_counter() - before) * 1e3
+        said = self._read()
+        return (time.perf_counter() - before) * 1e3, said["peak"]
 
     def ask(self, what: str) -> dict[str, Any]:
         """Have the worker do something and return what it says."""
@@ -218,14 +223,14 @@ class Runner:
         self.process.stdin.flush()
         return self._read()
 
-    def stop(self) -> tuple[float, float]:
-        """End the process; return its CPU milliseconds and its peak memory (MB)."""
+    def stop(self) -> float:
+        """End the process; return its CPU milliseconds."""
         assert self.process is not None
         assert self.process.stdin is not None
         self.process.stdin.close()
         _, _, usage = os.wait4(self.process.pid, 0)
         self.process.returncode = 0
-        return (usage.ru_utime + usage.ru_stime) * 1e3, usage.ru_maxrss / 1e3
+        return (usage.ru_utime + usage.ru_stime) * 1e3
 
     def _read(self) -> dict[str, Any]:
         assert self.process is not None
@@ -363,8 +368,8 @@ def race(runners: list[Runner], rounds: int) -> list[Runner]:
 def stages(runner: Runner, what: str) -> dict[str, Any]:
     """Return one row of the table: ms a frame.
 
-    ``decode`` is decoding alone, which Poise does ahead in another thread; ``results`` is what a call costs on a decoded
-    picture beyond the stages that the side itself counts.
+    ``decode`` is decoding alone, which Poise does ahead in another thread; ``results`` is what a call costs on a
+    decoded picture beyond the stages that the side itself counts.
     """
     counted = [runner.median("arrays", name) for name in ("preprocess", "inference", "postprocess")]
     return {
@@ -385,23 +390,26 @@ def starts(runners: list[Runner], repeats: int) -> list[dict[str, Any]]:
     found: dict[str, list[tuple[float, float, float]]] = {runner.name: [] for runner in runners}
     for _ in range(repeats):
         for runner in runners:
-            wall = runner.start()
-            found[runner.name].append((wall, *runner.stop()))
+            wall, peak = runner.start()
+            found[runner.name].append((wall, runner.stop(), peak))
+    heads = ("wall ms", "CPU ms", "peak MB")
     return [
-        {"runner": name, **dict(zip(("wall ms", "CPU ms", "peak MB"), map(statistics.median, zip(*rows)), strict=True))}
+        {"runner": name, **{head: statistics.median(row[i] for row in rows) for i, head in enumerate(heads)}}
         for name, rows in found.items()
     ]
 
 
-def best(rows: list[dict[str, Any]], poise: dict[str, bool], names: set[str], figure: str) -> str:
-    """Say the ratio of each side's best."""
-    ours = min((row for row in rows if poise[row["runner"]] and row["runner"] in names), key=lambda row: row[figure])
-    theirs = min(
-        (row for row in rows if not poise[row["runner"]] and row["runner"] in names), key=lambda row: row[figure]
-    )
+def best(ready: list[Runner], what: str, figure: str) -> str:
+    """Say the ratio of each side's best by the median: the median over rounds of what one round gives for both."""
+    sides = {side: [runner for runner in ready if runner.poise == side] for side in (True, False)}
+    if not all(sides.values()):
+        return "one side only"
+    mine, theirs = (min(sides[side], key=lambda runner: runner.median(what, figure)) for side in (True, False))
+    pairs = zip(mine.rounds[what], theirs.rounds[what], strict=True)
+    ratios = sorted(b[figure] / a[figure] for a, b in pairs)
     return (
-        f"{ours['runner']} {ours[figure]:.1f}, {theirs['runner']} {theirs[figure]:.1f}: "
-        f"{theirs[figure] / ours[figure]:.2f} times"
+        f"{mine.name} {mine.median(what, figure):.1f}, {theirs.name} {theirs.median(what, figure):.1f}: "
+        f"{statistics.median(ratios):.2f} times ({ratios[0]:.2f} to {ratios[-1]:.2f})"
     )
 
 
@@ -481,14 +489,15 @@ if __name__ == "__main__":
         table(rows, title=f"{title}: {what}, ms a frame")
     table(first, title="Process start to first prediction; memory; agreement")
     print(f"\nload before {before:.1f}, after {load():.1f}")
-    poise = {runner.name: runner.poise for runner in ready}
-    # bf16 is another precision; the peer's OpenVINO chooses it by itself where the processor has it.
-    same = {name for name in poise if "auto" not in name}
-    for what, rows in tables.items():
-        if len(set(poise[name] for name in same)) == 2:
-            print(f"{what}, best of each side: {best(rows, poise, same, 'wall')}; CPU {best(rows, poise, same, 'CPU')}")
-    if len(set(poise.values())) == 2:
-        print(f"start: {best(first, poise, set(poise), 'wall ms')}")
-        print(f"memory: {best(first, poise, set(poise), 'peak MB, all runs')}")
+    # The peer's OpenVINO takes bf16 by itself where the processor has it: its like here is "auto precision".
+    groups = {
+        "float32": [runner for runner in ready if "auto" not in runner.name and runner.name != "peer OpenVINO"],
+        "any precision": ready,
+    }
+    for what in tables:
+        for name, group in groups.items():
+            print(
+                f"{what}, {name}, best of each side: wall {best(group, what, 'wall')}; CPU {best(group, what, 'cpu')}"
+            )
     save(given.json, **tables, start=first, load=[before, load()], root=ROOT.name)
     scratch.cleanup()
