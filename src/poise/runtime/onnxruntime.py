@@ -66,10 +66,11 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or usable_cores()
-    # Several networks run in turn. By default a session's idle threads go on spinning after a run and keep the next
-    # network, the decoder and the encoder waiting: MultiPose and two Thunder crops on two cores take 44 ms instead of
-    # 100 when they stop (benchmarks/threads.py).
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # By default a session's threads spin while they wait for work, in a run between its nodes and after it, and keep
+    # the next network, the decoder, the encoder and other programs waiting. On two cores that others use too,
+    # YOLO26n at 640x384 takes 49 ms of wall and CPU time instead of 87 when they never spin (benchmarks/threads.py,
+    # benchmarks/yolo_speed.py).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings = [(provider, {"device_id": number})] if number else [provider]
     try:
         session = ort.InferenceSession(
