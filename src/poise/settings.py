@@ -21,7 +21,6 @@ _HARMLESS: Mapping[str, tuple[Any, ...]] = {
     "dnn": (False,),
     "mode": ("predict", None),
     "task": ("pose", None),
-    "nms": (None,),
 }
 
 
@@ -36,6 +35,7 @@ class Settings:
         max_det: Most instances a frame.
         classes: Class numbers to keep; None keeps all.
         agnostic_nms: Let instances of different classes suppress each other.
+        nms: How YOLO networks tell that two instances are one: ``"iou"`` of their boxes, or ``"oks"`` of their keypoints.
         augment: Run mirrored too and average (flip test): more accurate, slower.
         tile: Search overlapping tiles as well, for small instances: slower.
         batch: Pictures a run; a video goes frame by frame.
@@ -71,6 +71,7 @@ class Settings:
     max_det: int = 300
     classes: tuple[int, ...] | None = None
     agnostic_nms: bool = False
+    nms: str | None = None
     augment: bool = False
     tile: bool = False
     batch: int = 1
@@ -107,6 +108,10 @@ class Settings:
         for name in ("max_det", "batch", "vid_stride"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
+        if self.nms not in (None, "iou", "oks"):
+            raise ValueError(
+                f"nms must be 'iou' or 'oks', got {self.nms!r}; for YOLO26's head without it: Pose(…, end2end=True)"
+            )
         if self.imgsz is not None and not 32 <= self.imgsz <= 8192:
             raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz}")
 
@@ -139,6 +144,7 @@ class Settings:
             augment=self.augment,
             tile=self.tile,
             agnostic=self.agnostic_nms,
+            nms="oks" if self.nms == "oks" else "iou",
         )
 
     @classmethod
