@@ -35,7 +35,7 @@ class Settings:
         max_det: Most instances a frame.
         classes: Class numbers to keep; None keeps all.
         agnostic_nms: Let instances of different classes suppress each other.
-        nms: How YOLO networks tell that two instances are one: ``"iou"`` of their boxes, or ``"oks"`` of their keypoints.
+        nms: What makes two instances of a YOLO network one: ``"iou"`` of boxes, or ``"oks"`` of keypoints.
         augment: Run mirrored too and average (flip test): more accurate, slower.
         tile: Search overlapping tiles as well, for small instances: slower.
         batch: Pictures a run; a video goes frame by frame.

@@ -104,7 +104,10 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise PoiseError(f"{path}: is a folder, expected the name of a file")
     if path.exists() and not overwrite:
-        raise PoiseError(f"{path}: exists already; choose another name, or allow it to be replaced: overwrite=True, on the command line --overwrite")
+        raise PoiseError(
+            f"{path}: exists already; choose another name, or allow it to be replaced: overwrite=True, "
+            "on the command line --overwrite"
+        )
 
 
 _HINTS = {
