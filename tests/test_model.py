@@ -215,3 +215,22 @@ def test_video_frames_are_never_batched_and_pictures_are() -> None:
     frames = [Frame(image, still), Frame(image, still), Frame(image, still), Frame(image, video), Frame(image, video)]
 
     assert [len(batch) for batch in _batches(frames, 2)] == [2, 1, 1, 1]
+
+
+def test_bundled_networks_say_what_they_are(pose: Pose) -> None:
+    (found,) = pose.info()
+
+    assert found.licence.startswith("Apache-2.0")
+    assert found.parameters > 1_000_000
+
+
+def test_only_a_checkpoint_can_be_exported(pose: Pose) -> None:
+    with pytest.raises(ModelError, match="needs a checkpoint"):
+        pose.export(format="onnx")
+
+
+def test_a_network_of_another_family_is_described() -> None:
+    from poise.weights import network
+
+    with pytest.raises(ModelError, match=r"nanodet-416\.onnx: .*cls_s8"):
+        Pose(network("nanodet-416").path)

@@ -347,11 +347,11 @@ def _said(meta: Mapping[str, str], path: Path) -> dict[str, Any]:
         "skeleton": str(bones.get("name", "")),
         "keypoints": tuple(str(v) for v in listed) if isinstance(listed, list | tuple) else (),
         "end2end": {"true": True, "false": False}.get(meta.get("end2end", "").lower()),
-        "licence": meta.get("license", ""),
+        "licence": meta.get("license") or meta.get("licence", ""),
         "version": meta.get("version", ""),
         "date": meta.get("date", ""),
         "description": meta.get("description", ""),
-        "origin": meta.get("poise.origin", ""),
+        "origin": meta.get("poise.origin") or meta.get("origin", ""),
         "training": _short(arguments or {}) | {k: v for k, v in (metrics or {}).items() if "mAP50-95" in str(k)},
         "certificate": {k: proof[k] for k in kept if k in proof},
     }
