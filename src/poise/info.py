@@ -205,6 +205,7 @@ def _onnx(path: Path, data: bytes, sha: str) -> Info:
     height, width = _size(found.metadata, found.inputs)
     operations = found.operations
     kinds = {w.kind for w in found.weights if len(w.shape) == 4}
+    counted = round(found.gflops(height, width), 3) or None
     eight = "QuantizeLinear" in operations or kinds & {"int8", "uint8"}
     precision = "int8" if eight else "/".join(sorted(_WORDS.get(k, k) for k in kinds))
     return Info(
@@ -215,7 +216,7 @@ def _onnx(path: Path, data: bytes, sha: str) -> Info:
         layers=operations["Conv"],
         operations=len(found.nodes),
         parameters=found.parameters,
-        gflops=round(found.gflops(height, width), 3),
+        gflops=counted,
         imgsz=(height, width),
         inputs=tuple(map(_words, found.inputs)),
         outputs=tuple(map(_words, found.outputs)),
@@ -365,7 +366,8 @@ def _size(meta: Mapping[str, str], inputs: tuple[Value, ...]) -> tuple[int, int]
     """Return height and width: as the input is, else as the metadata says."""
     for value in inputs:
         if len(value.shape) == 4:
-            height, width = value.shape[2:]
+            # Networks that come from TensorFlow have the channels last.
+            height, width = value.shape[1:3] if value.shape[3] == 3 and value.shape[1] != 3 else value.shape[2:]
             if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
                 return height, width
     try:
