@@ -437,7 +437,7 @@ if __name__ == "__main__":
     plan: list[tuple[str, bool, Path, str, str]] = [
         ("Poise onnxruntime", True, onnx, "onnxruntime", "f32"),
         ("Poise OpenVINO", True, next(openvino.glob("*.xml")), "openvino", "f32"),
-        ("Poise OpenVINO, auto precision", True, next(openvino.glob("*.xml")), "openvino", "auto"),
+        ("Poise OpenVINO auto precision", True, next(openvino.glob("*.xml")), "openvino", "auto"),
         ("Poise torch", True, checkpoint, "auto", "f32"),
         ("peer onnxruntime", False, onnx, "", ""),
         ("peer OpenVINO", False, openvino, "", ""),
