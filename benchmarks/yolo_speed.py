@@ -336,8 +336,11 @@ def apart(a: list[list[Any]], b: list[list[Any]]) -> str:
         if len(boxes) != len(boxes_b):
             other += 1
         elif boxes:
-            worst = max(worst, float(np.abs(np.array(boxes)[:, :4] - np.array(boxes_b)[:, :4]).max()))
-            worst = max(worst, float(np.abs(np.array(points)[..., :2] - np.array(points_b)[..., :2]).max()))
+            ours, theirs = np.array(boxes)[:, :4], np.array(boxes_b)[:, :4]
+            # Nearly equal scores may swap rows.
+            nearest = np.abs(ours[:, None] - theirs).sum(axis=2).argmin(axis=1)
+            worst = max(worst, float(np.abs(ours - theirs[nearest]).max()))
+            worst = max(worst, float(np.abs(np.array(points)[..., :2] - np.array(points_b)[nearest][..., :2]).max()))
     return f"{worst:.3g} px" + (f", {other} pictures with another count" if other else "")
 
 
@@ -499,5 +502,5 @@ if __name__ == "__main__":
             print(
                 f"{what}, {name}, best of each side: wall {best(group, what, 'wall')}; CPU {best(group, what, 'cpu')}"
             )
-    save(given.json, **tables, start=first, load=[before, load()], root=ROOT.name)
+    save(given.json, **tables, first=first, load=[before, load()], root=ROOT.name)
     scratch.cleanup()
