@@ -23,7 +23,8 @@ class RealNVP(nn.Module):
     def __init__(self, couplings: int = 6, width: int = 64) -> None:
         super().__init__()
         self.register_buffer("loc", torch.zeros(2))
-        self.register_buffer("cov", torch.eye(2))
+        # Not torch.eye: on the meta device it imports torch's compiler, half of the time to the first prediction.
+        self.register_buffer("cov", torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
         self.register_buffer("mask", torch.tensor([[0.0, 1.0], [1.0, 0.0]] * (couplings // 2)))
         self.s = nn.ModuleList(_perceptron(width, nn.Tanh()) for _ in range(couplings))
         self.t = nn.ModuleList(_perceptron(width) for _ in range(couplings))

@@ -44,7 +44,8 @@ def from_checkpoint(checkpoint: Checkpoint) -> PoseNetwork:
     _check(network.state_dict(), checkpoint)
     weights = {key: _tensor(value) for key, value in checkpoint.weights.items()}
     for key, value in network.state_dict().items():  # integers that an older file does not count
-        weights.setdefault(key, torch.zeros_like(value, device="cpu"))
+        if key not in weights:  # torch.zeros_like on the meta device would import half a compiler
+            weights[key] = torch.zeros(value.shape, dtype=value.dtype, device="cpu")
     network.load_state_dict(weights, strict=True, assign=True)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

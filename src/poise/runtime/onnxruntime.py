@@ -67,9 +67,9 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or usable_cores()
     # By default a session's threads spin while they wait for work, in a run between its nodes and after it, and keep
-    # the next network, the decoder, the encoder and other programs waiting. On two cores that others use too,
-    # YOLO26n at 640x384 takes 49 ms of wall and CPU time instead of 87 when they never spin (benchmarks/threads.py,
-    # benchmarks/yolo_speed.py).
+    # the next network, the decoder, the encoder and other programs waiting: on two cores that others use too,
+    # MultiPose and two Thunder crops take 222 ms, 152 where they stop after each run, 85 where they never spin
+    # (benchmarks/threads.py). CPU time falls alike.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings = [(provider, {"device_id": number})] if number else [provider]
     try:
