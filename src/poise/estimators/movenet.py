@@ -157,7 +157,7 @@ def decode_thunder(
         sure = np.where(known, trust, 0).astype(np.float32)
         expected = np.where(known[..., None], hint[..., ::-1] / STRIDE, 0).astype(np.float32)
         total = np.maximum(sure.sum(-1, keepdims=True), 1e-6)
-        # Another person may be nearer to the middle: is the guess of the cell amid the expected keypoints more like them?
+        # Another person may be nearer to the middle: does the cell amid the expected keypoints guess more like them?
         middle = (expected * (sure / total)[..., None]).sum(axis=1)[:, :, None, None]
         near = (np.abs(y - middle[:, 0]) <= _NEAR) & (np.abs(x - middle[:, 1]) <= _NEAR)
         other = np.where(near, center, -1).reshape(n, h * w).argmax(-1)

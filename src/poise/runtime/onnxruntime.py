@@ -66,10 +66,10 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or usable_cores()
-    # Several networks run in turn. By default a session's idle threads go on spinning after a run and keep the next
-    # network, the decoder and the encoder waiting: MultiPose and two Thunder crops on two cores take 44 ms instead of
-    # 100 when they stop (benchmarks/threads.py).
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # Threads that spin while they wait take the cores from the next network, the decoder and the encoder, and where
+    # anything else runs from the network itself: in a video they took a third of all CPU time, and two Thunder crops
+    # on two cores beside other work cost 77 ms of CPU with spinning and 50 without (benchmarks/threads.py).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings = [(provider, {"device_id": number})] if number else [provider]
     try:
         session = ort.InferenceSession(
