@@ -20,7 +20,9 @@ BLOCK = re.compile(r"(<!-- not run: [^>]+-->\n)?^```(python|sh)\n(.*?)^```", re.
 
 def blocks(page: Path, language: str) -> list[str]:
     """Return the snippets of a page that are to be run."""
-    return [code for skip, lang, code in BLOCK.findall(page.read_text(encoding="utf-8")) if lang == language and not skip]
+    return [
+        code for skip, lang, code in BLOCK.findall(page.read_text(encoding="utf-8")) if lang == language and not skip
+    ]
 
 
 @pytest.fixture

@@ -134,7 +134,10 @@ def test_doctor_reports_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["predict", "model=body", "source=x.jpg", "conf=0.3"], ["predict", "x.jpg", "--model", "body", "--conf", "0.3"]),
+        (
+            ["predict", "model=body", "source=x.jpg", "conf=0.3"],
+            ["predict", "x.jpg", "--model", "body", "--conf", "0.3"],
+        ),
         (["pose", "predict", "source=0"], ["predict", "0"]),
         (["predict", "source=x.jpg", "save=True", "save_txt=False"], ["predict", "x.jpg", "--save", "--no-save-txt"]),
         (["predict", "a/b=c.jpg"], ["predict", "a/b=c.jpg"]),
@@ -195,5 +198,3 @@ def test_help_is_cheap() -> None:
     assert "'onnxruntime'" not in loaded
     assert "'numpy'" not in loaded
     assert "'PIL'" not in loaded
-
-
