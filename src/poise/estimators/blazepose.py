@@ -121,10 +121,11 @@ class BlazePose(RoiEstimator):
             with clock.stage("inference"):
                 maps = self._multipose.run({"image": feed})
             with clock.stage("postprocess"):
-                people, guess = movenet.decode_with_guesses(maps)
-                found.append((affine_apply(back, people.xy), people.conf, affine_apply(back, guess), people.score))
+                people, expected = movenet.decode_with_guesses(maps)
+                columns = (affine_apply(back, people.xy), people.conf, affine_apply(back, expected), people.score)
+                found.append([column.astype(np.float64) for column in columns])
         with clock.stage("postprocess"):
-            xy, conf, guess, score = (np.concatenate(c).astype(np.float64) for c in zip(*found, strict=True))
+            xy, conf, guess, score = (np.concatenate(column) for column in zip(*found, strict=True))
             kept = np.flatnonzero(score >= self.settings["propose"])
             low, high = xy[kept].min(axis=1, initial=np.inf), xy[kept].max(axis=1, initial=-np.inf)
             alike = oks(

@@ -32,6 +32,9 @@ _FUSE_WITHIN = 2.5  # OKS spreads (sqrt(area) times twice sigma) between two pre
 # In video: a person whose refined keypoints are less sure than this on average is lost; two more alike than this have
 # run into one; a picture whose thumbnail changes by more grey levels than this is another scene.
 _LOST, _MERGED, _SCENE = 0.08, 0.6, 30.0
+# A search of the whole picture costs about as much as following this many people; more are lost sight of sooner than
+# they are followed cheaply.
+_CROWD = 3
 _FRAME = 1 / 25  # seconds a frame where no times are given
 
 
@@ -176,7 +179,9 @@ class Body:
         thumb = image[:: max(1, image.shape[0] // 18), :: max(1, image.shape[1] // 32), 1].astype(np.int16)
         last = memory.thumb
         cut = last is None or last.shape != thumb.shape or float(np.abs(last - thumb).mean()) > _SCENE
-        due = cut or not 0 <= time - memory.searched < self.settings.refresh
+        count = 0 if memory.people is None else len(memory.people.score)
+        pace = self.settings.refresh * min(1.0, (_CROWD / max(count, 1)) ** 2)
+        due = cut or not 0 <= time - memory.searched < pace
         memory.thumb, memory.time = thumb, time
         clock.lap("preprocess")
         if self._thunder is None:

@@ -188,7 +188,7 @@ def decode_thunder(
     regress = maps["kpt_regress"].reshape(n, k, 2, h * w)
     guess = np.stack(np.divmod(cell, w), -1)[:, None].astype(np.float32) + regress[row, :, :, cell]
     if hint is not None and trust is not None:
-        known = np.isfinite(hint).all(-1)
+        known = np.asarray(np.isfinite(hint).all(-1))
         sure = np.where(known, trust, 0).astype(np.float32)
         expected = np.where(known[..., None], hint[..., ::-1] / STRIDE, 0).astype(np.float32)
         total = np.maximum(sure.sum(-1, keepdims=True), 1e-6)
