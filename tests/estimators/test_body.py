@@ -13,7 +13,7 @@ import pytest
 from poise import weights
 from poise.errors import FormatError
 from poise.estimators import Options, build, movenet, nanodet
-from poise.estimators.body import Body, calibrate, canvas_size, decay, move, regions, tiles
+from poise.estimators.body import Body, calibrate, decay, fuse, move, regions, tiles
 from poise.geometry import affine_apply, box_iou, oks
 from poise.image import crop
 from poise.runtime import open_session
@@ -123,6 +123,35 @@ def test_thunder_prefers_the_person_in_the_middle() -> None:
     assert center[0] == pytest.approx(0.5)
 
 
+def test_a_hint_points_at_the_person_beside_the_middle() -> None:
+    maps = blank(16, 12, multi=False)
+    maps["center"][0, 0, 8, 6], maps["center"][0, 0, 3, 2] = 0.9, 0.2
+    maps["kpt_heatmap"][0, :, 8, 6], maps["kpt_heatmap"][0, :, 3, 2] = 0.6, 0.5
+    hint = np.full((1, K, 2), (4 * 2.0, 4 * 3.0), np.float32)
+    hint[0, 5:] = np.nan
+
+    alone = movenet.decode_thunder(maps)
+    pointed = movenet.decode_thunder(maps, hint, np.full((1, K), 0.8, np.float32))
+    unsure = movenet.decode_thunder(maps, hint, np.zeros((1, K), np.float32))
+
+    np.testing.assert_allclose(alone[0][0, 0], [4 * 6, 4 * 8])
+    np.testing.assert_allclose(pointed[0][0], np.tile([4.0 * 2, 4 * 3], (K, 1)))
+    np.testing.assert_allclose(unsure[0], alone[0])
+
+
+def test_fusing_averages_what_is_close_and_known() -> None:
+    sigmas = get("coco17").sigmas
+    xy = np.full((1, K, 2), 100.0, np.float32)
+    other = xy + np.array([1.0, 0], np.float32)
+    other[0, 1], other[0, 2] = np.nan, 900
+    people = movenet.People(np.array([[0, 0, 200, 200]], np.float32), xy, np.full((1, K), 0.4), np.ones(1))
+
+    fused = fuse(people, people._replace(xy=other), np.array([0.5], np.float32), sigmas)
+
+    np.testing.assert_allclose(fused.xy[0, 0], [100 + 1 / 3, 100], rtol=1e-6)
+    np.testing.assert_allclose(fused.xy[0, 1:3], 100)
+
+
 def test_averaging_with_the_own_mirror_doubles_nothing() -> None:
     """The mirrored input's maps, made by hand from the plain ones, average back to them."""
     maps = one_person()
@@ -189,7 +218,7 @@ def test_calibration_is_monotone_and_starts_at_zero() -> None:
     ("shape", "expected"), [((720, 1280), (256, 160)), ((1, 30000), (256, 32)), ((1, 1), (256, 256))]
 )
 def test_canvas_is_a_multiple_of_32(shape: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert canvas_size(np.zeros((*shape, 3), np.uint8), 250) == expected
+    assert movenet.canvas_size(np.zeros((*shape, 3), np.uint8), 250) == expected
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (100, 1000), (30000, 1), (1, 1)])
@@ -298,6 +327,20 @@ def test_options_limit_what_is_returned() -> None:
 @pytest.mark.parametrize("name", ["no_person_cat.png", "no_person_coffee.png"])
 def test_pictures_without_people_raise_no_alarm(name: str) -> None:
     assert len(body("body")([photo(f"images/{name}")], Options(conf=0.5))[0].boxes) == 0
+
+
+@needs_photos
+@pytest.mark.parametrize("name", ["body", "body-accurate"])
+def test_a_large_person_before_a_crowd_is_kept(name: str) -> None:
+    found = body(name)([photo("images/crowd_behind_phone.jpg")], Options())[0]
+
+    assert box_iou(found.boxes[:, :4], np.array([[88.0, 141, 543, 580]])).max() > 0.8
+
+
+@needs_photos
+@pytest.mark.parametrize("name", ["body-fast", "body", "body-accurate"])
+def test_a_face_is_not_a_second_person(name: str) -> None:
+    assert len(body(name)([photo("images/single_half_body.png")], Options())[0].boxes) == 1
 
 
 class Counted:

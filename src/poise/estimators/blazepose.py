@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.estimators import movenet
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, sigmoid
 from poise.estimators.roi import Clock, Looked, RoiEstimator, cut, turn, upward_angle
 from poise.frames import Image
 from poise.geometry import affine_apply, nms, oks
-from poise.image import resize
 from poise.skeletons import Skeleton, get
 from poise.weights import Card
 
@@ -117,12 +117,13 @@ class BlazePose(RoiEstimator):
         found = []
         for side in (options.imgsz,) if options.imgsz else self.settings["imgsz"]:
             with clock.stage("preprocess"):
-                canvas, scale = _canvas(image, side)
+                feed, back = movenet.whole_picture(image, side)
             with clock.stage("inference"):
-                maps = self._multipose.run({"image": canvas})
+                maps = self._multipose.run({"image": feed})
             with clock.stage("postprocess"):
-                xy, conf, guess, score = _decode_people(maps)
-                found.append((xy / scale, conf, guess / scale, score))
+                people, expected = movenet.decode_with_guesses(maps)
+                columns = (affine_apply(back, people.xy), people.conf, affine_apply(back, expected), people.score)
+                found.append([column.astype(np.float64) for column in columns])
         with clock.stage("postprocess"):
             xy, conf, guess, score = (np.concatenate(column) for column in zip(*found, strict=True))
             kept = np.flatnonzero(score >= self.settings["propose"])
@@ -165,52 +166,3 @@ class BlazePose(RoiEstimator):
 
 def _stack(outs: list[dict[str, NDArray[Any]]], name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.array([out[name] for out in outs], dtype=np.float32).reshape(len(outs), *shape)
-
-
-def _canvas(image: Image, side: int) -> tuple[NDArray[np.uint8], float]:
-    """Return the picture as ``(1, H, W, 3)`` RGB, sides multiples of 32, and the scale; it lies in the top left."""
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    canvas = np.zeros((1, -(-inner[1] // 32) * 32, -(-inner[0] // 32) * 32, 3), dtype=np.uint8)
-    canvas[0, : inner[1], : inner[0]] = resize(image, inner)[..., ::-1]
-    return canvas, scale
-
-
-def _decode_people(maps: dict[str, NDArray[Any]]) -> tuple[Floats64, Floats64, Floats64, Floats64]:
-    """Decode MultiPose: ``(N, 17, 2)`` points, ``(N, 17)`` scores, ``(N, 17, 2)`` guesses, ``(N,)`` person scores.
-
-    Pixels of the network's input; guesses are where the person's centre expects the points, seen or not.
-    """
-    centre = maps["center"][0, 0]
-    h, w = centre.shape
-    padded = np.pad(centre, 2, constant_values=-np.inf)
-    peak = np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).max(axis=(2, 3))
-    ys, xs = np.nonzero((centre >= peak - 1e-6) & (centre >= 0.1))
-    best = np.argsort(-centre[ys, xs], kind="stable")[:30]
-    ys, xs = ys[best], xs[best]
-    n = len(ys)
-    heat = maps["kpt_heatmap"][0]
-    regress = maps["kpt_regress"][0][:, ys, xs].T.reshape(n, 17, 2)
-    guess = regress + np.stack([ys, xs], axis=-1)[:, None]
-    middle = np.stack([ys, xs], axis=-1) + maps["box_offset"][0][:, ys, xs].T
-    half = np.maximum(maps["box_scale"][0][:, ys, xs].T, 0) / 2
-    low = np.clip(np.floor(middle - half), 0, [h - 1, w - 1]).astype(int)
-    high = np.clip(np.ceil(middle + half), low + 1, [h, w]).astype(int)
-    sharp = 0.3 * min(h, w)
-    cells = np.zeros((n, 17, 2), dtype=np.intp)
-    conf = np.zeros((n, 17))
-    for i in range(n):
-        (y0, x0), (y1, x1) = low[i], high[i]
-        by_row = np.exp(-np.square(np.arange(y0, y1) - guess[i, :, :1]) / sharp)
-        by_column = np.exp(-np.square(np.arange(x0, x1) - guess[i, :, 1:]) / sharp)
-        near = (heat[:, y0:y1, x0:x1] * by_row[:, :, None] * by_column[:, None, :]).reshape(17, -1)
-        flat = near.argmax(axis=1)
-        conf[i] = near[np.arange(17), flat]
-        cells[i] = np.stack([flat // (x1 - x0) + y0, flat % (x1 - x0) + x0], axis=-1)
-    k = np.arange(17)
-    offset = maps["kpt_offset"][0].reshape(17, 2, h, w)[k, :, cells[..., 0], cells[..., 1]]
-    xy = 4.0 * (cells + offset)[..., ::-1]
-    seen = conf > 0.127
-    mean = np.where(seen, conf, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    return xy, conf, 4.0 * guess[..., ::-1].astype(np.float64), centre[ys, xs].astype(np.float64) * mean

@@ -32,6 +32,9 @@ _FUSE_WITHIN = 2.5  # OKS spreads (sqrt(area) times twice sigma) between two pre
 # In video: a person whose refined keypoints are less sure than this on average is lost; two more alike than this have
 # run into one; a picture whose thumbnail changes by more grey levels than this is another scene.
 _LOST, _MERGED, _SCENE = 0.08, 0.6, 30.0
+# A search of the whole picture costs about as much as following this many people; more are lost sight of sooner than
+# they are followed cheaply.
+_CROWD = 3
 _FRAME = 1 / 25  # seconds a frame where no times are given
 
 
@@ -176,7 +179,9 @@ class Body:
         thumb = image[:: max(1, image.shape[0] // 18), :: max(1, image.shape[1] // 32), 1].astype(np.int16)
         last = memory.thumb
         cut = last is None or last.shape != thumb.shape or float(np.abs(last - thumb).mean()) > _SCENE
-        due = cut or not 0 <= time - memory.searched < self.settings.refresh
+        count = 0 if memory.people is None else len(memory.people.score)
+        pace = self.settings.refresh * min(1.0, (_CROWD / max(count, 1)) ** 2)
+        due = cut or not 0 <= time - memory.searched < pace
         memory.thumb, memory.time = thumb, time
         clock.lap("preprocess")
         if self._thunder is None:
@@ -222,8 +227,8 @@ class Body:
         middle = (low + high) / 2
         here = (middle >= 0).all(axis=-1) & (middle <= np.array(image.shape[1::-1])).all(axis=-1)
         people = last.take(np.asarray(here))
-        around = extent(people.xy, people.conf, people.boxes)
-        around = regions(around, self.settings.crop, self.settings.expand)
+        whole = extent(people.xy, people.conf, people.boxes)
+        around = regions(whole, self.settings.crop, self.settings.expand)
         xy, conf = self._crops(image, around, people, options, clock)
         boxes = move(people.boxes, people.xy, xy, people.conf * conf)
         people = People(boxes, xy, conf, people.score).take(np.asarray(conf.mean(axis=-1) >= _LOST))
@@ -258,11 +263,9 @@ class Body:
 
     def _detect(self, image: Image, size: int, mirror: bool, clock: Clock) -> People:
         """Run MultiPose on the whole picture."""
-        canvas, matrix = letterbox(image, canvas_size(image, size), centre=False)
-        feed = canvas[None, ..., ::-1]
+        feed, back = movenet.whole_picture(image, size)
         if mirror:
             feed = np.concatenate([feed, feed[:, :, ::-1]])
-        feed = np.ascontiguousarray(feed)
         clock.lap("preprocess")
         maps: Mapping[str, NDArray[Any]] = self._multipose.run({"image": feed})
         clock.lap("inference")
@@ -270,7 +273,7 @@ class Body:
             maps = movenet.average_mirrored(
                 {k: v[:1] for k, v in maps.items()}, {k: v[1:] for k, v in maps.items()}, self.skeleton.flip_idx
             )
-        found = to_picture(movenet.decode_multipose(maps), affine_invert(matrix))
+        found = to_picture(movenet.decode_multipose(maps), back)
         clock.lap("postprocess")
         return found
 
@@ -430,14 +433,6 @@ class Body:
 
 def _unwanted(options: Options) -> bool:
     return options.classes is not None and 0 not in options.classes
-
-
-def canvas_size(image: Image, longer: int) -> tuple[int, int]:
-    """Return the width and height of the smallest canvas, in multiples of 32, whose longer side is ``longer``."""
-    longer = max(32, math.ceil(longer / 32) * 32)
-    height, width = image.shape[:2]
-    scale = longer / max(height, width)
-    return (max(1, math.ceil(width * scale / 32)) * 32, max(1, math.ceil(height * scale / 32)) * 32)
 
 
 def tiles(width: int, height: int, share: float) -> list[tuple[int, int, int, int]]:

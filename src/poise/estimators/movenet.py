@@ -21,6 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.frames import Image
+from poise.geometry import affine_invert
+from poise.image import letterbox
+
 Maps = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
 
@@ -77,7 +81,36 @@ def local_maxima(values: Floats, *, min_value: float, limit: int) -> tuple[NDArr
     return y[best], x[best]
 
 
+def canvas_size(image: Image, longer: int) -> tuple[int, int]:
+    """Return the width and height of the smallest canvas, in multiples of 32, whose longer side is ``longer``."""
+    longer = max(32, math.ceil(longer / 32) * 32)
+    height, width = image.shape[:2]
+    scale = longer / max(height, width)
+    return (max(1, math.ceil(width * scale / 32)) * 32, max(1, math.ceil(height * scale / 32)) * 32)
+
+
+def whole_picture(image: Image, longer: int) -> tuple[Image, NDArray[np.float64]]:
+    """Make MultiPose's input of a picture.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR.
+        longer: Longer side of the picture as the network sees it, pixels.
+
+    Returns:
+        ``(1, h, w, 3)`` uint8 RGB with the picture in its top-left corner, and the ``(2, 3)`` map back to the picture.
+    """
+    canvas, matrix = letterbox(image, canvas_size(image, longer), centre=False)
+    return np.ascontiguousarray(canvas[None, ..., ::-1]), affine_invert(matrix)
+
+
 def decode_multipose(maps: Maps, picture: int = 0, *, min_center: float = 0.1, limit: int = 30) -> People:
+    """Decode the people of one picture from MultiPose's maps; see :func:`decode_with_guesses`."""
+    return decode_with_guesses(maps, picture, min_center=min_center, limit=limit)[0]
+
+
+def decode_with_guesses(
+    maps: Maps, picture: int = 0, *, min_center: float = 0.1, limit: int = 30
+) -> tuple[People, Floats]:
     """Decode the people of one picture from MultiPose's maps.
 
     Args:
@@ -87,7 +120,8 @@ def decode_multipose(maps: Maps, picture: int = 0, *, min_center: float = 0.1, l
         limit: Most candidates.
 
     Returns:
-        Candidates, not yet freed of duplicates, best centre first.
+        Candidates, not yet freed of duplicates, best centre first, and ``(N, K, 2)`` where each person's centre expects
+        the keypoints, seen or not, input pixels.
     """
     center, heat = maps["center"][picture, 0], maps["kpt_heatmap"][picture]
     k, h, w = heat.shape
@@ -121,12 +155,13 @@ def decode_multipose(maps: Maps, picture: int = 0, *, min_center: float = 0.1, l
     confident = conf > _CONFIDENT
     mean = np.where(confident, conf, 0).sum(-1) / np.maximum(confident.sum(-1), 1)
     boxes = np.concatenate([low[:, ::-1], high[:, ::-1]], -1) * STRIDE
-    return People(
+    people = People(
         boxes.astype(np.float32),
         (point[..., ::-1] * STRIDE).astype(np.float32),
         np.clip(conf, 0, 1).astype(np.float32),
         np.clip(center[cy, cx] * mean, 0, 1).astype(np.float32),
     )
+    return people, (guess[..., ::-1] * STRIDE).astype(np.float32)
 
 
 def decode_thunder(
@@ -153,11 +188,11 @@ def decode_thunder(
     regress = maps["kpt_regress"].reshape(n, k, 2, h * w)
     guess = np.stack(np.divmod(cell, w), -1)[:, None].astype(np.float32) + regress[row, :, :, cell]
     if hint is not None and trust is not None:
-        known = np.isfinite(hint).all(-1)
+        known = np.asarray(np.isfinite(hint).all(-1))
         sure = np.where(known, trust, 0).astype(np.float32)
         expected = np.where(known[..., None], hint[..., ::-1] / STRIDE, 0).astype(np.float32)
         total = np.maximum(sure.sum(-1, keepdims=True), 1e-6)
-        # Another person may be nearer to the middle: is the guess of the cell amid the expected keypoints more like them?
+        # Another person may be nearer to the middle: does the cell amid the expected keypoints guess more like them?
         middle = (expected * (sure / total)[..., None]).sum(axis=1)[:, :, None, None]
         near = (np.abs(y - middle[:, 0]) <= _NEAR) & (np.abs(x - middle[:, 1]) <= _NEAR)
         other = np.where(near, center, -1).reshape(n, h * w).argmax(-1)
