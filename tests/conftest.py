@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Torch's idle threads must not spin beside the other networks of these tests; read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -355,7 +355,9 @@ def test_existing_file_is_not_overwritten_unless_asked(tmp_path: Path, name: str
     path = tmp_path / name
     path.write_bytes(b"precious")
 
-    with pytest.raises(PoiseError, match="exists already; choose another name, or allow it to be replaced: overwrite=True"):
+    with pytest.raises(
+        PoiseError, match="exists already; choose another name, or allow it to be replaced: overwrite=True"
+    ):
         open_sink(path, render=original)
     assert path.read_bytes() == b"precious"
 
