@@ -486,3 +486,14 @@ def test_run_sink_finishes_the_other_files_when_one_fails(tmp_path: Path) -> Non
     with pytest.raises(RuntimeError, match="no pen"):
         sink.close()
     assert len((tmp_path / "results.csv").read_text().splitlines()) == 18
+
+
+@pytest.mark.parametrize("name", ["a.coco.json", "a.coco-results.json"])
+def test_coco_files_are_chosen_by_their_ending(name: str, tmp_path: Path) -> None:
+    with open_sink(tmp_path / name) as sink:
+        sink.write(result(n=2))
+
+    content = json.loads((tmp_path / name).read_text())
+    rows = content["annotations"] if isinstance(content, dict) else content
+    assert len(rows) == 2
+    assert len(rows[0]["keypoints"]) == 17 * 3

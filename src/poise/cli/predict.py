@@ -78,7 +78,8 @@ def predict(
         save_crop: Write one picture an instance.
         save_frames: Write a video's annotated frames as pictures.
         json: Print one JSON line a frame on standard output.
-        out: Also write results here; the ending picks the format (.jsonl, .csv, .parquet, .mp4). May be repeated.
+        out: Also write results here; the ending picks the format (.jsonl, .csv, .parquet, .coco.json,
+            .mp4). May be repeated.
         overwrite: Let --out replace files that exist.
         show: Show each picture.
         project: Folder of the runs (runs/pose).

@@ -12,21 +12,22 @@ from poise.results import Results
 from poise.sinks._animation import AnimationSink
 from poise.sinks._journal import SUFFIX
 from poise.sinks._jsonlines import JsonLinesSink
-from poise.sinks._labels import recover_coco
+from poise.sinks._labels import CocoAnnotationsSink, CocoResultsSink, recover_coco
 from poise.sinks._pictures import PictureFileSink, PictureSink
 from poise.sinks._sink import PathLike, Render, SinkBase, refuse_existing
 from poise.sinks._tables import CsvSink, ParquetSink, recover_parquet
 from poise.sinks._video import VideoSink
 from poise.sinks._videofile import CONTAINERS
 
-_ENDINGS = ".jsonl .json .csv .parquet .mp4 .m4v .mov .mkv .gif .webp .png .jpg .jpeg"
+_ENDINGS = ".jsonl .json .coco.json .coco-results.json .csv .parquet .mp4 .m4v .mov .mkv .gif .webp .png .jpg .jpeg"
 
 
 def open_sink(path: PathLike, *, render: Render | None = None, overwrite: bool = False) -> SinkBase:
     """Return the sink that a path asks for by its ending.
 
     Args:
-        path: ``.jsonl`` or ``.json`` (one line of JSON a frame), ``.csv``, ``.parquet`` (one row a keypoint), ``.mp4``,
+        path: ``.coco.json`` (a COCO data set), ``.coco-results.json`` (the list that COCO's evaluation reads), any
+            other ``.json`` or ``.jsonl`` (one line of JSON a frame), ``.csv``, ``.parquet`` (one row a keypoint), ``.mp4``,
             ``.m4v``, ``.mov``, ``.mkv``, ``.gif`` (video), ``.png``, ``.jpg``, ``.jpeg`` (picture), ``.webp`` (picture,
             or animation when the first frame is from a video), a folder (a picture a frame), ``-`` (JSON lines to the
             standard output).
@@ -44,6 +45,10 @@ def open_sink(path: PathLike, *, render: Render | None = None, overwrite: bool =
     suffix = target.suffix.lower()
     if target.is_dir() or (not suffix and not target.exists()):
         return PictureSink(target, render, overwrite=overwrite)
+    if target.name.lower().endswith(".coco.json"):
+        return CocoAnnotationsSink(target, overwrite=overwrite)
+    if target.name.lower().endswith(".coco-results.json"):
+        return CocoResultsSink(target, overwrite=overwrite)
     if suffix in (".jsonl", ".json"):
         return JsonLinesSink(target, overwrite=overwrite)
     if suffix == ".csv":
