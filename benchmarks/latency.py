@@ -24,6 +24,7 @@ from poise.weights import models
 
 PHOTO = ROOT / "src/poise/cli/demo.jpg"
 FACE = ROOT / "tests/assets/astronaut.jpg"
+HAND = ROOT / "tests/assets/hand_over_pizza.jpg"
 ENGINES = [name for name in ("onnxruntime", "openvino") if find_spec(name)]
 
 PEER = """
@@ -133,7 +134,8 @@ if __name__ == "__main__":
     rows = []
     for people, image in scenes.items():
         for model in options.models:
-            shown = scene(int(people), FACE) if model in ("face", "hands") else image
+            photos = {"face": FACE, "hands": HAND}
+            shown = scene(int(people), photos[model]) if model in photos else image
             for engine in options.engines:
                 for threads in options.threads:
                     row = picture_row(model, engine, threads, shown, options.repeats)

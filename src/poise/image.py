@@ -41,7 +41,7 @@ _BICUBIC = PIL.Image.Resampling.BICUBIC
 
 
 def resize(image: Image, size: tuple[int, int]) -> Image:
-    """Resize with a triangle filter as wide as the shrinking asks for, so nothing is skipped (no aliasing).
+    """Resize without skipping a pixel: whole steps of shrinking by area averaging, the rest by a triangle filter.
 
     Args:
         image: ``(H, W, 3)`` uint8.
@@ -52,8 +52,8 @@ def resize(image: Image, size: tuple[int, int]) -> Image:
     """
     if (image.shape[1], image.shape[0]) == size:
         return image
-    # A cheap box reduction first when the picture is more than 4 times too large; Pillow keeps the error small.
-    return np.asarray(PIL.Image.fromarray(image).resize(size, _BILINEAR, reducing_gap=2.0))
+    # The wide triangle filter alone takes twice as long and gives the same average precision (benchmarks/accuracy.py).
+    return np.asarray(PIL.Image.fromarray(image).resize(size, _BILINEAR, reducing_gap=1.0))
 
 
 def letterbox(

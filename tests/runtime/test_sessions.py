@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise import weights
+from poise import Pose, weights
 from poise.errors import ModelError
 from poise.runtime import devices, open_session, usable_cores
 
@@ -105,3 +105,17 @@ def test_wrong_arguments_are_named(arguments: dict[str, object], message: str) -
 def test_the_cpu_is_always_a_device_and_has_a_core() -> None:
     assert devices()[0] == "cpu"
     assert usable_cores() >= 1
+
+
+@needs_openvino
+@pytest.mark.parametrize("card", weights.models(), ids=lambda card: card.name)
+def test_every_bundled_model_finds_the_same_in_openvino(card: weights.Card, photo: Path) -> None:
+    picture = Path(__file__).parents[1] / "assets/hand_over_pizza.jpg" if card.name == "hands" else photo
+    if card.name == "face":
+        picture = Path(__file__).parents[1] / "assets/astronaut.jpg"
+
+    first, second = (Pose(card.name, runtime=name)(picture)[0] for name in ("onnxruntime", "openvino"))
+
+    assert len(first) == len(second) > 0
+    np.testing.assert_allclose(first.keypoints.xy, second.keypoints.xy, atol=0.5)
+    np.testing.assert_allclose(first.boxes.conf, second.boxes.conf, atol=0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import queue
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,16 @@ class OpenVinoSession:
 
     engine = "openvino"
 
-    def __init__(self, compiled: Any, device: str, metadata: Mapping[str, str]) -> None:
+    def __init__(self, compiled: Any, device: str, metadata: Mapping[str, str], names: list[str]) -> None:
         self._compiled = compiled
         # A request runs one inference at a time; each thread that calls takes an idle one, or makes another.
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.device = device
         self.metadata = metadata
         self.inputs = tuple(_tensor(p) for p in compiled.inputs)
-        self.outputs = tuple(_tensor(p) for p in compiled.outputs)
-        self._names = [t.name for t in self.outputs]
+        # Compiling may give an output the names of layers that were joined with it; those of the file count.
+        self.outputs = tuple(replace(_tensor(p), name=n) for p, n in zip(compiled.outputs, names, strict=True))
+        self._names = names
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the network once."""
@@ -76,11 +78,12 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
         model = core.read_model(io.BytesIO(network) if isinstance(network, bytes) else str(network))
         metadata = _metadata(model)
         _keep_slices(openvino, model)
+        names = [output.get_any_name() for output in model.outputs]
         compiled = core.compile_model(model, kind, settings)
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
         raise ModelError(f"{name}: not a network that OpenVINO can load: {first}") from error
-    return OpenVinoSession(compiled, device, metadata)
+    return OpenVinoSession(compiled, device, metadata, names)
 
 
 def devices() -> list[str]:

@@ -28,9 +28,9 @@ def open_sink(path: PathLike, *, render: Render | None = None, overwrite: bool =
     Args:
         path: ``.coco.json`` (a COCO data set), ``.coco-results.json`` (the list that COCO's evaluation reads), any
             other ``.json`` or ``.jsonl`` (one line of JSON a frame), ``.csv``, ``.parquet`` (one row a keypoint),
-            ``.mp4``, ``.m4v``, ``.mov``, ``.mkv``, ``.gif`` (video), ``.png``, ``.jpg``, ``.jpeg`` (picture), ``.webp`` (picture,
-            or animation when the first frame is from a video), a folder (a picture a frame), ``-`` (JSON lines to the
-            standard output).
+            ``.mp4``, ``.m4v``, ``.mov``, ``.mkv``, ``.gif`` (video), ``.png``, ``.jpg``, ``.jpeg`` (picture), ``.webp``
+            (picture, or animation when the first frame is from a video), a folder (a picture a frame), ``-`` (JSON
+            lines to the standard output).
         render: Draws a result for pictures and video; ``result.plot()`` unless given.
         overwrite: Replace an existing file.
 
