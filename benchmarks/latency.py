@@ -33,7 +33,6 @@ images = np.load(sys.argv[1])
 rows = []
 kinds = {
     "Pose full": lambda: mp.solutions.pose.Pose(static_image_mode=STATIC, model_complexity=1),
-    "Pose heavy": lambda: mp.solutions.pose.Pose(static_image_mode=STATIC, model_complexity=2),
     "Hands": lambda: mp.solutions.hands.Hands(static_image_mode=STATIC, max_num_hands=10),
     "FaceMesh": lambda: mp.solutions.face_mesh.FaceMesh(static_image_mode=STATIC, max_num_faces=10),
 }
@@ -116,7 +115,9 @@ def peer_rows(python: str, scenes: dict[str, np.ndarray]) -> list[dict[str, obje
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "scenes.npz"
         np.savez(pictures, **scenes)
-        done = subprocess.run([python, "-c", PEER, str(pictures)], capture_output=True, text=True, check=True)
+        done = subprocess.run([python, "-c", PEER, str(pictures)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{python} could not run mediapipe:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
