@@ -1,6 +1,8 @@
 """Frames in: pictures, folders, video, cameras, streams, addresses and arrays, all through one function."""
 
 from poise.sources._camera import cameras
+from poise.sources._names import PICTURES, natural
+from poise.sources._one import picture_size, read_picture
 from poise.sources._source import Source, open_source
 
-__all__ = ["Source", "cameras", "open_source"]
+__all__ = ["PICTURES", "Source", "cameras", "natural", "open_source", "picture_size", "read_picture"]

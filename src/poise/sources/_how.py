@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from poise.errors import SourceError
 
+# A picture of 100 kB can unpack to gigabytes. Source: Pillow's own limit.
+MAX_PIXELS = 178_956_970
+
 
 @dataclass(frozen=True, slots=True)
 class How:
@@ -17,7 +20,7 @@ class How:
     """
 
     vid_stride: int = 1
-    max_pixels: int = 178_956_970
+    max_pixels: int = MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True)

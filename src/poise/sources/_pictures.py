@@ -151,6 +151,12 @@ def upright_bgr(picture: PIL.Image.Image, name: str) -> Image:
         raise damaged(name, picture.format, error) from error
 
 
+def upright_size(picture: PIL.Image.Image) -> tuple[int, int]:
+    """Return width and height after the turn that the Exif orientation asks for."""
+    width, height = picture.size
+    return (height, width) if _UPRIGHT.get(_orientation(picture), (None, False, False))[1] else (width, height)
+
+
 def _orientation(picture: PIL.Image.Image) -> int:
     try:
         value: Any = picture.getexif().get(_ORIENTATION, 1)

@@ -1,0 +1,23 @@
+"""Labelled pictures: formats, checks and conversion."""
+
+from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset, open_dataset, scan
+from poise.datasets._labels import Labels, Problem, stack
+from poise.datasets._spec import DataSpec, find_yaml, read_spec
+from poise.datasets._yolo import label_path, parse_labels
+
+__all__ = [
+    "CocoDataset",
+    "DataSpec",
+    "Dataset",
+    "Labels",
+    "Problem",
+    "Scan",
+    "YoloDataset",
+    "find_yaml",
+    "label_path",
+    "open_dataset",
+    "parse_labels",
+    "read_spec",
+    "scan",
+    "stack",
+]

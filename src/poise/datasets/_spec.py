@@ -1,0 +1,134 @@
+"""A data set's description: the YAML file of this field, or the head of a COCO file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from poise.errors import FormatError, require, suggest
+from poise.skeletons import Skeleton, from_yaml
+
+_SPLITS = ("train", "val", "test")
+_BUNDLED = Path(__file__).with_name("yaml")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSpec:
+    """What a data set holds and where.
+
+    Attributes:
+        file: The YAML or JSON file that was read.
+        root: Folder that the splits' paths start from.
+        splits: Split name to its paths as written: folders, ``.txt`` lists, or COCO ``.json`` files.
+        names: Class number to class name, numbers from 0 without a gap.
+        kpt_shape: Keypoints K, and values a keypoint in label files: 2 (x, y) or 3 (x, y, visibility).
+        skeleton: What the keypoints are. Its mirror map is the file's own; without one it is derived from the names.
+        flip_known: The mirror map is trusted: the file gives one, or its keypoint names do.
+        kpt_names: The file names its keypoints.
+    """
+
+    file: Path
+    root: Path
+    splits: Mapping[str, tuple[str, ...]]
+    names: Mapping[int, str]
+    kpt_shape: tuple[int, int]
+    skeleton: Skeleton
+    flip_known: bool
+    kpt_names: bool
+
+
+def read_spec(path: str | Path) -> DataSpec:
+    """Read the YAML file of a YOLO-pose data set.
+
+    A name without a folder that is no file here is looked for among the descriptions that come with Poise, such as
+    ``coco8-pose.yaml``. A relative ``path`` is tried from the file's folder, the working folder, ``datasets/`` in it,
+    and the folder that the environment variable ``POISE_DATASETS`` names.
+
+    Raises:
+        FormatError: Naming the file, the key, what was found and what was expected.
+        MissingExtra: The YAML reader is not installed.
+    """
+    file = find_yaml(path)
+    yaml = require("yaml", extra="train", feature="reading a dataset YAML")
+    try:
+        table = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FormatError(f"{file}: not a readable YAML file: {error}") from error
+    if not isinstance(table, dict):
+        raise FormatError(f"{file}: expected 'key: value' lines, got {type(table).__name__}")
+    skeleton = from_yaml(file)
+    splits = {}
+    for split in _SPLITS:
+        given = table.get(split)
+        if given is None or given == "":
+            continue
+        listed = given if isinstance(given, list) else [given]
+        if not listed or not all(isinstance(part, str) for part in listed):
+            raise FormatError(
+                f"{file}: {split} must be a folder, a .txt list, a .json file or a list of them, got {given!r}"
+            )
+        splits[split] = tuple(listed)
+    if not splits:
+        near = suggest("train", [str(key) for key in table])
+        raise FormatError(f"{file}: names no pictures; expected 'train:' and 'val:' with a folder or list{near}")
+    k, values = table["kpt_shape"]
+    named = table.get("kpt_names") is not None
+    return DataSpec(
+        file=file,
+        root=_root(file, table.get("path"), splits),
+        splits=splits,
+        names=_names(table, file),
+        kpt_shape=(int(k), int(values)),
+        skeleton=skeleton,
+        flip_known=bool(table.get("flip_idx")) or (named and skeleton.flip_idx != tuple(range(int(k)))),
+        kpt_names=named,
+    )
+
+
+def find_yaml(path: str | Path) -> Path:
+    """Return the file itself, or the bundled description of that name.
+
+    Raises:
+        FormatError: Neither is there; with the nearest bundled name.
+    """
+    file = Path(path)
+    if file.is_file():
+        return file
+    known = {entry.name: entry for entry in sorted(_BUNDLED.glob("*.yaml"))}
+    bundled = known.get(file.name if file.suffix else f"{file.name}.yaml")
+    if bundled is not None and len(file.parts) == 1:
+        return bundled
+    raise FormatError(f"{file}: no such file{suggest(file.name, known)} (descriptions that come with Poise)")
+
+
+def _root(file: Path, given: Any, splits: Mapping[str, tuple[str, ...]]) -> Path:
+    if given is not None and not isinstance(given, str):
+        raise FormatError(f"{file}: path must be a folder, got {given!r}")
+    folder = Path(given or ".").expanduser()
+    if folder.is_absolute():
+        return folder
+    starts = [file.parent, Path(), Path("datasets")]
+    if os.environ.get("POISE_DATASETS"):
+        starts.append(Path(os.environ["POISE_DATASETS"]))
+    for start in starts:
+        if any((start / folder / part).exists() for parts in splits.values() for part in parts):
+            return start / folder
+    return file.parent / folder
+
+
+def _names(table: Mapping[str, Any], file: Path) -> dict[int, str]:
+    names, count = table.get("names"), table.get("nc")
+    if names is None and isinstance(count, int) and count > 0:
+        names = [f"class{i}" for i in range(count)]
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not names:
+        raise FormatError(f"{file}: names must be a list of classes or 'number: name' lines, got {names!r}")
+    if sorted(map(str, names)) != sorted(map(str, range(len(names)))):
+        raise FormatError(f"{file}: names must be numbered from 0 to {len(names) - 1}, got {list(names)}")
+    if isinstance(count, int) and count != len(names):
+        raise FormatError(f"{file}: nc is {count}, but names lists {len(names)} classes")
+    return {int(number): str(name) for number, name in sorted(names.items(), key=lambda pair: int(pair[0]))}

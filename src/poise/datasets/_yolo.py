@@ -1,0 +1,170 @@
+"""YOLO-pose label files: one line an instance, class, box and keypoints divided by the picture's size.
+
+Source: the field's label format, ``class cx cy w h`` then K times ``x y`` or ``x y v``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.datasets._labels import Labels, Problem
+
+# A coordinate may leave the picture by a hundredth before the row is refused. Source: the field's reader.
+_SLACK = 0.01
+
+
+def label_path(image: Path) -> Path:
+    """Return where a picture's labels are: the last folder ``images`` becomes ``labels``, the ending ``.txt``."""
+    parts = list(image.parts)
+    for i in range(len(parts) - 2, -1, -1):
+        if parts[i] == "images":
+            parts[i] = "labels"
+            break
+    return Path(*parts).with_suffix(".txt")
+
+
+def parse_labels(
+    text: str, file: Path, *, size: tuple[int, int], classes: int, kpt_shape: tuple[int, int]
+) -> tuple[Labels, list[Problem], NDArray[np.int64]]:
+    """Read the text of one label file.
+
+    Args:
+        text: What is in the file.
+        file: Its name, for problems.
+        size: Width and height of the upright picture, pixels.
+        classes: Number of classes.
+        kpt_shape: Keypoints K and values a keypoint D.
+
+    Returns:
+        The rows that can be used; a problem for each row that cannot, and for rows that stand there twice (the first
+        is kept); and for each row its line in the file, from 1.
+    """
+    k, d = kpt_shape
+    columns = 5 + k * d
+    problems: list[Problem] = []
+    numbers: list[int] = []
+    rows: list[list[float]] = []
+    seen: dict[str, int] = {}
+
+    def wrong(kind: str, line: int, message: str, mend: str) -> None:
+        problems.append(Problem(kind, "error", file, line, message, mend))
+
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != columns:
+            wrong(
+                "wrong-columns",
+                number,
+                f"{len(words)} columns, expected {columns} (class, box of 4, {k} x {d})",
+                f"correct the line, or kpt_shape in the data set's YAML{_other_shape(len(words), k)}",
+            )
+            continue
+        try:
+            row = [float(word) for word in words]
+        except ValueError:
+            odd = next(word for word in words if not _is_number(word))
+            wrong("not-a-number", number, f"{odd[:40]!r} is not a number", "correct the line")
+            continue
+        first = seen.setdefault(" ".join(words), number)
+        if first != number:
+            problems.append(
+                Problem(
+                    "duplicate-row",
+                    "warning",
+                    file,
+                    number,
+                    f"the same as line {first}; used once",
+                    f"delete line {number}",
+                )
+            )
+            continue
+        numbers.append(number)
+        rows.append(row)
+    table = np.array(rows, dtype=np.float64).reshape(-1, columns)
+    keep = np.ones(len(table), bool)
+    for i, (kind, message, mend) in _bad_rows(table, classes, k, d).items():
+        wrong(kind, numbers[i], message, mend)
+        keep[i] = False
+    problems.sort(key=lambda p: p.line or 0)
+    lines = np.array(numbers, dtype=np.int64)[keep]
+    return _to_pixels(table[keep], size, k, d), problems, lines
+
+
+def _bad_rows(table: NDArray[np.float64], classes: int, k: int, d: int) -> dict[int, tuple[str, str, str]]:
+    """Return for each row that cannot be used the kind of problem, the message and the mend."""
+    bad: dict[int, tuple[str, str, str]] = {}
+    if not len(table):
+        return bad
+    with np.errstate(invalid="ignore"):
+        number = table[:, 0]
+        points = table[:, 5:].reshape(-1, k, d)
+        xy = points[..., :2]
+        checks = (
+            ("not-finite", ~np.isfinite(table).all(1)),
+            ("class-out-of-range", (number != np.floor(number)) | (number < 0) | (number >= classes)),
+            ("negative-size", (table[:, 3:5] < 0).any(1)),
+            ("negative-value", (table[:, 1:5] < -_SLACK).any(1) | ((xy < -_SLACK).any((1, 2)) if d == 3 else False)),
+            ("not-normalised", (xy > 1 + _SLACK).any((1, 2))),
+            ("bad-visibility", ~np.isin(points[..., 2], (0, 1, 2)).all(1) if d == 3 else np.zeros(len(table), bool)),
+        )
+    for kind, rows in checks:
+        for i in np.flatnonzero(rows):
+            if int(i) not in bad:
+                bad[int(i)] = (kind, *_words(kind, table[i], classes, k, d))
+    return bad
+
+
+def _words(kind: str, row: NDArray[np.float64], classes: int, k: int, d: int) -> tuple[str, str]:
+    xy = row[5:].reshape(k, d)[:, :2]
+    if kind == "not-finite":
+        return (
+            "a value is NaN or infinite",
+            "correct the line; what is not labelled is '0 0 0' in a file with visibility",
+        )
+    if kind == "class-out-of-range":
+        return (
+            f"class {row[0]:g}, expected a whole number from 0 to {classes - 1}",
+            "correct the class, or names in the YAML",
+        )
+    if kind == "negative-size":
+        return f"box of width {row[3]:g} and height {row[4]:g}", "correct the box"
+    if kind == "negative-value":
+        return f"a negative value ({min(row[1:5].min(), xy.min()):g}), expected 0 to 1", "correct the line"
+    if kind == "not-normalised":
+        i = int(np.argmax(xy.max(1)))
+        what = "pixels?" if xy.max() > 2 else "outside the picture"
+        return (
+            f"keypoint {i} at ({xy[i, 0]:g}, {xy[i, 1]:g}), expected 0 to 1 ({what})",
+            "divide x by the picture's width and y by its height",
+        )
+    return f"visibility must be 0, 1 or 2, got {sorted(set(row[7::3].tolist()) - {0, 1, 2})}", "correct the line"
+
+
+def _to_pixels(table: NDArray[np.float64], size: tuple[int, int], k: int, d: int) -> Labels:
+    scale = np.array(size, dtype=np.float64)
+    centre, extent = table[:, 1:3] * scale, table[:, 3:5] * scale
+    points = table[:, 5:].reshape(-1, k, d)
+    xy = points[..., :2] * scale
+    # Without visibility every keypoint is labelled, unless it is negative. Source: the field's reader.
+    visibility = points[..., 2] if d == 3 else np.where((points < 0).any(-1), 0, 2)
+    return Labels.of(table[:, 0], np.concatenate([centre - extent / 2, centre + extent / 2], 1), xy, visibility)
+
+
+def _other_shape(columns: int, k: int) -> str:
+    """Return the kpt_shape that would fit."""
+    fits = [[(columns - 5) // d, d] for d in (2, 3) if columns > 5 and (columns - 5) % d == 0]
+    fits.sort(key=lambda shape: shape[0] != k)
+    return f" ({' or '.join(map(str, fits))} would fit)" if fits else ""
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,46 @@
+"""One picture file, for rooms that know which file they want."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from poise.frames import Image
+from poise.sources._how import MAX_PIXELS
+from poise.sources._names import cannot_open, printable
+from poise.sources._pictures import not_a_picture, open_picture, upright_bgr, upright_size
+
+
+def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read a picture file as ``(H, W, 3)`` uint8 BGR, upright as its Exif orientation asks.
+
+    Raises:
+        SourceError: The file cannot be opened, is no picture, is damaged, or has more than ``max_pixels`` pixels.
+    """
+    name = printable(path)
+    try:
+        with Path(path).open("rb") as file:
+            picture = open_picture(file, name, max_pixels)
+            if picture is None:
+                file.seek(0)
+                raise not_a_picture(name, file.read(32))
+            return upright_bgr(picture, name)
+    except OSError as error:
+        raise cannot_open(name, error) from error
+
+
+def picture_size(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return width and height of the upright picture from the file's head, without decoding it.
+
+    Raises:
+        SourceError: As :func:`read_picture`, but for damage behind the head.
+    """
+    name = printable(path)
+    try:
+        with Path(path).open("rb") as file:
+            picture = open_picture(file, name, max_pixels)
+            if picture is None:
+                file.seek(0)
+                raise not_a_picture(name, file.read(32))
+            return upright_size(picture)
+    except OSError as error:
+        raise cannot_open(name, error) from error
