@@ -17,7 +17,7 @@ from poise.datasets.formats import yolo
 from poise.datasets.formats._describe import data_yaml
 from poise.datasets.formats._kept import Labelled, losses
 from poise.datasets.formats._place import How, names_below, put, reference, write_text
-from poise.datasets.formats._registry import format_module
+from poise.datasets.formats._registry import Format, format_module
 from poise.errors import FormatError, SourceError
 from poise.skeletons import Skeleton
 from poise.sources import picture_size
@@ -120,7 +120,7 @@ def write_datasets(
         raise ValueError("YOLO's label files are beside the pictures; pictures must be 'copy' or 'link'")
     how: How = pictures or ("copy" if format == "yolo" else "reference")
     _check_same(datasets)
-    single = format != "yolo" and target.suffix.lower() == Path(form.FILE).suffix and bool(target.suffix)
+    single = format != "yolo" and target.suffix.lower() in _endings(form)
     if single and len(datasets) != 1:
         raise ValueError(f"{target} holds one split, the source has {len(datasets)}; choose one, or name a folder")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -168,6 +168,12 @@ def _write_all(
         notes=tuple(sorted(notes)),
         problems=tuple(problems),
     )
+
+
+def _endings(form: Format) -> tuple[str, ...]:
+    """Return the endings of a format's files; none where it is a folder of files."""
+    ending = Path(form.FILE).suffix
+    return (ending, *getattr(form, "ALSO", ())) if ending else ()
 
 
 def _splits(source: Path) -> list[str]:
@@ -241,10 +247,11 @@ def _write(parts: Sequence[Labelled], target: Path, format: str, *, single: bool
     if single:
         form.write(parts[0], target)
         return target
-    values, splits = yolo.values(list(parts)), {}
+    splits: dict[str, str] = {}
+    values = yolo.values(list(parts))
     if format == "yolo":
         for part in parts:
-            yolo.write(part, target, values=values)
+            yolo.write_labels(part, target, values=values)
             splits[part.split] = _pictures_folder("yolo", part.split)
     else:
         for part in parts:

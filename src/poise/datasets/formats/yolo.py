@@ -14,6 +14,7 @@ from poise.datasets._yolo import label_path
 from poise.datasets.formats._kept import Holds, Labelled, leaves
 from poise.datasets.formats._place import write_text
 
+FILE = "data.yaml"
 HOLDS = Holds(outside=False, skeleton=("edges", "flip_idx", "sigmas"))
 
 # Decimals of a fraction of the picture: 5e-10 of 10,000 pixels are a hundredth of what float32 can tell apart there.
@@ -45,7 +46,7 @@ def part_unseen(part: Labelled) -> bool:
     )
 
 
-def write(part: Labelled, folder: Path, *, values: int) -> None:
+def write_labels(part: Labelled, folder: Path, *, values: int) -> None:
     """Write the label files of one split beside its pictures."""
     for labels, size, place in zip(part.labels, part.sizes, part.places, strict=True):
         write_text(label_path(folder / place), label_text(labels, size, values=values))
