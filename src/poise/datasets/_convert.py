@@ -198,6 +198,10 @@ def _check_same(datasets: Sequence[Dataset]) -> None:
             raise ValueError(f"{other.split} and {first.split} differ in their classes or keypoints")
     if len({d.split for d in datasets}) != len(datasets):
         raise ValueError("two splits have the same name")
+    names = list(first.spec.names.values())
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise FormatError(f"{first.spec.file}: two classes are called {twice!r}; label files tell them apart by name")
 
 
 def _place(

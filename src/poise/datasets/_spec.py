@@ -113,13 +113,15 @@ def _root(file: Path, given: Any, splits: Mapping[str, tuple[str, ...]]) -> Path
     folder = Path(given or ".").expanduser()
     if folder.is_absolute():
         return folder
-    starts = [file.parent, Path(), Path("datasets")]
+    # A description that comes with Poise has no pictures beside it.
+    own = Path("datasets") if file.parent == _BUNDLED else file.parent
+    starts = [own, Path(), Path("datasets")]
     if os.environ.get("POISE_DATASETS"):
         starts.append(Path(os.environ["POISE_DATASETS"]))
     for start in starts:
         if any((start / folder / part).exists() for parts in splits.values() for part in parts):
             return start / folder
-    return file.parent / folder
+    return own / folder
 
 
 def _format(given: Any, file: Path) -> str | None:

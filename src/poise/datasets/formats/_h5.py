@@ -7,7 +7,7 @@ Source: the files that pandas 3.1 with PyTables 3.11 writes: a group with ``bloc
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from poise.errors import FormatError, require
 
+_COLUMN_AXES = ("axis0", "block0_items")
 _MAX_VALUES = 200_000_000  # 1.6 GB; a file of a few bytes may claim more
 
 
@@ -142,43 +143,34 @@ def frame_bytes(
     h5py = require("h5py", extra="hdf5", feature="a DeepLabCut .h5 file")
     out = io.BytesIO()
     with h5py.File(out, "w") as file:
-        _describe(h5py, file, b"GROUP", b"1.0", PYTABLES_FORMAT_VERSION=np.bytes_(b"2.1"))
+        _describe(h5py, file, b"GROUP", b"1.0", {"PYTABLES_FORMAT_VERSION": b"2.1"})
         group = file.create_group(key)
-        levels = {"nlevels": np.int64(len(names)), "variety": np.bytes_(b"multi")}
-        _describe(
-            h5py,
-            group,
-            b"GROUP",
-            b"1.0",
-            pandas_type=np.bytes_(b"frame"),
-            encoding=np.bytes_(b"UTF-8"),
-            errors=np.bytes_(b"strict"),
-            ndim=np.int64(2),
-            nblocks=np.int64(1),
-            axis1_variety=np.bytes_(b"regular"),
-            **{f"{axis}_{name}": value for axis in ("axis0", "block0_items") for name, value in levels.items()},
-        )
+        about: dict[str, Any] = {"pandas_type": b"frame", "encoding": b"UTF-8", "errors": b"strict"}
+        about |= {"ndim": np.int64(2), "nblocks": np.int64(1), "axis1_variety": b"regular"}
+        for axis in _COLUMN_AXES:
+            about |= {f"{axis}_variety": b"multi", f"{axis}_nlevels": np.int64(len(names))}
+        _describe(h5py, group, b"GROUP", b"1.0", about)
 
-        def put(where: str, array: NDArray[Any], **attributes: Any) -> None:
+        def put(where: str, array: NDArray[Any], about: Mapping[str, Any]) -> None:
             data = group.create_dataset(where, data=array)
-            flavour = {"FLAVOR": np.bytes_(b"numpy"), "transposed": np.uint8(1)}
-            _describe(h5py, data, b"ARRAY", b"2.4", **flavour, **attributes)
+            _describe(h5py, data, b"ARRAY", b"2.4", {"FLAVOR": b"numpy", "transposed": np.uint8(1), **about})
 
-        text = {"kind": np.bytes_(b"string"), "nan_rep": np.bytes_(b"nan")}
+        text = {"kind": b"string", "nan_rep": b"nan"}
         for i, (name, words) in enumerate(zip(names, zip(*columns, strict=True), strict=True)):
             known = {word: n for n, word in enumerate(dict.fromkeys(words))}
             codes = np.array([known[word] for word in words], dtype=np.int32)
-            for axis in ("axis0", "block0_items"):
-                title = {"name": np.bytes_(name.encode()), f"{axis}_name{name}": np.bytes_(name.encode())}
-                put(f"{axis}_level{i}", np.array([w.encode() for w in known]), **text, **title)
-                put(f"{axis}_label{i}", codes)
-        put("axis1", np.array([name.encode() for name in index]), **text, name=np.bytes_(b"N."))
-        put("block0_values", values.astype(np.float64))
+            for axis in _COLUMN_AXES:
+                title = {"name": name.encode(), f"{axis}_name{name}": name.encode()}
+                put(f"{axis}_level{i}", np.array([w.encode() for w in known]), {**text, **title})
+                put(f"{axis}_label{i}", codes, {})
+        put("axis1", np.array([name.encode() for name in index]), {**text, "name": b"N."})
+        put("block0_values", values.astype(np.float64), {})
     return out.getvalue()
 
 
-def _describe(h5py: Any, thing: Any, kind: bytes, version: bytes, **attributes: Any) -> None:
-    thing.attrs["CLASS"], thing.attrs["VERSION"] = np.bytes_(kind), np.bytes_(version)
+def _describe(h5py: Any, thing: Any, kind: bytes, version: bytes, about: Mapping[str, Any]) -> None:
     thing.attrs["TITLE"] = h5py.Empty("S1")
-    for name, value in attributes.items():
-        thing.attrs[name] = value
+    for name, value in {"CLASS": kind, "VERSION": version, **about}.items():
+        # As PyTables marks its text, or pandas gets bytes where it expects text.
+        kind_ = h5py.string_dtype("utf-8", len(value)) if isinstance(value, bytes) else None
+        thing.attrs.create(name, value, dtype=kind_)

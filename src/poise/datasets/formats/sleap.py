@@ -105,7 +105,11 @@ def write(part: Labelled, file: Path) -> None:
     sio = require("sleap_io", extra="sleap", feature="a SLEAP project")
     skeleton = _skeleton(sio, part)
     width, height = part.sizes[0]
-    about = {"type": "ImageVideo", "shape": [len(part.places), height, width, 3], "filenames": list(part.places)}
+    about: dict[str, object] = {
+        "type": "ImageVideo",
+        "shape": [len(part.places), height, width, 3],
+        "filenames": list(part.places),
+    }
     about |= {"filename": part.places[0], "grayscale": False}
     video = sio.Video(filename=list(part.places), open_backend=False, backend_metadata=about)
     frames = []
