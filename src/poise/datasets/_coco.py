@@ -14,7 +14,7 @@ import numpy as np
 
 from poise.datasets._json import LARGEST, load_json, number
 from poise.datasets._labels import Labels, Problem
-from poise.datasets._spec import DataSpec
+from poise.datasets._spec import DataSpec, names_say_sides
 from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, get, names
 
@@ -72,7 +72,7 @@ def spec_of(path: Path, table: Mapping[str, Any], *, root: Path, split: str) -> 
         names={i: str(c.get("name", c["id"])) for i, c in enumerate(categories)},
         kpt_shape=(len(points), 3),
         skeleton=skeleton,
-        flip_known=bool(posed),
+        flip_known=bool(posed) and names_say_sides(skeleton),
         kpt_names=bool(posed),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from poise.datasets._dataset import Dataset, open_dataset, scan
 from poise.datasets._labels import Problem
 from poise.datasets._pictures import is_file
-from poise.datasets._spec import read_spec
+from poise.datasets._spec import read_spec, yaml_in
 from poise.datasets.formats import yolo
 from poise.datasets.formats._describe import data_yaml
 from poise.datasets.formats._kept import Labelled, losses
@@ -177,11 +177,10 @@ def _endings(form: Format) -> tuple[str, ...]:
 
 
 def _splits(source: Path) -> list[str]:
-    if source.is_dir() and (source / "data.yaml").is_file():
-        source = source / "data.yaml"
-    if source.suffix.lower() in (".yaml", ".yml") or not source.suffix:
-        return list(read_spec(source).splits) if not source.is_dir() else ["train"]
-    return ["train"]
+    if source.is_dir():
+        source = yaml_in(source) or source
+    described = source.suffix.lower() in (".yaml", ".yml") or (not source.suffix and not source.exists())
+    return list(read_spec(source).splits) if described else ["train"]
 
 
 def _pictures_folder(format: str, split: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from poise.datasets import _coco
 from poise.datasets._labels import Labels, Problem
 from poise.datasets._pictures import Pictures, picture_root
-from poise.datasets._spec import DataSpec, read_spec
+from poise.datasets._spec import DataSpec, read_spec, yaml_in
 from poise.datasets._yolo import label_path, parse_labels
 from poise.errors import FormatError, SourceError, suggest
 from poise.frames import Image
@@ -165,8 +165,8 @@ def open_dataset(
     """Open one split of a data set.
 
     Args:
-        data: A data YAML, the name of one that comes with Poise, a folder with a ``data.yaml``, or a label file of
-            any format that Poise reads.
+        data: A data YAML, the name of one that comes with Poise, a folder with a ``data.yaml`` or one of
+            its own name, or a label file of any format that Poise reads.
         split: ``"train"``, ``"val"`` or ``"test"``; a label file is one split, whatever it is called.
         images: For a label file, the folder of its pictures; None looks beside it.
         format: Name of the label file's format; None looks at its ending and content.
@@ -181,9 +181,10 @@ def open_dataset(
     from poise.datasets.formats._registry import Reading, format_module, recognise
 
     path = Path(data)
-    if path.is_dir() and (path / "data.yaml").is_file():
-        path = path / "data.yaml"
-    name = format or (recognise(path) if path.exists() and path.suffix else "labelme" if path.is_dir() else "yolo")
+    if path.is_dir():
+        path = yaml_in(path) or path
+    # A name without an ending that is nothing here is that of a bundled description.
+    name = format or ("yolo" if not path.suffix and not path.exists() else recognise(path))
     if name != "yolo":
         return format_module(name).read(path, split, Reading(images, None, skeleton))
     spec = read_spec(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,12 @@ def read_spec(path: str | Path) -> DataSpec:
     )
 
 
+def yaml_in(folder: Path) -> Path | None:
+    """Return a folder's description: its ``data.yaml``, or the one that is called as the folder is; None without."""
+    found = (folder / "data.yaml", folder / f"{folder.resolve().name}.yaml")
+    return next((file for file in found if file.is_file()), None)
+
+
 def find_yaml(path: str | Path) -> Path:
     """Return the file itself, or the bundled description of that name.
 
@@ -105,6 +112,12 @@ def find_yaml(path: str | Path) -> Path:
     if bundled is not None and len(file.parts) == 1:
         return bundled
     raise FormatError(f"{file}: no such file{suggest(file.name, known)} (descriptions that come with Poise)")
+
+
+def names_say_sides(skeleton: Skeleton) -> bool:
+    """Return whether the keypoints' names tell what a mirror does: not where they only count, as ``point_3`` does."""
+    words = {re.sub(r"\d+", "", name) for name in skeleton.keypoints}
+    return len(words) > 1 or len(skeleton) == 1 or bool(skeleton.pairs)
 
 
 def _root(file: Path, given: Any, splits: Mapping[str, tuple[str, ...]]) -> Path:
