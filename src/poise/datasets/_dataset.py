@@ -263,7 +263,11 @@ def _pictures(spec: DataSpec, part: str) -> Iterator[Path]:
         for folder, _, files in os.walk(path):
             yield from (Path(folder) / name for name in files if Path(name).suffix.lower() in PICTURES)
     elif path.suffix.lower() == ".txt" and path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise FormatError(f"{path}: not a readable list of pictures: {error}") from error
+        for line in lines:
             if line.strip():
                 entry = Path(line.strip())
                 # Lists write './images/…' for paths that start where the list is.

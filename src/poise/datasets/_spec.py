@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poise.errors import FormatError, require, suggest
-from poise.skeletons import Skeleton, from_yaml
+from poise.errors import FormatError, suggest
+from poise.skeletons import Skeleton, from_yaml, yaml_table
 
 _SPLITS = ("train", "val", "test")
+# More than any data set has; a number in a file must not decide how much memory is taken.
+_MAX_CLASSES = 100_000
 _BUNDLED = Path(__file__).with_name("yaml")
 
 
@@ -55,13 +57,7 @@ def read_spec(path: str | Path) -> DataSpec:
         MissingExtra: The YAML reader is not installed.
     """
     file = find_yaml(path)
-    yaml = require("yaml", extra="train", feature="reading a dataset YAML")
-    try:
-        table = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(f"{file}: not a readable YAML file: {error}") from error
-    if not isinstance(table, dict):
-        raise FormatError(f"{file}: expected 'key: value' lines, got {type(table).__name__}")
+    table = yaml_table(file, feature="reading a dataset YAML")
     skeleton = from_yaml(file)
     splits = {}
     for split in _SPLITS:
@@ -145,6 +141,8 @@ def _format(given: Any, file: Path) -> str | None:
 
 def _names(table: Mapping[str, Any], file: Path) -> dict[int, str]:
     names, count = table.get("names"), table.get("nc")
+    if isinstance(count, int) and count > _MAX_CLASSES:
+        raise FormatError(f"{file}: nc is {count}, the limit is {_MAX_CLASSES}")
     if names is None and isinstance(count, int) and count > 0:
         names = [f"class{i}" for i in range(count)]
     if isinstance(names, list):
