@@ -95,7 +95,10 @@ def notes_of(table: Mapping[str, Any], images: Mapping[Any, Any]) -> tuple[str, 
         others.update(k for k, v in annotation.items() if k not in _READ and v not in (None, [], {}))
         boxless += annotation.get("bbox") is None
     lost = [a.get("image_id") for a in table["annotations"] if not _known(a.get("image_id"), images)]
+    regions = sum(any(str(k).startswith("ignore_regions") and v for k, v in r.items()) for r in table["images"])
     notes = []
+    if regions:
+        notes.append(f"not read: regions to ignore in {regions} pictures")
     if others:
         notes.append("not read: " + ", ".join(f"{str(k)[:40]} ({n})" for k, n in sorted(others.items())))
     if boxless:
