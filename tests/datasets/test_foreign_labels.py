@@ -70,6 +70,21 @@ def test_cvat_boxes_of_other_labels_are_counted(tmp_path: Path) -> None:
     assert len(found.read(0)[0]) == 0
 
 
+def test_cvat_points_of_other_labels_are_counted(tmp_path: Path) -> None:
+    found = open_dataset(cvat(tmp_path, image('<points label="wheel" points="5,9;11,9" occluded="0"></points>')))
+
+    assert found.notes == ("not read: <points> of 'wheel' (1)",)  # type: ignore[attr-defined]
+
+
+def test_cvat_edges_go_by_the_names_of_the_nodes(tmp_path: Path) -> None:
+    path = cvat(tmp_path, image(""))
+    node = '&lt;circle data-type="element node" data-node-id="{}" data-label-name="{}"&gt;&lt;/circle&gt;'
+    nodes = node.format(7, "tail") + node.format(9, "nose")
+    path.write_text(path.read_text().replace('from="1" data-node-to="2"&gt;', f'from="7" data-node-to="9"&gt;{nodes}'))
+
+    assert open_dataset(path).spec.skeleton.edges == ((1, 0),)
+
+
 def test_cvat_points_in_order_are_the_skeleton(tmp_path: Path) -> None:
     shapes = '<points label="cat" occluded="0" points="10.00,20.00;30.00,40.00" z_order="0"></points>'
 
@@ -183,7 +198,17 @@ def test_label_studio_points_without_parent_are_not_guessed_between_two(tmp_path
     (problem,) = open_dataset(labelstudio(tmp_path, results)).read(0)[1]
 
     assert problem.kind == "keypoint-of-no-instance"
-    assert problem.mend == "drag them onto their rectangle in the Regions panel"
+    assert problem.mend == "drag them onto their rectangle in the Regions panel, or relate them to it"
+
+
+@pytest.mark.parametrize(("start", "end"), [("p", "r"), ("r", "p")])
+def test_label_studio_relations_tie_points_to_rectangles(tmp_path: Path, start: str, end: str) -> None:
+    relation = {"from_id": start, "to_id": end, "type": "relation", "direction": "right"}
+
+    labels, problems = open_dataset(labelstudio(tmp_path, [NOSE, CAT, CAT | {"id": "s"}, relation])).read(0)
+
+    assert problems == []
+    assert labels.visibility.tolist() == [[2], [0]]
 
 
 def test_what_else_is_in_label_studio_is_counted(tmp_path: Path) -> None:
