@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import FormatError, suggest
-from poise.skeletons import Skeleton, from_yaml, yaml_table
+from poise.skeletons import Skeleton, from_yaml
+from poise.skeletons.yamlfile import yaml_table
 
 _SPLITS = ("train", "val", "test")
 # More than any data set has; a number in a file must not decide how much memory is taken.

@@ -3,6 +3,5 @@
 from poise.skeletons._dataset import check_flip, from_yaml
 from poise.skeletons._read import from_toml, get, names
 from poise.skeletons._skeleton import Skeleton
-from poise.skeletons._yaml import yaml_table
 
-__all__ = ["Skeleton", "check_flip", "from_toml", "from_yaml", "get", "names", "yaml_table"]
+__all__ = ["Skeleton", "check_flip", "from_toml", "from_yaml", "get", "names"]

@@ -11,7 +11,7 @@ import numpy as np
 from poise.errors import FormatError, suggest
 from poise.skeletons._read import get
 from poise.skeletons._skeleton import Skeleton, derive_flip
-from poise.skeletons._yaml import yaml_table
+from poise.skeletons.yamlfile import yaml_table
 
 # More than any skeleton has; a number in a file must not decide how much memory is taken.
 MAX_KEYPOINTS = 10_000
