@@ -91,9 +91,11 @@ def test_pictures_of_one_name_and_two_endings_get_labels_of_their_own(tmp_path: 
     made = kit.table(tmp_path / "made", [Labels.of([0], [[i, 1, 9, 9]], [[[i, 2]] * 3]) for i in range(2)])
     made.paths = [kit.picture(tmp_path, name, (640, 480)) for name in ("a.png", "a.bmp")]
 
-    write_datasets([made], tmp_path / "out", format="yolo")
+    done = write_datasets([made], tmp_path / "out", format="yolo")
 
     found = open_dataset(tmp_path / "out")
+    assert [problem.message for problem in done.problems] == ["is written as images/train/a-2.bmp"]
+    assert done.whole
     assert sorted(path.name for path in found.paths) == ["a-2.bmp", "a.png"]
     assert sorted(found.read(i)[0].boxes[0, 0] for i in range(2)) == pytest.approx([0, 1])
 
@@ -122,6 +124,18 @@ def test_a_source_without_a_usable_picture_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(FormatError, match=r"nothing to write: .*no such picture"):
         write_datasets([made], tmp_path / "out", format="coco")
+
+
+@pytest.mark.parametrize("form", ["yolo", "coco", "parquet"])
+def test_a_picture_that_is_listed_twice_is_written_once(tmp_path: Path, form: str) -> None:
+    pytest.importorskip("pyarrow")
+    made = kit.table(tmp_path / "made", [Labels.of([0], [[i, 1, 9, 9]], [[[i, 2]] * 3]) for i in range(2)])
+    made.paths = [made.paths[0]] * 2
+
+    done = write_datasets([made], tmp_path / "out", format=form)
+
+    assert [problem.kind for problem in done.problems] == ["picture-twice"]
+    assert open_dataset(tmp_path / "out").read(0)[0].xy[0, 0].tolist() == pytest.approx([0, 2])
 
 
 def test_two_classes_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -209,14 +209,19 @@ def _place(
     """Read a split, and put its pictures where they belong."""
     found = scan(dataset, watch=watch)
     problems += found.problems
-    usable = []
+    usable: list[int] = []
+    seen: set[Path] = set()
     for i, size in enumerate(found.sizes):
-        problem = _picture_problem(dataset.paths[i], size, how) if found.usable[i] else None
+        if not found.usable[i]:
+            continue
+        path = dataset.paths[i]
+        problem = _twice(path) if path in seen else _picture_problem(path, size, how)
+        seen.add(path)
         if problem is not None:
             problems.append(problem)
-        elif found.usable[i]:
+        else:
             usable.append(i)
-    names, _ = names_below([dataset.paths[i] for i in usable])
+    names = names_below([dataset.paths[i] for i in usable])
     places = []
     for i, name in zip(usable, names, strict=True):
         if how == "reference":
@@ -224,7 +229,15 @@ def _place(
         else:
             put(dataset.paths[i], folder / pictures_folder / name, how)
             places.append(f"{pictures_folder}/{name}")
+            if name.name != dataset.paths[i].name:
+                text = f"is written as {places[-1]}"
+                problems.append(Problem("renamed-picture", "note", dataset.paths[i], None, text))
     return Labelled(dataset, usable, [found.labels[i] for i in usable], [found.sizes[i] for i in usable], places)
+
+
+def _twice(path: Path) -> Problem:
+    text = "the picture is listed twice; its first labels are used"
+    return Problem("picture-twice", "error", path, None, text, "join its labels")
 
 
 def _picture_problem(path: Path, size: tuple[int, int], how: How) -> Problem | None:
