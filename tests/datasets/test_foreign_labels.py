@@ -257,6 +257,12 @@ def test_labelme_points_without_group_and_box_are_one_instance(tmp_path: Path) -
     assert labels.boxes.tolist() == [[1, 2, 3, 4]]
 
 
+def test_the_folder_of_the_pictures_may_be_a_text(tmp_path: Path) -> None:
+    path = labelme(tmp_path, [shape("nose", "point", [[1, 2]], 1)], imagePath="0.png")
+
+    assert open_dataset(path, images=str(tmp_path / "pictures")).image(0).shape == (80, 100, 3)
+
+
 def test_a_bundled_skeleton_gives_the_order_of_names(tmp_path: Path) -> None:
     names = ["right_eye", "left_eye", "nose", *get("coco17").keypoints[3:12]]
     shapes = [shape(name, "point", [[i, i]], 1) for i, name in enumerate(names)]
@@ -345,6 +351,25 @@ def test_sleap_reads_what_is_written(tmp_path: Path) -> None:
     assert project.skeletons[0].node_names == ["nose", "left_paw", "right_paw"]
     assert project.skeletons[0].edge_inds == [(0, 1)]
     np.testing.assert_array_equal(project[0].instances[0].numpy(), [[1, 2], [3, 4], [np.nan, np.nan]])
+
+
+@pytest.mark.parametrize(("form", "file"), [("dlc", "val.csv"), ("coco", "annotations/val.json")])
+def test_sleap_io_reads_tables_of_other_tools_as_we_write_them(
+    shared: Path, tmp_path: Path, form: str, file: str
+) -> None:
+    sio = pytest.importorskip("sleap_io")
+    given = open_dataset(shared / "data/coco8-pose/coco8-pose.yaml", "val")
+    write_datasets([given], tmp_path / "out", format=form, pictures="copy")
+
+    path = str(tmp_path / "out" / file)
+    project = sio.load_dlc(path) if form == "dlc" else sio.load_coco(path, dataset_root=str(tmp_path / "out"))
+
+    order = given.spec.skeleton.keypoints
+    assert len(project) == len(given)
+    for frame, i in zip(project, range(len(given)), strict=True):
+        names = project.skeletons[0].node_names
+        found = np.stack([instance.numpy() for instance in frame.instances])[:, [names.index(name) for name in order]]
+        np.testing.assert_allclose(found, given.read(i)[0].xy, atol=1e-3)
 
 
 def test_points_that_sleap_calls_invisible_are_not_labelled(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def convert(
         MissingExtra: The format needs a package that is not installed.
     """
     how: dict[str, Any] = {
-        "images": Path(images) if images is not None else None,
+        "images": images,
         "format": source_format,
         "skeleton": skeleton,
     }

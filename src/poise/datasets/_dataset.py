@@ -158,7 +158,7 @@ def open_dataset(
     data: str | Path,
     split: str = "train",
     *,
-    images: Path | None = None,
+    images: str | Path | None = None,
     format: str | None = None,
     skeleton: Skeleton | None = None,
 ) -> Dataset:
@@ -181,12 +181,13 @@ def open_dataset(
     from poise.datasets.formats._registry import Reading, format_module, recognise
 
     path = Path(data)
+    folder = Path(images) if images is not None else None
     if path.is_dir():
         path = yaml_in(path) or path
     # A name without an ending that is nothing here is that of a bundled description.
     name = format or ("yolo" if not path.suffix and not path.exists() else recognise(path))
     if name != "yolo":
-        return format_module(name).read(path, split, Reading(images, None, skeleton))
+        return format_module(name).read(path, split, Reading(folder, None, skeleton))
     spec = read_spec(path)
     if split not in spec.splits:
         raise FormatError(f"{spec.file}: has no split {split!r}; it has {', '.join(spec.splits)}")
@@ -195,7 +196,7 @@ def open_dataset(
     if spec.format not in (None, "yolo") or (len(parts) == 1 and file.suffix.lower() in _LABEL_FILES):
         if len(parts) > 1:
             raise FormatError(f"{spec.file}: {split}: expected one file of format {spec.format}, got {len(parts)}")
-        return format_module(spec.format or recognise(file)).read(file, split, Reading(images, spec, skeleton))
+        return format_module(spec.format or recognise(file)).read(file, split, Reading(folder, spec, skeleton))
     return YoloDataset(spec, split)
 
 
