@@ -280,6 +280,18 @@ def test_a_file_that_is_there_is_not_replaced(tmp_path: Path) -> None:
         write_datasets([made], tmp_path / "out", format="cvat")
 
 
+@pytest.mark.parametrize("name", ["labels_images/0.png", "labels.config.xml"])
+def test_what_is_beside_a_single_file_is_not_replaced(tmp_path: Path, name: str) -> None:
+    made = kit.table(tmp_path / "made", [ONE], keypoints=("nose", "tail"))
+    (tmp_path / "out" / name).parent.mkdir(parents=True)
+    (tmp_path / "out" / name).write_text("mine")
+
+    with pytest.raises(FormatError, match="is there already"):
+        write_datasets([made], tmp_path / "out/labels.json", format="labelstudio", pictures="copy")
+
+    assert (tmp_path / "out" / name).read_text() == "mine"
+
+
 def test_a_failed_conversion_leaves_nothing_behind(tmp_path: Path) -> None:
     made = kit.table(tmp_path / "made", [ONE], keypoints=("nose", "ta\x00il"))
 

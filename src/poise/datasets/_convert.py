@@ -123,8 +123,12 @@ def write_datasets(
     single = format != "yolo" and target.suffix.lower() in _endings(form)
     if single and len(datasets) != 1:
         raise ValueError(f"{target} holds one split, the source has {len(datasets)}; choose one, or name a folder")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise FormatError(f"{target}: is there already; choose another name, or remove it first")
+    made = [target]
+    if single:
+        made += [target.with_name(f"{target.stem}_images"), target.with_suffix(".config.xml")]
+    for path in made:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise FormatError(f"{path}: is there already; choose another name, or remove it first")
 
     try:
         return _write_all(datasets, target, format, how, watch, single=single)
