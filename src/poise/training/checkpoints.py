@@ -7,7 +7,7 @@ import os
 import random
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,7 @@ class State:
 
     Attributes:
         epoch: Epochs that are finished.
+        epochs: Epochs of the whole training.
         args: The settings.
         weights: The network's own weights, not averaged.
         average: The averaged weights.
@@ -126,9 +127,11 @@ class State:
         batch: Pictures of a batch.
         rows: Lines of ``results.csv``.
         random: States of the random number generators.
+        architecture: The network's name, such as ``"yolo26n-pose"``.
     """
 
     epoch: int
+    epochs: int
     args: dict[str, Any]
     weights: dict[str, Any]
     average: dict[str, Any]
@@ -142,15 +145,17 @@ class State:
     seconds: float
     batch: int
     rows: list[dict[str, Any]]
-    random: dict[str, Any] = field(default_factory=dict)
+    random: dict[str, Any]
+    architecture: str = ""
 
 
-_STATE = tuple(State.__dataclass_fields__)
+# What lies under "training" in the file; the averaged weights and the architecture have their own places.
+_STATE = tuple(name for name in State.__dataclass_fields__ if name not in ("average", "architecture"))
 
 
 def unfinished(about: Checkpoint, state: State) -> dict[str, Any]:
     """Return what ``last.pt`` holds while the training runs: the averaged network for use, and the state to go on."""
-    held = {name: getattr(state, name) for name in _STATE if name != "average"}
+    held = {name: getattr(state, name) for name in _STATE}
     return {"poise": text(about), "model": state.average, "training": held}
 
 
@@ -169,10 +174,15 @@ def read_state(path: str | Path) -> State:
         done = isinstance(content, dict) and "poise" in content
         why = "this training is finished" if done else "not the last.pt of a training by Poise"
         raise ModelError(f"{path}: {why}; to train further from its weights: poise train --model {path} --data …")
-    missing = [name for name in _STATE if name not in training and name != "average"]
+    missing = [name for name in _STATE if name not in training]
     if missing:
         raise ModelError(f"{path}: its training state lacks {', '.join(missing)}; the file is of another version")
-    return State(average=_tensors(content["model"]), **{n: _tensors(training[n]) for n in _STATE if n != "average"})
+    about = json.loads(content["poise"])
+    return State(
+        average=_tensors(content["model"]),
+        architecture=f"{about['family']}{about['scale']}-pose",
+        **{name: _tensors(training[name]) for name in _STATE},
+    )
 
 
 def random_state() -> dict[str, Any]:

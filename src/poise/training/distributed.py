@@ -48,6 +48,13 @@ class Group:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
 
+    def agree(self, stop: bool) -> bool:
+        """Return whether any process wants to stop."""
+        if self.world == 1:
+            return stop
+        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        return bool(self.sum(torch.tensor([float(stop)], device=device)).item())
+
 
 def join(device: str) -> Group:
     """Join the processes that ``torchrun`` started; without it, be alone.
