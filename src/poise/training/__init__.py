@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 from poise.errors import require
 
 if TYPE_CHECKING:
+    from poise.training.augment import Augmentation
     from poise.training.batch import Batch, Targets
+    from poise.training.loader import Loader
     from poise.training.losses import Gains, Losses, PoseLoss
 
 _TORCH = {
+    "Augmentation": "augment",
     "Batch": "batch",
     "Gains": "losses",
+    "Loader": "loader",
     "Losses": "losses",
     "PoseLoss": "losses",
     "Targets": "batch",
 }
 
-__all__ = ["Batch", "Gains", "Losses", "PoseLoss", "Targets"]
+__all__ = ["Augmentation", "Batch", "Gains", "Loader", "Losses", "PoseLoss", "Targets"]
 
 
 def __getattr__(name: str) -> Any:
