@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
 
+from poise.networks import Checkpoint
 from poise.training import checkpoints
 from poise.training.assembly import Parts, snapshot
 from poise.training.state import Training
+
+
+def describe(training: Training) -> Checkpoint:
+    """Say what the averaged network is."""
+    return checkpoints.describe(
+        training.ema.network,
+        training.data.spec,
+        path=training.last,
+        imgsz=training.args.imgsz,
+        args=training.args.table(),
+        metrics=training.metrics,
+        rows=training.rows,
+    )
 
 
 def keep(training: Training, parts: Parts) -> None:
@@ -19,15 +32,7 @@ def keep(training: Training, parts: Parts) -> None:
         PoiseError: The disk is full or not writable; what was written before is still there.
     """
     average = training.ema.network
-    about = checkpoints.describe(
-        average,
-        training.data.spec,
-        path=training.last,
-        imgsz=training.args.imgsz,
-        args=training.args.table(),
-        metrics=training.metrics,
-        rows=training.rows,
-    )
+    about = describe(training)
     done = len(training.rows)
     if training.best_epoch == done or not training.best_epoch:
         checkpoints.write(training.best, checkpoints.finished(about, average))
@@ -43,5 +48,9 @@ def finish(training: Training, parts: Parts) -> None:
     """Measure the best checkpoint as it lies on the disk, and take the state out of ``last.pt``."""
     if training.rows:
         checkpoints.strip(training.last)
+        final = parts.scorer.of_file(training.best)
+        training.results = final.metrics
+        if not math.isnan(final.fitness):
+            training.metrics, training.fitness = final.results, final.fitness
     training.why = training.why or f"all {training.epochs} epochs are done"
     parts.run.tell("done", counts={"epochs": len(training.rows)}, notes=[training.why])

@@ -12,7 +12,7 @@ from poise.training.assembly import Parts, assemble
 from poise.training.callbacks import Callbacks
 from poise.training.config import TrainSettings
 from poise.training.guard import is_out_of_memory
-from poise.training.keeping import finish, keep
+from poise.training.keeping import describe, finish, keep
 from poise.training.preparation import device_of, reproducible
 from poise.training.progress import Progress, epoch_line
 from poise.training.schedules import set_rates
@@ -107,7 +107,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
 
                 # The running average is what is measured and kept.
                 group.share(network.buffers())
-                measured = parts.scorer(training.ema.network) if group.rank == 0 else None
+                measured = parts.scorer(training.ema.network, describe(training)) if group.rank == 0 else None
                 training.seconds = time.monotonic() - began
                 training.record(measured)
                 call("on_fit_epoch_end", training)
