@@ -25,6 +25,9 @@ from poise.training.batch import Batch, Targets
 from poise.training.pictures import Cache, Pictures
 from poise.training.recipe import STRIDE, Recipe
 
+# How worker processes begin: a forked one shares the picture cache; other systems have their own way.
+START = "fork" if sys.platform == "linux" else None
+
 
 class Loader:
     """Batches of a data set's split, epoch after epoch.
@@ -124,8 +127,7 @@ class Loader:
                 pin_memory=self._pin,
                 persistent_workers=True,
                 worker_init_fn=_start_worker,
-                # A forked worker shares the picture cache with this process.
-                multiprocessing_context="fork" if sys.platform == "linux" else None,
+                multiprocessing_context=START,
             )
 
     def __len__(self) -> int:

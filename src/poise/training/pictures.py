@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from poise.datasets import Dataset
 from poise.errors import SourceError
 from poise.frames import Image
-from poise.training._warp import backend, resize
+from poise.training._warp import resize
 from poise.weights import home
 
 Cache = Literal[False, "ram", "disk"]
@@ -189,7 +189,7 @@ class Pictures:
 
     def _fingerprint(self, wanted: Sequence[int]) -> str:
         """Return a name that changes when a picture, their choice or the size does."""
-        digest = hashlib.sha256(f"1 {self._side} {backend()}".encode())
+        digest = hashlib.sha256(f"1 {self._side}".encode())
         for i in wanted:
             path = self._dataset.paths[i]
             stat = path.stat()
