@@ -135,10 +135,19 @@ def augment(
 
     sample = one(index)
     if a.mixup and rng.random() < a.mixup:
-        sample = mixup(sample, one(int(rng.choice(others))), rng)
+        sample = mixup(sample, one(another(index, others, rng)), rng)
     if a.cutmix and rng.random() < a.cutmix:
-        sample = cutmix(sample, one(int(rng.choice(others))), rng)
+        sample = cutmix(sample, one(another(index, others, rng)), rng)
     return Sample(recolour(sample, rng, augmentation=a), sample.instances)
+
+
+def another(index: int, others: Indices, rng: Generator) -> int:
+    """Draw one of the others, and not the same picture unless there is none else."""
+    for _ in range(8):
+        found = int(rng.choice(others))
+        if found != index:
+            return found
+    return index
 
 
 def compose(

@@ -14,8 +14,8 @@ from poise.frames import Image
 
 # A box stays if it keeps more than this many pixels a side, this share of its area, and less than this length to
 # width. Source: the YOLO family's training.
-_SMALLEST = 2.0
-_LEAST_AREA = 0.1
+SMALLEST = 2.0
+LEAST_AREA = 0.1
 _LONGEST = 100.0
 
 
@@ -110,7 +110,7 @@ def transform(instances: Instances, matrix: NDArray[np.float64], size: tuple[int
     before = (instances.boxes[:, 2:] - instances.boxes[:, :2]) * scale
     area = sides.prod(1) / (before.prod(1) + 1e-16)
     ratio = np.maximum(sides[:, 0] / (sides[:, 1] + 1e-16), sides[:, 1] / (sides[:, 0] + 1e-16))
-    keep = near.all(1) & (sides > _SMALLEST).all(1) & (area > _LEAST_AREA) & (ratio < _LONGEST)
+    keep = near.all(1) & (sides > SMALLEST).all(1) & (area > LEAST_AREA) & (ratio < _LONGEST)
     return Instances(instances.classes, boxes, points, visible)[keep]
 
 

@@ -144,7 +144,7 @@ class Loader:
 
         Args:
             number: The epoch, from 0.
-            mosaic: Join pictures as the augmentation says; False for the last epochs, which see whole pictures only.
+            mosaic: Join and mix pictures as the augmentation says; False for the last epochs, which see single ones.
         """
         self._tickets.jobs = [(number, mosaic, i) for i in range(len(self))]
         made: Any = self._workers if self._workers is not None else map(self._recipe.__getitem__, self._tickets.jobs)

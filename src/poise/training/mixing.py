@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.random import Generator
 
-from poise.training.instances import Instances, Sample, cut, join
+from poise.training.instances import LEAST_AREA, SMALLEST, Instances, Sample, cut, join
 
 # A rectangle: left, top, right, bottom, pixels.
 Window = tuple[float, float, float, float]
@@ -29,8 +29,8 @@ def mixup(first: Sample, second: Sample, rng: Generator) -> Sample:
 def cutmix(first: Sample, second: Sample, rng: Generator) -> Sample:
     """Paste a rectangle of the second picture over the first; of a size from Beta(1, 1), anywhere.
 
-    Of the first, keypoints under the rectangle are not visible, and instances whose box is mostly under it are left
-    out. Of the second, the part inside the rectangle is kept where it is more than a tenth.
+    Of the first, keypoints under the rectangle are not visible, and instances are left out where less than a
+    tenth of their box is beside it. Of the second, the part inside the rectangle is kept where it is more than a tenth.
     """
     height, width = first.image.shape[:2]
     share = math.sqrt(1 - float(rng.beta(1.0, 1.0)))
@@ -53,12 +53,12 @@ def _uncovered(instances: Instances, window: Window) -> Instances:
     hidden = ((points > low) & (points < high)).all(-1)
     visible = instances.visible & ~hidden
     left = Instances(instances.classes, boxes, np.where(visible[..., None], points, 0), visible)
-    return left[shared <= 0.5 * area]
+    return left[shared < (1 - LEAST_AREA) * area]
 
 
 def _inside(instances: Instances, window: Window) -> Instances:
     whole = (instances.boxes[:, 2:] - instances.boxes[:, :2]).prod(1)
     boxes = np.clip(instances.boxes, np.tile(window[:2], 2), np.tile(window[2:], 2))
     sides = boxes[:, 2:] - boxes[:, :2]
-    keep = (sides > 2).all(1) & (sides.prod(1) > 0.1 * whole)
+    keep = (sides > SMALLEST).all(1) & (sides.prod(1) > LEAST_AREA * whole)
     return cut(instances[keep], (0.0, 0.0), window)

@@ -108,7 +108,8 @@ class _Desk:
         self._others = others
         self._frame = Frame(size=frame, nominal=frame if recipe.rect else (recipe.imgsz, recipe.imgsz))
         augmentation = recipe.augmentation
-        self._augmentation = replace(augmentation, mosaic=0.0) if augmentation and not mosaic else augmentation
+        whole = augmentation and replace(augmentation, mosaic=0.0, mixup=0.0, cutmix=0.0)
+        self._augmentation = augmentation if mosaic else whole
         self._read: dict[int, tuple[int, Sample]] = {}
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Sample, str]:
