@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,16 @@ def test_epochs_and_seeds_differ() -> None:
 
     assert names(first) != names(second)
     assert names(first) != names(epochs(loader(seed=1), 0))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_global_random_state_is_left_alone(workers: int) -> None:
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
+
+    epochs(loader(augmentation=EVERYTHING, workers=workers), 0)
+
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.random.get_state()[1].tolist() == before[1]  # noqa: NPY002
 
 
 def test_an_epoch_left_early_does_not_disturb_the_next() -> None:
@@ -265,6 +276,7 @@ def test_without_a_mirror_map_pictures_are_not_mirrored_and_that_is_said() -> No
         ({"batch": 0}, "batch must be a whole number of at least 1, got 0"),
         ({"imgsz": 16}, "imgsz must be a whole number of at least 32"),
         ({"cache": "tape"}, "cache must be False, 'ram' or 'disk'"),
+        ({"seed": -1}, "seed must be a whole number of at least 0"),
         ({"fraction": 0}, "fraction must be above 0"),
         ({"rank": 2, "world": 2}, "rank must be from 0 to 1, got 2"),
         ({"augmentation": Augmentation(flipud_idx=(0, 1))}, "flipud_idx must hold each index from 0 to 4 once"),
@@ -286,6 +298,19 @@ def test_pictures_in_a_cache_are_decoded_once() -> None:
     epochs(made, 0, 1)
 
     assert data.reads == []
+
+
+def test_filling_a_cache_can_be_watched() -> None:
+    seen: list[int] = []
+
+    def watch(indices: Iterable[int]) -> Iterator[int]:
+        for i in indices:
+            seen.append(i)
+            yield i
+
+    loader(cache="ram", watch=watch)
+
+    assert seen == list(range(7))
 
 
 def test_without_a_cache_a_batch_decodes_each_of_its_pictures_once() -> None:

@@ -22,7 +22,7 @@ from poise.errors import FormatError
 from poise.training import _warp
 from poise.training.augment import Augmentation
 from poise.training.batch import Batch, Targets
-from poise.training.pictures import Cache, Pictures
+from poise.training.pictures import Cache, Pictures, Watch
 from poise.training.recipe import STRIDE, Recipe
 
 # How worker processes begin: a forked one shares the picture cache; other systems have their own way.
@@ -51,6 +51,7 @@ class Loader:
         rank: Number of this process among ``world``, which share each batch among them.
         world: Processes that train together; ``batch * world`` pictures are a step.
         note: Told in one sentence what the user should know; the sentences are kept in ``notes`` too.
+        watch: Wraps the pictures that are decoded into a cache, for a progress bar.
 
     Raises:
         FormatError: There is no usable picture.
@@ -73,8 +74,11 @@ class Loader:
         rank: int = 0,
         world: int = 1,
         note: Callable[[str], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        _check(imgsz=imgsz, batch=batch, workers=workers, cache=cache, fraction=fraction, rank=rank, world=world)
+        _check(imgsz=imgsz, batch=batch, workers=workers, seed=seed, cache=cache, fraction=fraction)
+        if not 0 <= rank < world:
+            raise ValueError(f"rank must be from 0 to {world - 1}, got {rank}")
         self.notes: list[str] = []
         self._note = note
         first = max(1, round(len(dataset) * fraction))
@@ -98,7 +102,9 @@ class Loader:
             )
         if augmentation and rect:
             augmentation = replace(augmentation, mosaic=0.0, mixup=0.0, cutmix=0.0, multi_scale=0.0)
-        pictures = Pictures(dataset, usable, found.sizes, side=imgsz, cache=cache, note=self._tell, shares=world)
+        pictures = Pictures(
+            dataset, usable, found.sizes, side=imgsz, cache=cache, note=self._tell, watch=watch, shares=world
+        )
         self._recipe = Recipe(
             dataset=dataset,
             found=found,
@@ -122,7 +128,8 @@ class Loader:
                 self._recipe,  # type: ignore[arg-type]
                 batch_size=None,
                 sampler=self._tickets,
-                num_workers=workers,
+                num_workers=min(workers, len(self)),
+                generator=torch.Generator(),  # else each epoch would draw from the global one, but only with workers
                 collate_fn=_as_is,
                 pin_memory=self._pin,
                 persistent_workers=True,
@@ -197,13 +204,12 @@ def _start_worker(_: int) -> None:
     _warp.use_one_thread()
 
 
-def _check(*, imgsz: int, batch: int, workers: int, cache: object, fraction: float, rank: int, world: int) -> None:
-    for name, value, least in (("imgsz", imgsz, STRIDE), ("batch", batch, 1), ("workers", workers, 0)):
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+def _check(*, imgsz: int, batch: int, workers: int, seed: int, cache: object, fraction: float) -> None:
+    least = {"imgsz": (imgsz, STRIDE), "batch": (batch, 1), "workers": (workers, 0), "seed": (seed, 0)}
+    for name, (value, lowest) in least.items():
+        if not isinstance(value, int) or value < lowest:
+            raise ValueError(f"{name} must be a whole number of at least {lowest}, got {value!r}")
     if cache not in (False, "ram", "disk"):
         raise ValueError(f"cache must be False, 'ram' or 'disk', got {cache!r}")
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must be above 0 and at most 1, got {fraction!r}")
-    if not 0 <= rank < world:
-        raise ValueError(f"rank must be from 0 to {world - 1}, got {rank}")

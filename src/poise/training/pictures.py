@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -25,6 +25,7 @@ from poise.weights import home
 
 Cache = Literal[False, "ram", "disk"]
 Note = Callable[[str], None]
+Watch = Callable[[Iterable[int]], Iterable[int]]
 # A cache may take this share of what is free when it is filled; the network and the user need the rest.
 _SHARE = 0.5
 
@@ -41,6 +42,7 @@ class Pictures:
         side: The longer side after resizing, pixels.
         cache: ``"ram"`` and ``"disk"`` decode all of them once, now; a cache on disk that is there is used again.
         note: Told in one sentence what the user should know.
+        watch: Wraps the indices while they are decoded into a cache, for a progress bar.
         shares: Processes on this machine that fill a cache of their own.
     """
 
@@ -53,11 +55,13 @@ class Pictures:
         side: int,
         cache: Cache = False,
         note: Note,
+        watch: Watch | None = None,
         shares: int = 1,
     ) -> None:
         self._dataset = dataset
         self._side = side
         self._sizes = sizes
+        self._watch: Watch | None = watch
         self._start: dict[int, int] = {}
         self._block: torch.Tensor | None = None
         self._file: Path | None = None
@@ -67,6 +71,7 @@ class Pictures:
             self._fill_memory(wanted, note, shares)
         elif cache == "disk":
             self._fill_file(wanted, note)
+        self._watch = None  # it cannot go to another process
 
     @property
     def cached(self) -> bool:
@@ -131,8 +136,9 @@ class Pictures:
                 put(start[index], image)
 
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            for _ in threads.map(one, start):
-                pass
+            done = threads.map(one, start)
+            for _ in self._watch(start) if self._watch else start:
+                next(done)
 
     def _fill_memory(self, wanted: Sequence[int], note: Note, shares: int) -> None:
         start, need = self._plan(wanted)
