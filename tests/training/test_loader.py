@@ -57,8 +57,11 @@ def names(batches: list[Batch]) -> list[str]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("cache", [False, "ram"])
-def test_workers_make_the_same_batches(workers: int, cache: object) -> None:
+@pytest.mark.parametrize(("cache", "small"), [(False, 0), (False, 2**28), ("ram", 0)])
+def test_workers_make_the_same_batches(
+    workers: int, cache: object, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures_module, "SMALL", small)
     alone = epochs(loader(augmentation=EVERYTHING, cache=cache), 0, 1)
 
     assert_equal(epochs(loader(augmentation=EVERYTHING, cache=cache, workers=workers), 0, 1), alone)
@@ -313,7 +316,16 @@ def test_filling_a_cache_can_be_watched() -> None:
     assert seen == list(range(7))
 
 
-def test_without_a_cache_a_batch_decodes_each_of_its_pictures_once() -> None:
+def test_a_small_data_set_is_decoded_once_even_without_a_cache() -> None:
+    data = GridDataset(SIZES)
+
+    epochs(loader(data), 0, 1, 2)
+
+    assert max(Counter(data.reads).values()) == 1
+
+
+def test_without_a_cache_a_batch_decodes_each_of_its_pictures_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures_module, "SMALL", 0)
     data = GridDataset([(48, 48)] * 64)
     made = loader(data, batch=32)
     data.reads.clear()

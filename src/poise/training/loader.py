@@ -44,7 +44,8 @@ class Loader:
         seed: Of the order and of every change.
         workers: Processes that prepare batches; 0 prepares them in this one.
         cache: ``"ram"`` keeps the decoded pictures in memory, ``"disk"`` in a file below ``POISE_HOME``; False reads
-            them anew each time, and then joins a picture only with those of its batch and a few more.
+            them anew each time where they need more than 256 MB, and then joins a picture only with those of its batch
+            and a few more.
         fraction: Share of the data set to use, from the start of its list.
         rect: Sort by proportions and cut each batch's input to them; without mosaic, mixing and shuffling.
         drop_last: Leave out the last batch where it is not full.

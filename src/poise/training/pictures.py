@@ -28,12 +28,15 @@ Note = Callable[[str], None]
 Watch = Callable[[Iterable[int]], Iterable[int]]
 # A cache may take this share of what is free when it is filled; the network and the user need the rest.
 _SHARE = 0.5
+# Pictures of a data set that needs no more bytes than this are kept as they are decoded, without a cache too.
+SMALL = 2**28
 
 
 class Pictures:
     """Pictures whose longer side is resized to the network's input, ``(H, W, 3)`` uint8 RGB.
 
     A cache holds all of them one after the other in one block, in memory or in one file, that worker processes share.
+    Without one, each process keeps the pictures of a small data set as it decodes them.
 
     Args:
         dataset: Where they are.
@@ -67,16 +70,19 @@ class Pictures:
         self._file: Path | None = None
         self._mapped: NDArray[np.uint8] | None = None
         self._broken: dict[int, str] = {}
+        self._kept: dict[int, Image] | None = None
         if cache == "ram":
             self._fill_memory(wanted, note, shares)
         elif cache == "disk":
             self._fill_file(wanted, note)
         self._watch = None  # it cannot go to another process
+        if not self._start and self._plan(wanted)[1] <= SMALL:
+            self._kept = {}
 
     @property
     def cached(self) -> bool:
-        """Whether reading a picture costs next to nothing."""
-        return bool(self._start)
+        """Whether reading a picture a second time costs next to nothing."""
+        return bool(self._start) or self._kept is not None
 
     def size(self, index: int) -> tuple[int, int]:
         """Return width and height of a picture after resizing."""
@@ -93,6 +99,10 @@ class Pictures:
         if index in self._broken:
             raise SourceError(self._broken[index])
         start = self._start.get(index)
+        if start is None and self._kept is not None:
+            if index not in self._kept:
+                self._kept[index] = self._decode(index)
+            return self._kept[index]
         if start is None:
             return self._decode(index)
         width, height = self.size(index)
