@@ -123,8 +123,19 @@ def test_grey_stays_grey_and_brightness_follows_the_factor(kind: str) -> None:
     assert np.abs(image[0, :, 0] - np.arange(256) * 0.5).max() <= 1
 
 
+@pytest.mark.parametrize("kind", BACKENDS)
+def test_a_third_of_the_circle_turns_red_into_green_and_green_into_blue(kind: str) -> None:
+    image = np.array([[[200, 0, 0], [0, 200, 0], [0, 0, 200]]], np.uint8)
+
+    with backend(kind):
+        turned = _warp.shift_colours(image, 1 / 3, 1.0, 1.0)
+
+    # Hue is kept in 180 or 256 steps.
+    assert np.abs(turned.astype(int) - np.roll(image, 1, axis=-1)).max() <= 8
+
+
 @needs_opencv
-@pytest.mark.parametrize("gains", [(0.015, 1.7, 1.4), (-0.015, 0.3, 0.6)])
+@pytest.mark.parametrize("gains", [(0.015, 1.7, 1.4), (-0.015, 0.3, 0.6), (0.1, 1.0, 1.0)])
 def test_colours_agree_between_the_two(gains: tuple[float, float, float], picture: NDArray[np.uint8]) -> None:
     images = []
     for kind in ("pillow", "opencv"):

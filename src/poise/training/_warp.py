@@ -124,7 +124,7 @@ def shift_colours(picture: Image, hue: float, saturation: float, value: float) -
 
     Args:
         picture: ``(H, W, 3)`` uint8 RGB.
-        hue: Turn as a share of the half circle: 0.015 is 2.7 degrees.
+        hue: Turn as a share of the circle: 0.015 is 5.4 degrees.
         saturation: Factor.
         value: Factor.
 
@@ -140,7 +140,7 @@ def shift_colours(picture: Image, hue: float, saturation: float, value: float) -
         planes = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
         cv2.LUT(planes, np.stack([h, s, v], axis=-1)[None], dst=planes)
         return _as_image(cv2.cvtColor(planes, cv2.COLOR_HSV2RGB, dst=planes))
-    h = ((levels + hue * 128) % 256).astype(np.uint8)
+    h = ((levels + hue * 256) % 256).astype(np.uint8)
     image = PIL.Image.fromarray(picture).convert("HSV").point([*h.tolist(), *s.tolist(), *v.tolist()])
     return np.asarray(image.convert("RGB"))
 

@@ -33,7 +33,7 @@ class Augmentation:
     [0, 1], per picture.
 
     Attributes:
-        hsv_h: Largest turn of the hue, as a share of the half circle.
+        hsv_h: Largest turn of the hue, as a share of the circle.
         hsv_s: Largest change of the saturation, as a share of it.
         hsv_v: Largest change of the brightness, as a share of it.
         degrees: Largest rotation, degrees.
