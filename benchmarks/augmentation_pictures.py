@@ -27,7 +27,7 @@ SHOWN = {
     "plain": ({}, 0),
     "hsv": ({"hsv_h": 0.015, "hsv_s": 0.7, "hsv_v": 0.4}, 2),
     "translate": ({"translate": 0.2}, 2),
-    "scale": ({"scale": 0.5}, 3),
+    "scale": ({"scale": 0.5}, 5),
     "degrees": ({"degrees": 30}, 2),
     "shear": ({"shear": 20}, 1),
     "perspective": ({"perspective": 0.001}, 1),
