@@ -228,6 +228,29 @@ def test_a_damaged_picture_is_replaced_by_the_next_and_noted_once() -> None:
     assert made.notes == told
 
 
+@pytest.mark.parametrize("rect", [False, True])
+def test_pictures_of_odd_sizes_fit(rect: bool) -> None:
+    data = GridDataset([(2000, 3), (1, 1), (3, 700), (33, 31)], empty=(0, 1, 2, 3))
+
+    batches = epochs(loader(data, augmentation=EVERYTHING, batch=1, rect=rect), 0)
+
+    assert len(batches) == 4
+    assert all(side % 32 == 0 for batch in batches for side in batch.images.shape[2:])
+
+
+def test_a_picture_that_is_not_of_its_labels_size_is_replaced() -> None:
+    data = GridDataset(SIZES)
+    found = scan(data)
+    found.sizes[0] = (97, 64)
+
+    made = Loader(data, found, imgsz=96, batch=7, augmentation=None)
+
+    assert "images/0.png" not in names(epochs(made, 0))
+    assert made.notes == [
+        "images/0.png: is 96 x 64 pixels, but its labels are for 97 x 64; the next picture takes its place"
+    ]
+
+
 @pytest.mark.parametrize("cache", [False, "ram", "disk"])
 def test_damage_is_the_same_with_workers_and_caches(
     cache: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
