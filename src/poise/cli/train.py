@@ -33,8 +33,10 @@ def train(**given: Any) -> int:
     console.print(f"{done.why}; best epoch {done.best_epoch}: {done.best}", soft_wrap=True, markup=False)
     if done.results is not None:
         box, pose = done.results.box, done.results.pose
-        console.print(f"box mAP50 {box.map50:.4f}, mAP50-95 {box.map:.4f}; pose mAP50 {pose.map50:.4f}, "
-                      f"mAP50-95 {pose.map:.4f}", soft_wrap=True)
+        console.print(
+            f"box mAP50 {box.map50:.4f}, mAP50-95 {box.map:.4f}; pose mAP50 {pose.map50:.4f}, mAP50-95 {pose.map:.4f}",
+            soft_wrap=True,
+        )
     print(done.best)  # noqa: T201
     return 0
 
@@ -46,9 +48,7 @@ def _signature() -> inspect.Signature:
     flags = [_flag("cfg", Path, "A TOML or YAML file with settings.")]
     for field in fields(TrainSettings):
         kind = hints[field.name]
-        if field.name == "freeze":
-            kind = str
-        elif field.name in ("cache", "resume", "pretrained"):
+        if field.name == "freeze" or field.name in ("cache", "resume", "pretrained"):
             kind = str
         flags.append(_flag(field.name, kind, f"{about.get(field.name, '')} [{field.default}]"))
     return inspect.Signature(flags, return_annotation=int)

@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from poise.errors import require
-
 from poise.training.callbacks import EVENTS, Callbacks
 from poise.training.config import TrainSettings
 

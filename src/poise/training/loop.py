@@ -8,7 +8,7 @@ import time
 import torch
 
 from poise.training import distributed
-from poise.training.assembly import Parts, assemble
+from poise.training.assembly import assemble
 from poise.training.callbacks import Callbacks
 from poise.training.config import TrainSettings
 from poise.training.guard import is_out_of_memory
