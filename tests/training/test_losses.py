@@ -13,6 +13,7 @@ from hypothesis import strategies as st  # noqa: E402
 from poise.networks import PoseNetwork, build  # noqa: E402
 from poise.training import Gains, PoseLoss, Targets  # noqa: E402
 from poise.training import assignment as room  # noqa: E402
+from poise.training import keypoints as points  # noqa: E402
 from poise.training.assignment import Predicted, assign, candidates, grid  # noqa: E402
 from poise.training.keypoints import default_sigmas  # noqa: E402
 from poise.training.losses import branch_weights  # noqa: E402
@@ -155,6 +156,20 @@ def test_extreme_outputs_stay_finite(family: str) -> None:
     assert losses.total.isfinite()
 
 
+def test_many_keypoints_taken_in_parts_give_the_same_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, loss = make("yolo26")
+    truth = targets([[8, 8, 60, 60], [20, 4, 90, 50]], [0, 1])
+    gradients = []
+    for at_once in (1 << 15, 7):
+        monkeypatch.setattr(points, "_AT_ONCE", at_once)
+        network.zero_grad()
+        loss(raw(network, 2), truth, SIZE, 0).total.backward()
+        gradients.append([p.grad.clone() for p in network.head.flow_model.parameters()])
+
+    for whole, parts in zip(*gradients, strict=True):
+        torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-4)
+
+
 def test_gains_scale_their_component() -> None:
     network, loss = make("yolo26")
     outputs, truth = raw(network, 1), targets([[8, 8, 60, 60]])
@@ -205,7 +220,7 @@ def test_the_gate_leaves_levels_out_whose_cells_are_too_large_or_small() -> None
 
 
 def test_a_box_that_the_gate_empties_keeps_its_other_cells() -> None:
-    # 32 x 0.5 pixels: side 4, finest level only, whose middles it misses; widened, it holds some of a coarser level.
+    # 8 pixels a side: the gate leaves the finest level alone, which has no cells here.
     cells = grid([torch.zeros(1, 1, 0, 0), *maps()[1:]])
     box = torch.tensor([[20.0, 20.0, 28.0, 28.0]])
 
@@ -276,8 +291,8 @@ def test_a_perfect_prediction_is_asked_for_a_score_of_one() -> None:
         ),
         1,
     )
-    points = truth.keypoints[0].flatten() / cells.strides[:, None] - cells.points.repeat(1, 3)
-    predicted = Predicted(torch.zeros(1, 1, count), sides.T[None], points.T[None])
+    keypoints = truth.keypoints[0].flatten() / cells.strides[:, None] - cells.points.repeat(1, 3)
+    predicted = Predicted(torch.zeros(1, 1, count), sides.T[None], keypoints.T[None])
 
     result = assign(truth, predicted, cells, sigmas=torch.full((3,), 0.1), single=True)
 

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from poise.networks import PoseNetwork, build  # noqa: E402
 from poise.training.ema import Ema, decay  # noqa: E402
+from poise.training.layout import lay_out, lay_out_images  # noqa: E402
 from poise.training.optimisers import Choice, accumulation, choose, clip, make, scaled_decay  # noqa: E402
 from poise.training.schedules import Schedule, cosine, linear, set_rates, warmup_length  # noqa: E402
 
@@ -199,3 +200,17 @@ def test_average_goes_on_exactly_from_a_saved_state() -> None:
 def test_average_keeps_nothing_of_a_random_start() -> None:
     assert decay(1) < 0.001
     assert decay(100_000) == pytest.approx(0.9999)
+
+
+def test_laying_out_changes_results_by_rounding_only() -> None:
+    first, second = build("yolo26", "n", 1, (3, 2)), build("yolo26", "n", 1, (3, 2))
+    second.load_state_dict(first.state_dict())
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+    lay_out(second)
+
+    expected, found = first(images)["one2many"], second(lay_out_images(images))["one2many"]
+    for name in ("boxes", "scores", "kpts", "kpts_sigma"):
+        # Batch norm over eight cells makes rounding larger.
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-3, atol=2e-3)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))

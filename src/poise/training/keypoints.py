@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 # COCO's 17 keypoints move farthest at the limbs' ends: elbows, wrists, knees and ankles count more in the likelihood
 # loss. Source: the published recipe of YOLO26-pose.
 _COCO_WEIGHTS = {7: 1.2, 8: 1.2, 9: 1.5, 10: 1.5, 13: 1.2, 14: 1.2, 15: 1.5, 16: 1.5}
+
+# Keypoints whose density is computed at once; beyond it, parts of this many are computed again for the gradient, which
+# bounds the memory (about 12 kB each in the published flow of six couplings) at the cost of a third more time.
+_AT_ONCE = 1 << 15
 
 # COCO measures instances by their segment; this is how much of its box a person fills on average.
 # Source: the published recipe of YOLO26-pose, which uses it in assignment and validation.
@@ -93,9 +98,16 @@ def likelihood_loss(flow: nn.Module, errors: Tensor, logits: Tensor, weights: Te
     if not finite.all():
         scaled, sigma, weights = scaled[finite], sigma[finite], weights[finite]
     scaled = scaled.clamp(-100, 100)
-    each = sigma.log() - flow(scaled).unsqueeze(1) + (2 * sigma).log() + scaled.abs()
+    each = sigma.log() - _log_density(flow, scaled).unsqueeze(1) + (2 * sigma).log() + scaled.abs()
     mean: Tensor = (each * weights.unsqueeze(1)).sum() / max(len(scaled), 1)
     return mean.clamp_min(0)
+
+
+def _log_density(flow: nn.Module, scaled: Tensor) -> Tensor:
+    if len(scaled) <= _AT_ONCE:
+        density: Tensor = flow(scaled)
+        return density
+    return torch.cat([checkpoint(flow, part, use_reentrant=False) for part in torch.split(scaled, _AT_ONCE)])
 
 
 def default_sigmas(kpt_shape: Sequence[int]) -> tuple[float, ...]:
