@@ -16,6 +16,7 @@ from poise.training.config import TrainSettings
 from poise.training.distributed import Group
 from poise.training.ema import Ema
 from poise.training.guard import Guard
+from poise.training.layout import lay_out
 from poise.training.loader import Loader
 from poise.training.losses import Gains, PoseLoss
 from poise.training.precision import Precision
@@ -119,7 +120,8 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         kpt_shape=data.spec.kpt_shape,
         pretrained=settings.pretrained if not earlier else False,
     )
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device)
+    lay_out(network)
     frozen = freeze(network, settings.freeze)
     for line in data.notes:
         progress.say(line)
@@ -141,7 +143,7 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         choice,
         batches=len(loader),
         batch=size,
-        epochs=settings.epochs,
+        epochs=earlier.epochs if earlier else settings.epochs,
         lrf=settings.lrf,
         cos_lr=settings.cos_lr,
         warmup_epochs=settings.warmup_epochs,
@@ -173,7 +175,7 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         loader=loader,
         optimizer=optimizer,
         schedule=schedule,
-        loss=PoseLoss(network, sigmas=sigmas, gains=gains, epochs=settings.epochs),
+        loss=PoseLoss(network, sigmas=sigmas, gains=gains, epochs=training.epochs, add=group.sum),
         precision=precision,
         scorer=Scorer(settings, data, device),
         guard=Guard(run.folder, late=device.startswith("cuda")),

@@ -39,7 +39,9 @@ class Group:
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in moved]
         flat = torch.cat([g.reshape(-1) for g in gradients])
         distributed.all_reduce(flat)
-        for parameter, part, like in zip(moved, torch.split(flat, [g.numel() for g in gradients]), gradients, strict=True):
+        for parameter, part, like in zip(
+            moved, torch.split(flat, [g.numel() for g in gradients]), gradients, strict=True
+        ):
             parameter.grad = part.view(like.shape)
 
     def share(self, tensors: Iterable[Tensor]) -> None:

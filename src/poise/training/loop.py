@@ -107,6 +107,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
 
                 # The running average is what is measured and kept.
                 group.share(network.buffers())
+                training.running = group.sum(training.running) if training.running is not None else None
                 measured = parts.scorer(training.ema.network, describe(training)) if group.rank == 0 else None
                 training.seconds = time.monotonic() - began
                 training.record(measured)
