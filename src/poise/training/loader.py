@@ -7,6 +7,7 @@ workers, and a run that goes on after a break sees the pictures that it would ha
 from __future__ import annotations
 
 import math
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -331,6 +332,8 @@ def _as_is(made: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
+    # Ctrl-C reaches every process of a terminal; the one that trains ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     _warp.use_one_thread()
 
