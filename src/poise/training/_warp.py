@@ -66,7 +66,8 @@ def paste(picture: Image, matrix: Matrix, out: Image) -> None:
         left, top = x0 - int(matrix[0, 2]), y0 - int(matrix[1, 2])
         target[:] = picture[top : top + y1 - y0, left : left + x1 - x0]
         return
-    back: Matrix = np.linalg.inv(matrix) @ np.array([[1.0, 0.0, x0], [0.0, 1.0, y0], [0.0, 0.0, 1.0]])
+    corner = np.array([[1.0, 0.0, x0], [0.0, 1.0, y0], [0.0, 0.0, 1.0]])
+    back = np.asarray(np.linalg.inv(matrix) @ corner, dtype=np.float64)
     if cv2 is not None:
         inverse = (_HALF_BACK @ back @ _HALF)[:2]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -91,7 +92,7 @@ def warp(picture: Image, matrix: Matrix, size: tuple[int, int], *, fill: int = F
     Returns:
         ``(height, width, 3)`` uint8.
     """
-    back: Matrix = np.linalg.inv(matrix)
+    back = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     if cv2 is not None:
         inverse = _HALF_BACK @ back @ _HALF
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
