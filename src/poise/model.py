@@ -21,7 +21,9 @@ from poise.skeletons import Skeleton
 from poise.weights import ENDINGS, Card, find, load, model, models, network
 
 if TYPE_CHECKING:
+    from poise.evaluation import PoseMetrics
     from poise.info import Info
+    from poise.validation import Watch
 
 _CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
@@ -153,6 +155,29 @@ class Pose:
         from poise.export import export
 
         return export(self.path, **({"end2end": self.end2end} | arguments))
+
+    def val(self, data: str | Path | None = None, *, watch: Watch | None = None, **arguments: Any) -> PoseMetrics:
+        """Score the model on labelled pictures.
+
+        Args:
+            data: A data set's YAML file, the name of one that comes with Poise, or a COCO keypoint ``.json`` file.
+            watch: Wraps the batches, for a progress bar.
+            **arguments: Every field of :class:`~poise.validation.ValSettings`, such as ``split``, ``imgsz``,
+                ``protocol``, ``plots``.
+
+        Returns:
+            The scores, by the names that users of this field know: ``metrics.pose.map``, ``metrics.box.map50`` …
+
+        Raises:
+            FormatError: The data has no labels that can be used.
+            ModelError: The model finds other keypoints or classes than the data labels.
+            TypeError, ValueError: A wrong argument, with the nearest known one.
+        """
+        from poise.validation import ValSettings, validate_as
+
+        settings = ValSettings.of({"data": data, **arguments})
+        device = self.device if settings.device is None else _device(settings.device)
+        return validate_as(self._estimator(device), settings, watch=watch, facts=self._facts(device))
 
     def info(self) -> Info | list[Info]:
         """Say what the network file is: layers, parameters, operations, classes, skeleton, licence, origin.
