@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from poise.errors import ModelError, SourceError, require
 from poise.estimators import Estimator, Memory, build, to_results
+from poise.estimators.calibration import Calibrated, read_calibration
 from poise.estimators.yolo import Yolo
 from poise.frames import Frame, Image, Media
 from poise.results import Results
@@ -45,6 +46,8 @@ class Pose:
         verbose: Accepted for the field's habit.
         end2end: For a YOLO26 checkpoint: the one-to-one head without suppression (True), or the one-to-many head with
             it (False, and the default).
+        calibration: A file that ``poise val --calibrate FILE`` wrote, which mends the confidences and standard
+            deviations of keypoints.
 
     One object serves many threads: it holds no state between calls.
 
@@ -68,6 +71,7 @@ class Pose:
         threads: int | None = None,
         precision: str = "f32",
         end2end: bool | None = None,
+        calibration: str | Path | None = None,
     ) -> None:
         del verbose
         if task not in (None, "pose"):
@@ -77,6 +81,7 @@ class Pose:
         self.threads = threads
         self.precision = precision
         self.end2end = end2end
+        self.calibration = None if calibration is None else read_calibration(calibration)
         # One of the two: a bundled model's card, or the path of a network file.
         self.card: Card | None = _bundled(model)
         self.path: Path | None = None if self.card else find(model, notice=_log.warning)
@@ -199,6 +204,8 @@ class Pose:
                     made = build(self.card, lambda name: self._session(name, device))
                 else:
                     made = Yolo(self._session("", device), name=self.name)
+                if self.calibration is not None:
+                    made = Calibrated(made, self.calibration)
                 self._estimators[device] = made
             return self._estimators[device]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,9 @@ def val(
     iou: float = 0.7,
     max_det: int = 300,
     plots: bool = False,
+    tables: bool = False,
+    calibrate: Path | None = None,
+    calibration: Path | None = None,
     save_json: bool = False,
     json: bool = False,
     project: Path | None = None,
@@ -55,6 +59,10 @@ def val(
         iou: Of two finds whose boxes overlap more than this, the better stays.
         max_det: Most finds a picture.
         plots: Write curves and pictures under runs/pose/val.
+        tables: Print errors by keypoint, size and occlusion, errors of angles, and the reliability of confidences.
+        calibrate: Write the numbers that mend confidences and standard deviations of keypoints to this .toml file,
+            for --calibration.
+        calibration: Use such a file.
         save_json: Write the finds as a COCO results file.
         json: Print the scores as JSON on standard output.
         project: Folder of the runs (runs/pose).
@@ -70,17 +78,30 @@ def val(
     models = [*model, *([model_] if model_ else [])]
     if not 1 <= len(models) <= 2:
         raise ValueError(f"val needs a model, or two to compare, got {len(models)}: poise val MODEL --data DATA")
+    if calibrate is not None and (len(models) > 1 or calibration is not None):
+        raise ValueError("--calibrate takes one model as it is, without --calibration")
     if data is None:
         raise ValueError("val needs --data: a data set's YAML file or a COCO keypoint .json file")
     from poise.cli._report import fetch
     from poise.cli._scores import compared, report
+    from poise.estimators.calibration import write_calibration
+    from poise.evaluation import analyse, compare_metrics
     from poise.model import Pose
+    from poise.validation import calibration_of
 
     console = Console(stderr=True, highlight=False, quiet=quiet)
     scored = []
     for word in models:
         network = fetch(word) if Path(word).suffix else word
-        pose = Pose(network, device=device, runtime=runtime, threads=threads, precision=precision, end2end=end2end)
+        pose = Pose(
+            network,
+            device=device,
+            runtime=runtime,
+            threads=threads,
+            precision=precision,
+            end2end=end2end,
+            calibration=calibration,
+        )
         scored.append(
             pose.val(
                 data,
@@ -101,13 +122,19 @@ def val(
             )
         )
     for line in dict.fromkeys(line for metrics in scored for line in metrics.skipped):
-        console.print(f"left out: {line}", soft_wrap=True, markup=False)
+        print(f"poise: left out: {line}", file=sys.stderr)  # noqa: T201
     if len(scored) == 2:
-        compared(models, scored, json=json)
-    elif json:
+        compared(models, scored, compare_metrics(*scored), json=json)
+        return 0
+    if json:
         print(json_.dumps(scored[0].record()))  # noqa: T201
-    else:
-        report(scored[0])
+    if not json or calibrate is not None:
+        analysis = analyse(scored[0])
+        if not json:
+            report(scored[0], analysis, tables=tables)
+        if calibrate is not None:
+            write_calibration(calibrate, calibration_of(analysis), about=f"{models[0]} on {data}, {split}")
+            console.print(f"wrote {calibrate}", soft_wrap=True, markup=False)
     return 0
 
 

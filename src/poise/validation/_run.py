@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from poise.datasets import CocoDataset, Dataset, open_dataset
+from poise.errors import FormatError
 from poise.estimators import Estimator
+from poise.estimators.calibration import Calibration
+from poise.evaluation.analysis import Analysis
 from poise.evaluation.metrics import PoseMetrics
 from poise.sinks import RunFolder
 from poise.validation._finding import Watch
@@ -46,6 +49,21 @@ def validate_as(
     if settings.plots or settings.save_json:
         _write(metrics, dataset, settings, facts or {})
     return metrics
+
+
+def calibration_of(analysis: Analysis) -> Calibration:
+    """Return what mends the model; 1, which changes nothing, where it could not be fitted.
+
+    Raises:
+        FormatError: Neither number could be fitted.
+    """
+    numbers = [analysis.temperature, analysis.sigma_scale]
+    if not np.isfinite(numbers).any():
+        raise FormatError(
+            f"nothing to calibrate: the model gives neither confidences nor standard deviations of keypoints, or too "
+            f"few keypoints were found ({analysis.fitted_on})"
+        )
+    return Calibration(*(value if np.isfinite(value) else 1.0 for value in numbers))
 
 
 def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts: dict[str, Any]) -> None:

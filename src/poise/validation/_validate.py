@@ -13,6 +13,7 @@ from poise.datasets import Dataset, DataSpec, Problem, Scan, scan, stack
 from poise.errors import FormatError, ModelError, require, suggest
 from poise.estimators import Estimator
 from poise.estimators._estimator import Options
+from poise.estimators.calibration import Calibrated
 from poise.estimators.yolo import Yolo
 from poise.evaluation.average_precision import BOX_AREA
 from poise.evaluation.coco_protocol import score_by_coco
@@ -65,7 +66,9 @@ def validate(
         raise ValueError(f"no protocol named {protocol!r}{suggest(protocol, PROTOCOLS)}")
     if protocol == "coco":
         require("hotcoco", extra="eval", feature="COCO evaluation")
-    estimator = model if callable(model) else Yolo(model)
+    estimator, mend = (model.inner, model.calibration) if isinstance(model, Calibrated) else (model, None)
+    if not callable(estimator):
+        estimator = Yolo(estimator)
     spec = dataset.spec
     classes, notes = agree(estimator.skeleton, estimator.names, spec)
     read = scan(dataset) if labels is None else labels
@@ -80,8 +83,12 @@ def validate(
     unread = {problem.file for problem in finds.problems}
     used = [i for i in usable if dataset.paths[i] not in unread]
     found, expected = renumber(finds.found(spec.kpt_shape[0]), classes), expectation(read, used)
+    if mend is not None:
+        found = replace(found, point_conf=mend.confidence(found.point_conf), sigma=mend.spread(found.sigma))
     score = _by_coco if protocol == "coco" else _by_yolo
     pose, box, evidence, more = score(expected, found, finds.scale, dataset, read, used)
+    if not (spec.kpt_names or spec.skeleton.edges):
+        evidence = replace(evidence, skeleton=estimator.skeleton)  # the data set has no names for its keypoints
     seconds = {**finds.seconds, "evaluate": time.perf_counter() - start}
     return PoseMetrics(
         pose=pose,
