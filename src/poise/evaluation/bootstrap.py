@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,48 +67,53 @@ def average_precisions(matches: Matches, counts: Draws, *, protocol: str) -> NDA
         holds none.
     """
     resamples, thresholds = len(counts), matches.pair.shape[1]
-    total, number = np.zeros((2, resamples, thresholds))
+    total, number = np.zeros((resamples, thresholds)), np.zeros((resamples, 1))
     for one in np.unique(matches.target_classes):
         targets = counts[:, matches.target_picture[matches.target_classes == one]].sum(axis=1)
         own = np.flatnonzero(matches.classes == one)
         own = own[np.argsort(-matches.conf[own], kind="stable")]
-        some = targets > 0
-        for t in range(thresholds):
-            rows = own[~matches.ignored[own, t]]
-            right = matches.pair[rows, t] >= 0
-            found = _areas(counts[some], matches.picture[rows], right, targets[some], protocol)
-            total[some, t] += found
-            number[some, t] += 1
+        some = np.flatnonzero(targets > 0)
+        number[some] += 1
+        right = (matches.pair[own] >= 0) & ~matches.ignored[own]
+        last = int(np.flatnonzero(right.any(axis=1))[-1]) + 1 if right.any() else 0
+        for part in _parts(len(some), last):
+            weight = counts[some[part]][:, matches.picture[own[:last]]].astype(np.int32)
+            every = np.cumsum(weight, axis=1, dtype=np.int32)
+            for t in range(thresholds):
+                at, out = np.flatnonzero(right[:last, t]), np.flatnonzero(matches.ignored[own[:last], t])
+                if not len(at):
+                    continue
+                finds = every[:, at]
+                if len(out):
+                    before = np.pad(np.cumsum(weight[:, out], axis=1), ((0, 0), (1, 0)))
+                    finds = finds - before[:, np.searchsorted(out, at)]
+                hits = np.cumsum(weight[:, at], axis=1)
+                total[some[part], t] += _areas(hits, finds, targets[some[part]], protocol)
     with np.errstate(invalid="ignore"):
         mean: NDArray[np.float64] = total / number
     return mean
 
 
-def _areas(
-    counts: Draws, picture: NDArray[np.int64], right: NDArray[np.bool_], targets: Draws, protocol: str
-) -> NDArray[np.float64]:
-    """Return the area under the curve of one class at one threshold, for each resample.
+def _areas(hits: NDArray[Any], finds: NDArray[Any], targets: Draws, protocol: str) -> NDArray[np.float64]:
+    """Return the area under the curve of each resample.
 
     The curve made non-increasing is a staircase whose steps are at the right finds, so only these are looked at.
+
+    Args:
+        hits: ``(B, R)`` right finds up to each of the R right finds, best first.
+        finds: ``(B, R)`` all finds up to there that count.
+        targets: ``(B,)`` true instances.
+        protocol: As in :func:`average_precisions`.
     """
-    out = np.zeros(len(counts))
-    at = np.flatnonzero(right)
-    if not len(at):
-        return out
-    last = at[-1] + 1
-    for part in _parts(len(counts), last):
-        weight = counts[part][:, picture[:last]]
-        hits = np.cumsum(weight[:, at], axis=1)
-        precision = hits / np.maximum(np.cumsum(weight, axis=1)[:, at], 1)
-        falling = np.flip(np.maximum.accumulate(np.flip(precision, axis=1), axis=1), axis=1)
-        recall = hits / targets[part, None]
-        levels, side = (_COCO_RECALLS, "left") if protocol == "coco" else (_RECALLS, "right")
-        # The step that a level lies on: COCO takes the first at it or after, the original the first after it.
-        step = np.array([np.searchsorted(row, levels, side=side) for row in recall])  # type: ignore[call-overload]
-        steps = np.concatenate([falling, np.zeros((len(falling), 1))], axis=1)
-        samples = np.take_along_axis(steps, step, axis=1)
-        out[part] = samples.mean(axis=1) if protocol == "coco" else area_under(samples)
-    return out
+    precision = hits / np.maximum(finds, 1)
+    falling = np.flip(np.maximum.accumulate(np.flip(precision, axis=1), axis=1), axis=1)
+    recall = hits / targets[:, None]
+    levels, side = (_COCO_RECALLS, "left") if protocol == "coco" else (_RECALLS, "right")
+    # The step that a level lies on: COCO takes the first at it or after, the original the first after it.
+    step = np.array([np.searchsorted(row, levels, side=side) for row in recall])  # type: ignore[call-overload]
+    steps = np.concatenate([falling, np.zeros((len(falling), 1))], axis=1)
+    samples = np.take_along_axis(steps, step, axis=1)
+    return samples.mean(axis=1) if protocol == "coco" else area_under(samples)
 
 
 def _parts(resamples: int, finds: int) -> Iterator[slice]:

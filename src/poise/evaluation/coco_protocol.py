@@ -136,15 +136,11 @@ def _best(found: Found, most: int) -> Found:
 
 
 def _rows(found: Found) -> list[dict[str, Any]]:
-    return [
-        {**row, "image_id": picture, "category_id": number}
-        for row, picture, number in zip(
-            coco_rows_of(found.xy, np.ones(found.xy.shape[:2]), found.conf, 0),
-            found.picture[np.isfinite(found.xy).all(-1).any(-1)].tolist(),
-            (found.classes[np.isfinite(found.xy).all(-1).any(-1)] + 1).tolist(),
-            strict=True,
-        )
-    ]
+    some = found[np.isfinite(found.xy).all(axis=-1).any(axis=-1)]  # the others have no row
+    rows = coco_rows_of(some.xy, None, some.conf, 0)
+    for row, picture, number in zip(rows, some.picture.tolist(), (some.classes + 1).tolist(), strict=True):
+        row["image_id"], row["category_id"] = picture, number
+    return rows
 
 
 def _boxes(found: Found) -> NDArray[np.float64]:

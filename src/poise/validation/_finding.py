@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from poise.datasets import Dataset, Problem
 from poise.errors import SourceError
-from poise.estimators import Estimator
-from poise.estimators._estimator import Options
+from poise.estimators import Estimator, Options
 from poise.estimators.letterbox import Placement
 from poise.estimators.yolo import Yolo
 from poise.evaluation.instances import Found

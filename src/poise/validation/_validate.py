@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from poise.datasets import Dataset, DataSpec, Problem, Scan, scan, stack
 from poise.errors import FormatError, ModelError, require, suggest
-from poise.estimators import Estimator
-from poise.estimators._estimator import Options
+from poise.estimators import Estimator, Options
 from poise.estimators.calibration import Calibrated
 from poise.estimators.yolo import Yolo
 from poise.evaluation.average_precision import BOX_AREA
