@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from poise.errors import ModelError, SourceError, require
 from poise.estimators import Estimator, Memory, build, to_results
+from poise.estimators.calibration import Calibrated, read_calibration
 from poise.estimators.yolo import Yolo
 from poise.frames import Frame, Image, Media
 from poise.results import Results
@@ -21,7 +22,9 @@ from poise.skeletons import Skeleton
 from poise.weights import ENDINGS, Card, find, load, model, models, network
 
 if TYPE_CHECKING:
+    from poise.evaluation import PoseMetrics
     from poise.info import Info
+    from poise.validation import Watch
 
 _CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
@@ -43,6 +46,8 @@ class Pose:
         verbose: Accepted for the field's habit.
         end2end: For a YOLO26 checkpoint: the one-to-one head without suppression (True), or the one-to-many head with
             it (False, and the default).
+        calibration: A file that ``poise val --calibrate FILE`` wrote, which mends the confidences and standard
+            deviations of keypoints.
 
     One object serves many threads: it holds no state between calls.
 
@@ -66,6 +71,7 @@ class Pose:
         threads: int | None = None,
         precision: str = "f32",
         end2end: bool | None = None,
+        calibration: str | Path | None = None,
     ) -> None:
         del verbose
         if task not in (None, "pose"):
@@ -81,6 +87,7 @@ class Pose:
         self.path: Path | None = None if self.untrained or self.card else find(model, notice=_log.warning)
         self.trainer: Any = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
+        self.calibration = None if calibration is None else read_calibration(calibration)
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._estimators: dict[str, Estimator] = {}
@@ -157,6 +164,29 @@ class Pose:
         from poise.export import export
 
         return export(self.path, **({"end2end": self.end2end} | arguments))
+
+    def val(self, data: str | Path | None = None, *, watch: Watch | None = None, **arguments: Any) -> PoseMetrics:
+        """Score the model on labelled pictures.
+
+        Args:
+            data: A data set's YAML file, the name of one that comes with Poise, or a COCO keypoint ``.json`` file.
+            watch: Wraps the batches, for a progress bar.
+            **arguments: Every field of :class:`~poise.validation.ValSettings`, such as ``split``, ``imgsz``,
+                ``protocol``, ``plots``.
+
+        Returns:
+            The scores, by the names that users of this field know: ``metrics.pose.map``, ``metrics.box.map50`` …
+
+        Raises:
+            FormatError: The data has no labels that can be used.
+            ModelError: The model finds other keypoints or classes than the data labels.
+            TypeError, ValueError: A wrong argument, with the nearest known one.
+        """
+        from poise.validation import ValSettings, validate_as
+
+        settings = ValSettings.of({"data": data, **arguments})
+        device = self.device if settings.device is None else _device(settings.device)
+        return validate_as(self._estimator(device), settings, watch=watch, facts=self._facts(device))
 
     def info(self) -> Info | list[Info]:
         """Say what the network file is: layers, parameters, operations, classes, skeleton, licence, origin.
@@ -235,6 +265,8 @@ class Pose:
                     made = build(self.card, lambda name: self._session(name, device))
                 else:
                     made = Yolo(self._session("", device), name=self.name)
+                if self.calibration is not None:
+                    made = Calibrated(made, self.calibration)
                 self._estimators[device] = made
             return self._estimators[device]
 

@@ -106,6 +106,9 @@ class TrainSettings:
         mosaic: Probability of a mosaic of four pictures.
         mixup: Probability of two pictures on top of each other.
         cutmix: Probability of a piece of another picture.
+        blur: Probability of a slight blur.
+        grey: Probability of a picture without colours.
+        jpeg: Probability of the traces of a strong JPEG compression.
         multi_scale: Change of imgsz from batch to batch, at most, as a share.
         iou: In validation, of two instances more alike than this the better stays.
         max_det: In validation, most instances a picture.
@@ -170,6 +173,9 @@ class TrainSettings:
     mosaic: float = 1.0
     mixup: float = 0.0
     cutmix: float = 0.0
+    blur: float = 0.0
+    grey: float = 0.0
+    jpeg: float = 0.0
     multi_scale: float = 0.0
     iou: float = 0.7
     max_det: int = 300
@@ -309,7 +315,7 @@ def _check(settings: TrainSettings) -> None:
     if settings.cache not in (True, False, None, "ram", "disk"):
         raise ValueError(f"cache must be 'ram', 'disk' or False, got {settings.cache!r}")
     probabilities = ("fliplr", "flipud", "mosaic", "mixup", "cutmix", "bgr", "hsv_h", "hsv_s", "hsv_v", "translate")
-    for name in (*probabilities, "multi_scale", "iou"):
+    for name in (*probabilities, "blur", "grey", "jpeg", "multi_scale", "iou"):
         if not 0 <= getattr(settings, name) <= 1:
             raise ValueError(f"{name} must be from 0 to 1, got {getattr(settings, name)}")
     gains = ("box", "cls", "dfl", "pose", "kobj", "rle", "lr0", "lrf", "weight_decay", "warmup_epochs")
