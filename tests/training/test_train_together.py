@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 
 from tiny import draw
 
-# What one process does; batch norms use their statistics, as those of a batch would differ between one and two.
+# What one process does. Batch norms use their statistics, as those of a batch would differ between one and two; with
+# a cache a mosaic may take any picture, and not only those of the own part of the batch.
 CODE = """
 import sys, torch
 torch.set_num_threads(1)
@@ -29,7 +30,7 @@ for module in network.modules():
     if isinstance(module, torch.nn.BatchNorm2d):
         module.eval()
 data = open_dataset(sys.argv[1])
-loader = Loader(data, scan(data), imgsz=64, batch=6 // group.world, augmentation=Augmentation(),
+loader = Loader(data, scan(data), imgsz=64, batch=6 // group.world, augmentation=Augmentation(), cache="ram",
                 rank=group.rank, world=group.world)
 batch = next(iter(loader.epoch(0)))
 loss = PoseLoss(network, sigmas=[0.25] * 4, epochs=10, add=group.sum)

@@ -29,6 +29,8 @@ def train(**given: Any) -> int:
     cfg = given.pop("cfg", None)
     settings = settings_of({name: value for name, value in given.items() if value is not None}, cfg=cfg)
     done = run(settings)
+    if done.rank:
+        return 0  # the first of several processes speaks for all
     console = Console(stderr=True, highlight=False, quiet=not settings.verbose)
     console.print(f"{done.why}; best epoch {done.best_epoch}: {done.best}", soft_wrap=True, markup=False)
     if done.results is not None:

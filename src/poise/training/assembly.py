@@ -163,10 +163,12 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         optimizer=optimizer,
         epochs=settings.epochs,
         batch_size=size,
+        rank=group.rank,
     )
     if earlier:
         restore(training, precision, earlier)
     group.share(network.state_dict().values())
+    loss = PoseLoss(network, sigmas=sigmas, gains=gains, epochs=training.epochs, add=group.sum)
     parts = Parts(
         training=training,
         run=run,
@@ -175,9 +177,9 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         loader=loader,
         optimizer=optimizer,
         schedule=schedule,
-        loss=PoseLoss(network, sigmas=sigmas, gains=gains, epochs=training.epochs, add=group.sum),
+        loss=loss,
         precision=precision,
-        scorer=Scorer(settings, data, device),
+        scorer=Scorer(settings, data, loss, device),
         guard=Guard(run.folder, late=device.startswith("cuda")),
         tables=Tables(run.folder, training.rows),
         group=group,
