@@ -13,12 +13,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tiny import draw, settings
+from tiny import draw, settings  # noqa: E402
 
-from poise.errors import ModelError, PoiseError
-from poise.networks import read_checkpoint
-from poise.training import Callbacks, settings_of, train
-from poise.training.checkpoints import read_state, write
+from poise.errors import ModelError, PoiseError  # noqa: E402
+from poise.networks import read_checkpoint  # noqa: E402
+from poise.training import Callbacks, settings_of, train  # noqa: E402
+from poise.training.checkpoints import read_state, write  # noqa: E402
 
 
 class Interrupt:
@@ -101,7 +101,9 @@ def test_full_disk_loses_nothing_that_was_saved(old: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(PoiseError, match=r"last\.pt: cannot be written: No space left on device; the file of an earlier"):
+    with pytest.raises(
+        PoiseError, match=r"last\.pt: cannot be written: No space left on device; the file of an earlier"
+    ):
         write(old, {"poise": "new"})
 
     assert old.read_bytes() == before
@@ -140,7 +142,7 @@ def test_state_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
     torch.save({"poise": "{}", "model": {}, "training": Evil()}, tmp_path / "last.pt")
 
-    with pytest.raises(ModelError, match="refused|never needs"):
+    with pytest.raises(ModelError, match=r"refused|never needs"):
         read_state(tmp_path / "last.pt")
 
     assert not (tmp_path / "pwned").exists()

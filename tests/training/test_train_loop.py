@@ -17,15 +17,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from test_train_checkpoints import Interrupt
-from tiny import draw, settings
+from test_train_checkpoints import Interrupt  # noqa: E402
+from tiny import draw, settings  # noqa: E402
 
-from poise import Pose
-from poise.cli import main
-from poise.errors import FormatError, ModelError, PoiseError
-from poise.training import EVENTS, Callbacks, PoseLoss, settings_of, train
-from poise.training.losses import Losses
-from poise.training.scoring import Score, Scorer
+from poise import Pose  # noqa: E402
+from poise.cli import main  # noqa: E402
+from poise.errors import FormatError, ModelError, PoiseError  # noqa: E402
+from poise.training import EVENTS, Callbacks, PoseLoss, settings_of, train  # noqa: E402
+from poise.training.losses import Losses  # noqa: E402
+from poise.training.scoring import Score, Scorer  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +46,7 @@ def same(one: Any, other: Any) -> bool:
     """Whether two trainings have the same losses, metrics and weights, bit by bit."""
     rows = [[{k: v for k, v in row.items() if k != "time"} for row in t.rows] for t in (one, other)]
     pairs = [(one.model, other.model), (one.ema.network, other.ema.network)]
-    weights = all(
-        torch.equal(value, b.state_dict()[key]) for a, b in pairs for key, value in a.state_dict().items()
-    )
+    weights = all(torch.equal(value, b.state_dict()[key]) for a, b in pairs for key, value in a.state_dict().items())
     return rows[0] == rows[1] and weights
 
 
@@ -77,7 +75,9 @@ def test_killed_training_resumes_exactly(cards: Path, tmp_path: Path) -> None:
     )
     words = json.dumps(settings(cards, name="killed", project=str(tmp_path)))
 
-    killed = subprocess.run([sys.executable, "-c", code, words], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", code, words], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+    )
     resumed = train(settings_of({"resume": str(tmp_path / "killed/weights/last.pt")}))
 
     assert killed.returncode == -signal.SIGKILL
@@ -85,7 +85,9 @@ def test_killed_training_resumes_exactly(cards: Path, tmp_path: Path) -> None:
 
 
 def test_interrupt_ends_the_command_with_130_and_says_how_to_go_on(cards: Path, tmp_path: Path) -> None:
-    words = [f"--{k.replace('_', '-')}={v}" for k, v in settings(cards, epochs=500, workers=1).items() if k != "verbose"]
+    words = [
+        f"--{k.replace('_', '-')}={v}" for k, v in settings(cards, epochs=500, workers=1).items() if k != "verbose"
+    ]
     words = [w for w in words if not w.startswith(("--plots", "--project"))] + ["--no-plots", f"--project={tmp_path}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "poise", "train", *words],
@@ -145,7 +147,7 @@ def test_callbacks_are_called_in_their_order(cards: Path, tmp_path: Path) -> Non
         callbacks={event: [lambda _, event=event: said.append(event)] for event in EVENTS},
     )
 
-    once = [event for event in dict.fromkeys(said)]
+    once = list(dict.fromkeys(said))
     assert once == [
         "on_train_start",
         "on_train_epoch_start",
@@ -222,7 +224,9 @@ def test_out_of_memory_on_a_cpu_is_a_clear_stop(cards: Path, tmp_path: Path, mon
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(PoseLoss, "__call__", full)
-    with pytest.raises(PoiseError, match="not enough memory for batches of 2 pictures at 64 pixels; set a smaller batch"):
+    with pytest.raises(
+        PoiseError, match="not enough memory for batches of 2 pictures at 64 pixels; set a smaller batch"
+    ):
         run(cards, project=str(tmp_path))
 
 
@@ -239,9 +243,7 @@ def test_out_of_memory_on_a_gpu_halves_the_batch(cards: Path, tmp_path: Path, mo
         training.device = "cuda:0"  # what the rule looks at; the work itself stays on the CPU
 
     monkeypatch.setattr(PoseLoss, "__call__", tight)
-    done = run(
-        cards, epochs=1, val=False, project=str(tmp_path), callbacks={"on_train_start": [on_gpu]}
-    )
+    done = run(cards, epochs=1, val=False, project=str(tmp_path), callbacks={"on_train_start": [on_gpu]})
 
     assert done.batch_size == 1
     assert seen == [2, 1, 1, 1, 1, 1, 1]
@@ -265,8 +267,12 @@ def test_train_set_without_any_label(tmp_path: Path) -> None:
 
 def test_labels_of_another_number_of_keypoints_name_file_and_line(tmp_path: Path) -> None:
     file = draw(tmp_path)
-    file.write_text(file.read_text().replace("[4, 3]", "[5, 3]").replace("[1, 0, 3, 2]", "[1, 0, 3, 2, 4]")
-                    .replace("bottom_left]", "bottom_left, middle]"))
+    file.write_text(
+        file.read_text()
+        .replace("[4, 3]", "[5, 3]")
+        .replace("[1, 0, 3, 2]", "[1, 0, 3, 2, 4]")
+        .replace("bottom_left]", "bottom_left, middle]")
+    )
 
     with pytest.raises(FormatError, match=r"none of its 6 train pictures can be used: .*0\.txt:1"):
         run(file)
@@ -318,9 +324,7 @@ def test_pose_trains_and_then_holds_the_best_weights(cards: Path, tmp_path: Path
     assert len(model(np.zeros((64, 64, 3), np.uint8))) == 1
 
 
-def test_command_prints_the_best_checkpoint(
-    cards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_prints_the_best_checkpoint(cards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["model=yolo26n-pose", "epochs=1", "imgsz=64", "batch=2", "workers=0", "cache=True", "plots=False"]
 
     code = main(["train", f"data={cards}", *words, f"project={tmp_path}"])

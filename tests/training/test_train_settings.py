@@ -82,7 +82,8 @@ def test_values_that_cannot_be(name: str, value: object, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [("10", 10), ("backbone", "backbone"), ("0,1,cv2", (0, 1, "cv2")), ([3, 4], (3, 4)), (None, None)]
+    ("given", "kept"),
+    [("10", 10), ("backbone", "backbone"), ("0,1,cv2", (0, 1, "cv2")), ([3, 4], (3, 4)), (None, None)],
 )
 def test_ways_to_write_freeze(given: object, kept: object) -> None:
     assert TrainSettings.of({"freeze": given}).freeze == kept

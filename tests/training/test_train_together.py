@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tiny import draw
+from tiny import draw  # noqa: E402
 
 # What one process does. Batch norms use their statistics, as those of a batch would differ between one and two; with
 # a cache a mosaic may take any picture, and not only those of the own part of the batch.
@@ -69,8 +69,15 @@ def test_training_with_two_processes_leaves_one_run(tmp_path: Path) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "poise", "train", f"--data={file}", *words, "--no-plots"],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "RANK": str(r), "LOCAL_RANK": str(r), "WORLD_SIZE": "2",
-                 "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "RANK": str(r),
+                "LOCAL_RANK": str(r),
+                "WORLD_SIZE": "2",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": port,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -9,11 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poise.errors import ModelError
-from poise.networks import arrays, build, read_checkpoint, save
-from poise.networks.checkpoint import Checkpoint
-from poise.skeletons import get
-from poise.training.transfer import start, transfer
+from poise.errors import ModelError  # noqa: E402
+from poise.networks import arrays, build, read_checkpoint, save  # noqa: E402
+from poise.networks.checkpoint import Checkpoint  # noqa: E402
+from poise.skeletons import get  # noqa: E402
+from poise.training.transfer import start, transfer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +21,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A YOLO11 network for persons and dogs."""
     torch.manual_seed(0)
     network = build("yolo11", "n", 2, (17, 3))
-    about = Checkpoint(
-        Path("x"), "poise", "yolo11", "n", {0: "person", 1: "dog"}, (17, 3), get("coco17"), weights={}
-    )
+    about = Checkpoint(Path("x"), "poise", "yolo11", "n", {0: "person", 1: "dog"}, (17, 3), get("coco17"), weights={})
     path = save(tmp_path_factory.mktemp("w") / "a.safetensors", about, arrays(network))
     return read_checkpoint(path)
 

@@ -24,7 +24,7 @@ _COMMANDS = {
 }
 
 # Settings of "train" that are switches and may also name something: a place, a file, a kind.
-_EITHER = frozenset({"cache", "resume", "pretrained"})
+_EITHER = frozenset({"amp", "cache", "resume", "pretrained"})
 
 # The word "-" looks like an option to the parser; commands turn this back.
 STDIN = "<standard input>"

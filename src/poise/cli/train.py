@@ -50,7 +50,7 @@ def _signature() -> inspect.Signature:
     flags = [_flag("cfg", Path, "A TOML or YAML file with settings.")]
     for field in fields(TrainSettings):
         kind = hints[field.name]
-        if field.name == "freeze" or field.name in ("cache", "resume", "pretrained"):
+        if field.name == "freeze" or field.name in ("cache", "resume", "pretrained", "amp"):
             kind = str
         flags.append(_flag(field.name, kind, f"{about.get(field.name, '')} [{field.default}]"))
     return inspect.Signature(flags, return_annotation=int)

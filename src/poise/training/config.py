@@ -71,7 +71,7 @@ class TrainSettings:
         verbose: Show the progress on standard error.
         seed: Of all that is random.
         deterministic: Prefer algorithms that give the same result every time.
-        amp: Half precision on a GPU (bfloat16, or float16 with scaled gradients); a CPU trains in float32.
+        amp: Half precision on a GPU (bfloat16, or float16 with scaled gradients); bf16 asks for it on a CPU too.
         optimizer: auto, AdamW, Adam, SGD or MuSGD.
         lr0: Learning rate after warm-up; auto chooses its own.
         lrf: Learning rate at the end, as a share of the first.
@@ -138,7 +138,7 @@ class TrainSettings:
     verbose: bool = True
     seed: int = 0
     deterministic: bool = True
-    amp: bool = True
+    amp: bool | str = True
     optimizer: str = "auto"
     lr0: float = 0.01
     lrf: float = 0.01
@@ -273,7 +273,7 @@ def _plain(name: str, value: Any) -> Any:
         if isinstance(value, list | tuple):
             return ",".join(str(part) for part in value)
         return str(value)
-    if name in ("pretrained", "resume", "cache", "freeze") and isinstance(value, str | Path):
+    if name in ("pretrained", "resume", "cache", "freeze", "amp") and isinstance(value, str | Path):
         words = {"true": True, "false": False, "none": None}
         text = str(value).strip()
         if text.lower() in words:
@@ -312,6 +312,10 @@ def _check(settings: TrainSettings) -> None:
         raise ValueError(f"time must be hours above 0, got {settings.time}")
     if not 0 < settings.fraction <= 1:
         raise ValueError(f"fraction must be above 0 and at most 1, got {settings.fraction}")
+    if settings.amp not in (True, False, "bf16"):
+        raise ValueError(f"amp must be True, False or 'bf16', got {settings.amp!r}")
+    if settings.head_only and settings.freeze not in (None, "backbone"):
+        raise ValueError(f"head_only freezes all layers before the head; leave freeze={settings.freeze!r} out")
     if settings.cache not in (True, False, None, "ram", "disk"):
         raise ValueError(f"cache must be 'ram', 'disk' or False, got {settings.cache!r}")
     probabilities = ("fliplr", "flipud", "mosaic", "mixup", "cutmix", "bgr", "hsv_h", "hsv_s", "hsv_v", "translate")

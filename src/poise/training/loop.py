@@ -11,6 +11,7 @@ from poise.training import distributed
 from poise.training.assembly import assemble
 from poise.training.callbacks import Callbacks
 from poise.training.config import TrainSettings
+from poise.training.frozen import see
 from poise.training.guard import is_out_of_memory
 from poise.training.keeping import describe, finish, keep
 from poise.training.preparation import device_of, reproducible
@@ -62,12 +63,9 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
                         call("on_train_batch_start", training)
 
                         # Forward, loss, backward.
-                        images = batch.images.to(device, non_blocking=True)
-                        images = images.to(torch.float32, memory_format=torch.channels_last).div_(255)
-                        targets = batch.targets.to(device)
                         with parts.precision():
-                            raw = network(images)
-                        found = parts.loss(raw, targets, (images.shape[2], images.shape[3]), epoch)
+                            raw, size = see(network, batch, device)
+                        found = parts.loss(raw, batch.targets.to(device), size, epoch)
                         parts.precision.backward(found.total)
                         parts.guard.watch(found, batch, epoch)
 
