@@ -42,6 +42,13 @@ def test_rows_of_classes_move_by_their_names(source: Checkpoint) -> None:
     assert rows[1:].tolist() == [old[1], old[0]]
 
 
+def test_rows_stay_where_no_class_is_known_by_name(source: Checkpoint) -> None:
+    network, _ = start(source.source, names={0: "cat", 1: "cow"}, kpt_shape=(17, 3))
+
+    rows = network.state_dict()["model.23.cv3.0.2.bias"]
+    assert rows.tolist() == source.weights["model.23.cv3.0.2.bias"].tolist()
+
+
 def test_other_keypoints_leave_their_branch_random_and_say_so(source: Checkpoint) -> None:
     _, moved = start(source.source, names=source.names, kpt_shape=(5, 2))
 

@@ -50,6 +50,15 @@ class Group:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
 
+    def first(self, number: int) -> int:
+        """Return what the first process says."""
+        if self.world == 1:
+            return number
+        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        said = torch.tensor([number], device=device)
+        distributed.broadcast(said, 0)
+        return int(said.item())
+
     def agree(self, stop: bool) -> bool:
         """Return whether any process wants to stop."""
         if self.world == 1:

@@ -104,13 +104,11 @@ def transfer(network: PoseNetwork, checkpoint: Checkpoint, names: Mapping[int, s
             continue
         theirs = _tensor(found, value)
         by_class = _is_class_row(key) and len(theirs) == checkpoint.nc and theirs.shape[1:] == value.shape[1:]
-        if by_class and dict(names) != dict(checkpoint.names):
-            if pairs:
-                mine, other = zip(*pairs, strict=True)
-                taken[key] = value.index_copy(0, torch.tensor(mine), theirs[list(other)])
-                rows += 1
-            else:
-                fresh.append(key)
+        # Where no class is known by name, old rows are still a better start than random ones.
+        if by_class and pairs and dict(names) != dict(checkpoint.names):
+            mine, other = zip(*pairs, strict=True)
+            taken[key] = value.index_copy(0, torch.tensor(mine), theirs[list(other)])
+            rows += 1
         elif theirs.shape == value.shape:
             taken[key] = theirs
             moved += 1
