@@ -125,6 +125,7 @@ class CocoDataset(_Pictures):
     Attributes:
         ids: COCO's image id of each picture.
         records: COCO's image records.
+        categories: Class number to COCO's category id.
 
     Raises:
         FormatError: The file is not one, or its pictures are not found.
@@ -134,6 +135,7 @@ class CocoDataset(_Pictures):
         table = _coco.read_json(path)
         self._file = path
         self._numbers = _coco.class_numbers(table)
+        self.categories = {number: category for category, number in self._numbers.items()}
         root = images if images is not None else _image_root(path, table)
         self.spec = spec or _coco.spec_of(path, table, root=root, split=split)
         if spec is not None:

@@ -61,7 +61,7 @@ class Recipe:
             images[i] = sample.image.transpose(2, 0, 1)
             found.append(sample.instances)
             names.append(name)
-        return torch.from_numpy(images), _columns(found), tuple(names), tuple(desk.notes)
+        return torch.from_numpy(images), columns(found), tuple(names), tuple(desk.notes)
 
     def order(self, epoch: int) -> NDArray[np.intp]:
         """Return the pictures of an epoch in the order in which they are seen."""
@@ -166,7 +166,7 @@ def letterbox(sample: Sample, size: tuple[int, int]) -> Sample:
     return Sample(out, cut(sample.instances, (left, top), (left, top, left + w, top + h)))
 
 
-def _columns(found: Sequence[Instances]) -> tuple[torch.Tensor, ...]:
+def columns(found: Sequence[Instances]) -> tuple[torch.Tensor, ...]:
     """Join the instances of a batch into the columns of ``Targets``."""
     counts = [len(instances) for instances in found]
     return (

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from poise.datasets import Dataset, Problem
 from poise.errors import SourceError
-from poise.estimators import Estimator
-from poise.estimators._estimator import Options
+from poise.estimators import Estimator, Options
 from poise.estimators.letterbox import Placement
 from poise.estimators.yolo import Yolo
 from poise.evaluation.instances import Found
@@ -24,7 +23,7 @@ from poise.validation._placing import Group, fill, rectangles, squares
 # Batches that are read while the network works on another: one ready, one being read.
 _AHEAD = 2
 
-_STEPS = ("wait", "preprocess", "inference", "postprocess")
+_STEPS = ("preprocess", "inference", "postprocess")
 
 Watch = Callable[[Iterable[Any]], Iterable[Any]]
 
@@ -142,7 +141,7 @@ def _find_yolo(
                 points[..., 2] if points.shape[2] == 3 else np.full((n, k), np.nan),
                 np.full((n, k, 2), np.nan) if spread is None else spread / scale,
             )
-        seconds["wait"] += ready - start
+        seconds["preprocess"] += ready - start
         seconds["inference"] += ran - ready
         seconds["postprocess"] += time.perf_counter() - ran
 
@@ -161,7 +160,7 @@ def _find_other(
     for group, made in _ahead(groups, prepare, watch):
         start = time.perf_counter()
         image, i = made.result(), int(group.indices[0])
-        finds.seconds["wait"] += time.perf_counter() - start
+        finds.seconds["preprocess"] += time.perf_counter() - start
         if isinstance(image, SourceError):
             finds.problems.append(unreadable(dataset, i, image))
             continue
