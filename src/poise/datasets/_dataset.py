@@ -103,6 +103,7 @@ class CocoDataset(Pictures):
     Attributes:
         ids: COCO's image id of each picture.
         records: COCO's image records.
+        categories: Class number to COCO's category id.
 
     Raises:
         FormatError: The file is not one, or its pictures are not found.
@@ -118,6 +119,7 @@ class CocoDataset(Pictures):
         own = _coco.spec_of(path, table, root=root, split=split)
         if spec is not None:
             self._numbers = _agree(path, own, spec, self._numbers)
+        self.categories = {number: category for category, number in self._numbers.items()}
         self.spec = spec or own
         self.split = split
         self.ids = [record["id"] for record in self.records]

@@ -25,6 +25,8 @@ _OKS = 0.9
 # Input buffers that a thread keeps; a video needs one.
 _BUFFERS = 2
 
+Floats = NDArray[np.float32]
+
 _log = logging.getLogger("poise")
 
 
@@ -87,6 +89,50 @@ class Yolo:
             found += self._run(images[first : first + size], placements[first : first + size], size, options)
         return found
 
+    @property
+    def free(self) -> bool:
+        """True where the network takes any input size in whole strides."""
+        return self._network.free
+
+    @property
+    def batch(self) -> int | None:
+        """Pictures a run; None where free."""
+        return self._network.batch
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Numpy type of the network's input."""
+        return self._input.dtype
+
+    def run(self, batch: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Run the network on an input that is ready: ``(B, 3, H, W)`` RGB from 0 to 1.
+
+        Returns:
+            The rows of every picture, and their standard deviations where the network gives them, as :meth:`pick`
+            takes them.
+
+        Raises:
+            ModelError: The output has not the columns that the network was opened with.
+        """
+        outputs = self._session.run({self._input.name: batch})
+        rows = outputs[self._output]
+        self._check(rows, len(batch))
+        return rows, outputs.get("sigma")
+
+    def pick(self, rows: NDArray[Any], sigma: NDArray[Any] | None, options: Options) -> tuple[Rows, Floats | None]:
+        """Choose one picture's instances.
+
+        Args:
+            rows: One picture of what :meth:`run` returned.
+            sigma: The same of its second value.
+            options: Which to keep.
+
+        Returns:
+            The instances, best first, and the ``(N, K, 2)`` standard deviations of their keypoints or None; pixels of
+            the network's input.
+        """
+        return self._pick(rows, sigma, self._choice(options))
+
     def _note(self, text: str) -> None:
         """Log a note once, not with every frame."""
         if text not in self._noted:
@@ -116,10 +162,8 @@ class Yolo:
         start = time.perf_counter()
         batch = self._fill(images, placements, size)
         prepared = time.perf_counter()
-        outputs = self._session.run({self._input.name: batch})
+        rows, sigma = self.run(batch)
         ran = time.perf_counter()
-        rows, sigma = outputs[self._output], outputs.get("sigma")
-        self._check(rows, size)
         choice = self._choice(options)
         estimates = [
             self._estimate(rows[i], None if sigma is None else sigma[i], placement, choice)
@@ -175,20 +219,23 @@ class Yolo:
         self, output: NDArray[Any], sigma: NDArray[Any] | None, placement: Placement, choice: Choice
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float32] | None]:
         """Choose one picture's rows and carry them back to the picture."""
-        layout = self._network.layout
-        rows = self._rows(output, layout, choice)
+        rows, spread = self._pick(output, sigma, choice)
         n, size, source = len(rows.conf), placement.size, placement.source
         boxes = np.empty((n, 6), dtype=np.float32)
         boxes[:, :4] = to_picture(rows.boxes.reshape(n, 2, 2), size, source).reshape(n, 4)
         boxes[:, 4] = rows.conf
         boxes[:, 5] = rows.classes
         xy = to_picture(rows.points[:, :, :2], size, source)
-        conf = np.ascontiguousarray(rows.points[:, :, 2]) if layout.values == 3 else None
+        conf = np.ascontiguousarray(rows.points[:, :, 2]) if self._network.layout.values == 3 else None
+        return boxes, xy, conf, None if spread is None else spread / gains(size, source)[0]
+
+    def _pick(self, output: NDArray[Any], sigma: NDArray[Any] | None, choice: Choice) -> tuple[Rows, Floats | None]:
+        layout = self._network.layout
+        rows = self._rows(output, layout, choice)
         if sigma is None:
-            return boxes, xy, conf, None
+            return rows, None
         spread = sigma[rows.index] if layout.selected else sigma[:, rows.index].T
-        scaled = spread.astype(np.float32, copy=False).reshape(n, layout.keypoints, 2) / gains(size, source)[0]
-        return boxes, xy, conf, scaled
+        return rows, spread.astype(np.float32, copy=False).reshape(len(rows.conf), layout.keypoints, 2)
 
     def _rows(self, output: NDArray[Any], layout: Layout, choice: Choice) -> Rows:
         if not self._network.select:

@@ -6,6 +6,7 @@ block, base width, repeats and wiring of every layer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
@@ -167,6 +168,17 @@ FAMILIES = {
     "yolo11": Family(_V11, _SCALES_11, "Pose", bins=16, depthwise=True, branches=("one2many",)),
     "yolo26": Family(_V26, _SCALES_11, "Pose26", bins=1, depthwise=True, branches=("one2many", "one2one")),
 }
+
+
+def named(name: str) -> tuple[str, str] | None:
+    """Return family and size that a name without weights means, or None.
+
+    Example:
+        >>> named("yolo26n-pose"), named("yolo11s-pose.yaml"), named("best.pt")
+        (('yolo26', 'n'), ('yolo11', 's'), None)
+    """
+    found = re.fullmatch(rf"({'|'.join(FAMILIES)})([a-z])-pose(\.yaml)?", name)
+    return (found[1], found[2]) if found and found[2] in FAMILIES[found[1]].scales else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from poise.errors import ModelError
 from poise.networks import own, published
 from poise.networks.architectures import FAMILIES, STRIDES
 from poise.networks.archive import MAX_FILE, Archive
+from poise.networks.found import Found
 from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
 from poise.networks.skeleton import skeleton_of
@@ -148,7 +149,7 @@ def _guess(data: bytes) -> str:
     return f"an unknown kind of file (first bytes {data[:8].hex(' ')})"
 
 
-def _assemble(path: Path, found: published.Found, given: tuple[int, int] | None) -> Checkpoint:
+def _assemble(path: Path, found: Found, given: tuple[int, int] | None) -> Checkpoint:
     identity: Identity = identify(found.weights, name=str(path))
     shape = kpt_shape(identity, given or found.kpt_shape, name=str(path))
     names = found.names or {i: str(i) for i in range(identity.nc)}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import ModelError
-from poise.networks.published import Found
+from poise.networks.found import Found
 from poise.networks.safetensors import write
 from poise.skeletons import Skeleton
 
@@ -96,6 +96,12 @@ def save(path: str | Path, checkpoint: Checkpoint, weights: Mapping[str, NDArray
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ModelError(f"{path}: a network is saved as .safetensors, not {path.suffix or 'without ending'}")
+    write(path, checkpoint.weights if weights is None else weights, {"format": "pt", "poise": text(checkpoint)})
+    return path
+
+
+def text(checkpoint: Checkpoint) -> str:
+    """Return everything about a network but its weights, as the JSON text that our files hold."""
     bones = checkpoint.skeleton
     about = {
         "version": VERSION,
@@ -132,6 +138,4 @@ def save(path: str | Path, checkpoint: Checkpoint, weights: Mapping[str, NDArray
             "results": dict(checkpoint.train_results),
         },
     }
-    text = json.dumps(about, ensure_ascii=False, separators=(",", ":"))
-    write(path, checkpoint.weights if weights is None else weights, {"format": "pt", "poise": text})
-    return path
+    return json.dumps(about, ensure_ascii=False, separators=(",", ":"))

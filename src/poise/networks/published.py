@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import ModelError
+from poise.networks import own
 from poise.networks.archive import Archive
+from poise.networks.found import Found
 from poise.networks.pickled import Instance, TensorRef
 from poise.networks.safetensors import widen
 from poise.networks.unpickle import unpickle
-from poise.skeletons import Skeleton
 
 _MAX_DEPTH = 32
 _MAX_MODULES = 20_000
@@ -36,30 +36,6 @@ _ACTIVATIONS = {"SiLU", "Identity"}
 _OTHER_BLOCKS = {"head": {"Pose", "Pose26"}, "sppf": {True: "Identity", False: "SiLU"}}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a file says, before it is held against its weights; see :class:`poise.networks.Checkpoint`."""
-
-    format: str
-    weights: dict[str, NDArray[Any]]
-    names: dict[int, str] = field(default_factory=dict)
-    kpt_shape: Any = None
-    kpt_names: list[str] | None = None
-    kpt_sigmas: list[float] | None = None
-    skeleton: Skeleton | None = None
-    unit_std: tuple[float, float] | None = None
-    end2end: bool = False
-    bn_eps: float = 1e-3
-    imgsz: int = 640
-    licence: str = ""
-    date: str = ""
-    version: str = ""
-    description: str = ""
-    train_args: dict[str, Any] = field(default_factory=dict)
-    train_metrics: dict[str, float] = field(default_factory=dict)
-    train_results: dict[str, list[Any]] = field(default_factory=dict)
-
-
 def read(path: Path, archive: Archive) -> Found:
     """Read an archive.
 
@@ -74,9 +50,49 @@ def read(path: Path, archive: Archive) -> Found:
     for tensors in (top.get("ema"), top.get("model"), top.get("state_dict"), top):
         if isinstance(tensors, dict) and any(isinstance(v, TensorRef) for v in tensors.values()):
             named = {str(k).removeprefix("module."): v for k, v in tensors.items() if isinstance(v, TensorRef)}
+            if isinstance(top.get("poise"), str):
+                return own.describe(path, _arrays(path, archive, named), {"poise": top["poise"]})
             return Found("state_dict", _arrays(path, archive, named))
     keys = ", ".join(str(k) for k in list(top)[:8]) or type(root).__name__
     raise ModelError(f"{path}: no network in this checkpoint (found: {keys}), expected one under 'model' or 'ema'")
+
+
+def read_plain(path: str | Path) -> Any:
+    """Read a torch archive of dictionaries, lists, numbers, text and tensors; tensors become numpy arrays.
+
+    Nothing in the file is run, and an object of any other kind becomes None.
+
+    Raises:
+        ModelError: It is no such archive, or is refused; with the reason.
+    """
+    path = Path(path)
+    archive = Archive(path, path.read_bytes())
+    root = unpickle(archive.read("data.pkl"), name=str(path))
+    refs: dict[str, TensorRef] = {}
+
+    def name(item: Any) -> Any:
+        if isinstance(item, TensorRef):
+            refs[str(len(refs))] = item
+            return item
+        if isinstance(item, dict):
+            return {k: name(v) for k, v in item.items()}
+        if isinstance(item, list | tuple):
+            return type(item)(name(v) for v in item)
+        return item if item is None or isinstance(item, bool | int | float | str) else None
+
+    named = name(root)
+    arrays = iter(_arrays(path, archive, refs).values())
+
+    def fill(item: Any) -> Any:
+        if isinstance(item, TensorRef):
+            return next(arrays)
+        if isinstance(item, dict):
+            return {k: fill(v) for k, v in item.items()}
+        if isinstance(item, list | tuple):
+            return type(item)(fill(v) for v in item)
+        return item
+
+    return fill(named)
 
 
 def _module(path: Path, archive: Archive, model: Instance, top: Mapping[Any, Any]) -> Found:

@@ -1,0 +1,247 @@
+"""Checkpoints: a torch archive of tensors and plain values, which is whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from poise._version import __version__
+from poise.datasets import DataSpec
+from poise.errors import ModelError, PoiseError
+from poise.networks import Checkpoint, PoseNetwork
+from poise.networks.flow import unit_std
+from poise.networks.own import text
+from poise.networks.pose26_head import Pose26Head
+from poise.networks.published import read_plain
+
+
+def describe(
+    network: PoseNetwork,
+    spec: DataSpec,
+    *,
+    path: Path,
+    imgsz: int,
+    args: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    rows: list[dict[str, float]],
+) -> Checkpoint:
+    """Say what a network is and how it was trained, for its file."""
+    head = network.head
+    pose26 = isinstance(head, Pose26Head)
+    unit: tuple[float, float] | None = None
+    if isinstance(head, Pose26Head):
+        x, y = unit_std(head.flow_model).tolist()
+        unit = (x, y)
+    return Checkpoint(
+        source=path,
+        format="poise",
+        family=network.family,
+        scale=network.scale,
+        names=spec.names,
+        kpt_shape=network.kpt_shape,
+        skeleton=spec.skeleton,
+        weights={},
+        branches=("one2many", "one2one") if pose26 else ("one2many",),
+        sigma=pose26,
+        flow=pose26,
+        unit_std=unit,
+        imgsz=imgsz,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        description=f"{network.family}{network.scale}-pose trained on {spec.file.name}",
+        train_args=args,
+        train_metrics=metrics,
+        train_results={key: [row.get(key) for row in rows] for key in (rows[-1] if rows else {})},
+    )
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write an archive; a file that was there stays as it is until the new one is complete and on the disk.
+
+    Raises:
+        PoiseError: It cannot be written, with the reason.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            torch.save(dict(content), file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    # Torch turns an error of the disk into a RuntimeError.
+    except (OSError, RuntimeError) as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        old = "; the file of an earlier epoch is still there" if path.exists() else ""
+        raise PoiseError(f"{path}: cannot be written: {reason}{old}. Make room and go on with --resume") from error
+
+
+def finished(about: Checkpoint, network: nn.Module, *, half: bool = True) -> dict[str, Any]:
+    """Return what a checkpoint for use holds.
+
+    Matrices and kernels become float16; what is small, such as the statistics of batch norms, stays float32, as float16
+    would lose small variances.
+
+    Args:
+        about: What the network is.
+        network: The averaged network.
+        half: Store in float16.
+    """
+    weights = {}
+    for key, value in network.state_dict().items():
+        lossy = half and value.is_floating_point() and value.ndim > 1
+        weights[key] = value.detach().to("cpu", torch.float16 if lossy else value.dtype).contiguous()
+    return {"poise": text(about), "model": weights}
+
+
+@dataclass(slots=True)
+class State:
+    """What a training needs to go on as if it had never stopped, at the end of an epoch.
+
+    Attributes:
+        epoch: Epochs that are finished.
+        epochs: Epochs of the whole training.
+        args: The settings.
+        weights: The network's own weights, not averaged.
+        average: The averaged weights.
+        updates: Steps that the average has seen.
+        optimizer: The optimiser's state.
+        scaler: The gradient scaler's state.
+        pending: Batches whose gradients wait for a step.
+        gradients: These gradients.
+        best: Best fitness.
+        best_epoch: Its epoch, from 1.
+        seconds: Training time until now.
+        batch: Pictures of a batch.
+        rows: Lines of ``results.csv``.
+        random: States of the random number generators.
+        architecture: The network's name, such as ``"yolo26n-pose"``.
+    """
+
+    epoch: int
+    epochs: int
+    args: dict[str, Any]
+    weights: dict[str, Any]
+    average: dict[str, Any]
+    updates: int
+    optimizer: dict[str, Any]
+    scaler: dict[str, Any]
+    pending: int
+    gradients: dict[str, Any]
+    best: float
+    best_epoch: int
+    seconds: float
+    batch: int
+    rows: list[dict[str, Any]]
+    random: dict[str, Any]
+    architecture: str = ""
+
+
+# What lies under "training" in the file; the averaged weights and the architecture have their own places.
+_STATE = tuple(name for name in State.__dataclass_fields__ if name not in ("average", "architecture"))
+
+
+def unfinished(about: Checkpoint, state: State) -> dict[str, Any]:
+    """Return what ``last.pt`` holds while the training runs: the averaged network for use, and the state to go on."""
+    held = {name: getattr(state, name) for name in _STATE}
+    return {"poise": text(about), "model": state.average, "training": held}
+
+
+def read_state(path: str | Path) -> State:
+    """Read the state of a training from its ``last.pt``; nothing in the file is run.
+
+    Raises:
+        ModelError: It is not there, holds no state, or the training is finished.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; resume continues a training from its weights/last.pt")
+    content = read_plain(path)
+    training = content.get("training") if isinstance(content, dict) else None
+    if not isinstance(training, dict) or "model" not in content:
+        done = isinstance(content, dict) and "poise" in content
+        why = "this training is finished" if done else "not the last.pt of a training by Poise"
+        raise ModelError(f"{path}: {why}; to train further from its weights: poise train --model {path} --data …")
+    missing = [name for name in _STATE if name not in training]
+    if missing:
+        raise ModelError(f"{path}: its training state lacks {', '.join(missing)}; the file is of another version")
+    about = json.loads(content["poise"])
+    return State(
+        average=_tensors(content["model"]),
+        architecture=f"{about['family']}{about['scale']}-pose",
+        **{name: _tensors(training[name]) for name in _STATE},
+    )
+
+
+def random_state() -> dict[str, Any]:
+    """Return the states of all random number generators as plain values."""
+    version, numbers, gauss = random.getstate()
+    kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": [version, list(numbers), gauss],
+        "numpy": [kind, [int(key) for key in np.asarray(keys)], int(position), int(has_gauss), float(cached)],
+    }
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Set all random number generators as they were."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    kind, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((kind, np.array(keys, np.uint32), position, has_gauss, cached))  # noqa: NPY002
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Give an optimiser its state back; each tensor in its parameter's layout, which fused kernels take for granted."""
+    optimizer.load_state_dict(dict(state))
+    for parameter, held in optimizer.state.items():
+        for name, value in held.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                held[name] = torch.empty_like(parameter).copy_(value)
+
+
+def strip(path: Path) -> None:
+    """Take the training's state out of a checkpoint whose training is finished."""
+    content = read_plain(path)
+    if isinstance(content, dict) and "training" in content:
+        model = _tensors(content["model"])
+        lossy = {k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in model.items()}
+        write(path, {"poise": content["poise"], "model": lossy})
+
+
+def refresh(path: Path, **changes: Any) -> None:
+    """Change what a finished checkpoint says about its training, such as its final metrics."""
+    content = read_plain(path)
+    about = json.loads(content["poise"])
+    about["training"] |= changes
+    write(path, {"poise": json.dumps(about, ensure_ascii=False), "model": _tensors(content["model"])})
+
+
+def _tensors(item: Any) -> Any:
+    """Turn arrays into tensors."""
+    if isinstance(item, np.ndarray):
+        return torch.tensor(item.astype(item.dtype.newbyteorder("="), copy=False))
+    if isinstance(item, dict):
+        return {key: _tensors(value) for key, value in item.items()}
+    if isinstance(item, list):
+        return [_tensors(value) for value in item]
+    if isinstance(item, tuple):
+        return tuple(_tensors(value) for value in item)
+    return item

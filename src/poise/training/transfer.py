@@ -1,0 +1,150 @@
+"""The network that a training starts from: random, or with all weights of a checkpoint that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from poise.errors import ModelError, suggest
+from poise.networks import FAMILIES, Checkpoint, PoseNetwork, build, read_checkpoint
+from poise.networks.architectures import named
+
+_CHECKPOINTS = (".pt", ".pth", ".safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a network took from a checkpoint.
+
+    Attributes:
+        source: The checkpoint; None if every weight is random.
+        moved: Tensors that were taken over as they are.
+        rows: Tensors of which the rows of known classes were taken over.
+        fresh: Names of those that start from random weights.
+        classes: Names of the classes whose rows were taken over.
+    """
+
+    source: Path | None
+    moved: int = 0
+    rows: int = 0
+    fresh: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.source is None:
+            return "random weights"
+        total = self.moved + self.rows + len(self.fresh)
+        text = f"{self.moved} of {total} tensors from {self.source}"
+        if self.rows:
+            text += f", {self.rows} by class name ({', '.join(self.classes[:5])})"
+        if self.fresh:
+            groups = sorted({".".join(name.split(".")[:3]) for name in self.fresh})
+            shown = ", ".join(groups[:6]) + (", …" if groups[6:] else "")
+            text += f"; {len(self.fresh)} start from random weights: {shown}"
+        return text
+
+
+def start(
+    model: str | Path, *, names: Mapping[int, str], kpt_shape: tuple[int, int], pretrained: bool | str | Path = True
+) -> tuple[PoseNetwork, Transfer]:
+    """Make the network of a training for the classes and keypoints of its data set.
+
+    Args:
+        model: Name of a network (random weights), or a checkpoint.
+        names: Class number to class name.
+        kpt_shape: Keypoints, and values a keypoint.
+        pretrained: A checkpoint to take weights from instead; False takes a checkpoint's architecture only.
+
+    Raises:
+        ModelError: The model is not known, or the checkpoint cannot be used.
+    """
+    checkpoint = None
+    kind = named(str(model))
+    if kind is None:
+        checkpoint = _read(model)
+        kind = (checkpoint.family, checkpoint.scale)
+    if isinstance(pretrained, str | Path):
+        checkpoint = _read(pretrained)
+    network = build(*kind, len(names), kpt_shape)
+    if checkpoint is None or pretrained is False:
+        return network, Transfer(None)
+    return network, transfer(network, checkpoint, names)
+
+
+def transfer(network: PoseNetwork, checkpoint: Checkpoint, names: Mapping[int, str]) -> Transfer:
+    """Take over every tensor of a checkpoint that has the same name and shape, and rows of classes by their names.
+
+    Args:
+        network: Changed in place.
+        checkpoint: Where from.
+        names: The network's class number to class name.
+
+    Raises:
+        ModelError: Batch norms of the checkpoint are folded away, or nothing fits.
+    """
+    if checkpoint.fused:
+        raise ModelError(
+            f"{checkpoint.source}: its batch norms are folded into the convolutions, as for use; training needs the "
+            "checkpoint before that"
+        )
+    known = {name: number for number, name in checkpoint.names.items()}
+    pairs = [(number, known[name]) for number, name in names.items() if name in known]
+    own = network.state_dict()
+    moved, rows, fresh = 0, 0, []
+    taken: dict[str, Tensor] = {}
+    for key, value in own.items():
+        found = checkpoint.weights.get(key)
+        if found is None:
+            fresh.append(key)
+            continue
+        theirs = _tensor(found, value)
+        by_class = _is_class_row(key) and len(theirs) == checkpoint.nc and theirs.shape[1:] == value.shape[1:]
+        # Where no class is known by name, old rows are still a better start than random ones.
+        if by_class and pairs and dict(names) != dict(checkpoint.names):
+            mine, other = zip(*pairs, strict=True)
+            taken[key] = value.index_copy(0, torch.tensor(mine), theirs[list(other)])
+            rows += 1
+        elif theirs.shape == value.shape:
+            taken[key] = theirs
+            moved += 1
+        else:
+            fresh.append(key)
+    if not taken:
+        raise ModelError(f"{checkpoint.source}: none of its tensors fit {network.family}{network.scale}-pose")
+    network.load_state_dict(taken, strict=False)
+    counted = [key for key in fresh if key.endswith("num_batches_tracked")]
+    return Transfer(
+        checkpoint.source,
+        moved,
+        rows,
+        tuple(key for key in fresh if key not in counted),
+        tuple(names[number] for number, _ in pairs),
+    )
+
+
+def _is_class_row(key: str) -> bool:
+    """The last convolution of a class branch: ``model.N.cv3.L.2.weight`` and its bias."""
+    parts = key.split(".")
+    return len(parts) == 6 and parts[2] in ("cv3", "one2one_cv3") and parts[4] == "2"
+
+
+def _tensor(array: Any, like: Tensor) -> Tensor:
+    native = array.astype(array.dtype.newbyteorder("="), copy=True)
+    return torch.from_numpy(native).to(like.dtype)
+
+
+def _read(path: str | Path) -> Checkpoint:
+    if Path(path).suffix.lower() not in _CHECKPOINTS:
+        example = "yolo26n-pose (random weights) or yolo26n-pose.pt"
+        sizes = [f"{family}{size}-pose" for family in FAMILIES for size in FAMILIES[family].scales]
+        raise ModelError(
+            f"{path}: cannot be trained; expected a name or a checkpoint, such as {example}" + suggest(str(path), sizes)
+        )
+    from poise.weights import find
+
+    return read_checkpoint(find(path))

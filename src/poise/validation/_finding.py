@@ -1,0 +1,204 @@
+"""Find the instances of every picture of a data set."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.datasets import Dataset, Problem
+from poise.errors import SourceError
+from poise.estimators import Estimator, Options
+from poise.estimators.letterbox import Placement
+from poise.estimators.yolo import Yolo
+from poise.evaluation.instances import Found
+from poise.validation._placing import Group, fill, rectangles, squares
+
+# Batches that are read while the network works on another: one ready, one being read.
+_AHEAD = 2
+
+_STEPS = ("preprocess", "inference", "postprocess")
+
+Watch = Callable[[Iterable[Any]], Iterable[Any]]
+
+
+@dataclass(slots=True)
+class Finds:
+    """What was found in the pictures of a data set.
+
+    Attributes:
+        parts: Picture number to its columns without the picture's number, as :class:`Found` has them.
+        scale: ``(pictures, 2)`` from pixels of the picture to those of the network's input, x and y.
+        problems: Pictures that could not be read.
+        seconds: Time spent on each step by the thread that runs the network; reading goes on beside it.
+    """
+
+    scale: NDArray[np.float64]
+    parts: dict[int, tuple[NDArray[Any], ...]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_STEPS, 0.0))
+
+    def found(self, keypoints: int) -> Found:
+        """Join the pictures."""
+        numbers = sorted(self.parts)
+        parts = [self.parts[i] for i in numbers]
+        picture = np.repeat(numbers, [len(part[0]) for part in parts]) if parts else np.empty(0, np.int64)
+        if not len(picture):
+            return Found.empty(keypoints)
+        return Found(picture, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def find(
+    model: Yolo | Estimator,
+    dataset: Dataset,
+    sizes: Sequence[tuple[int, int]],
+    usable: Sequence[int],
+    *,
+    options: Options,
+    imgsz: int | None,
+    batch: int,
+    watch: Watch | None = None,
+) -> Finds:
+    """Look at every usable picture.
+
+    Args:
+        model: The network.
+        dataset: The pictures.
+        sizes: Width and height of each, pixels.
+        usable: Numbers of the pictures to look at.
+        options: What to keep.
+        imgsz: Longer side of the network's input; None: the network's own.
+        batch: Pictures a run.
+        watch: Wraps the batches, for a progress bar.
+    """
+    finds = Finds(np.ones((len(dataset), 2)))
+    if isinstance(model, Yolo):
+        _find_yolo(model, dataset, sizes, usable, finds, options=options, imgsz=imgsz, batch=batch, watch=watch)
+    else:
+        _find_other(model, dataset, usable, finds, options=options, watch=watch)
+    return finds
+
+
+def _find_yolo(
+    model: Yolo,
+    dataset: Dataset,
+    sizes: Sequence[tuple[int, int]],
+    usable: Sequence[int],
+    finds: Finds,
+    *,
+    options: Options,
+    imgsz: int | None,
+    batch: int,
+    watch: Watch | None,
+) -> None:
+    side = max(model.imgsz) if imgsz is None or not model.free else -(-imgsz // model.stride) * model.stride
+    if model.free:
+        groups = rectangles(sizes, usable, imgsz=side, batch=model.batch or batch, stride=model.stride)
+    else:
+        groups = squares(usable, size=model.imgsz, batch=model.batch or batch)
+
+    def prepare(group: Group) -> tuple[NDArray[Any], list[Placement | SourceError]]:
+        width, height = group.size
+        images = np.empty((model.batch or len(group.indices), 3, height, width), dtype=model.dtype)
+        placements: list[Placement | SourceError] = []
+        for row, i in enumerate(group.indices):
+            try:
+                placements.append(fill(dataset.image(int(i)), images[row], imgsz=side))
+            except SourceError as error:
+                images[row] = 0
+                placements.append(error)
+        images[len(group.indices) :] = 0
+        return images, placements
+
+    seconds = finds.seconds
+    for group, made in _ahead(groups, prepare, watch):
+        start = time.perf_counter()
+        images, placements = made.result()
+        ready = time.perf_counter()
+        rows, sigma = model.run(images)
+        ran = time.perf_counter()
+        for row, (i, placed) in enumerate(zip(group.indices, placements, strict=True)):
+            if isinstance(placed, SourceError):
+                finds.problems.append(unreadable(dataset, int(i), placed))
+                continue
+            chosen, spread = model.pick(rows[row], None if sigma is None else sigma[row], options)
+            scale = np.array(placed.inner) / np.array(placed.source)
+            shift = np.array([placed.left, placed.top])
+            finds.scale[i] = scale
+            points = chosen.points.astype(np.float64)
+            n, k = points.shape[:2]
+            finds.parts[int(i)] = (
+                chosen.classes,
+                ((chosen.boxes.reshape(n, 2, 2) - shift) / scale).reshape(n, 4),
+                chosen.conf.astype(np.float64),
+                (points[..., :2] - shift) / scale,
+                points[..., 2] if points.shape[2] == 3 else np.full((n, k), np.nan),
+                np.full((n, k, 2), np.nan) if spread is None else spread / scale,
+            )
+        seconds["preprocess"] += ready - start
+        seconds["inference"] += ran - ready
+        seconds["postprocess"] += time.perf_counter() - ran
+
+
+def _find_other(
+    model: Estimator, dataset: Dataset, usable: Sequence[int], finds: Finds, *, options: Options, watch: Watch | None
+) -> None:
+    groups = squares(usable, size=(1, 1), batch=1)
+
+    def prepare(group: Group) -> Any:
+        try:
+            return dataset.image(int(group.indices[0]))
+        except SourceError as error:
+            return error
+
+    for group, made in _ahead(groups, prepare, watch):
+        start = time.perf_counter()
+        image, i = made.result(), int(group.indices[0])
+        finds.seconds["preprocess"] += time.perf_counter() - start
+        if isinstance(image, SourceError):
+            finds.problems.append(unreadable(dataset, i, image))
+            continue
+        (estimate,) = model([image], options)
+        for step in ("preprocess", "inference", "postprocess"):
+            finds.seconds[step] += estimate.speed.get(step, 0.0) / 1e3
+        xy = estimate.xy.astype(np.float64)
+        boxes = estimate.boxes.astype(np.float64)
+        finds.parts[i] = (
+            boxes[:, 5].astype(np.int64),
+            boxes[:, :4],
+            boxes[:, 4],
+            xy,
+            np.full(xy.shape[:2], np.nan) if estimate.conf is None else estimate.conf.astype(np.float64),
+            np.full(xy.shape, np.nan) if estimate.sigma is None else estimate.sigma.astype(np.float64),
+        )
+
+
+def unreadable(dataset: Dataset, i: int, error: Exception) -> Problem:
+    """Say which picture could not be read."""
+    text = str(error).removeprefix(f"{dataset.paths[i]}: ")
+    return Problem("unreadable-picture", "error", dataset.paths[i], None, text, "mend or remove the picture")
+
+
+def _ahead(
+    groups: Sequence[Group], prepare: Callable[[Group], Any], watch: Watch | None
+) -> Iterator[tuple[Group, Future[Any]]]:
+    """Prepare batches in a thread beside the network, never more than a few."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="poise-read") as pool:
+        waiting: deque[tuple[Group, Future[Any]]] = deque()
+        left = iter(groups)
+        for group in left:
+            waiting.append((group, pool.submit(prepare, group)))
+            if len(waiting) == _AHEAD:
+                break
+        for _ in watch(groups) if watch else groups:
+            ready = waiting.popleft()
+            following = next(left, None)
+            if following is not None:
+                waiting.append((following, pool.submit(prepare, following)))
+            yield ready
