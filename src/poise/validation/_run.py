@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from poise.datasets import CocoDataset, Dataset, open_dataset
 from poise.errors import FormatError
 from poise.estimators import Estimator
 from poise.estimators.calibration import Calibration
-from poise.evaluation.analysis import Analysis
+from poise.evaluation.analysis import Analysis, analyse
 from poise.evaluation.metrics import PoseMetrics
 from poise.sinks import RunFolder
 from poise.validation._finding import Watch
@@ -21,7 +22,12 @@ from poise.validation._validate import validate
 
 
 def validate_as(
-    model: Estimator, settings: ValSettings, *, watch: Watch | None = None, facts: dict[str, Any] | None = None
+    model: Estimator,
+    settings: ValSettings,
+    *,
+    watch: Watch | None = None,
+    facts: dict[str, Any] | None = None,
+    saved: Callable[[Path], None] | None = None,
 ) -> PoseMetrics:
     """Validate a loaded model.
 
@@ -30,6 +36,7 @@ def validate_as(
         settings: What is asked for.
         watch: Wraps the batches, for a progress bar.
         facts: What the run's manifest says of the model.
+        saved: Called with the run's folder, where something is written.
 
     Raises:
         FormatError, ModelError, SourceError: As :func:`validate` and :func:`poise.datasets.open_dataset`.
@@ -47,7 +54,9 @@ def validate_as(
         watch=watch,
     )
     if settings.plots or settings.save_json:
-        _write(metrics, dataset, settings, facts or {})
+        folder = _write(metrics, dataset, settings, facts or {})
+        if saved is not None:
+            saved(folder)
     return metrics
 
 
@@ -66,15 +75,24 @@ def calibration_of(analysis: Analysis) -> Calibration:
     return Calibration(*(value if np.isfinite(value) else 1.0 for value in numbers))
 
 
-def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts: dict[str, Any]) -> None:
+def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts: dict[str, Any]) -> Path:
     folder = RunFolder(settings.project or "runs/pose", settings.name or "val", exist_ok=settings.exist_ok)
     files: list[Path] = []
     folder.manifest("running", source=str(settings.data), arguments={}, **facts)
+    if settings.plots:
+        from poise.validation._plots import write_plots  # drawing takes Pillow, which scores do not need
+
+        analysis = analyse(metrics)
+        files += write_plots(metrics, analysis, dataset, folder.path)
+        path = folder.path / "report.json"
+        path.write_text(json.dumps(analysis.record(), indent=1), encoding="utf-8")
+        files.append(path)
     if settings.save_json:
         path = folder.path / "predictions.json"
         path.write_text(json.dumps(coco_results(metrics, dataset)), encoding="utf-8")
         files.append(path)
     folder.manifest("done", counts={"images": metrics.images}, scores=metrics.record(), files=files)
+    return folder.path
 
 
 def coco_results(metrics: PoseMetrics, dataset: Dataset) -> list[dict[str, Any]]:
