@@ -166,6 +166,8 @@ def _curve(image: Image, curve: Curve, places: NDArray[np.float64], colour: tupl
 
 def _dashes(places: NDArray[np.float64], dash: float = 7.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cut a path into pieces, every second one left out."""
+    if len(places) < 2:
+        return places[:0], places[:0]
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(places, axis=0), axis=1))])
     cuts = np.arange(0, along[-1], dash)
     at = np.stack([np.interp(cuts, along, places[:, i]) for i in range(2)], axis=1)
