@@ -118,7 +118,8 @@ def labels_and_finds(metrics: PoseMetrics, dataset: Dataset) -> Image:
         true, sure = expected[expected.picture == i], found[found.picture == i]
         for rows, conf, what in ((true, np.ones(len(true)), "labels"), (sure, sure.conf, "found")):
             table = np.column_stack([rows.boxes, conf, rows.classes])
-            result = Results.of(frame, table, rows.xy, skeleton=evidence.skeleton, names=metrics.names)
+            known = None if what == "labels" or np.isnan(sure.point_conf).any() else sure.point_conf
+            result = Results.of(frame, table, rows.xy, known, skeleton=evidence.skeleton, names=metrics.names)
             drawn.append(draw(result, conf=what == "found"))
             names.append(f"{what}: {Path(evidence.pictures[i]).name}")
     return sheet(drawn, names)
