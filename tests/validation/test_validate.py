@@ -13,7 +13,8 @@ from poise import Pose
 from poise.datasets import Dataset, open_dataset
 from poise.errors import FormatError, ModelError
 from poise.evaluation import PoseMetrics, analyse, compare_metrics
-from poise.validation import ValSettings, agree, coco_results, validate
+from poise.skeletons import get
+from poise.validation import ValSettings, agree, coco_results, ordered, validate
 
 pytest.importorskip("yaml")
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +113,26 @@ def test_classes_are_compared_by_name(model: Pose, own: Path) -> None:
 def test_a_class_that_the_model_lacks_is_named(model: Pose, own: Path) -> None:
     with pytest.raises(ModelError, match=r"lack 'hors', which .* labels; did you mean 'horse'"):
         agree(model.skeleton, {0: "horse", 1: "dog"}, spec_with(own, {0: "hors", 1: "dog"}))
+
+
+def test_keypoints_in_another_order_are_compared_by_name(model: Pose, own: Path) -> None:
+    spec = spec_with(own, {0: "person"})
+    names = model.skeleton.keypoints
+    turned = replace(spec, kpt_names=True, skeleton=replace(model.skeleton, keypoints=names[1:] + names[:1]))
+
+    order, notes = ordered(model.skeleton, turned)
+
+    assert order == [*range(1, 17), 0]
+    assert notes == ("keypoints are compared by name: their order differs",)
+
+
+def test_keypoints_of_other_names_are_compared_by_number_and_that_is_said(model: Pose, own: Path) -> None:
+    spec = replace(spec_with(own, {0: "person"}), kpt_names=True, skeleton=get("ap10k17"))
+
+    order, notes = ordered(model.skeleton, spec)
+
+    assert order is None
+    assert notes == ("keypoints are compared by number: the network's 'nose' is scored as 'left_eye'",)
 
 
 def test_data_without_labels_is_refused(model: Pose, own: Path, tmp_path: Path) -> None:

@@ -29,9 +29,8 @@ def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) ->
         _classes(console, metrics)
     everything = analysis.tables["all"][0]
     shares = ", ".join(f"PCK {by} {_share(value)}" for by, value in analysis.pck.items())
-    console.print(
-        f"keypoint error: median {_pixels(everything.median)}, 90 % below {_pixels(everything.p90)} pixels; {shares}"
-    )
+    error = f"median {_pixels(everything.median)}, 90 % below {_pixels(everything.p90)} pixels"
+    console.print(f"keypoint error: {error}; {shares}", soft_wrap=True)
     for title in ("size", "occlusion", "keypoint") if tables else ():
         _errors(console, title, analysis)
     if tables:
@@ -39,7 +38,7 @@ def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) ->
         _angles(console, analysis)
         _reliability(console, analysis)
     for note in metrics.notes:
-        console.print(note, style="dim")
+        console.print(note, style="dim", soft_wrap=True, markup=False)
     speed = ", ".join(f"{step} {value:.1f}" for step, value in metrics.speed.items())
     console.print(f"ms a picture: {speed}", style="dim")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from poise.estimators.calibration import Calibration
 from poise.evaluation.analysis import Analysis, analyse
 from poise.evaluation.metrics import PoseMetrics
 from poise.sinks import RunFolder
-from poise.validation._finding import Watch
 from poise.validation._settings import ValSettings
 from poise.validation._validate import validate
 
@@ -25,18 +24,14 @@ def validate_as(
     model: Estimator,
     settings: ValSettings,
     *,
-    watch: Watch | None = None,
     facts: dict[str, Any] | None = None,
-    saved: Callable[[Path], None] | None = None,
 ) -> PoseMetrics:
     """Validate a loaded model.
 
     Args:
         model: The estimator.
         settings: What is asked for.
-        watch: Wraps the batches, for a progress bar.
         facts: What the run's manifest says of the model.
-        saved: Called with the run's folder, where something is written.
 
     Raises:
         FormatError, ModelError, SourceError: As :func:`validate` and :func:`poise.datasets.open_dataset`.
@@ -51,12 +46,12 @@ def validate_as(
         conf=settings.conf,
         iou=settings.iou,
         max_det=settings.max_det,
-        watch=watch,
+        watch=settings.watch,
     )
     if settings.plots or settings.save_json:
         folder = _write(metrics, dataset, settings, facts or {})
-        if saved is not None:
-            saved(folder)
+        if settings.on_saved is not None:
+            settings.on_saved(folder)
     return metrics
 
 
@@ -78,7 +73,7 @@ def calibration_of(analysis: Analysis) -> Calibration:
 def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts: dict[str, Any]) -> Path:
     folder = RunFolder(settings.project or "runs/pose", settings.name or "val", exist_ok=settings.exist_ok)
     files: list[Path] = []
-    folder.manifest("running", source=str(settings.data), arguments={}, **facts)
+    folder.manifest("running", source=str(settings.data), arguments=_arguments(settings), **facts)
     if settings.plots:
         from poise.validation._plots import write_plots  # drawing takes Pillow, which scores do not need
 
@@ -93,6 +88,11 @@ def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts:
         files.append(path)
     folder.manifest("done", counts={"images": metrics.images}, scores=metrics.record(), files=files)
     return folder.path
+
+
+def _arguments(settings: ValSettings) -> dict[str, Any]:
+    values = {f.name: getattr(settings, f.name) for f in fields(settings)}
+    return {name: value for name, value in values.items() if value is not None and not callable(value)}
 
 
 def coco_results(metrics: PoseMetrics, dataset: Dataset) -> list[dict[str, Any]]:
