@@ -181,6 +181,15 @@ def test_a_picture_that_breaks_off_is_named_and_left_out_of_finds_and_labels(
     assert "demo.jpg" in metrics.skipped[0]
 
 
+def test_data_of_which_no_labelled_picture_can_be_read_is_refused(model: Pose, own: Path, tmp_path: Path) -> None:
+    data = copied(own, tmp_path)
+    for path in (data / "images").iterdir():
+        path.write_bytes(path.read_bytes()[:3000])
+
+    with pytest.raises(FormatError, match=r"no picture with labels that can be used: .*\(and 1 more\)"):
+        model.val(data / "data.yaml", conf=0.3)
+
+
 def test_a_picture_without_people_counts_against_false_alarms(model: Pose, own: Path, tmp_path: Path) -> None:
     data = copied(own, tmp_path)
     (data / "labels" / "demo.txt").unlink()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -76,13 +76,15 @@ def validate(
     usable = [i for i, good in enumerate(read.usable) if good]
     most = max((len(read.labels[i]) for i in usable), default=0)
     if not most:
-        raise nothing(dataset, read)
+        raise nothing(dataset, read.problems)
     options = Options(conf=conf, iou=iou, max_det=max(max_det, most), multi_label=True)
     finds = find(estimator, dataset, read.sizes, usable, options=options, imgsz=imgsz, batch=batch, watch=watch)
     start = time.perf_counter()
     problems = [problem for problem in read.problems if problem.severity == "error"] + finds.problems
     unread = {problem.file for problem in finds.problems}
     used = [i for i in usable if dataset.paths[i] not in unread]
+    if not any(len(read.labels[i]) for i in used):
+        raise nothing(dataset, problems)
     found, expected = renumber(finds.found(spec.kpt_shape[0]), classes), expectation(read, used)
     if order is not None:
         taken = {name: getattr(found, name)[:, order] for name in ("xy", "point_conf", "sigma")}
@@ -126,9 +128,9 @@ def yolo_sigmas(spec: DataSpec) -> NDArray[np.float64]:
     return get("coco17").sigmas if (k, values) == (17, 3) else np.full(k, 1 / k)
 
 
-def nothing(dataset: Dataset, read: Scan) -> FormatError:
+def nothing(dataset: Dataset, problems: Sequence[Problem]) -> FormatError:
     """Say why there is nothing to score."""
-    errors: list[Problem] = [p for p in read.problems if p.severity == "error"]
+    errors = [problem for problem in problems if problem.severity == "error"]
     where = f"{dataset.spec.file}: {dataset.split}: "
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
