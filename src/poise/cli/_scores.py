@@ -14,6 +14,8 @@ from poise.evaluation import Analysis, Interval, Paired, PoseMetrics, Scores
 
 # Rows of the table of pictures that two models read most differently.
 _PICTURES = 8
+# Rows of the table of angles, the worst first.
+_ANGLES = 20
 
 
 def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) -> None:
@@ -116,9 +118,11 @@ def _angles(console: Console, analysis: Analysis) -> None:
         console.print("no angles: the skeleton has no limbs", style="dim")
         return
     table = _table("angle at (between)", "n", "median °", "90 % °", "bias °")
-    for row in analysis.angles:
+    for row in sorted(analysis.angles, key=lambda row: -row.median)[:_ANGLES]:
         table.add_row(row.name, str(row.count), f"{row.median:.1f}", f"{row.p90:.1f}", f"{row.bias:+.1f}")
     console.print(table)
+    if len(analysis.angles) > _ANGLES:
+        console.print(f"and {len(analysis.angles) - _ANGLES} that are less off", style="dim")
 
 
 def _reliability(console: Console, analysis: Analysis) -> None:
