@@ -125,7 +125,6 @@ class CocoDataset(_Pictures):
     Attributes:
         ids: COCO's image id of each picture.
         records: COCO's image records.
-        categories: Class number to COCO's category id.
 
     Raises:
         FormatError: The file is not one, or its pictures are not found.
@@ -135,7 +134,6 @@ class CocoDataset(_Pictures):
         table = _coco.read_json(path)
         self._file = path
         self._numbers = _coco.class_numbers(table)
-        self.categories = {number: category for category, number in self._numbers.items()}
         root = images if images is not None else _image_root(path, table)
         self.spec = spec or _coco.spec_of(path, table, root=root, split=split)
         if spec is not None:
@@ -149,6 +147,11 @@ class CocoDataset(_Pictures):
         self._by_image: dict[Any, list[Mapping[str, Any]]] = {}
         for annotation in table["annotations"]:
             self._by_image.setdefault(annotation.get("image_id"), []).append(annotation)
+
+    @property
+    def categories(self) -> dict[int, Any]:
+        """Class number to COCO's category id."""
+        return {number: category for category, number in self._numbers.items()}
 
     def size(self, index: int) -> tuple[int, int]:
         record = self.records[index]
