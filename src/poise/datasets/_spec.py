@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poise.errors import FormatError, require, suggest
+from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, from_yaml
+from poise.skeletons.yamlfile import yaml_table
 
 _SPLITS = ("train", "val", "test")
+# More than any data set has; a number in a file must not decide how much memory is taken.
+_MAX_CLASSES = 100_000
 _BUNDLED = Path(__file__).with_name("yaml")
 
 
@@ -28,6 +32,7 @@ class DataSpec:
         skeleton: What the keypoints are. Its mirror map is the file's own; without one it is derived from the names.
         flip_known: The mirror map is trusted: the file gives one, or its keypoint names do.
         kpt_names: The file names its keypoints.
+        format: Format of the splits' files where the description says it; None: as the files look.
     """
 
     file: Path
@@ -38,6 +43,7 @@ class DataSpec:
     skeleton: Skeleton
     flip_known: bool
     kpt_names: bool
+    format: str | None = None
 
 
 def read_spec(path: str | Path) -> DataSpec:
@@ -52,13 +58,7 @@ def read_spec(path: str | Path) -> DataSpec:
         MissingExtra: The YAML reader is not installed.
     """
     file = find_yaml(path)
-    yaml = require("yaml", extra="train", feature="reading a dataset YAML")
-    try:
-        table = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(f"{file}: not a readable YAML file: {error}") from error
-    if not isinstance(table, dict):
-        raise FormatError(f"{file}: expected 'key: value' lines, got {type(table).__name__}")
+    table = yaml_table(file, feature="reading a dataset YAML")
     skeleton = from_yaml(file)
     splits = {}
     for split in _SPLITS:
@@ -85,7 +85,14 @@ def read_spec(path: str | Path) -> DataSpec:
         skeleton=skeleton,
         flip_known=bool(table.get("flip_idx")) or (named and skeleton.flip_idx != tuple(range(int(k)))),
         kpt_names=named,
+        format=_format(table.get("format"), file),
     )
+
+
+def yaml_in(folder: Path) -> Path | None:
+    """Return a folder's description: its ``data.yaml``, or the one that is called as the folder is; None without."""
+    found = (folder / "data.yaml", folder / f"{folder.resolve().name}.yaml")
+    return next((file for file in found if file.is_file()), None)
 
 
 def find_yaml(path: str | Path) -> Path:
@@ -104,23 +111,39 @@ def find_yaml(path: str | Path) -> Path:
     raise FormatError(f"{file}: no such file{suggest(file.name, known)} (descriptions that come with Poise)")
 
 
+def names_say_sides(skeleton: Skeleton) -> bool:
+    """Return whether the keypoints' names tell what a mirror does: not where they only count, as ``point_3`` does."""
+    words = {re.sub(r"\d+", "", name) for name in skeleton.keypoints}
+    return len(words) > 1 or len(skeleton) == 1 or bool(skeleton.pairs)
+
+
 def _root(file: Path, given: Any, splits: Mapping[str, tuple[str, ...]]) -> Path:
     if given is not None and not isinstance(given, str):
         raise FormatError(f"{file}: path must be a folder, got {given!r}")
     folder = Path(given or ".").expanduser()
     if folder.is_absolute():
         return folder
-    starts = [file.parent, Path(), Path("datasets")]
+    # A description that comes with Poise has no pictures beside it.
+    own = Path("datasets") if file.parent == _BUNDLED else file.parent
+    starts = [own, Path(), Path("datasets")]
     if os.environ.get("POISE_DATASETS"):
         starts.append(Path(os.environ["POISE_DATASETS"]))
     for start in starts:
         if any((start / folder / part).exists() for parts in splits.values() for part in parts):
             return start / folder
-    return file.parent / folder
+    return own / folder
+
+
+def _format(given: Any, file: Path) -> str | None:
+    if given is not None and not isinstance(given, str):
+        raise FormatError(f"{file}: format must be the name of a label format, got {given!r}")
+    return given
 
 
 def _names(table: Mapping[str, Any], file: Path) -> dict[int, str]:
     names, count = table.get("names"), table.get("nc")
+    if isinstance(count, int) and count > _MAX_CLASSES:
+        raise FormatError(f"{file}: nc is {count}, the limit is {_MAX_CLASSES}")
     if names is None and isinstance(count, int) and count > 0:
         names = [f"class{i}" for i in range(count)]
     if isinstance(names, list):
