@@ -113,8 +113,8 @@ def main() -> None:
         "yolo, keypoints and boxes": lambda: by_yolo(expected, found),
     }
     times = [dict(zip(("what", "wall s", "CPU s"), (name, *timed(call)), strict=True)) for name, call in sets.items()]
-    wall, cpu = timed(lambda: intervals(scored, resamples=200), repeats=1)
-    times.append({"what": "intervals of 4 scores, 200 resamples", "wall s": wall, "CPU s": cpu})
+    wall, cpu = timed(lambda: intervals(scored, resamples=1000), repeats=1)
+    times.append({"what": "intervals of 4 scores, 1000 resamples", "wall s": wall, "CPU s": cpu})
     table(times, title=f"{PICTURES} pictures, {len(expected)} people, {len(found)} finds")
     save(given.json, tiger=rows, scoring=times)
 

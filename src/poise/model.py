@@ -24,7 +24,6 @@ from poise.weights import ENDINGS, Card, find, load, model, models, network
 if TYPE_CHECKING:
     from poise.evaluation import PoseMetrics
     from poise.info import Info
-    from poise.validation import Watch
 
 _CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
@@ -165,12 +164,11 @@ class Pose:
 
         return export(self.path, **({"end2end": self.end2end} | arguments))
 
-    def val(self, data: str | Path | None = None, *, watch: Watch | None = None, **arguments: Any) -> PoseMetrics:
+    def val(self, data: str | Path | None = None, **arguments: Any) -> PoseMetrics:
         """Score the model on labelled pictures.
 
         Args:
             data: A data set's YAML file, the name of one that comes with Poise, or a COCO keypoint ``.json`` file.
-            watch: Wraps the batches, for a progress bar.
             **arguments: Every field of :class:`~poise.validation.ValSettings`, such as ``split``, ``imgsz``,
                 ``protocol``, ``plots``.
 
@@ -186,7 +184,7 @@ class Pose:
 
         settings = ValSettings.of({"data": data, **arguments})
         device = self.device if settings.device is None else _device(settings.device)
-        return validate_as(self._estimator(device), settings, watch=watch, facts=self._facts(device))
+        return validate_as(self._estimator(device), settings, facts=self._facts(device))
 
     def info(self) -> Info | list[Info]:
         """Say what the network file is: layers, parameters, operations, classes, skeleton, licence, origin.

@@ -14,6 +14,8 @@ from poise.evaluation import Analysis, Interval, Paired, PoseMetrics, Scores
 
 # Rows of the table of pictures that two models read most differently.
 _PICTURES = 8
+# Rows of the table of angles, the worst first.
+_ANGLES = 20
 
 
 def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) -> None:
@@ -29,9 +31,8 @@ def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) ->
         _classes(console, metrics)
     everything = analysis.tables["all"][0]
     shares = ", ".join(f"PCK {by} {_share(value)}" for by, value in analysis.pck.items())
-    console.print(
-        f"keypoint error: median {_pixels(everything.median)}, 90 % below {_pixels(everything.p90)} pixels; {shares}"
-    )
+    error = f"median {_pixels(everything.median)}, 90 % below {_pixels(everything.p90)} pixels"
+    console.print(f"keypoint error: {error}; {shares}", soft_wrap=True)
     for title in ("size", "occlusion", "keypoint") if tables else ():
         _errors(console, title, analysis)
     if tables:
@@ -39,7 +40,7 @@ def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) ->
         _angles(console, analysis)
         _reliability(console, analysis)
     for note in metrics.notes:
-        console.print(note, style="dim")
+        console.print(note, style="dim", soft_wrap=True, markup=False)
     speed = ", ".join(f"{step} {value:.1f}" for step, value in metrics.speed.items())
     console.print(f"ms a picture: {speed}", style="dim")
 
@@ -117,9 +118,11 @@ def _angles(console: Console, analysis: Analysis) -> None:
         console.print("no angles: the skeleton has no limbs", style="dim")
         return
     table = _table("angle at (between)", "n", "median °", "90 % °", "bias °")
-    for row in analysis.angles:
+    for row in sorted(analysis.angles, key=lambda row: -row.median)[:_ANGLES]:
         table.add_row(row.name, str(row.count), f"{row.median:.1f}", f"{row.p90:.1f}", f"{row.bias:+.1f}")
     console.print(table)
+    if len(analysis.angles) > _ANGLES:
+        console.print(f"and {len(analysis.angles) - _ANGLES} that are less off", style="dim")
 
 
 def _reliability(console: Console, analysis: Analysis) -> None:

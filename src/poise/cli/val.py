@@ -119,6 +119,7 @@ def val(
                 name=name,
                 exist_ok=exist_ok,
                 watch=_bar(console, Path(word).name),
+                on_saved=lambda folder: console.print(f"saved to {folder}", soft_wrap=True, markup=False),
             )
         )
     for line in dict.fromkeys(line for metrics in scored for line in metrics.skipped):

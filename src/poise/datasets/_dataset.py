@@ -103,7 +103,6 @@ class CocoDataset(Pictures):
     Attributes:
         ids: COCO's image id of each picture.
         records: COCO's image records.
-        categories: Class number to COCO's category id.
 
     Raises:
         FormatError: The file is not one, or its pictures are not found.
@@ -119,13 +118,17 @@ class CocoDataset(Pictures):
         own = _coco.spec_of(path, table, root=root, split=split)
         if spec is not None:
             self._numbers = _agree(path, own, spec, self._numbers)
-        self.categories = {number: category for category, number in self._numbers.items()}
         self.spec = spec or own
         self.split = split
         self.ids = [record["id"] for record in self.records]
         self.paths = [root / record["file_name"] for record in self.records]
         self._by_image = _coco.by_image(table)
         self.notes = _coco.notes_of(table, self._by_image)
+
+    @property
+    def categories(self) -> dict[int, Any]:
+        """Class number to COCO's category id."""
+        return {number: category for category, number in self._numbers.items()}
 
     def size(self, index: int) -> tuple[int, int]:
         record = self.records[index]

@@ -156,7 +156,7 @@ class Evidence:
     scale: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PoseMetrics:
     """The result of a validation.
 
@@ -183,7 +183,11 @@ class PoseMetrics:
     speed: Mapping[str, float]
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    evidence: Evidence | None = field(default=None, repr=False)
+    evidence: Evidence | None = None
+
+    def __repr__(self) -> str:
+        scores = f"pose mAP50-95 {self.pose.map:.3f}, box mAP50-95 {self.box.map:.3f}"
+        return f"PoseMetrics({self.protocol}, {self.images} pictures, {self.instances} instances: {scores})"
 
     @property
     def fitness(self) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ def pair_up(expected: Expected, found: Found, *, pictures: int) -> Pairs:
     find[matches[rows]] = rows
     taken = find >= 0
 
-    def gather(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    def gather(column: NDArray[Any]) -> NDArray[np.float64]:
         out = np.full((len(some), *column.shape[1:]), np.nan)
         out[taken] = column[find[taken]]
         return out

@@ -3,6 +3,16 @@
 from poise.validation._finding import Watch
 from poise.validation._run import calibration_of, coco_results, validate_as
 from poise.validation._settings import ValSettings
-from poise.validation._validate import agree, expectation, validate
+from poise.validation._validate import agree, expectation, ordered, validate
 
-__all__ = ["ValSettings", "Watch", "agree", "calibration_of", "coco_results", "expectation", "validate", "validate_as"]
+__all__ = [
+    "ValSettings",
+    "Watch",
+    "agree",
+    "calibration_of",
+    "coco_results",
+    "expectation",
+    "ordered",
+    "validate",
+    "validate_as",
+]

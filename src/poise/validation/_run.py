@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,24 @@ from poise.datasets import CocoDataset, Dataset, open_dataset
 from poise.errors import FormatError
 from poise.estimators import Estimator
 from poise.estimators.calibration import Calibration
-from poise.evaluation.analysis import Analysis
+from poise.evaluation.analysis import Analysis, analyse
 from poise.evaluation.metrics import PoseMetrics
 from poise.sinks import RunFolder
-from poise.validation._finding import Watch
 from poise.validation._settings import ValSettings
 from poise.validation._validate import validate
 
 
 def validate_as(
-    model: Estimator, settings: ValSettings, *, watch: Watch | None = None, facts: dict[str, Any] | None = None
+    model: Estimator,
+    settings: ValSettings,
+    *,
+    facts: dict[str, Any] | None = None,
 ) -> PoseMetrics:
     """Validate a loaded model.
 
     Args:
         model: The estimator.
         settings: What is asked for.
-        watch: Wraps the batches, for a progress bar.
         facts: What the run's manifest says of the model.
 
     Raises:
@@ -44,10 +46,12 @@ def validate_as(
         conf=settings.conf,
         iou=settings.iou,
         max_det=settings.max_det,
-        watch=watch,
+        watch=settings.watch,
     )
     if settings.plots or settings.save_json:
-        _write(metrics, dataset, settings, facts or {})
+        folder = _write(metrics, dataset, settings, facts or {})
+        if settings.on_saved is not None:
+            settings.on_saved(folder)
     return metrics
 
 
@@ -66,15 +70,29 @@ def calibration_of(analysis: Analysis) -> Calibration:
     return Calibration(*(value if np.isfinite(value) else 1.0 for value in numbers))
 
 
-def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts: dict[str, Any]) -> None:
+def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts: dict[str, Any]) -> Path:
     folder = RunFolder(settings.project or "runs/pose", settings.name or "val", exist_ok=settings.exist_ok)
     files: list[Path] = []
-    folder.manifest("running", source=str(settings.data), arguments={}, **facts)
+    folder.manifest("running", source=str(settings.data), arguments=_arguments(settings), **facts)
+    if settings.plots:
+        from poise.validation._plots import write_plots  # drawing takes Pillow, which scores do not need
+
+        analysis = analyse(metrics)
+        files += write_plots(metrics, analysis, dataset, folder.path)
+        path = folder.path / "report.json"
+        path.write_text(json.dumps(analysis.record(), indent=1), encoding="utf-8")
+        files.append(path)
     if settings.save_json:
         path = folder.path / "predictions.json"
         path.write_text(json.dumps(coco_results(metrics, dataset)), encoding="utf-8")
         files.append(path)
     folder.manifest("done", counts={"images": metrics.images}, scores=metrics.record(), files=files)
+    return folder.path
+
+
+def _arguments(settings: ValSettings) -> dict[str, Any]:
+    values = {f.name: getattr(settings, f.name) for f in fields(settings)}
+    return {name: value for name, value in values.items() if value is not None and not callable(value)}
 
 
 def coco_results(metrics: PoseMetrics, dataset: Dataset) -> list[dict[str, Any]]:

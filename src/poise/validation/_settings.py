@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from poise.errors import suggest
+from poise.validation._finding import Watch
 from poise.validation._validate import PROTOCOLS
 
 # Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.
@@ -49,6 +50,8 @@ class ValSettings:
         name: Name of the run; a number is added when it exists.
         exist_ok: Write into an existing run's folder.
         device: Where to run; None: where the model was opened.
+        watch: Wraps the batches, for a progress bar.
+        on_saved: Called with the run's folder, where ``plots`` or ``save_json`` write one.
     """
 
     data: str | Path
@@ -66,6 +69,8 @@ class ValSettings:
     name: str | None = None
     exist_ok: bool = False
     device: str | None = None
+    watch: Watch | None = None
+    on_saved: Callable[[Path], None] | None = None
 
     def __post_init__(self) -> None:
         for name in ("conf", "iou"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -51,7 +51,8 @@ def validate(
         iou: Of two finds whose boxes overlap more than this, the better stays (YOLO networks).
         max_det: Most finds a picture; raised to the largest number of instances in a picture.
         labels: What :func:`poise.datasets.scan` found, where it is known already.
-        watch: Wraps the batches, for a progress bar.
+        watch: Wraps the batches, for a progress bar; each has ``indices``, the numbers of its pictures, and runs right
+            after it came out of the wrapper.
 
     A picture that cannot be read, or whose labels are wrong, is left out of finds and labels alike and named in
     ``skipped`` of the result.
@@ -70,18 +71,24 @@ def validate(
         estimator = Yolo(estimator)
     spec = dataset.spec
     classes, notes = agree(estimator.skeleton, estimator.names, spec)
+    order, note = ordered(estimator.skeleton, spec)
     read = scan(dataset) if labels is None else labels
     usable = [i for i, good in enumerate(read.usable) if good]
     most = max((len(read.labels[i]) for i in usable), default=0)
     if not most:
-        raise nothing(dataset, read)
+        raise nothing(dataset, read.problems)
     options = Options(conf=conf, iou=iou, max_det=max(max_det, most), multi_label=True)
     finds = find(estimator, dataset, read.sizes, usable, options=options, imgsz=imgsz, batch=batch, watch=watch)
     start = time.perf_counter()
     problems = [problem for problem in read.problems if problem.severity == "error"] + finds.problems
     unread = {problem.file for problem in finds.problems}
     used = [i for i in usable if dataset.paths[i] not in unread]
+    if not any(len(read.labels[i]) for i in used):
+        raise nothing(dataset, problems)
     found, expected = renumber(finds.found(spec.kpt_shape[0]), classes), expectation(read, used)
+    if order is not None:
+        taken = {name: getattr(found, name)[:, order] for name in ("xy", "point_conf", "sigma")}
+        found = replace(found, **taken)
     if mend is not None:
         found = replace(found, point_conf=mend.confidence(found.point_conf), sigma=mend.spread(found.sigma))
     score = _by_coco if protocol == "coco" else _by_yolo
@@ -97,7 +104,7 @@ def validate(
         images=len(used),
         instances=len(evidence.box.target_classes),
         speed={step: 1e3 * value / max(len(used), 1) for step, value in seconds.items()},
-        notes=(*notes, *more),
+        notes=(*notes, *note, *more),
         skipped=tuple(str(problem) for problem in problems),
         evidence=evidence,
     )
@@ -121,9 +128,9 @@ def yolo_sigmas(spec: DataSpec) -> NDArray[np.float64]:
     return get("coco17").sigmas if (k, values) == (17, 3) else np.full(k, 1 / k)
 
 
-def nothing(dataset: Dataset, read: Scan) -> FormatError:
+def nothing(dataset: Dataset, problems: Sequence[Problem]) -> FormatError:
     """Say why there is nothing to score."""
-    errors: list[Problem] = [p for p in read.problems if p.severity == "error"]
+    errors = [problem for problem in problems if problem.severity == "error"]
     where = f"{dataset.spec.file}: {dataset.split}: "
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -163,6 +170,22 @@ def agree(skeleton: Skeleton, names: Mapping[int, str], spec: DataSpec) -> tuple
             f"which {spec.file} labels{suggest(missing[0], names.values())}"
         )
     return {own[name]: number for number, name in wanted.items()}, ("classes are compared by name",)
+
+
+def ordered(skeleton: Skeleton, spec: DataSpec) -> tuple[list[int] | None, tuple[str, ...]]:
+    """Hold the names of a model's keypoints against those of a data set.
+
+    Returns:
+        The model's keypoints in the order of the data set, or None where that is their own order; and what a reader
+        must know of it.
+    """
+    own, wanted = skeleton.keypoints, spec.skeleton.keypoints
+    if own == wanted or not spec.kpt_names:
+        return None, ()
+    if set(own) == set(wanted):
+        return [own.index(name) for name in wanted], ("keypoints are compared by name: their order differs",)
+    first = next(i for i, (a, b) in enumerate(zip(own, wanted, strict=True)) if a != b)
+    return None, (f"keypoints are compared by number: the network's {own[first]!r} is scored as {wanted[first]!r}",)
 
 
 def renumber(found: Found, classes: Mapping[int, int]) -> Found:
