@@ -14,7 +14,7 @@ from poise.errors import FormatError
 from poise.estimators.calibration import Calibration, read_calibration, write_calibration
 
 
-@given(conf=st.floats(1e-4, 1 - 1e-4), temperature=st.floats(0.1, 10))
+@given(conf=st.floats(1e-4, 1 - 1e-4), temperature=st.floats(0.5, 10))
 def test_mending_there_and_back_changes_nothing(conf: float, temperature: float) -> None:
     there = Calibration(temperature=temperature).confidence(np.array([conf]))
 
