@@ -19,6 +19,7 @@ SIZES = {
     "coco-wholebody133": 133,
     "coco17": 17,
     "crowdpose14": 14,
+    "dog24": 24,
     "halpe26": 26,
     "mpii16": 16,
     "tiger12": 12,

@@ -5,17 +5,20 @@ Source: cocodataset.org/#format-data. Keypoints are ``x, y, v`` in pixels, with 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from poise.datasets._labels import Labels
+from poise.datasets._json import LARGEST, load_json, number
+from poise.datasets._labels import Labels, Problem
 from poise.datasets._spec import DataSpec
 from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, get, names
+
+_READ = {"id", "image_id", "category_id", "bbox", "keypoints", "area", "iscrowd", "num_keypoints"}
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -24,18 +27,25 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         FormatError: What it lacks.
     """
-    try:
-        table: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: not a readable JSON file: {error}") from error
+    table = load_json(path)
     for key in ("images", "annotations", "categories"):
         if not isinstance(table, dict) or not isinstance(table.get(key), list):
             near = suggest(key, map(str, table)) if isinstance(table, dict) else ""
             raise FormatError(f"{path}: not a COCO annotation file: it has no list {key!r}{near}")
+        seen: set[Any] = set()
         for i, entry in enumerate(table[key]):
-            if not isinstance(entry, dict) or (key != "annotations" and "id" not in entry):
-                raise FormatError(f"{path}: {key}[{i}] must be an object with an 'id', got {str(entry)[:60]}")
-    return table
+            if not isinstance(entry, dict) or (key != "annotations" and not isinstance(entry.get("id"), (int, str))):
+                raise FormatError(
+                    f"{path}: {key}[{i}] must be an object with an 'id' (number or text), got {str(entry)[:60]}"
+                )
+            if key != "annotations":
+                if entry["id"] in seen:
+                    raise FormatError(f"{path}: {key}[{i}]: the id {entry['id']!r} is there twice")
+                seen.add(entry["id"])
+    for i, record in enumerate(table["images"]):
+        if not isinstance(record.get("file_name"), str) or not record["file_name"]:
+            raise FormatError(f"{path}: images[{i}]: file_name must be text, got {record.get('file_name')!r}")
+    return dict(table)
 
 
 def spec_of(path: Path, table: Mapping[str, Any], *, root: Path, split: str) -> DataSpec:
@@ -46,12 +56,13 @@ def spec_of(path: Path, table: Mapping[str, Any], *, root: Path, split: str) -> 
     """
     posed = [c for c in table["categories"] if c.get("keypoints")]
     points = _points(path, table, posed)
-    categories = sorted(posed or table["categories"], key=lambda c: c["id"])
+    categories = _classes(table)
     name = str(categories[0].get("name", "object")) if len(categories) == 1 else "object"
-    edges = _edges(posed[0].get("skeleton") or []) if posed else ()
-    known = next((get(n) for n in names() if get(n).keypoints == points), None)
+    skeleton = next((get(n) for n in names() if get(n).keypoints == points), None)
     try:
-        skeleton = known or Skeleton(path.stem, points, edges=edges, source=str(path), instance=name)
+        if skeleton is None:
+            edges = _edges(path, posed[0].get("skeleton") or [], len(points)) if posed else ()
+            skeleton = Skeleton(path.stem, points, edges=edges, source=str(path), instance=name)
     except (TypeError, ValueError) as error:
         raise FormatError(f"{path}: categories: {error}") from error
     return DataSpec(
@@ -68,57 +79,141 @@ def spec_of(path: Path, table: Mapping[str, Any], *, root: Path, split: str) -> 
 
 def class_numbers(table: Mapping[str, Any]) -> dict[Any, int]:
     """Return category id to class number, as :func:`spec_of` counts them."""
-    posed = [c for c in table["categories"] if c.get("keypoints")]
-    return {c["id"]: i for i, c in enumerate(sorted(posed or table["categories"], key=lambda c: c["id"]))}
+    return {c["id"]: i for i, c in enumerate(_classes(table))}
 
 
-def labels_of(path: Path, annotations: list[Mapping[str, Any]], numbers: Mapping[Any, int], keypoints: int) -> Labels:
-    """Turn the annotations of one picture into labels; those of categories without keypoints are left out.
+def notes_of(table: Mapping[str, Any], images: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Return what the annotations hold that no label has, and how many belong to no picture.
 
-    Raises:
-        FormatError: An annotation is not what it should be, by its id.
+    Args:
+        table: The file.
+        images: What is known by image id.
     """
-    rows = [a for a in annotations if a.get("category_id") in numbers]
-    boxes, points, areas = [], [], []
-    for a in rows:
-        where = f"{path}: annotation {a.get('id')}"
-        flat = a.get("keypoints") or [0] * (3 * keypoints)
-        if not isinstance(flat, list) or len(flat) != 3 * keypoints:
-            got = len(flat) if isinstance(flat, list) else type(flat).__name__
-            raise FormatError(f"{where}: keypoints must hold {3 * keypoints} numbers ({keypoints} x 3), got {got}")
-        box = a.get("bbox")
-        if box is None:
-            box = _around(flat)
-        if not isinstance(box, list) or len(box) != 4:
-            raise FormatError(f"{where}: bbox must be [x, y, width, height], got {str(box)[:60]}")
-        boxes.append(box)
-        points.append(flat)
-        areas.append(a["area"] if a.get("area") is not None else np.nan)
-    try:
-        box = np.array(boxes, dtype=np.float64).reshape(-1, 4)
-        table = np.array(points, dtype=np.float64).reshape(-1, keypoints, 3)
-        area = np.array(areas, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise FormatError(f"{path}: annotations {[a.get('id') for a in rows][:5]}: {error}") from error
-    visibility = np.where(np.isin(table[..., 2], (0, 1, 2)), table[..., 2], 2)
-    return Labels.of(
-        [numbers[a["category_id"]] for a in rows],
+    others: Counter[str] = Counter()
+    boxless = 0
+    for annotation in table["annotations"]:
+        others.update(k for k, v in annotation.items() if k not in _READ and v not in (None, [], {}))
+        boxless += annotation.get("bbox") is None
+    lost = [a.get("image_id") for a in table["annotations"] if not _known(a.get("image_id"), images)]
+    notes = []
+    if others:
+        notes.append("not read: " + ", ".join(f"{str(k)[:40]} ({n})" for k, n in sorted(others.items())))
+    if boxless:
+        notes.append(f"{boxless} annotations have no bbox: the box around their labelled keypoints is taken")
+    if lost:
+        notes.append(f"{len(lost)} annotations belong to no picture in the list (image_id {str(lost[0])[:40]}, …)")
+    return tuple(notes)
+
+
+def labels_of(
+    path: Path,
+    annotations: Sequence[Mapping[str, Any]],
+    numbers: Mapping[Any, int],
+    keypoints: int,
+    others: Mapping[Any, str] | None = None,
+) -> tuple[Labels, list[Problem]]:
+    """Turn the annotations of one picture into labels.
+
+    Args:
+        path: The file, for problems.
+        annotations: Those of one picture.
+        numbers: Category id to class number.
+        keypoints: Number of keypoints.
+        others: Names of categories without keypoints by their ids, where others have them.
+
+    Returns:
+        The rows that can be used, and a problem for each of the others.
+    """
+    problems: list[Problem] = []
+    good: list[tuple[int, list[float], list[float], float, bool]] = []
+    for a in annotations:
+        category = a.get("category_id")
+        if others and _known(category, others):
+            text = f"annotation {a.get('id')}: category {others[category]!r} has no keypoints; left out"
+            problems.append(Problem("category-without-keypoints", "note", path, None, text))
+            continue
+        try:
+            good.append(_row(a, numbers, keypoints))
+        except ValueError as error:
+            text = f"annotation {a.get('id')}: {error}"
+            problems.append(Problem("bad-annotation", "error", path, None, text, "correct or remove it"))
+    classes, boxes, points, areas, crowd = zip(*good, strict=True) if good else ((), (), (), (), ())
+    table = np.array(points, dtype=np.float64).reshape(-1, keypoints, 3)
+    box = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+    visibility = table[..., 2]
+    odd = sorted(set(visibility[~np.isin(visibility, (0, 1, 2))].tolist()))
+    if odd:
+        text = f"visibility {odd[0]:g} of a keypoint, expected 0, 1 or 2; above 0 is taken as 2"
+        problems.append(Problem("bad-visibility", "warning", path, None, text))
+        visibility = np.where(np.isin(visibility, (0, 1, 2)), visibility, np.where(visibility > 0, 2, 0))
+    labels = Labels.of(
+        classes,
         np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], axis=1),
         table[..., :2],
         visibility,
-        area=area,
-        crowd=np.array([bool(a.get("iscrowd", 0)) for a in rows], dtype=bool),
+        area=np.array(areas, dtype=np.float64),
+        crowd=np.array(crowd, dtype=bool),
     )
+    return labels, problems
 
 
-def _edges(pairs: Any) -> tuple[tuple[int, int], ...]:
+def _row(
+    a: Mapping[str, Any], numbers: Mapping[Any, int], keypoints: int
+) -> tuple[int, list[float], list[float], float, bool]:
+    """Return class, bbox, keypoints, area and crowd of an annotation, or say what is wrong with it."""
+    category = a.get("category_id")
+    if not _known(category, numbers):
+        raise ValueError(f"category_id {str(category)[:40]} is none of the file's categories")
+    flat = a.get("keypoints") or [0] * (3 * keypoints)
+    if not isinstance(flat, list) or len(flat) != 3 * keypoints:
+        got = len(flat) if isinstance(flat, list) else type(flat).__name__
+        raise ValueError(f"keypoints must hold {3 * keypoints} numbers ({keypoints} x 3), got {got}")
+    if not _finite(flat):
+        odd = next(v for v in flat if number(v) is None)
+        raise ValueError(f"keypoints: {str(odd)[:40]!r} is not a number of pixels")
+    box = a.get("bbox")
+    if box is None:
+        box = _around(flat)
+    if not isinstance(box, list) or len(box) != 4 or not _finite(box) or box[2] < 0 or box[3] < 0:
+        raise ValueError(f"bbox must be [x, y, width, height], got {str(box)[:60]}")
+    area = a.get("area")
+    if area is not None and not (_finite([area]) and area >= 0):
+        raise ValueError(f"area must be a number of square pixels, got {str(area)[:40]}")
+    crowd = a.get("iscrowd", 0)
+    if crowd not in (0, 1, False, True):
+        raise ValueError(f"iscrowd must be 0 or 1, got {str(crowd)[:40]}")
+    return numbers[category], box, flat, np.nan if area is None else float(area), bool(crowd)
+
+
+def _finite(values: Sequence[Any]) -> bool:
+    # NaN fails every comparison.
+    return all(type(v) in (int, float) and -LARGEST <= v <= LARGEST for v in values)
+
+
+def _known(key: Any, table: Mapping[Any, Any]) -> bool:
+    return isinstance(key, (int, str)) and key in table
+
+
+def _classes(table: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    posed = [c for c in table["categories"] if c.get("keypoints")] or table["categories"]
+    return sorted(posed, key=lambda c: (isinstance(c["id"], str), c["id"]))
+
+
+def _edges(path: Path, pairs: Any, keypoints: int) -> tuple[tuple[int, int], ...]:
     """Read limbs, which COCO counts from 1; a file with a 0 in them counts from 0."""
-    numbers = [(int(a), int(b)) for a, b in pairs]
-    first = 0 if any(0 in pair for pair in numbers) else 1
-    return tuple((a - first, b - first) for a, b in numbers)
+    whole = isinstance(pairs, list) and all(
+        isinstance(p, list) and len(p) == 2 and all(type(i) is int and 0 <= i <= keypoints for i in p) for p in pairs
+    )
+    if not whole:
+        raise FormatError(f"{path}: categories: skeleton must be pairs of keypoints from 1, got {str(pairs)[:60]}")
+    first = 0 if any(0 in pair for pair in pairs) else 1
+    return tuple((a - first, b - first) for a, b in pairs)
 
 
 def _points(path: Path, table: Mapping[str, Any], posed: list[Mapping[str, Any]]) -> tuple[str, ...]:
+    for c in posed:
+        if not isinstance(c["keypoints"], list):
+            raise FormatError(f"{path}: categories: keypoints must be a list of names, got {str(c['keypoints'])[:60]}")
     lists = [tuple(str(n) for n in c["keypoints"]) for c in posed]
     if any(len(other) != len(lists[0]) for other in lists):
         counts = ", ".join(f"{c.get('name')}: {len(c['keypoints'])}" for c in posed)
@@ -128,16 +223,33 @@ def _points(path: Path, table: Mapping[str, Any], posed: list[Mapping[str, Any]]
     if lists:
         return lists[0]
     for a in table["annotations"]:
-        if isinstance(a.get("keypoints"), list) and a["keypoints"]:
+        if isinstance(a.get("keypoints"), list) and len(a["keypoints"]) >= 3:
             k = len(a["keypoints"]) // 3
             return get("coco17").keypoints if k == 17 else tuple(f"point_{i}" for i in range(k))
     raise FormatError(f"{path}: neither categories nor annotations have keypoints; expected a keypoint annotation file")
 
 
-def _around(flat: list[Any]) -> list[float]:
+def _around(flat: Sequence[float]) -> list[float]:
     """Return the box around labelled keypoints, where a file gives none."""
     xy = np.array(flat, dtype=np.float64).reshape(-1, 3)
     xy = xy[xy[:, 2] > 0, :2]
     if not len(xy):
         return [0.0, 0.0, 0.0, 0.0]
     return [*xy.min(0).tolist(), *(xy.max(0) - xy.min(0)).tolist()]
+
+
+def others_of(table: Mapping[str, Any], numbers: Mapping[Any, int]) -> dict[Any, str]:
+    """Return id to name of the categories that are no classes, as they have no keypoints."""
+    return {c["id"]: str(c.get("name", c["id"])) for c in table["categories"] if c["id"] not in numbers}
+
+
+def by_image(table: Mapping[str, Any]) -> dict[Any, list[Mapping[str, Any]]]:
+    """Return the annotations of each picture by its id."""
+    found: dict[Any, list[Mapping[str, Any]]] = {record["id"]: [] for record in table["images"]}
+    for annotation in _with_picture(table, found):
+        found[annotation["image_id"]].append(annotation)
+    return found
+
+
+def _with_picture(table: Mapping[str, Any], found: Mapping[Any, Any]) -> Iterator[Mapping[str, Any]]:
+    return (a for a in table["annotations"] if _known(a.get("image_id"), found))

@@ -10,11 +10,13 @@ from typing import Any, Protocol
 
 from poise.datasets import _coco
 from poise.datasets._labels import Labels, Problem
+from poise.datasets._pictures import Pictures, picture_root
 from poise.datasets._spec import DataSpec, read_spec
 from poise.datasets._yolo import label_path, parse_labels
-from poise.errors import FormatError, SourceError
+from poise.errors import FormatError, SourceError, suggest
 from poise.frames import Image
-from poise.sources import PICTURES, natural, picture_size, read_picture
+from poise.skeletons import Skeleton
+from poise.sources import PICTURES, natural
 
 
 class Dataset(Protocol):
@@ -57,31 +59,7 @@ class Dataset(Protocol):
         ...
 
 
-class _Pictures:
-    """What both formats share."""
-
-    spec: DataSpec
-    split: str
-    paths: list[Path]
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def name(self, index: int) -> str:
-        path = self.paths[index]
-        try:
-            return path.relative_to(self.spec.root).as_posix()
-        except ValueError:
-            return path.as_posix()
-
-    def size(self, index: int) -> tuple[int, int]:
-        return picture_size(self.paths[index])
-
-    def image(self, index: int) -> Image:
-        return read_picture(self.paths[index])
-
-
-class YoloDataset(_Pictures):
+class YoloDataset(Pictures):
     """A split of a YOLO-pose data set: pictures, and a text file beside each under ``labels``.
 
     Raises:
@@ -119,7 +97,7 @@ class YoloDataset(_Pictures):
         return parse_labels(text, file, size=size, classes=len(self.spec.names), kpt_shape=self.spec.kpt_shape)
 
 
-class CocoDataset(_Pictures):
+class CocoDataset(Pictures):
     """A COCO keypoint annotation file with its pictures.
 
     Attributes:
@@ -134,19 +112,18 @@ class CocoDataset(_Pictures):
         table = _coco.read_json(path)
         self._file = path
         self._numbers = _coco.class_numbers(table)
-        root = images if images is not None else _image_root(path, table)
-        self.spec = spec or _coco.spec_of(path, table, root=root, split=split)
-        if spec is not None:
-            found = _coco.spec_of(path, table, root=root, split=split).kpt_shape[0]
-            if found != spec.kpt_shape[0]:
-                raise FormatError(f"{path}: {found} keypoints, but {spec.file} says kpt_shape {list(spec.kpt_shape)}")
-        self.split = split
+        self._others = _coco.others_of(table, self._numbers)
         self.records: list[Mapping[str, Any]] = table["images"]
+        root = images if images is not None else picture_root(path, [r["file_name"] for r in self.records[:20]])
+        own = _coco.spec_of(path, table, root=root, split=split)
+        if spec is not None:
+            self._numbers = _agree(path, own, spec, self._numbers)
+        self.spec = spec or own
+        self.split = split
         self.ids = [record["id"] for record in self.records]
-        self.paths = [root / str(record.get("file_name", "")) for record in self.records]
-        self._by_image: dict[Any, list[Mapping[str, Any]]] = {}
-        for annotation in table["annotations"]:
-            self._by_image.setdefault(annotation.get("image_id"), []).append(annotation)
+        self.paths = [root / record["file_name"] for record in self.records]
+        self._by_image = _coco.by_image(table)
+        self.notes = _coco.notes_of(table, self._by_image)
 
     def size(self, index: int) -> tuple[int, int]:
         record = self.records[index]
@@ -156,32 +133,73 @@ class CocoDataset(_Pictures):
         return super().size(index)
 
     def read(self, index: int) -> tuple[Labels, list[Problem]]:
-        found = self._by_image.get(self.ids[index], [])
-        return _coco.labels_of(self._file, found, self._numbers, self.spec.kpt_shape[0]), []
+        found = self._by_image[self.ids[index]]
+        return _coco.labels_of(self._file, found, self._numbers, self.spec.kpt_shape[0], self._others)
 
 
-def open_dataset(data: str | Path, split: str = "train", *, images: Path | None = None) -> Dataset:
+def _agree(path: Path, own: DataSpec, spec: DataSpec, numbers: Mapping[Any, int]) -> dict[Any, int]:
+    """Return category id to the class number of the description, by the classes' names.
+
+    Raises:
+        FormatError: Keypoints or classes of the file and of the description differ.
+    """
+    if own.kpt_shape[0] != spec.kpt_shape[0]:
+        raise FormatError(
+            f"{path}: {own.kpt_shape[0]} keypoints, but {spec.file} says kpt_shape {list(spec.kpt_shape)}"
+        )
+    wanted = {name: i for i, name in spec.names.items()}
+    for name in own.names.values():
+        if name not in wanted:
+            raise FormatError(f"{path}: category {name!r} is no class of {spec.file}{suggest(name, wanted)}")
+    return {key: wanted[own.names[i]] for key, i in numbers.items()}
+
+
+def open_dataset(
+    data: str | Path,
+    split: str = "train",
+    *,
+    images: Path | None = None,
+    format: str | None = None,
+    skeleton: Skeleton | None = None,
+) -> Dataset:
     """Open one split of a data set.
 
     Args:
-        data: A YOLO-pose YAML file, the name of one that comes with Poise, or a COCO keypoint ``.json`` file.
-        split: ``"train"``, ``"val"`` or ``"test"``; a COCO file is one split, whatever it is called.
-        images: For a COCO file, the folder of its pictures; None looks beside it.
+        data: A data YAML, the name of one that comes with Poise, a folder with a ``data.yaml``, or a label file of
+            any format that Poise reads.
+        split: ``"train"``, ``"val"`` or ``"test"``; a label file is one split, whatever it is called.
+        images: For a label file, the folder of its pictures; None looks beside it.
+        format: Name of the label file's format; None looks at its ending and content.
+        skeleton: For a label file that does not say in which order keypoints come (Label Studio, LabelMe,
+            DeepLabCut), what they are; None takes a bundled skeleton with these names, else the order of the file.
 
     Raises:
         FormatError: The description, the split or its pictures are not there.
-        MissingExtra: The YAML reader is not installed.
+        MissingExtra: A package that the format needs is not installed.
+        ValueError: There is no format of that name.
     """
+    from poise.datasets.formats._registry import Reading, format_module, recognise
+
     path = Path(data)
-    if path.suffix.lower() == ".json":
-        return CocoDataset(path, split, images=images)
+    if path.is_dir() and (path / "data.yaml").is_file():
+        path = path / "data.yaml"
+    name = format or (recognise(path) if path.exists() and path.suffix else "labelme" if path.is_dir() else "yolo")
+    if name != "yolo":
+        return format_module(name).read(path, split, Reading(images, None, skeleton))
     spec = read_spec(path)
     if split not in spec.splits:
         raise FormatError(f"{spec.file}: has no split {split!r}; it has {', '.join(spec.splits)}")
     parts = spec.splits[split]
-    if len(parts) == 1 and parts[0].lower().endswith(".json"):
-        return CocoDataset(_below(spec, parts[0]), split, images=images, spec=spec)
+    file = _below(spec, parts[0])
+    if spec.format not in (None, "yolo") or (len(parts) == 1 and file.suffix.lower() in _LABEL_FILES):
+        if len(parts) > 1:
+            raise FormatError(f"{spec.file}: {split}: expected one file of format {spec.format}, got {len(parts)}")
+        return format_module(spec.format or recognise(file)).read(file, split, Reading(images, spec, skeleton))
     return YoloDataset(spec, split)
+
+
+# A split of a description that is one label file, and not a folder or a list of pictures.
+_LABEL_FILES = (".json", ".xml", ".csv", ".h5", ".slp", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,18 +274,3 @@ def _pictures(spec: DataSpec, part: str) -> Iterator[Path]:
             f"{spec.file}: {path}: no such folder or .txt list; the data set's 'path' is {spec.root}; "
             f"correct it, or set POISE_DATASETS to the folder that holds the data set"
         )
-
-
-def _image_root(path: Path, table: Mapping[str, Any]) -> Path:
-    """Find the folder of a COCO file's pictures: beside it, or where COCO itself has them."""
-    names = [str(record.get("file_name", "")) for record in table["images"][:20]]
-    stem = path.stem.rpartition("_")[2]
-    folders = [path.parent, path.parent / "images", path.parent.parent, path.parent.parent / "images"]
-    folders += [base / stem for base in list(folders)]
-    for folder in folders:
-        if names and any((folder / name).is_file() for name in names):
-            return folder
-    if not names:
-        return path.parent
-    looked = ", ".join(map(str, folders))
-    raise FormatError(f"{path}: its pictures ({names[0]}, …) are in none of {looked}; say where: images=FOLDER")

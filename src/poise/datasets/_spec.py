@@ -28,6 +28,7 @@ class DataSpec:
         skeleton: What the keypoints are. Its mirror map is the file's own; without one it is derived from the names.
         flip_known: The mirror map is trusted: the file gives one, or its keypoint names do.
         kpt_names: The file names its keypoints.
+        format: Format of the splits' files where the description says it; None: as the files look.
     """
 
     file: Path
@@ -38,6 +39,7 @@ class DataSpec:
     skeleton: Skeleton
     flip_known: bool
     kpt_names: bool
+    format: str | None = None
 
 
 def read_spec(path: str | Path) -> DataSpec:
@@ -85,6 +87,7 @@ def read_spec(path: str | Path) -> DataSpec:
         skeleton=skeleton,
         flip_known=bool(table.get("flip_idx")) or (named and skeleton.flip_idx != tuple(range(int(k)))),
         kpt_names=named,
+        format=_format(table.get("format"), file),
     )
 
 
@@ -110,13 +113,21 @@ def _root(file: Path, given: Any, splits: Mapping[str, tuple[str, ...]]) -> Path
     folder = Path(given or ".").expanduser()
     if folder.is_absolute():
         return folder
-    starts = [file.parent, Path(), Path("datasets")]
+    # A description that comes with Poise has no pictures beside it.
+    own = Path("datasets") if file.parent == _BUNDLED else file.parent
+    starts = [own, Path(), Path("datasets")]
     if os.environ.get("POISE_DATASETS"):
         starts.append(Path(os.environ["POISE_DATASETS"]))
     for start in starts:
         if any((start / folder / part).exists() for parts in splits.values() for part in parts):
             return start / folder
-    return file.parent / folder
+    return own / folder
+
+
+def _format(given: Any, file: Path) -> str | None:
+    if given is not None and not isinstance(given, str):
+        raise FormatError(f"{file}: format must be the name of a label format, got {given!r}")
+    return given
 
 
 def _names(table: Mapping[str, Any], file: Path) -> dict[int, str]:

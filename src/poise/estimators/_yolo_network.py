@@ -240,10 +240,14 @@ def _skeleton(meta: Mapping[str, str], classes: Mapping[int, str], layout: Layou
         return Skeleton(f"{instance}-{k}", words, instance=instance)
     if k == 17:
         return get("coco17")
-    if k == 12 and instance.lower() == "tiger" and "tiger12" in names():
-        return get("tiger12")
+    if (k, instance.lower()) in _WITHOUT_NAMES:
+        return get(_WITHOUT_NAMES[k, instance.lower()])
     points = tuple(f"keypoint_{i}" for i in range(k))
     return Skeleton(f"{instance}-{k}", points, flip_idx=tuple(range(k)), instance=instance)
+
+
+# Networks of the field's own data sets, whose descriptions name no keypoints: by their number and the one class.
+_WITHOUT_NAMES = {(12, "tiger"): "tiger12", (24, "dog"): "dog24", (21, "hand"): "hand21"}
 
 
 def _is_side(value: Any) -> bool:

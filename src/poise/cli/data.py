@@ -1,0 +1,14 @@
+"""``poise data``: labelled pictures, one file a command."""
+
+from __future__ import annotations
+
+import cyclopts
+
+# Each command's module is loaded when the command is called.
+_COMMANDS = {
+    "convert": "Write a data set in another format.",
+}
+
+data = cyclopts.App(name="data", help="Check and convert labelled pictures.")
+for _name, _help in _COMMANDS.items():
+    data.command(f"poise.cli.data_{_name}:{_name}", name=_name, help=_help)

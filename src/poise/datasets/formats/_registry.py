@@ -1,0 +1,117 @@
+"""The formats by name, and which one a file is in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from poise.datasets._dataset import Dataset
+from poise.datasets._spec import DataSpec
+from poise.datasets.formats._kept import Holds, Labelled
+from poise.errors import FormatError, suggest
+from poise.skeletons import Skeleton
+
+# Name to module.
+FORMATS = {
+    "yolo": "yolo",
+    "coco": "coco",
+    "cvat": "cvat",
+    "labelstudio": "labelstudio",
+    "labelme": "labelme",
+    "dlc": "deeplabcut",
+    "sleap": "sleap",
+    "parquet": "parquet",
+}
+_SUFFIXES = {
+    ".yaml": "yolo",
+    ".yml": "yolo",
+    ".xml": "cvat",
+    ".csv": "dlc",
+    ".h5": "dlc",
+    ".hdf5": "dlc",
+    ".slp": "sleap",
+    ".parquet": "parquet",
+}
+_HEAD = 65536  # bytes of a JSON file that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known beside the file.
+
+    Attributes:
+        images: Folder of the pictures; None looks beside the file.
+        spec: The description that names the file; None takes what the file says.
+        skeleton: What the keypoints are, where the file does not say in which order they are.
+    """
+
+    images: Path | None = None
+    spec: DataSpec | None = None
+    skeleton: Skeleton | None = None
+
+
+class Format(Protocol):
+    """One file of this folder.
+
+    Attributes:
+        HOLDS: What the format can hold.
+        FILE: Name of a split's file or folder below the data set's folder.
+    """
+
+    HOLDS: Holds
+    FILE: str
+
+    def read(self, path: Path, split: str, how: Reading) -> Dataset: ...
+
+    def write(self, part: Labelled, file: Path) -> None: ...
+
+
+def format_module(name: str) -> Format:
+    """Return the format of that name.
+
+    Raises:
+        ValueError: There is none; with the nearest one.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"no label format named {name!r}{suggest(name, FORMATS)}")
+    return cast(Format, import_module(f"poise.datasets.formats.{FORMATS[name]}"))
+
+
+def recognise(path: Path) -> str:
+    """Return the name of the format that a file is in, by its ending and its first bytes.
+
+    Raises:
+        FormatError: It is in none of them, or not there.
+    """
+    if path.is_dir():
+        if any(path.glob("CollectedData_*.csv")):
+            return "dlc"
+        if any(path.rglob("*.json")):
+            return "labelme"
+        raise FormatError(f"{path}: a folder without a data.yaml and without LabelMe's .json files")
+    ending = path.suffix.lower()
+    if ending == ".json":
+        return _of_json(path)
+    if ending in _SUFFIXES:
+        return _SUFFIXES[ending]
+    if not path.exists():
+        raise FormatError(f"{path}: no such file")
+    known = ", ".join([*_SUFFIXES, ".json"])
+    raise FormatError(f"{path}: not the ending of a label file; expected {known}, or say the format")
+
+
+def _of_json(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD).decode("utf-8-sig", "replace").lstrip()
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be opened: {error.strerror or error}") from error
+    keys = set(re.findall(r'"(\w+)"\s*:', head))
+    if head.startswith("["):
+        return "labelstudio"
+    if "shapes" in keys and not keys & {"images", "annotations", "categories"}:
+        return "labelme"
+    return "coco"

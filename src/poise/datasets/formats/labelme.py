@@ -1,0 +1,176 @@
+"""LabelMe: a JSON file beside each picture, points and rectangles of one instance tied by their ``group_id``.
+
+A point with the flag ``hidden`` is labelled but not seen; a rectangle with the flag ``crowd`` is around several.
+
+Source: github.com/wkentaro/labelme, the fields of its JSON files (version 5).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from poise.datasets._dataset import Dataset
+from poise.datasets._json import load_json, number
+from poise.datasets._labels import Problem
+from poise.datasets.formats._build import Found, Record, build, listed, parentless
+from poise.datasets.formats._describe import plain
+from poise.datasets.formats._kept import Holds, Labelled
+from poise.datasets.formats._place import names_below, write_text
+from poise.datasets.formats._registry import Reading
+from poise.errors import FormatError
+from poise.sources import natural
+
+HOLDS = Holds(crowd=True)
+FILE = "{split}"
+
+_MAX_BYTES = 2**28  # one file may hold its picture, as text
+_MEND = "give them and their rectangle the same group_id"
+
+
+def read(path: Path, split: str, how: Reading) -> Dataset:
+    """Read a folder of files, or one of them."""
+    files = sorted(path.rglob("*.json"), key=lambda p: natural(str(p))) if path.is_dir() else [path]
+    if not files:
+        raise FormatError(f"{path}: no .json files in it")
+    unread: Counter[str] = Counter()
+    records = [_file(file, how.images, unread) for file in files]
+    return build(path, split, records, how, notes=listed(unread, "not read"))
+
+
+def _file(file: Path, images: Path | None, unread: Counter[str]) -> Record:
+    table = load_json(file, max_bytes=_MAX_BYTES)
+    shapes = table.get("shapes") if isinstance(table, dict) else None
+    if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
+        raise FormatError(f"{file}: not a LabelMe file: 'shapes' must be a list of objects, got {str(shapes)[:60]}")
+    name, width, height = (table.get(key) for key in ("imagePath", "imageWidth", "imageHeight"))
+    if not isinstance(name, str) or not name:
+        raise FormatError(f"{file}: imagePath must be text, got {str(name)[:60]}")
+    # Written on Windows it has backslashes.
+    local = name.replace("\\", "/")
+    whole = type(width) is int and type(height) is int and 0 < width <= 10**6 and 0 < height <= 10**6
+    record = Record(local, (width, height) if whole else None, path=(images or file.parent) / local)
+    groups: dict[Any, Found] = {}
+    points = []
+    for i, shape in enumerate(shapes):
+        kind = shape.get("shape_type")
+        if kind not in ("point", "rectangle"):
+            unread[f"shapes of type {kind}"] += 1
+            continue
+        try:
+            label, group, spots = _shape(shape)
+            if kind == "point":
+                points.append((i, label, group, (*_one(spots), 1 if _flag(shape, "hidden") else 2)))
+                continue
+            xs, ys = zip(*spots, strict=True)
+            found = Found(label, box=(min(xs), min(ys), max(xs), max(ys)), where=f"shapes[{i}]")
+            found.crowd = _flag(shape, "crowd")
+            if group is not None and group in groups:
+                raise ValueError(f"group_id {group} has two rectangles")
+        except ValueError as error:
+            text = f"shapes[{i}]: {error}"
+            record.problems.append(Problem("bad-shape", "error", file, None, text, "correct or remove it"))
+            continue
+        record.found.append(found)
+        if group is not None:
+            groups[group] = found
+    loose = []
+    for i, label, group, spot in points:
+        if group is None:
+            loose.append((label, spot))
+            continue
+        if group not in groups:
+            groups[group] = Found(None, where=f"group_id {group}")
+            record.found.append(groups[group])
+        if label in groups[group].points:
+            text = f"shapes[{i}]: keypoint {label[:40]!r} is there twice in group_id {group}"
+            record.problems.append(Problem("keypoint-twice", "error", file, None, text, "remove one"))
+        else:
+            groups[group].points[label] = spot
+    parentless(record, loose, str(file), _MEND)
+    return record
+
+
+def _shape(shape: dict[str, Any]) -> tuple[str, Any, list[tuple[float, float]]]:
+    label, group, points = (shape.get(key) for key in ("label", "group_id", "points"))
+    if not isinstance(label, str):
+        raise ValueError(f"label must be text, got {str(label)[:40]}")
+    if group is not None and type(group) not in (int, str):
+        raise ValueError(f"group_id must be a number, got {str(group)[:40]}")
+    pairs = points if isinstance(points, list) and points else [None]
+    spots = []
+    for pair in pairs:
+        spot = [number(v) for v in pair] if isinstance(pair, list) and len(pair) == 2 else [None]
+        if len(spot) != 2 or spot[0] is None or spot[1] is None:
+            raise ValueError(f"points must be [x, y] pairs, got {str(points)[:60]}")
+        spots.append((spot[0], spot[1]))
+    return label, group, spots
+
+
+def _one(spots: list[tuple[float, float]]) -> tuple[float, float]:
+    if len(spots) != 1:
+        raise ValueError(f"a point must have one position, got {len(spots)}")
+    return spots[0]
+
+
+def _flag(shape: dict[str, Any], name: str) -> bool:
+    flags = shape.get("flags")
+    return isinstance(flags, dict) and flags.get(name) is True
+
+
+def write(part: Labelled, file: Path) -> None:
+    """Write a file a picture into the folder ``file``."""
+    names, _ = names_below([Path(part.dataset.paths[i]) for i in part.indices])
+    for i, name in enumerate(names):
+        place = part.places[i]
+        # Copied pictures are in this folder, and their files are beside them.
+        target = (file.parent / place if place.startswith(f"{file.name}/") else file / name).with_suffix(".json")
+        write_text(target, json.dumps(_table(part, i, file.parent, target), ensure_ascii=False, indent=1))
+
+
+def _table(part: Labelled, i: int, root: Path, target: Path) -> dict[str, Any]:
+    width, height = part.sizes[i]
+    place = part.places[i]
+    if not PurePosixPath(place).is_absolute():
+        place = Path(os.path.relpath(root.resolve() / place, target.parent.resolve())).as_posix()
+    return {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": _shapes(part, i),
+        "imagePath": place,
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
+
+
+def _shapes(part: Labelled, i: int) -> list[dict[str, Any]]:
+    labels, shapes = part.labels[i], []
+    for group, (class_, box) in enumerate(zip(labels.classes.tolist(), plain(labels.boxes), strict=True), start=1):
+        flags = {"crowd": True} if labels.crowd[group - 1] else {}
+        shapes.append(_written(part.spec.names[class_], [box[:2], box[2:]], group, "rectangle", flags))
+        rows = zip(
+            part.spec.skeleton.keypoints,
+            plain(labels.xy[group - 1]),
+            labels.visibility[group - 1].tolist(),
+            strict=True,
+        )
+        for name, spot, seen in rows:
+            if seen:
+                shapes.append(_written(name, [spot], group, "point", {"hidden": True} if seen == 1 else {}))
+    return shapes
+
+
+def _written(label: str, points: list[list[float]], group: int, kind: str, flags: dict[str, bool]) -> dict[str, Any]:
+    return {
+        "label": label,
+        "points": points,
+        "group_id": group,
+        "description": "",
+        "shape_type": kind,
+        "flags": flags,
+        "mask": None,
+    }
