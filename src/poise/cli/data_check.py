@@ -1,0 +1,78 @@
+"""``poise data check``: what is wrong with a data set, and how to mend it."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from poise.datasets import Problem
+from poise.datasets.doctor import Diagnosis
+from poise.datasets.doctor import check as check_
+
+_COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+
+
+def check(data: str, /, *, split: str | None = None, examples: int = 3, json: bool = False) -> int:
+    """Check the labelled pictures of DATA: labels, mirror map, pictures, splits.
+
+    Exit code 1 means that there are errors: labels or pictures that training cannot use, or a mirror map that is wrong.
+
+    Args:
+        data: A data YAML, its folder, the name of one that comes with Poise, or a label file.
+        split: Only train, val or test.
+        examples: How many problems of a kind are shown; 0 shows all.
+        json: Print JSON on standard output: all problems, and statistics.
+    """
+    found = check_(data, splits=(split,) if split else ("train", "val", "test"))
+    if json:
+        print(json_.dumps(_table(found), indent=2))  # noqa: T201
+    else:
+        _show(found, examples)
+    return 0 if found.ok else 1
+
+
+def _show(found: Diagnosis, examples: int) -> None:
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    for line in _lines(found.problems, examples):
+        console.print(line)
+    counts = found.counts
+    console.print(
+        f"{found.file}: " + ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for word, n in counts.items()), markup=False
+    )
+
+
+def _lines(problems: Sequence[Problem], examples: int) -> Iterator[Text]:
+    """Write one line a problem; of many of one kind the first ones and their number."""
+    for (severity, kind), group in groupby(problems, key=lambda p: (p.severity, p.kind)):
+        members = list(group)
+        shown = members[: examples or None]
+        for problem in shown:
+            yield Text.assemble((severity, _COLOURS[severity]), f" [{kind}] {problem}")
+        if len(members) > len(shown):
+            yield Text(f"  … {len(members) - len(shown)} more of {kind} ({len(members)} in all; --json lists them)")
+
+
+def _table(found: Diagnosis) -> dict[str, Any]:
+    return {
+        "file": str(found.file),
+        "counts": found.counts,
+        "problems": [
+            {
+                "severity": p.severity,
+                "kind": p.kind,
+                "file": str(p.file),
+                "line": p.line,
+                "message": p.message,
+                "mend": p.mend,
+                "row": p.row,
+            }
+            for p in found.problems
+        ],
+        "statistics": found.statistics,
+    }
