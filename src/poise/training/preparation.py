@@ -90,7 +90,9 @@ def _open_val(settings: TrainSettings, spec: DataSpec, notes: list[str]) -> tupl
         return None, None
     val = open_dataset(str(settings.data), "val")
     if val.spec.kpt_shape[0] != spec.kpt_shape[0]:
-        raise FormatError(f"{settings.data}: train has {spec.kpt_shape[0]} keypoints, val has {val.spec.kpt_shape[0]}")
+        raise FormatError(
+            f"{settings.data}: train has {spec.kpt_shape[0]} keypoints, val has {val.spec.kpt_shape[0]}"
+        )
     found = scan(val)
     notes += _problems(val, found)
     instances = sum(map(len, found.labels))
@@ -249,3 +251,5 @@ def reproducible(*, seed: int, deterministic: bool) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=True)
         torch.backends.cudnn.benchmark = before[1]
+
+

@@ -144,9 +144,8 @@ def _read(path: str | Path) -> Checkpoint:
     if Path(path).suffix.lower() not in _CHECKPOINTS:
         example = "yolo26n-pose (random weights) or yolo26n-pose.pt"
         sizes = [f"{family}{size}-pose" for family in FAMILIES for size in FAMILIES[family].scales]
-        raise ModelError(
-            f"{path}: cannot be trained; expected a name or a checkpoint, such as {example}" + suggest(str(path), sizes)
-        )
+        raise ModelError(f"{path}: cannot be trained; expected a name or a checkpoint, such as {example}"
+                         + suggest(str(path), sizes))
     from poise.weights import find
 
     return read_checkpoint(find(path))
