@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json as json_
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from rich.console import Console
+from rich.progress import track
 from rich.text import Text
 
 from poise.datasets import Problem
@@ -18,7 +19,17 @@ from poise.datasets.doctor import check as check_
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
-def check(data: str, /, *, split: str | None = None, examples: int = 3, json: bool = False) -> int:
+def check(
+    data: str,
+    /,
+    *,
+    split: str | None = None,
+    fast: bool = False,
+    again: str | None = None,
+    workers: int | None = None,
+    examples: int = 3,
+    json: bool = False,
+) -> int:
     """Check the labelled pictures of DATA: labels, mirror map, pictures, splits.
 
     Exit code 1 means that there are errors: labels or pictures that training cannot use, or a mirror map that is wrong.
@@ -26,10 +37,21 @@ def check(data: str, /, *, split: str | None = None, examples: int = 3, json: bo
     Args:
         data: A data YAML, its folder, the name of one that comes with Poise, or a label file.
         split: Only train, val or test.
+        fast: Do not decode pictures: damage and pictures that are alike are not found.
+        again: The same pictures labelled a second time: a data YAML or label file, for OKS sigmas.
+        workers: Threads that decode pictures; else one a core.
         examples: How many problems of a kind are shown; 0 shows all.
         json: Print JSON on standard output: all problems, and statistics.
     """
-    found = check_(data, splits=(split,) if split else ("train", "val", "test"))
+    if examples < 0:
+        raise ValueError(f"--examples must be 0 or more, got {examples}")
+    console = Console(stderr=True, highlight=False)
+
+    def watch(indices: Iterable[int], what: str) -> Iterable[int]:
+        return track(indices, what, console=console, transient=True, disable=not console.is_terminal)
+
+    splits = (split,) if split else ("train", "val", "test")
+    found = check_(data, splits=splits, fast=fast, again=again, workers=workers, watch=watch)
     if json:
         print(json_.dumps(_table(found), indent=2))  # noqa: T201
     else:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from poise.datasets._labels import Problem
 from poise.datasets._spec import DataSpec
-from poise.datasets.doctor._table import yaml_line
+from poise.datasets.doctor._table import Table, yaml_line
+from poise.geometry import Floats
 from poise.skeletons import Skeleton, check_flip, get, names
 
 
@@ -95,3 +99,66 @@ def check_mirror(spec: DataSpec) -> Iterator[Problem]:
 
 def _by_name(skeleton: Skeleton) -> tuple[int, ...]:
     return Skeleton(skeleton.name, skeleton.keypoints).flip_idx
+
+
+def one_sidedness(xy: Floats, flip_idx: tuple[int, ...], *, triangles: int = 300, seed: int = 0) -> float:
+    """Measure how unlike mirrored poses are to the poses themselves, under a mirror map.
+
+    A mirror turns the sense in which three keypoints go round. Where a set shows, say, the left shoulder mostly right
+    of the right one, the mirrored poses show the same only if the map exchanges them.
+
+    Args:
+        xy: ``(N, K, 2)`` keypoints, NaN where not labelled.
+        flip_idx: The map.
+        triangles: Triples of keypoints that are looked at.
+        seed: Of their choice.
+
+    Returns:
+        0 where mirrored poses go round as the poses do; 4 for the map that changes nothing; NaN where poses have no
+        preferred sense, so that nothing can be said.
+    """
+    k = xy.shape[1]
+    if k < 3 or not len(xy):
+        return float("nan")
+    triple = np.random.default_rng(seed).integers(k, size=(4 * triangles, 3))
+    triple = triple[(np.diff(np.sort(triple, 1), axis=1) > 0).all(1)][:triangles]
+    flip = np.array(flip_idx)
+    a, error_a = _sense(xy, triple)
+    b, error_b = _sense(xy, flip[triple])
+    known = np.isfinite(a) & np.isfinite(b)
+    sense = (a[known] ** 2 + b[known] ** 2).sum() / 2
+    noise = (error_a[known] ** 2 + error_b[known] ** 2).sum() / 2
+    if not known.any() or sense < 4 * noise:
+        return float("nan")
+    return float(((a[known] + b[known]) ** 2).sum() / sense)
+
+
+def _sense(xy: Floats, triple: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean sense of triangles from -1 to 1, ``(T,)``, and its standard error; NaN for fewer than 10."""
+    p, q, r = (xy[:, triple[:, i]].astype(np.float64) for i in range(3))
+    u, v = q - p, r - p
+    area = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+    sense = np.sign(area)
+    number = np.isfinite(sense).sum(0)
+    mean = np.nansum(sense, 0) / np.maximum(number, 1)
+    error = np.sqrt(np.maximum(1 - mean**2, 0.1) / np.maximum(number, 1))
+    return np.where(number >= 10, mean, np.nan), error
+
+
+def check_evidence(table: Table, skeleton: Skeleton) -> Iterator[Problem]:
+    """Say so when the poses themselves speak for another mirror map than the file's."""
+    own, named = table.spec.skeleton.flip_idx, _by_name(skeleton)
+    if own == named or not table.spec.flip_known:
+        return
+    xy = table.labels.xy
+    have, would = one_sidedness(xy, own), one_sidedness(xy, named)
+    if np.isfinite(have) and np.isfinite(would) and would < 0.7 * have:
+        yield Problem(
+            "flip-map-evidence",
+            "note",
+            table.spec.file,
+            yaml_line(table.spec.file, "flip_idx"),
+            f"the poses say so too: mirrored by this map they differ from themselves by {have:.1f} (0: not at all, 4: "
+            f"as a glove from its mirror image), by the map of the names by {would:.1f}",
+            f"write 'flip_idx: {list(named)}'",
+        )

@@ -36,7 +36,7 @@ def _points_outside(table: Table) -> Iterator[Problem]:
     xy, size = table.labels.xy.astype(np.float64), table.sizes[:, None, :]
     with np.errstate(invalid="ignore"):
         out = np.maximum(-xy, xy - size) / np.maximum(size, 1)
-        bad = (out > _SLACK).any(-1)
+        bad: NDArray[np.bool_] = np.any(out > _SLACK, axis=-1)
     for i in np.flatnonzero(bad.any(1)):
         k = int(np.flatnonzero(bad[i])[0])
         name = table.spec.skeleton.keypoints[k]
@@ -75,7 +75,7 @@ def _points_beside_box(table: Table) -> Iterator[Problem]:
     with np.errstate(invalid="ignore"):
         out = np.maximum(boxes[:, None, :2] - xy, xy - boxes[:, None, 2:]) / extent[:, None]
     far = np.nan_to_num(out, nan=-1).max(-1)
-    labelled = np.isfinite(xy).all(-1)
+    labelled: NDArray[np.bool_] = np.all(np.isfinite(xy), axis=-1)
     # COCO's own boxes go round the segment and leave a wrist or toe out by a few per cent; that is not worth a word.
     bad = (far > 0.1) & labelled
     for i in np.flatnonzero(bad.any(1) & ~table.labels.crowd):
@@ -108,10 +108,7 @@ def _small_boxes(table: Table) -> Iterator[Problem]:
 
 def _same_twice(table: Table) -> Iterator[Problem]:
     labels = table.labels
-    # Rows of one picture stand together.
-    start = np.flatnonzero(np.r_[True, (np.diff(table.picture) != 0) | (np.diff(table.split) != 0)])
-    ends = np.r_[start[1:], len(table)]
-    for first, end in zip(start[ends - start > 1], ends[ends - start > 1], strict=True):
+    for first, end in table.together():
         boxes = labels.boxes[first:end]
         overlap = np.triu(box_iou(boxes, boxes), 1)
         for a, b in np.argwhere(overlap > _SAME_BOX):
@@ -143,7 +140,8 @@ def _at_origin(table: Table) -> Iterator[Problem]:
             "point-at-origin",
             "warning",
             i,
-            f"{int(zero[i].sum())} keypoints are at (0, 0); without a column for visibility they count as labelled there",
+            f"{int(zero[i].sum())} keypoints are at (0, 0); without a column for visibility they count as "
+            "labelled there",
             "add visibility (kpt_shape: [K, 3], '0 0 0' for what is not labelled), or write a negative position",
         )
 

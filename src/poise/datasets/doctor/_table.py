@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +51,16 @@ class Table:
             self.row[rows], self.counts, self._lines,
         )  # fmt: skip
 
+    def together(self) -> Iterator[tuple[int, int]]:
+        """Yield the first row of each picture with several instances, and the row after its last."""
+        change = (np.diff(self.picture) != 0) | (np.diff(self.split) != 0)
+        edges = [0, *(np.flatnonzero(change) + 1).tolist(), len(self)]
+        yield from ((a, b) for a, b in pairwise(edges) if b - a > 1)
+
     def path(self, i: int) -> Path:
         """Return the picture of instance ``i``."""
-        return self.datasets[self.split[i]].paths[self.picture[i]]
+        path: Path = self.datasets[self.split[i]].paths[self.picture[i]]
+        return path
 
     def where(self, i: int) -> tuple[Path, int | None, str]:
         """Return file and line of instance ``i``, and how a message names it where the line does not."""
@@ -69,10 +78,12 @@ class Table:
         file = label_file(dataset, picture)
         name = f"{dataset.name(picture)}: " if file != dataset.paths[picture] else ""
         if isinstance(dataset, CocoDataset):
-            return file, None, f"{name}instance {int(self.row[i])}: "
+            number = dataset.annotation_ids(picture)
+            if len(number) == self.counts[self.split[i]][picture]:
+                return file, None, f"{name}annotation {number[self.row[i]]}: "
         return file, None, f"{name}instance {int(self.row[i])}: "
 
-    def problem(self, kind: str, severity: Severity, i: int, message: str, mend: str = "") -> Problem:
+    def problem(self, kind: str, severity: Severity, i: int | np.integer[Any], message: str, mend: str = "") -> Problem:
         """Write one problem about instance ``i``."""
         file, line, name = self.where(int(i))
         return Problem(kind, severity, file, line, name + message, mend, int(self.row[i]))
