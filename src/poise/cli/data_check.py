@@ -6,6 +6,7 @@ import json as json_
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.progress import track
 from rich.text import Text
 
 from poise.datasets import Problem
-from poise.datasets.doctor import Diagnosis
+from poise.datasets.doctor import Diagnosis, write_sheet
 from poise.datasets.doctor import check as check_
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -28,6 +29,7 @@ def check(
     again: str | None = None,
     workers: int | None = None,
     examples: int = 3,
+    sheet: Path | None = None,
     json: bool = False,
 ) -> int:
     """Check the labelled pictures of DATA: labels, mirror map, pictures, splits.
@@ -41,10 +43,13 @@ def check(
         again: The same pictures labelled a second time: a data YAML or label file, for OKS sigmas.
         workers: Threads that decode pictures; else one a core.
         examples: How many problems of a kind are shown; 0 shows all.
+        sheet: Write a page (.html) or picture (.png) that shows samples, problems and distributions.
         json: Print JSON on standard output: all problems, and statistics.
     """
     if examples < 0:
         raise ValueError(f"--examples must be 0 or more, got {examples}")
+    if sheet is not None and sheet.suffix.lower() not in (".html", ".htm", ".png"):
+        raise ValueError(f"--sheet {sheet}: expected a name that ends in .html or .png")
     console = Console(stderr=True, highlight=False)
 
     def watch(indices: Iterable[int], what: str) -> Iterable[int]:
@@ -56,6 +61,8 @@ def check(
         print(json_.dumps(_table(found), indent=2))  # noqa: T201
     else:
         _show(found, examples)
+    if sheet is not None:
+        console.print(f"saved to {write_sheet(found, sheet)}", markup=False, soft_wrap=True)
     return 0 if found.ok else 1
 
 
@@ -63,6 +70,12 @@ def _show(found: Diagnosis, examples: int) -> None:
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     for line in _lines(found.problems, examples):
         console.print(line)
+    for name, split in found.statistics.get("splits", {}).items():
+        console.print(
+            f"{name}: {split['pictures']} pictures, {split['left_out']} left out of training, {split['background']} "
+            f"background, {split['instances']} instances",
+            markup=False,
+        )
     counts = found.counts
     console.print(
         f"{found.file}: " + ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for word, n in counts.items()), markup=False
@@ -93,6 +106,7 @@ def _table(found: Diagnosis) -> dict[str, Any]:
                 "message": p.message,
                 "mend": p.mend,
                 "row": p.row,
+                "picture": str(p.picture) if p.picture is not None else None,
             }
             for p in found.problems
         ],

@@ -30,6 +30,8 @@ from poise.datasets.doctor._swaps import check_swaps, find_swaps
 from poise.datasets.doctor._table import Table, table_of, yaml_line
 from poise.errors import FormatError
 
+_ALIKE = 20  # pairs of pictures that are kept to be shown
+
 Watch = Callable[[Iterable[int], str], Iterable[int]]
 
 
@@ -42,12 +44,14 @@ class Diagnosis:
         problems: All that is wrong or worth knowing, errors first.
         statistics: Counts and distributions, ready for JSON.
         table: The usable instances; None where the description cannot be read.
+        alike: Some pictures of one split that look like those of another, the most alike first.
     """
 
     file: Path
     problems: Sequence[Problem]
     statistics: Mapping[str, Any]
     table: Table | None = None
+    alike: Sequence[tuple[Path, Path]] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -109,12 +113,12 @@ def check(
     problems += check_evidence(table, skeleton)
     swaps = find_swaps(table, skeleton)
     problems += check_swaps(table, swaps)
+    alike: list[tuple[Path, Path]] = []
     statistics = measure(table, scans, skeleton)
     statistics["swaps"] = None if swaps is None else {"judged": swaps.judged, "told": round(swaps.told, 3)}
     if seen is not None:
-        likeness, more = _compare(datasets, seen)
+        statistics["alike"], alike, more = _compare(datasets, seen)
         problems += more
-        statistics["alike"] = likeness
     sigmas = find_sigmas(table, skeleton, _second(again, splits))
     problems.append(_on_sigmas(spec, sigmas))
     statistics["sigmas"] = {
@@ -123,7 +127,7 @@ def check(
         "source": sigmas.source,
         "line": sigmas.line,
     }
-    return Diagnosis(opened.file, sort(problems), statistics, table)
+    return Diagnosis(opened.file, sort(problems), statistics, table, alike)
 
 
 def look_at(datasets: Sequence[Dataset], *, workers: int | None, watch: Watch | None) -> list[PictureFacts]:
@@ -136,7 +140,9 @@ def look_at(datasets: Sequence[Dataset], *, workers: int | None, watch: Watch | 
     ]
 
 
-def _compare(datasets: Sequence[Dataset], seen: Sequence[PictureFacts]) -> tuple[dict[str, Any], list[Problem]]:
+def _compare(
+    datasets: Sequence[Dataset], seen: Sequence[PictureFacts]
+) -> tuple[dict[str, Any], list[tuple[Path, Path]], list[Problem]]:
     split = np.repeat(np.arange(len(datasets)), [len(d) for d in datasets])
     offset = np.cumsum([0, *(len(d) for d in datasets)])[:-1]
     likeness = find_likeness(join(seen), split)
@@ -151,7 +157,11 @@ def _compare(datasets: Sequence[Dataset], seen: Sequence[PictureFacts]) -> tuple
         }
         for s, d in enumerate(datasets)
     }
-    return counts, problems
+    paths = [path for dataset in datasets for path in dataset.paths]
+    rows = np.flatnonzero(likeness.other >= 0)
+    rows = rows[np.argsort(likeness.bits[rows], kind="stable")]
+    alike = [(paths[likeness.other[i]], paths[i]) for i in rows[:_ALIKE]]
+    return counts, alike, problems
 
 
 def _second(again: str | Path | None, splits: Sequence[str]) -> Table | None:

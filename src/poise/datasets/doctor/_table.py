@@ -86,7 +86,7 @@ class Table:
     def problem(self, kind: str, severity: Severity, i: int | np.integer[Any], message: str, mend: str = "") -> Problem:
         """Write one problem about instance ``i``."""
         file, line, name = self.where(int(i))
-        return Problem(kind, severity, file, line, name + message, mend, int(self.row[i]))
+        return Problem(kind, severity, file, line, name + message, mend, int(self.row[i]), self.path(int(i)))
 
 
 def label_file(dataset: Dataset, picture: int) -> Path:
