@@ -56,7 +56,9 @@ def make(source: Path, folder: Path, count: int) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="folder with pictures and YOLO-pose labels of 17 points")
+    parser.add_argument(
+        "--source", type=Path, required=True, help="folder with pictures and YOLO-pose labels of 17 points"
+    )
     parser.add_argument("--cache", type=Path, required=True, help="where the made set is kept")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)

@@ -35,7 +35,7 @@ _ALIKE = 20  # pairs of pictures that are kept to be shown
 Watch = Callable[[Iterable[int], str], Iterable[int]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Diagnosis:
     """What was found in a data set.
 
@@ -52,6 +52,9 @@ class Diagnosis:
     statistics: Mapping[str, Any]
     table: Table | None = None
     alike: Sequence[tuple[Path, Path]] = ()
+
+    def __repr__(self) -> str:
+        return f"Diagnosis({str(self.file)!r}, {', '.join(f'{n} {name}s' for name, n in self.counts.items())})"
 
     @property
     def counts(self) -> dict[str, int]:

@@ -9,8 +9,8 @@ import numpy as np
 from poise.datasets._labels import Problem
 from poise.datasets.doctor._table import Table, yaml_line
 
-# Instances from which on a place that never changes is no chance.
-_LEAST = 20
+# Instances from which on, and the part of them, at which the same place to a ten-thousandth is no chance.
+_LEAST, _SHARE = 20, 0.3
 # Part of instances that show a keypoint below which a network hardly learns it.
 _RARE = 0.05
 
@@ -47,7 +47,7 @@ def _constant(table: Table, rows: np.ndarray, line: int | None) -> Iterator[Prob
         for place, what in ((picture, "of the picture"), (inside, "of the box")):
             points = place[known[:, k], k]
             _, number = np.unique(points.round(4), axis=0, return_counts=True)
-            if number.max() > 0.5 * len(points):
+            if number.max() > _SHARE * len(points):
                 x, y = np.median(points, axis=0)
                 yield Problem(
                     "constant-point",

@@ -66,7 +66,7 @@ def find_swaps(
     if not len(pairs):
         return None
     xy = table.labels.xy.astype(np.float64)
-    seen = np.isfinite(xy).all(-1)
+    seen: NDArray[np.bool_] = np.all(np.isfinite(xy), axis=-1)
     both: NDArray[np.intp] = np.sum(seen[:, pairs[:, 0]] & seen[:, pairs[:, 1]], axis=1)
     rows = np.flatnonzero((both >= min(2, len(pairs))) & ~table.labels.crowd)
     chance = np.full(len(table), np.nan)

@@ -17,7 +17,7 @@ from poise.datasets._spec import DataSpec
 from poise.errors import FormatError, SourceError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Table:
     """The usable instances of some splits, row by row, and the pictures that they are in.
 
