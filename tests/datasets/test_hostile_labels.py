@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poise.datasets import Labels, convert, open_dataset, scan, write_datasets
+from poise.datasets.formats._place import names_below
 from poise.errors import FormatError, PoiseError, SourceError
 
 ODD = [
@@ -215,6 +216,14 @@ def test_a_pickle_inside_an_h5_table_is_not_read(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "hacked").exists()
 
 
+@given(st.lists(st.lists(st.sampled_from(["..", ".", "a", "A", "b.png", "a:b", "c\x00", "/", "x" * 300]), min_size=1)))
+def test_names_stay_below_their_folder_and_differ(parts: list[list[str]]) -> None:
+    names = names_below([Path(*one, "p.png") for one in parts])
+
+    assert not any(name.is_absolute() or ".." in name.parts or "\x00" in str(name) for name in names)
+    assert len({str(name.with_suffix("")).casefold() for name in names}) == len(parts)
+
+
 @pytest.mark.parametrize("form", ["yolo", "coco", "labelme"])
 def test_copies_never_leave_the_folder(tmp_path: Path, form: str) -> None:
     secret = kit.picture(tmp_path, "secret.png", (8, 8))
@@ -269,6 +278,18 @@ def test_a_file_that_is_there_is_not_replaced(tmp_path: Path) -> None:
 
     with pytest.raises(FormatError, match="is there already"):
         write_datasets([made], tmp_path / "out", format="cvat")
+
+
+@pytest.mark.parametrize("name", ["labels_images/0.png", "labels.config.xml"])
+def test_what_is_beside_a_single_file_is_not_replaced(tmp_path: Path, name: str) -> None:
+    made = kit.table(tmp_path / "made", [ONE], keypoints=("nose", "tail"))
+    (tmp_path / "out" / name).parent.mkdir(parents=True)
+    (tmp_path / "out" / name).write_text("mine")
+
+    with pytest.raises(FormatError, match="is there already"):
+        write_datasets([made], tmp_path / "out/labels.json", format="labelstudio", pictures="copy")
+
+    assert (tmp_path / "out" / name).read_text() == "mine"
 
 
 def test_a_failed_conversion_leaves_nothing_behind(tmp_path: Path) -> None:

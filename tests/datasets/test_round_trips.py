@@ -83,6 +83,26 @@ def test_there_and_back_gives_what_both_can_hold(pair: tuple[str, str], data: st
             kit.assert_same(back.read(i)[0], expected, atol=4e-4)
 
 
+ENDINGS = [".json coco", ".json labelstudio", ".xml cvat", ".csv dlc", ".h5 dlc", ".slp sleap", ".parquet parquet"]
+
+
+@QUICK
+@given(data=st.data())
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_alone_gives_back_the_same_labels(ending: str, data: st.DataObject) -> None:
+    suffix, name = ending.split()
+    pytest.importorskip(NEEDS.get(name, "json"))
+    with tempfile.TemporaryDirectory() as folder:
+        made = data.draw(kit.datasets(Path(folder) / "made"))
+
+        write_datasets([made], Path(folder) / f"labels{suffix}", format=name)
+
+        found = open_dataset(Path(folder) / f"labels{suffix}")
+        assert found.spec.skeleton.keypoints == made.spec.skeleton.keypoints
+        for number, i in kit.by_number(found):
+            kit.assert_same(found.read(i)[0], kit.kept(made.read(number)[0], made.size(number), name))
+
+
 SOURCES = [
     "coco-mini/annotations/person_keypoints_train2017.json",
     "coco-mini/annotations/person_keypoints_val2017.json",

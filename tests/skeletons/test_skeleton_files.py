@@ -236,7 +236,7 @@ class TestYaml:
             ),
             ("[0.02, 0.03", "[0.02", r"sigmas must be 4 positive numbers"),
             ("names: {0: lamp}", "names: 3", r"names must be a list of classes"),
-            ("names: {0: lamp}", "names: {0: lamp", r"data.yaml: not a readable YAML file"),
+            ("names: {0: lamp}", "names: {0: lamp", r"data\.yaml:5: not a readable YAML file"),
         ],
     )
     def test_bad_yaml_says_what(self, tmp_path: Path, old: str, new: str, message: str) -> None:

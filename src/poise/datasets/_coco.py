@@ -14,7 +14,7 @@ import numpy as np
 
 from poise.datasets._json import LARGEST, load_json, number
 from poise.datasets._labels import Labels, Problem
-from poise.datasets._spec import DataSpec
+from poise.datasets._spec import DataSpec, names_say_sides
 from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, get, names
 
@@ -72,7 +72,7 @@ def spec_of(path: Path, table: Mapping[str, Any], *, root: Path, split: str) -> 
         names={i: str(c.get("name", c["id"])) for i, c in enumerate(categories)},
         kpt_shape=(len(points), 3),
         skeleton=skeleton,
-        flip_known=bool(posed),
+        flip_known=bool(posed) and names_say_sides(skeleton),
         kpt_names=bool(posed),
     )
 
@@ -95,7 +95,10 @@ def notes_of(table: Mapping[str, Any], images: Mapping[Any, Any]) -> tuple[str, 
         others.update(k for k, v in annotation.items() if k not in _READ and v not in (None, [], {}))
         boxless += annotation.get("bbox") is None
     lost = [a.get("image_id") for a in table["annotations"] if not _known(a.get("image_id"), images)]
+    regions = sum(any(str(k).startswith("ignore_regions") and v for k, v in r.items()) for r in table["images"])
     notes = []
+    if regions:
+        notes.append(f"not read: regions to ignore in {regions} pictures")
     if others:
         notes.append("not read: " + ", ".join(f"{str(k)[:40]} ({n})" for k, n in sorted(others.items())))
     if boxless:

@@ -12,7 +12,7 @@ from typing import Any
 from poise.datasets._dataset import Dataset, open_dataset, scan
 from poise.datasets._labels import Problem
 from poise.datasets._pictures import is_file
-from poise.datasets._spec import read_spec
+from poise.datasets._spec import read_spec, yaml_in
 from poise.datasets.formats import yolo
 from poise.datasets.formats._describe import data_yaml
 from poise.datasets.formats._kept import Labelled, losses
@@ -88,7 +88,7 @@ def convert(
         MissingExtra: The format needs a package that is not installed.
     """
     how: dict[str, Any] = {
-        "images": Path(images) if images is not None else None,
+        "images": images,
         "format": source_format,
         "skeleton": skeleton,
     }
@@ -123,8 +123,12 @@ def write_datasets(
     single = format != "yolo" and target.suffix.lower() in _endings(form)
     if single and len(datasets) != 1:
         raise ValueError(f"{target} holds one split, the source has {len(datasets)}; choose one, or name a folder")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise FormatError(f"{target}: is there already; choose another name, or remove it first")
+    made = [target]
+    if single:
+        made += [target.with_name(f"{target.stem}_images"), target.with_suffix(".config.xml")]
+    for path in made:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise FormatError(f"{path}: is there already; choose another name, or remove it first")
 
     try:
         return _write_all(datasets, target, format, how, watch, single=single)
@@ -177,11 +181,10 @@ def _endings(form: Format) -> tuple[str, ...]:
 
 
 def _splits(source: Path) -> list[str]:
-    if source.is_dir() and (source / "data.yaml").is_file():
-        source = source / "data.yaml"
-    if source.suffix.lower() in (".yaml", ".yml") or not source.suffix:
-        return list(read_spec(source).splits) if not source.is_dir() else ["train"]
-    return ["train"]
+    if source.is_dir():
+        source = yaml_in(source) or source
+    described = source.suffix.lower() in (".yaml", ".yml") or (not source.suffix and not source.exists())
+    return list(read_spec(source).splits) if described else ["train"]
 
 
 def _pictures_folder(format: str, split: str) -> str:
@@ -210,14 +213,19 @@ def _place(
     """Read a split, and put its pictures where they belong."""
     found = scan(dataset, watch=watch)
     problems += found.problems
-    usable = []
+    usable: list[int] = []
+    seen: set[Path] = set()
     for i, size in enumerate(found.sizes):
-        problem = _picture_problem(dataset.paths[i], size, how) if found.usable[i] else None
+        if not found.usable[i]:
+            continue
+        path = dataset.paths[i]
+        problem = _twice(path) if path in seen else _picture_problem(path, size, how)
+        seen.add(path)
         if problem is not None:
             problems.append(problem)
-        elif found.usable[i]:
+        else:
             usable.append(i)
-    names, _ = names_below([dataset.paths[i] for i in usable])
+    names = names_below([dataset.paths[i] for i in usable])
     places = []
     for i, name in zip(usable, names, strict=True):
         if how == "reference":
@@ -225,7 +233,15 @@ def _place(
         else:
             put(dataset.paths[i], folder / pictures_folder / name, how)
             places.append(f"{pictures_folder}/{name}")
+            if name.name != dataset.paths[i].name:
+                text = f"is written as {places[-1]}"
+                problems.append(Problem("renamed-picture", "note", dataset.paths[i], None, text))
     return Labelled(dataset, usable, [found.labels[i] for i in usable], [found.sizes[i] for i in usable], places)
+
+
+def _twice(path: Path) -> Problem:
+    text = "the picture is listed twice; its first labels are used"
+    return Problem("picture-twice", "error", path, None, text, "join its labels")
 
 
 def _picture_problem(path: Path, size: tuple[int, int], how: How) -> Problem | None:

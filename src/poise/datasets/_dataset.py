@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from poise.datasets import _coco
 from poise.datasets._labels import Labels, Problem
 from poise.datasets._pictures import Pictures, picture_root
-from poise.datasets._spec import DataSpec, read_spec
+from poise.datasets._spec import DataSpec, read_spec, yaml_in
 from poise.datasets._yolo import label_path, parse_labels
 from poise.errors import FormatError, SourceError, suggest
 from poise.frames import Image
@@ -167,15 +167,15 @@ def open_dataset(
     data: str | Path,
     split: str = "train",
     *,
-    images: Path | None = None,
+    images: str | Path | None = None,
     format: str | None = None,
     skeleton: Skeleton | None = None,
 ) -> Dataset:
     """Open one split of a data set.
 
     Args:
-        data: A data YAML, the name of one that comes with Poise, a folder with a ``data.yaml``, or a label file of
-            any format that Poise reads.
+        data: A data YAML, the name of one that comes with Poise, a folder with a ``data.yaml`` or one of
+            its own name, or a label file of any format that Poise reads.
         split: ``"train"``, ``"val"`` or ``"test"``; a label file is one split, whatever it is called.
         images: For a label file, the folder of its pictures; None looks beside it.
         format: Name of the label file's format; None looks at its ending and content.
@@ -190,11 +190,13 @@ def open_dataset(
     from poise.datasets.formats._registry import Reading, format_module, recognise
 
     path = Path(data)
-    if path.is_dir() and (path / "data.yaml").is_file():
-        path = path / "data.yaml"
-    name = format or (recognise(path) if path.exists() and path.suffix else "labelme" if path.is_dir() else "yolo")
+    folder = Path(images) if images is not None else None
+    if path.is_dir():
+        path = yaml_in(path) or path
+    # A name without an ending that is nothing here is that of a bundled description.
+    name = format or ("yolo" if not path.suffix and not path.exists() else recognise(path))
     if name != "yolo":
-        return format_module(name).read(path, split, Reading(images, None, skeleton))
+        return format_module(name).read(path, split, Reading(folder, None, skeleton))
     spec = read_spec(path)
     if split not in spec.splits:
         raise FormatError(f"{spec.file}: has no split {split!r}; it has {', '.join(spec.splits)}")
@@ -203,7 +205,7 @@ def open_dataset(
     if spec.format not in (None, "yolo") or (len(parts) == 1 and file.suffix.lower() in _LABEL_FILES):
         if len(parts) > 1:
             raise FormatError(f"{spec.file}: {split}: expected one file of format {spec.format}, got {len(parts)}")
-        return format_module(spec.format or recognise(file)).read(file, split, Reading(images, spec, skeleton))
+        return format_module(spec.format or recognise(file)).read(file, split, Reading(folder, spec, skeleton))
     return YoloDataset(spec, split)
 
 
@@ -271,7 +273,11 @@ def _pictures(spec: DataSpec, part: str) -> Iterator[Path]:
         for folder, _, files in os.walk(path):
             yield from (Path(folder) / name for name in files if Path(name).suffix.lower() in PICTURES)
     elif path.suffix.lower() == ".txt" and path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise FormatError(f"{path}: not a readable list of pictures: {error}") from error
+        for line in lines:
             if line.strip():
                 entry = Path(line.strip())
                 # Lists write './images/…' for paths that start where the list is.

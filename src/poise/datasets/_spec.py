@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poise.errors import FormatError, require, suggest
+from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, from_yaml
+from poise.skeletons.yamlfile import yaml_table
 
 _SPLITS = ("train", "val", "test")
+# More than any data set has; a number in a file must not decide how much memory is taken.
+_MAX_CLASSES = 100_000
 _BUNDLED = Path(__file__).with_name("yaml")
 
 
@@ -58,13 +62,7 @@ def read_spec(path: str | Path, *, ignore: Collection[str] = ()) -> DataSpec:
         MissingExtra: The YAML reader is not installed.
     """
     file = find_yaml(path)
-    yaml = require("yaml", extra="train", feature="reading a dataset YAML")
-    try:
-        table = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(f"{file}: not a readable YAML file: {error}") from error
-    if not isinstance(table, dict):
-        raise FormatError(f"{file}: expected 'key: value' lines, got {type(table).__name__}")
+    table = yaml_table(file, feature="reading a dataset YAML")
     table = {key: value for key, value in table.items() if key not in ignore}
     skeleton = from_yaml(file, ignore=ignore)
     splits = {}
@@ -96,6 +94,12 @@ def read_spec(path: str | Path, *, ignore: Collection[str] = ()) -> DataSpec:
     )
 
 
+def yaml_in(folder: Path) -> Path | None:
+    """Return a folder's description: its ``data.yaml``, or the one that is called as the folder is; None without."""
+    found = (folder / "data.yaml", folder / f"{folder.resolve().name}.yaml")
+    return next((file for file in found if file.is_file()), None)
+
+
 def find_yaml(path: str | Path) -> Path:
     """Return the file itself, or the bundled description of that name.
 
@@ -110,6 +114,12 @@ def find_yaml(path: str | Path) -> Path:
     if bundled is not None and len(file.parts) == 1:
         return bundled
     raise FormatError(f"{file}: no such file{suggest(file.name, known)} (descriptions that come with Poise)")
+
+
+def names_say_sides(skeleton: Skeleton) -> bool:
+    """Return whether the keypoints' names tell what a mirror does: not where they only count, as ``point_3`` does."""
+    words = {re.sub(r"\d+", "", name) for name in skeleton.keypoints}
+    return len(words) > 1 or len(skeleton) == 1 or bool(skeleton.pairs)
 
 
 def _root(file: Path, given: Any, splits: Mapping[str, tuple[str, ...]]) -> Path:
@@ -137,6 +147,8 @@ def _format(given: Any, file: Path) -> str | None:
 
 def _names(table: Mapping[str, Any], file: Path) -> dict[int, str]:
     names, count = table.get("names"), table.get("nc")
+    if isinstance(count, int) and count > _MAX_CLASSES:
+        raise FormatError(f"{file}: nc is {count}, the limit is {_MAX_CLASSES}")
     if names is None and isinstance(count, int) and count > 0:
         names = [f"class{i}" for i in range(count)]
     if isinstance(names, list):

@@ -14,6 +14,8 @@ from poise.datasets._labels import Labels, Problem
 
 # A coordinate may leave the picture by a hundredth before the row is refused. Source: the field's reader.
 _SLACK = 0.01
+# Boxes may leave the picture, as the field's reader has it, but none is a hundred pictures wide: those are pixels.
+_LARGEST_BOX = 100
 
 
 def label_path(image: Path) -> Path:
@@ -65,7 +67,7 @@ def parse_labels(
             )
             continue
         try:
-            row = [float(word) for word in words]
+            row = [_number(word) for word in words]
         except ValueError:
             odd = next(word for word in words if not _is_number(word))
             wrong("not-a-number", number, f"{odd[:40]!r} is not a number", "correct the line")
@@ -110,6 +112,7 @@ def _bad_rows(table: NDArray[np.float64], classes: int, k: int, d: int) -> dict[
             ("negative-size", (table[:, 3:5] < 0).any(1)),
             ("negative-value", (table[:, 1:5] < -_SLACK).any(1) | ((xy < -_SLACK).any((1, 2)) if d == 3 else False)),
             ("not-normalised", (xy > 1 + _SLACK).any((1, 2))),
+            ("box-not-normalised", (table[:, 1:5] > _LARGEST_BOX).any(1)),
             ("bad-visibility", ~np.isin(points[..., 2], (0, 1, 2)).all(1) if d == 3 else np.zeros(len(table), bool)),
         )
     for kind, rows in checks:
@@ -135,6 +138,8 @@ def _words(kind: str, row: NDArray[np.float64], classes: int, k: int, d: int) ->
         return f"box of width {row[3]:g} and height {row[4]:g}", "correct the box"
     if kind == "negative-value":
         return f"a negative value ({min(row[1:5].min(), xy.min()):g}), expected 0 to 1", "correct the line"
+    if kind == "box-not-normalised":
+        return f"a box value of {row[1:5].max():g}, expected 0 to 1 (pixels?)", "divide by the picture's size"
     if kind == "not-normalised":
         i = int(np.argmax(xy.max(1)))
         what = "pixels?" if xy.max() > 2 else "outside the picture"
@@ -164,7 +169,14 @@ def _other_shape(columns: int, k: int) -> str:
 
 def _is_number(word: str) -> bool:
     try:
-        float(word)
+        _number(word)
     except ValueError:
         return False
     return True
+
+
+def _number(word: str) -> float:
+    """Return a decimal number; Python's own 1_000 is none."""
+    if "_" in word:
+        raise ValueError(word)
+    return float(word)

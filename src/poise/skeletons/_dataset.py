@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from poise.errors import FormatError, require, suggest
+from poise.errors import FormatError, suggest
 from poise.skeletons._read import get
 from poise.skeletons._skeleton import Skeleton, derive_flip
+from poise.skeletons.yamlfile import yaml_table
 
+# More than any skeleton has; a number in a file must not decide how much memory is taken.
+MAX_KEYPOINTS = 10_000
 _COCO_FLIP = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 
 
@@ -34,13 +37,7 @@ def from_yaml(path: str | Path, *, class_name: str | None = None, ignore: Collec
         MissingExtra: The YAML reader is not installed.
     """
     path = Path(path)
-    yaml = require("yaml", extra="train", feature="reading a dataset YAML")
-    try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(f"{path}: not a readable YAML file: {error}") from error
-    if not isinstance(table, dict):
-        raise FormatError(f"{path}: expected 'key: value' lines, got {type(table).__name__}")
+    table = yaml_table(path, feature="reading a dataset YAML")
     table = {key: value for key, value in table.items() if key not in ignore}
     count = _count(table, path)
     classes = _classes(table.get("names", {}), path)
@@ -111,6 +108,8 @@ def _count(table: dict[str, Any], path: Path) -> int:
         raise FormatError(f"{path}: kpt_shape must be [number of keypoints, 2 or 3], got {shape!r}{near}")
     if shape[0] < 1 or shape[1] not in (2, 3):
         raise FormatError(f"{path}: kpt_shape must be [number of keypoints, 2 or 3], got {shape}")
+    if shape[0] > MAX_KEYPOINTS:
+        raise FormatError(f"{path}: kpt_shape has {shape[0]} keypoints, the limit is {MAX_KEYPOINTS}")
     return int(shape[0])
 
 

@@ -86,7 +86,7 @@ def histogram(
             f'<rect x="{left + i * step + 1:.1f}" y="{14 + tall - h:.1f}" width="{max(step - 2, 0.5):.1f}" '
             f'height="{h:.1f}" fill="{BLUE}"><title>{title}</title></rect>'
         )
-    for i in range(0, len(borders), max(1, len(counts) // 8)):
+    for i in range(0, len(borders) - 1, max(1, -(-len(counts) // 9))):
         text = f"{borders[i]:.0f}" if borders[i] >= 10 or borders[i] == int(borders[i]) else f"{borders[i]:.1f}"
         out.append(f'<text x="{left + i * step:.1f}" y="{height - bottom + 14}" text-anchor="middle">{text}</text>')
     for value, word in marks:

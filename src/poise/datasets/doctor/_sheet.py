@@ -150,13 +150,13 @@ def _instances(problems: Sequence[Problem], table: Table, skeleton: Skeleton) ->
             by_kind.setdefault(problem.kind, []).append((problem, i))
     each = max(1, _EXAMPLES // max(1, len(by_kind)))
     for members in by_kind.values():
-        for problem, i in members[:each]:
+        for problem, i in members[: each if members[0][0].severity != "note" else 2]:
             try:
                 picture = single(table, i, skeleton, size=(360, _TALL))
             except PoiseError:
                 continue
-            name = problem.file.name + (f":{problem.line}" if problem.line is not None else "")
-            yield _figure(picture, f"{problem.kind}: {name}: {_short(problem.message, 120)}")
+            where = f"{problem.file.name}:{problem.line}: " if problem.line is not None else ""
+            yield _figure(picture, f"{problem.kind}: {where}{_short(problem.message, 110)}")
 
 
 def _mirror(table: Table, skeleton: Skeleton, guessed: bool) -> Iterator[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from poise.datasets._json import LARGEST
 from poise.datasets._labels import Labels, Problem
 from poise.datasets._pictures import Pictures, picture_root
-from poise.datasets._spec import DataSpec
+from poise.datasets._spec import DataSpec, names_say_sides
 from poise.datasets.formats._registry import Reading
 from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, get, names
@@ -186,7 +186,7 @@ def _spec(file: Path, split: str, records: Sequence[Record], how: Reading, decla
         names=dict(enumerate(classes)),
         kpt_shape=(len(skeleton), 3),
         skeleton=skeleton,
-        flip_known=True,
+        flip_known=bool(declared.flips) or names_say_sides(skeleton),
         kpt_names=True,
     )
 

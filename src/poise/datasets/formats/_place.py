@@ -18,19 +18,17 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f:*?"<>|]')
 _LONGEST = 200  # bytes; most file systems end at 255, and endings are added
 
 
-def names_below(paths: Sequence[Path]) -> tuple[list[PurePosixPath], int]:
+def names_below(paths: Sequence[Path]) -> list[PurePosixPath]:
     """Give each picture a name of its own below one folder.
 
     The folders that all have in common are left out. Names never leave the folder, whatever the paths hold, and differ
     in more than their ending and upper case, so that one text file a picture has a name of its own too.
-
-    Returns:
-        The names, and how many had to be changed.
     """
     cleaned = [[_clean(part) for part in path.parts if part not in ("", ".", "..", path.anchor)] for path in paths]
     common = _common([parts[:-1] for parts in cleaned])
-    names, taken, changed = [], set(), 0
-    for parts, path in zip(cleaned, paths, strict=True):
+    names: list[PurePosixPath] = []
+    taken: set[str] = set()
+    for parts in cleaned:
         wanted = PurePosixPath(*parts[len(common) :])
         name, number = wanted, 1
         while str(name.with_suffix("")).casefold() in taken:
@@ -38,8 +36,7 @@ def names_below(paths: Sequence[Path]) -> tuple[list[PurePosixPath], int]:
             name = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
         taken.add(str(name.with_suffix("")).casefold())
         names.append(name)
-        changed += name.name != path.name
-    return names, changed
+    return names
 
 
 def _common(folders: Sequence[list[str]]) -> list[str]:

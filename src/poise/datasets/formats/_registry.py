@@ -87,11 +87,11 @@ def recognise(path: Path) -> str:
         FormatError: It is in none of them, or not there.
     """
     if path.is_dir():
-        if any(path.glob("CollectedData_*.csv")):
+        if any(path.rglob("CollectedData_*.csv")):
             return "dlc"
         if any(path.rglob("*.json")):
             return "labelme"
-        raise FormatError(f"{path}: a folder without a data.yaml and without LabelMe's .json files")
+        raise FormatError(f"{path}: a folder without a data.yaml, LabelMe's .json files or DeepLabCut's CollectedData")
     ending = path.suffix.lower()
     if ending == ".json":
         return _of_json(path)

@@ -10,6 +10,7 @@ from an export).
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections import Counter
@@ -32,23 +33,24 @@ HOLDS = Holds(area=True, crowd=True, skeleton=("edges",))
 FILE = "{split}.xml"
 
 _SHAPES = ("skeleton", "points", "box")
+_NODE = re.compile(r'data-node-id="(\d+)"[^>]*?data-label-name="([^"]*)"')
 _EDGE = re.compile(r'data-node-from="(\d+)"[^>]*?data-node-to="(\d+)"')
 
 
 def read(path: Path, split: str, how: Reading) -> Dataset:
     """Read a file of images or tracks."""
-    declared, records, frames = Declared(), [], dict[int, Element]()
+    declared, size, records, frames = Declared(), None, list[Record](), dict[int, Element]()
     unread: Counter[str] = Counter()
     for element in children_of_root(path, root="annotations"):
         if element.tag == "meta":
-            declared = _declared(path, element)
+            declared, size = _declared(path, element), _original_size(element)
         elif element.tag == "image":
             records.append(_image(path, element))
             _shapes(path, element, records[-1], declared, unread)
         elif element.tag == "track":
             _track(path, element, frames)
     for number, shapes in sorted(frames.items()):
-        records.append(Record(_frame_name(how.images or path.parent, number)))
+        records.append(Record(_frame_name(how.images or path.parent, number), size))
         _shapes(path, shapes, records[-1], declared, unread)
     known = how.spec.skeleton if how.spec else how.skeleton
     _name_in_order(records, known.keypoints if known else declared.keypoints)
@@ -78,19 +80,34 @@ def _declared(path: Path, meta: Element) -> Declared:
     if any(order != orders[first] for order in orders.values()):
         counts = ", ".join(f"{name}: {len(order)}" for name, order in orders.items())
         raise FormatError(f"{path}:{meta.line}: skeletons with different keypoints ({counts}); export them one by one")
-    edges = []
-    for a, b in _EDGE.findall(skeletons[0].word("svg")):
-        if 0 < int(a) <= len(orders[first]) and 0 < int(b) <= len(orders[first]):
-            edges.append((orders[first][int(a) - 1], orders[first][int(b) - 1]))
-    return Declared(tuple(orders[first]), tuple(orders), tuple(edges))
+    svg = skeletons[0].word("svg")
+    # The drawing names its nodes; one that does not has them in the order of the labels.
+    nodes = dict(enumerate(orders[first], start=1))
+    nodes |= {int(number): html.unescape(name) for number, name in _NODE.findall(svg) if len(number) < 9}
+    known = set(orders[first])
+    pairs = [(nodes.get(int(a)), nodes.get(int(b))) for a, b in _EDGE.findall(svg) if len(a) < 9 and len(b) < 9]
+    edges = tuple((a, b) for a, b in pairs if a is not None and b is not None and {a, b} <= known)
+    return Declared(tuple(orders[first]), tuple(orders), edges)
+
+
+def _original_size(meta: Element) -> tuple[int, int] | None:
+    """Return the size of a video's frames, where the file says it."""
+    for holder in (holder for kind in ("task", "job") for holder in meta.all(kind)):
+        for size in holder.all("original_size"):
+            return _size(size.word("width"), size.word("height"))
+    return None
+
+
+def _size(width: str, height: str) -> tuple[int, int] | None:
+    w, h = finite(width), finite(height)
+    return (int(w), int(h)) if w and h and w >= 1 and h >= 1 else None
 
 
 def _image(path: Path, element: Element) -> Record:
     name, width, height = (element.attributes.get(key, "") for key in ("name", "width", "height"))
-    w, h = finite(width), finite(height)
     if not name:
         raise FormatError(f"{path}:{element.line}: <image> without a name")
-    return Record(name, (int(w), int(h)) if w and h and w >= 1 and h >= 1 else None)
+    return Record(name, _size(width, height))
 
 
 def _shapes(path: Path, parent: Element, record: Record, declared: Declared, unread: Counter[str]) -> None:
@@ -100,6 +117,10 @@ def _shapes(path: Path, parent: Element, record: Record, declared: Declared, unr
     for shape in parent.children:
         if shape.tag not in _SHAPES:
             unread[f"<{shape.tag}>"] += 1
+            continue
+        label = shape.attributes.get("label")
+        if shape.tag == "points" and declared.classes and label not in (*declared.classes, *declared.keypoints):
+            unread[f"<points> of {label!r}"] += 1  # a label without skeleton
             continue
         try:
             if shape.tag == "box":

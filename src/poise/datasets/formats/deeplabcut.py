@@ -143,9 +143,7 @@ def _of_rows(path: Path, rows: Any) -> _Table:
 def _check_columns(path: Path, columns: Sequence[tuple[str, str, str]]) -> None:
     coords = {coord for *_, coord in columns}
     if "likelihood" in coords:
-        raise FormatError(
-            f"{path}: has a column likelihood: predictions for a video; expected labels (CollectedData_…)"
-        )
+        raise FormatError(f"{path}: has a column likelihood: predictions for a video, not labels")
     if not columns or coords != {"x", "y"}:
         raise FormatError(f"{path}: coords must be x and y, got {sorted(coords)[:10]}")
     parts = {part for _, part, _ in columns}

@@ -123,7 +123,7 @@ def _flag(shape: dict[str, Any], name: str) -> bool:
 
 def write(part: Labelled, file: Path) -> None:
     """Write a file a picture into the folder ``file``."""
-    names, _ = names_below([Path(part.dataset.paths[i]) for i in part.indices])
+    names = names_below([Path(part.dataset.paths[i]) for i in part.indices])
     for i, name in enumerate(names):
         place = part.places[i]
         # Copied pictures are in this folder, and their files are beside them.

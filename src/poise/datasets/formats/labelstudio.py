@@ -1,8 +1,9 @@
 """Label Studio's JSON: keypoint labels under rectangle labels, in percent of the picture.
 
-A keypoint belongs to the rectangle that its ``parentID`` names. One whose ``meta`` text is ``hidden`` is labelled but
-not seen; a rectangle whose text is ``crowd`` is around several instances. Beside ``train.json`` goes
-``train.config.xml``, the labelling interface that the project needs; it also keeps the order of the keypoints.
+A keypoint belongs to the rectangle that its ``parentID`` names, or that it has a relation to. One whose ``meta`` text
+is ``hidden`` is labelled but not seen; a rectangle whose text is ``crowd`` is around several instances. Beside
+``train.json`` goes ``train.config.xml``, the labelling interface that the project needs; it also keeps the order of the
+keypoints.
 
 Source: labelstud.io/guide/task_format and labelstud.io/tags/keypointlabels (the layout was taken from these pages, not
 from an export).
@@ -35,7 +36,7 @@ FILE = "{split}.json"
 
 _LOCAL = "/data/local-files/?d="
 _DECIMALS = 9  # of percents: far below what float32 tells apart
-_MEND = "drag them onto their rectangle in the Regions panel"
+_MEND = "drag them onto their rectangle in the Regions panel, or relate them to it"
 
 
 def read(path: Path, split: str, how: Reading) -> Dataset:
@@ -78,8 +79,11 @@ def _regions(path: Path, i: int, results: list[dict[str, Any]], record: Record, 
     owners: dict[str, Found] = {}
     loose: list[tuple[str, tuple[float, float, int]]] = []
     points = []
+    relations = _relations(results)
     for region in results:
         kind = region.get("type")
+        if kind == "relation":
+            continue
         if kind not in ("rectanglelabels", "keypointlabels"):
             unread[f"regions of type {kind}"] += 1
             continue
@@ -101,8 +105,8 @@ def _regions(path: Path, i: int, results: list[dict[str, Any]], record: Record, 
         if isinstance(region.get("id"), str):
             owners[region["id"]] = found
     for region, (name, spot) in points:
-        parent = region.get("parentID")
-        owner = owners.get(parent) if isinstance(parent, str) else None
+        parents = [region.get("parentID"), *relations.get(str(region.get("id")), ())]
+        owner = next((owners[p] for p in parents if isinstance(p, str) and p in owners), None)
         if owner is None:
             loose.append((name, spot))
         elif name in owner.points:
@@ -111,6 +115,17 @@ def _regions(path: Path, i: int, results: list[dict[str, Any]], record: Record, 
         else:
             owner.points[name] = spot
     parentless(record, loose, str(path), _MEND)
+
+
+def _relations(results: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the regions that each one is related to, in either direction."""
+    found: dict[str, list[str]] = {}
+    for relation in results:
+        a, b = relation.get("from_id"), relation.get("to_id")
+        if relation.get("type") == "relation" and isinstance(a, str) and isinstance(b, str):
+            found.setdefault(a, []).append(b)
+            found.setdefault(b, []).append(a)
+    return found
 
 
 def _frame(region: dict[str, Any]) -> tuple[int, int, dict[str, Any]]:

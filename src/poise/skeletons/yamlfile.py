@@ -1,0 +1,72 @@
+"""The YAML files of strangers: bounded, and every failure a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from poise.errors import FormatError, require
+
+_MAX_BYTES = 16 * 2**20
+# Values of the whole file, each counted as often as an alias repeats it: a few lines of aliases can stand for billions.
+_MAX_VALUES = 1_000_000
+
+
+def yaml_table(path: Path, *, feature: str) -> dict[Any, Any]:
+    """Read a YAML file of ``key: value`` lines; tags that make objects are refused.
+
+    Args:
+        path: The file.
+        feature: What the user wanted, for the message when the YAML reader is missing.
+
+    Raises:
+        FormatError: It cannot be read, is not such a file, or stands for too much.
+        MissingExtra: The YAML reader is not installed.
+    """
+    yaml = require("yaml", extra="train", feature=feature)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise FormatError(f"{path}: more than {_MAX_BYTES:,} bytes, which is no description of a data set")
+        table = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_loader(yaml))
+        if not isinstance(table, dict):
+            raise FormatError(f"{path}: expected 'key: value' lines, got {type(table).__name__}")
+        if _count(table, {}) > _MAX_VALUES:
+            raise FormatError(f"{path}: its aliases (*name) stand for more than {_MAX_VALUES:,} values")
+    except yaml.YAMLError as error:
+        raise FormatError(f"{_where(path, error)}: not a readable YAML file: {_problem(error)}") from error
+    except RecursionError:
+        raise FormatError(f"{path}: not a readable YAML file: nested too deeply, or an alias inside itself") from None
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path}: not a readable YAML file: {error}") from error
+    return table
+
+
+def _loader(yaml: Any) -> Any:
+    """Return the safe loader without merge keys (``<<``), which multiply as aliases do, but while they are read."""
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def flatten_mapping(self, node: Any) -> None:
+            for key, _ in node.value:
+                if key.tag == "tag:yaml.org,2002:merge":
+                    raise yaml.constructor.ConstructorError(None, None, "merge keys (<<) are not read", key.start_mark)
+
+    return Loader
+
+
+def _count(value: Any, known: dict[int, int]) -> int:
+    """Return how many values there are with aliases written out; each container is looked at once."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        parts = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_count(part, known) for part in parts)
+    return known[id(value)]
+
+
+def _where(path: Path, error: Any) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"{path}:{mark.line + 1}" if mark is not None else str(path)
+
+
+def _problem(error: Any) -> str:
+    return str(getattr(error, "problem", None) or error)
