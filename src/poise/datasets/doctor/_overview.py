@@ -111,5 +111,8 @@ def _mirror(table: Table, skeleton: Skeleton) -> list[tuple[PIL.Image.Image, str
     flipped = mirrored(image, labels, table.spec.skeleton.flip_idx)
     return [
         (drawn(image, labels, skeleton, names), "as labelled"),
-        (drawn(*flipped, skeleton, names), "mirrored with flip_idx"),
+        (
+            drawn(*flipped, skeleton, names),
+            "mirrored with flip_idx" if table.spec.flip_known else "mirrored: no flip_idx",
+        ),
     ]

@@ -16,7 +16,7 @@ from poise.errors import SourceError
 from poise.sources import Look, look
 
 # Side of the small grey copy by which pictures are compared.
-SIDE = 32
+SIDE = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +95,7 @@ def _one(path: Path) -> tuple[Look | None, NDArray[np.uint8], NDArray[np.uint8],
             return None, *_NOTHING, b"", "is not a file"
         data = path.read_bytes()
         digest = hashlib.sha256(data).digest()
-        seen = look(data, str(path), smallest=2 * SIDE)
+        seen = look(data, str(path), smallest=4 * SIDE)
         grey = seen.grey
         small = grey.resize((SIDE, SIDE), PIL.Image.Resampling.BOX)
         return seen, np.asarray(small), np.asarray(grey.resize((9, 8), PIL.Image.Resampling.BOX)), digest, ""
