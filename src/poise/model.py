@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from poise.errors import ModelError, SourceError, require
 from poise.estimators import Estimator, Memory, build, to_results
+from poise.estimators.calibration import Calibrated, read_calibration
 from poise.estimators.yolo import Yolo
 from poise.frames import Frame, Image, Media
 from poise.results import Results
@@ -21,6 +22,7 @@ from poise.skeletons import Skeleton
 from poise.weights import ENDINGS, Card, find, load, model, models, network
 
 if TYPE_CHECKING:
+    from poise.evaluation import PoseMetrics
     from poise.info import Info
 
 _CHECKPOINTS = (".pt", ".pth", ".safetensors")
@@ -43,6 +45,8 @@ class Pose:
         verbose: Accepted for the field's habit.
         end2end: For a YOLO26 checkpoint: the one-to-one head without suppression (True), or the one-to-many head with
             it (False, and the default).
+        calibration: A file that ``poise val --calibrate FILE`` wrote, which mends the confidences and standard
+            deviations of keypoints.
 
     One object serves many threads: it holds no state between calls.
 
@@ -66,6 +70,7 @@ class Pose:
         threads: int | None = None,
         precision: str = "f32",
         end2end: bool | None = None,
+        calibration: str | Path | None = None,
     ) -> None:
         del verbose
         if task not in (None, "pose"):
@@ -75,21 +80,26 @@ class Pose:
         self.threads = threads
         self.precision = precision
         self.end2end = end2end
-        # One of the two: a bundled model's card, or the path of a network file.
-        self.card: Card | None = _bundled(model)
-        self.path: Path | None = None if self.card else find(model, notice=_log.warning)
+        # One of the three: a bundled model's card, the path of a network file, or a network that is to be trained.
+        self.untrained: str | None = _untrained(model)
+        self.card: Card | None = None if self.untrained else _bundled(model)
+        self.path: Path | None = None if self.untrained or self.card else find(model, notice=_log.warning)
+        self.trainer: Any = None
+        self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
+        self.calibration = None if calibration is None else read_calibration(calibration)
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._estimators: dict[str, Estimator] = {}
-        self._estimator(self.device)
+        if not self.untrained:
+            self._estimator(self.device)
 
     def __repr__(self) -> str:
         return f"Pose({self.name!r}, device={self.device!r}, runtime={self.runtime!r})"
 
     @property
     def name(self) -> str:
-        """The bundled model's name, or the path of the network file."""
-        return self.card.name if self.card else str(self.path)
+        """The bundled model's name, the path of the network file, or the name of a network without weights."""
+        return self.card.name if self.card else self.untrained or str(self.path)
 
     @property
     def names(self) -> dict[int, str]:
@@ -154,6 +164,28 @@ class Pose:
 
         return export(self.path, **({"end2end": self.end2end} | arguments))
 
+    def val(self, data: str | Path | None = None, **arguments: Any) -> PoseMetrics:
+        """Score the model on labelled pictures.
+
+        Args:
+            data: A data set's YAML file, the name of one that comes with Poise, or a COCO keypoint ``.json`` file.
+            **arguments: Every field of :class:`~poise.validation.ValSettings`, such as ``split``, ``imgsz``,
+                ``protocol``, ``plots``.
+
+        Returns:
+            The scores, by the names that users of this field know: ``metrics.pose.map``, ``metrics.box.map50`` …
+
+        Raises:
+            FormatError: The data has no labels that can be used.
+            ModelError: The model finds other keypoints or classes than the data labels.
+            TypeError, ValueError: A wrong argument, with the nearest known one.
+        """
+        from poise.validation import ValSettings, validate_as
+
+        settings = ValSettings.of({"data": data, **arguments})
+        device = self.device if settings.device is None else _device(settings.device)
+        return validate_as(self._estimator(device), settings, facts=self._facts(device))
+
     def info(self) -> Info | list[Info]:
         """Say what the network file is: layers, parameters, operations, classes, skeleton, licence, origin.
 
@@ -167,13 +199,72 @@ class Pose:
         assert self.card is not None
         return [info(network(name).path) for name in self.card.networks]
 
+    def add_callback(self, event: str, function: Callable[[Any], object]) -> None:
+        """Call a function while :meth:`train` runs, such as at ``"on_fit_epoch_end"``.
+
+        Args:
+            event: One of :data:`poise.training.callbacks.EVENTS`.
+            function: Gets the training: its ``epoch``, ``metrics``, ``save_dir`` and so on.
+
+        Raises:
+            ValueError: There is no such event, with the nearest name.
+        """
+        from poise.training.callbacks import Callbacks
+
+        Callbacks({event: [function]})
+        self._callbacks.setdefault(event, []).append(function)
+
+    def clear_callback(self, event: str) -> None:
+        """Forget the functions of an event."""
+        self._callbacks.pop(event, None)
+
+    def train(self, *, data: str | Path | None = None, cfg: str | Path | None = None, **settings: Any) -> Any:
+        """Train the network on labelled pictures; afterwards this object holds the best weights.
+
+        Args:
+            data: The data set: a YOLO-pose YAML file or a COCO keypoint JSON file.
+            cfg: A TOML or YAML file with further settings.
+            **settings: Every field of :class:`poise.training.TrainSettings`, such as ``epochs``, ``imgsz``, ``batch``.
+
+        Returns:
+            The :class:`~poise.evaluation.PoseMetrics` of the best weights; None where nothing could be measured.
+
+        Raises:
+            PoiseError: The data or the network cannot be used, the loss was no number, or the disk is full.
+            TypeError, ValueError: A wrong setting, with the nearest known one.
+            KeyboardInterrupt: The user stopped it; the message says how to go on.
+            MissingExtra: torch is not installed.
+        """
+        require("torch", extra="train", feature="training")
+        from poise.training.callbacks import Callbacks
+        from poise.training.loop import train
+        from poise.training.run import settings_of
+
+        if self.card is not None:
+            raise ModelError(f"{self.name}: bundled networks cannot be trained; start from Pose('yolo26n-pose')")
+        given = dict(settings) if data is None else {"data": data, **settings}
+        if given.get("resume") is True and self.path is not None and self.path.name == "last.pt":
+            given["resume"] = self.path
+        given.setdefault("model", self.name)
+        self.trainer = train(settings_of(given, cfg=cfg), callbacks=Callbacks(self._callbacks))
+        self.close()
+        self.untrained, self.path = None, self.trainer.best
+        return self.trainer.results
+
     def _estimator(self, device: str) -> Estimator:
+        if self.untrained:
+            raise ModelError(
+                f"{self.untrained}: has no weights yet; train it, or load published ones: "
+                f"{self.untrained.removesuffix('.yaml')}.pt"
+            )
         with self._lock:
             if device not in self._estimators:
                 if self.card is not None:
                     made = build(self.card, lambda name: self._session(name, device))
                 else:
                     made = Yolo(self._session("", device), name=self.name)
+                if self.calibration is not None:
+                    made = Calibrated(made, self.calibration)
                 self._estimators[device] = made
             return self._estimators[device]
 
@@ -335,6 +426,16 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
             batch = []
     if batch:
         yield batch
+
+
+def _untrained(name: str | Path) -> str | None:
+    """Return the name of a network without weights, such as ``"yolo26n-pose"``, or None."""
+    text = str(name)
+    if "-pose" not in text or Path(text).exists():
+        return None
+    from poise.networks.architectures import named
+
+    return text if named(text) else None
 
 
 def _bundled(name: str | Path) -> Card | None:

@@ -77,8 +77,8 @@ def test_stored_rows_give_the_original_average_precision_at_every_threshold(
     box = Scores.of(match_boxes(expected, found, pictures=53, scale=scale), 1)
 
     stored = json.loads((run / "yolo26n-pose-val-metrics.json").read_text())[branch]
-    assert pose.all_ap[0] == pytest.approx(stored["all_ap_pose"], abs=2e-5)
-    assert box.all_ap[0] == pytest.approx(stored["all_ap_box"], abs=2e-5)
+    assert pose.all_ap[0] == pytest.approx(stored["all_ap_pose"], abs=1e-4)
+    assert box.all_ap[0] == pytest.approx(stored["all_ap_box"], abs=1e-4)
 
 
 @pytest.mark.parametrize(("branch", "end2end"), BRANCHES.items())

@@ -15,12 +15,18 @@ _COMMANDS = {
     "demo": "Find the person in a bundled photo and save the annotated picture.",
     "predict": "Find keypoints in pictures, folders, videos, a camera or an address.",
     "data": "Check labelled pictures, and convert them from one format to another.",
+    "train": "Train a network on your own labelled pictures.",
+    "val": "Score a model on labelled pictures, or compare two.",
+    "data": "Convert labelled pictures from one format to another.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "models": "List the bundled models, or print the card of one.",
     "weights": "List, import and fetch weight files that are not bundled.",
     "doctor": "Check the installation: versions, devices, cameras, networks, speed.",
 }
+
+# Settings of "train" that are switches and may also name something: a place, a file, a kind.
+_EITHER = frozenset({"amp", "cache", "resume", "pretrained"})
 
 # The word "-" looks like an option to the parser; commands turn this back.
 STDIN = "<standard input>"
@@ -40,7 +46,7 @@ app.register_install_completion_command(name="completion")
 def run(application: cyclopts.App, words: list[str]) -> int:
     """Run one command line and turn every error into one sentence and an exit code."""
     try:
-        words = modern(words)
+        words = either(modern(words))
         if words and not words[0].startswith("-") and words[0] not in application:
             raise ValueError(f"no command named {words[0]!r}{suggest(words[0], _COMMANDS)}")
         code = application(words, exit_on_error=False, print_error=False)
@@ -51,8 +57,8 @@ def run(application: cyclopts.App, words: list[str]) -> int:
         return _complain(str(error), 2, hint=words)
     except PoiseError as error:
         return _complain(str(error), 1)
-    except KeyboardInterrupt:
-        return _complain("interrupted; what was written until now is complete", 130)
+    except KeyboardInterrupt as stop:
+        return _complain(str(stop) or "interrupted; what was written until now is complete", 130)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -90,6 +96,30 @@ def modern(words: list[str]) -> list[str]:
             out.append(f"--{'' if value.lower() == 'true' else 'no-'}{key.replace('_', '-')}")
         else:
             out += [f"--{key.replace('_', '-')}", value]
+    return out
+
+
+def either(words: list[str]) -> list[str]:
+    """Give the flags that take a value or none, such as ``--resume`` and ``--resume last.pt``, always one.
+
+    Example:
+        >>> either(["train", "--cache", "--resume", "last.pt", "--no-pretrained"])
+        ['train', '--cache', 'True', '--resume', 'last.pt', '--pretrained', 'False']
+        >>> either(["predict", "--cache"])
+        ['predict', '--cache']
+    """
+    if words[:1] != ["train"]:
+        return words
+    out: list[str] = []
+    for i, word in enumerate(words):
+        name = word.removeprefix("--no-").removeprefix("--")
+        if not word.startswith("--") or name not in _EITHER:
+            out.append(word)
+        elif word.startswith("--no-"):
+            out += [f"--{name}", "False"]
+        else:
+            follows = words[i + 1] if i + 1 < len(words) else "--"
+            out += [word, "True"] if follows.startswith("--") else [word]
     return out
 
 

@@ -50,6 +50,7 @@ def predict(
     threads: int | None = None,
     precision: str = "f32",
     end2end: bool | None = None,
+    calibration: Path | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
     verbose: bool = True,
 ) -> int:
@@ -96,6 +97,7 @@ def predict(
         threads: CPU threads a network uses.
         precision: f32, or auto to allow a faster one.
         end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
+        calibration: A file that 'poise val --calibrate FILE' wrote, which mends the confidence of keypoints.
         quiet: Show nothing but results and errors.
         verbose: The opposite of --quiet.
     """
@@ -112,7 +114,15 @@ def predict(
     sources = words if len(words) > 1 else words[0]
     # A published file is fetched here, where its progress can be shown.
     network = fetch(model) if Path(model).suffix else model
-    pose = Pose(network, device=device, runtime=runtime, threads=threads, precision=precision, end2end=end2end)
+    pose = Pose(
+        network,
+        device=device,
+        runtime=runtime,
+        threads=threads,
+        precision=precision,
+        end2end=end2end,
+        calibration=calibration,
+    )
     with ExitStack() as stack:
         results = pose.predict(
             sources,

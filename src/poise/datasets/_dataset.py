@@ -125,6 +125,11 @@ class CocoDataset(Pictures):
         self._by_image = _coco.by_image(table)
         self.notes = _coco.notes_of(table, self._by_image)
 
+    @property
+    def categories(self) -> dict[int, Any]:
+        """Class number to COCO's category id."""
+        return {number: category for category, number in self._numbers.items()}
+
     def size(self, index: int) -> tuple[int, int]:
         record = self.records[index]
         width, height = record.get("width"), record.get("height")

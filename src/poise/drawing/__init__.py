@@ -1,5 +1,6 @@
 """Draw keypoints on pictures, and show them."""
 
+from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
 from poise.drawing._plot import page, plot, png, show, write
@@ -8,7 +9,9 @@ from poise.drawing._style import Style
 from poise.drawing._text import draw_label, text
 
 __all__ = [
+    "Curve",
     "Style",
+    "chart",
     "discs",
     "display",
     "draw",
@@ -22,6 +25,7 @@ __all__ = [
     "plot",
     "png",
     "save",
+    "sheet",
     "show",
     "text",
     "write",

@@ -1,6 +1,8 @@
 """Every number that the project quotes about accuracy."""
 
+from poise.evaluation.analysis import Analysis, Paired, analyse, compare_metrics, intervals
 from poise.evaluation.average_precision import BOX_AREA, THRESHOLDS, average_precision, match, yolo_oks
+from poise.evaluation.bootstrap import Interval
 from poise.evaluation.coco import (
     KeypointScores,
     bootstrap_keypoints,
@@ -9,26 +11,35 @@ from poise.evaluation.coco import (
     evaluate_keypoints,
     read_truth,
 )
+from poise.evaluation.coco_protocol import score_by_coco
 from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
-from poise.evaluation.metrics import PoseMetrics, Scores
+from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
 
 __all__ = [
     "BOX_AREA",
     "THRESHOLDS",
+    "Analysis",
+    "Evidence",
     "Expected",
     "Found",
+    "Interval",
     "KeypointScores",
     "Matches",
+    "Paired",
     "PoseMetrics",
     "Scores",
+    "analyse",
     "average_precision",
     "bootstrap_keypoints",
     "coco_rows",
     "coco_truth",
+    "compare_metrics",
     "evaluate_keypoints",
+    "intervals",
     "match",
     "match_boxes",
     "match_keypoints",
     "read_truth",
+    "score_by_coco",
     "yolo_oks",
 ]

@@ -68,10 +68,10 @@ def coco_rows_of(
         {
             "image_id": image_id,
             "category_id": category_id,
-            "keypoints": [v for point in row for v in point],
+            "keypoints": row,
             "score": value,
         }
-        for row, value in zip(flat.tolist(), score.tolist(), strict=True)
+        for row, value in zip(flat.reshape(len(flat), 3 * known.shape[1]).tolist(), score.tolist(), strict=True)
     ]
 
 

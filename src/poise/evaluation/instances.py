@@ -87,9 +87,9 @@ class Found(_Columns):
     classes: NDArray[np.int64]
     boxes: NDArray[np.float64]
     conf: NDArray[np.float64]
-    xy: NDArray[np.float64]
-    point_conf: NDArray[np.float64]
-    sigma: NDArray[np.float64]
+    xy: NDArray[np.float32]
+    point_conf: NDArray[np.float32]
+    sigma: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         m, k = np.shape(self.xy)[:2]
@@ -99,9 +99,10 @@ class Found(_Columns):
                 "classes": (np.int64, (m,)),
                 "boxes": (np.float64, (m, 4)),
                 "conf": (np.float64, (m,)),
-                "xy": (np.float64, (m, k, 2)),
-                "point_conf": (np.float64, (m, k)),
-                "sigma": (np.float64, (m, k, 2)),
+                # Single precision: there are up to 300 finds a picture.
+                "xy": (np.float32, (m, k, 2)),
+                "point_conf": (np.float32, (m, k)),
+                "sigma": (np.float32, (m, k, 2)),
             }
         )
 
@@ -109,7 +110,7 @@ class Found(_Columns):
     def empty(cls, keypoints: int) -> Found:
         """Return no instances."""
         none: Any = np.empty(0)
-        points = np.empty((0, keypoints, 2))
+        points = np.empty((0, keypoints, 2), dtype=np.float32)
         return cls(none, none, np.empty((0, 4)), none, points, points[..., 0], points)
 
 

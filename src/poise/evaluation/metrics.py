@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.evaluation.average_precision import THRESHOLDS, Table, average_precision
-from poise.evaluation.instances import Matches
+from poise.evaluation.instances import Expected, Found, Matches
+from poise.skeletons import Skeleton
 
 _KEYS = ("precision", "recall", "mAP50", "mAP50-95")
 
@@ -28,6 +29,7 @@ class Scores:
         f1: ``(C,)`` F1 there.
         conf: That confidence.
         curves: The precision, recall and F1 curves; None where a protocol has none.
+        by_area: Mean average precision of ``"medium"`` and ``"large"`` instances, where the protocol has it.
     """
 
     nc: int
@@ -38,6 +40,7 @@ class Scores:
     f1: NDArray[np.float64]
     conf: float
     curves: Table | None = None
+    by_area: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, matches: Matches, nc: int) -> Scores:
@@ -46,10 +49,17 @@ class Scores:
         return cls.of_table(table, nc)
 
     @classmethod
-    def of_table(cls, table: Table, nc: int, *, ap: NDArray[np.float64] | None = None) -> Scores:
+    def of_table(
+        cls,
+        table: Table,
+        nc: int,
+        *,
+        ap: NDArray[np.float64] | None = None,
+        by_area: Mapping[str, float] | None = None,
+    ) -> Scores:
         """Take the scores from a table; ``ap`` replaces its average precisions."""
         found = table.ap if ap is None else ap
-        return cls(nc, table.classes, found, table.p, table.r, table.f1, table.conf, table)
+        return cls(nc, table.classes, found, table.p, table.r, table.f1, table.conf, table, by_area or {})
 
     @property
     def ap(self) -> NDArray[np.float64]:
@@ -118,6 +128,35 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What scores were made from: every table, interval and plot is made from this again.
+
+    Attributes:
+        expected: True instances.
+        found: Found instances.
+        pose: Which find is which instance by keypoints.
+        box: The same by boxes.
+        pictures: Name of every picture of the data set, by its number.
+        used: Numbers of the pictures that were scored.
+        sizes: Width and height of every picture.
+        skeleton: What the keypoints are.
+        sigmas: ``(K,)`` OKS spreads that were used.
+        scale: ``(pictures, 2)`` from pixels of the picture to those of the network's input, x and y.
+    """
+
+    expected: Expected
+    found: Found
+    pose: Matches
+    box: Matches
+    pictures: tuple[str, ...]
+    used: NDArray[np.int64]
+    sizes: tuple[tuple[int, int], ...]
+    skeleton: Skeleton
+    sigmas: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PoseMetrics:
     """The result of a validation.
 
@@ -128,8 +167,11 @@ class PoseMetrics:
         names: Class number to class name.
         images: Number of pictures that were scored.
         instances: Number of true instances in them that count.
-        speed: Milliseconds a picture: ``preprocess``, ``inference``, ``postprocess``, ``wait`` (for pictures that are
-            being read) and ``evaluate``.
+        speed: Milliseconds a picture: ``preprocess`` (as long as the network had to wait for pictures, which are read
+            beside it), ``inference``, ``postprocess`` and ``evaluate``.
+        notes: What a reader of the scores must know: the areas, spreads and classes that were taken.
+        skipped: What is wrong with each picture that was left out, file and reason.
+        evidence: What the scores were made from; None when they were made by hand.
     """
 
     pose: Scores
@@ -139,6 +181,13 @@ class PoseMetrics:
     images: int
     instances: int
     speed: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    evidence: Evidence | None = None
+
+    def __repr__(self) -> str:
+        scores = f"pose mAP50-95 {self.pose.map:.3f}, box mAP50-95 {self.box.map:.3f}"
+        return f"PoseMetrics({self.protocol}, {self.images} pictures, {self.instances} instances: {scores})"
 
     @property
     def fitness(self) -> float:

@@ -66,7 +66,8 @@ def paste(picture: Image, matrix: Matrix, out: Image) -> None:
         left, top = x0 - int(matrix[0, 2]), y0 - int(matrix[1, 2])
         target[:] = picture[top : top + y1 - y0, left : left + x1 - x0]
         return
-    back: Matrix = np.linalg.inv(matrix) @ np.array([[1.0, 0.0, x0], [0.0, 1.0, y0], [0.0, 0.0, 1.0]])
+    corner = np.array([[1.0, 0.0, x0], [0.0, 1.0, y0], [0.0, 0.0, 1.0]])
+    back = np.asarray(np.linalg.inv(matrix) @ corner, dtype=np.float64)
     if cv2 is not None:
         inverse = (_HALF_BACK @ back @ _HALF)[:2]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -91,7 +92,7 @@ def warp(picture: Image, matrix: Matrix, size: tuple[int, int], *, fill: int = F
     Returns:
         ``(height, width, 3)`` uint8.
     """
-    back: Matrix = np.linalg.inv(matrix)
+    back = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     if cv2 is not None:
         inverse = _HALF_BACK @ back @ _HALF
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -123,7 +124,7 @@ def shift_colours(picture: Image, hue: float, saturation: float, value: float) -
 
     Args:
         picture: ``(H, W, 3)`` uint8 RGB.
-        hue: Turn as a share of the half circle: 0.015 is 2.7 degrees.
+        hue: Turn as a share of the circle: 0.015 is 5.4 degrees.
         saturation: Factor.
         value: Factor.
 
@@ -139,7 +140,7 @@ def shift_colours(picture: Image, hue: float, saturation: float, value: float) -
         planes = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
         cv2.LUT(planes, np.stack([h, s, v], axis=-1)[None], dst=planes)
         return _as_image(cv2.cvtColor(planes, cv2.COLOR_HSV2RGB, dst=planes))
-    h = ((levels + hue * 128) % 256).astype(np.uint8)
+    h = ((levels + hue * 256) % 256).astype(np.uint8)
     image = PIL.Image.fromarray(picture).convert("HSV").point([*h.tolist(), *s.tolist(), *v.tolist()])
     return np.asarray(image.convert("RGB"))
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from poise.errors import PoiseError
+from poise.errors import ModelError, PoiseError
 from poise.networks import PoseNetwork
 from poise.training import optimisers
+from poise.training.autobatch import find_batch
 from poise.training.checkpoints import State, load_optimizer, set_random_state
 from poise.training.config import TrainSettings
 from poise.training.distributed import Group
 from poise.training.ema import Ema
+from poise.training.frozen import Batches, FeatureLoader
 from poise.training.guard import Guard
+from poise.training.layout import lay_out
 from poise.training.loader import Loader
 from poise.training.losses import Gains, PoseLoss
 from poise.training.precision import Precision
 from poise.training.preparation import Data, augmentation, freeze, open_data, workers
-from poise.training.progress import Progress, Tables
+from poise.training.progress import Progress, Tables, duration
 from poise.training.run import Run
 from poise.training.schedules import Schedule
 from poise.training.scoring import Scorer
@@ -53,7 +57,7 @@ class Parts:
     run: Run
     network: PoseNetwork
     frozen: list[str]
-    loader: Loader
+    loader: Batches
     optimizer: torch.optim.Optimizer
     schedule: Schedule
     loss: PoseLoss
@@ -119,12 +123,27 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         kpt_shape=data.spec.kpt_shape,
         pretrained=settings.pretrained if not earlier else False,
     )
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    frozen = freeze(network, settings.freeze)
+    if earlier:
+        network.load_state_dict(earlier.weights)
+    network.to(device)
+    lay_out(network)
+    frozen = freeze(network, "backbone" if settings.head_only else settings.freeze)
     for line in data.notes:
         progress.say(line)
+    gains = Gains(**{name: getattr(settings, name) for name in ("box", "cls", "dfl", "pose", "kobj", "rle")})
+    sigmas = [float(sigma) for sigma in data.spec.skeleton.sigmas]
+    epochs = earlier.epochs if earlier else settings.epochs
+    loss = PoseLoss(network, sigmas=sigmas, gains=gains, epochs=epochs, add=group.sum)
     size = earlier.batch if earlier else settings.batch
-    loader = open_loader(settings, data, size, device, group, progress.say)
+    if size == -1:
+        size = find_batch(network, loss, imgsz=settings.imgsz, device=device, amp=settings.amp, note=progress.say)
+        size = max(size // group.world, 1) * group.world
+    pictures = open_loader(settings, data, size, device, group, progress.say)
+    loader: Batches = pictures
+    if settings.head_only:
+        if origin.source is None and not earlier:
+            raise ModelError("head_only trains on the features of a trained network; start from a checkpoint")
+        loader = open_features(settings, data, size, device, group, progress.say, network, run.folder, pictures)
     choice = optimisers.choose(
         settings.optimizer,
         pictures=loader.pictures,
@@ -141,15 +160,13 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         choice,
         batches=len(loader),
         batch=size,
-        epochs=settings.epochs,
+        epochs=epochs,
         lrf=settings.lrf,
         cos_lr=settings.cos_lr,
         warmup_epochs=settings.warmup_epochs,
         warmup_momentum=settings.warmup_momentum,
         nbs=settings.nbs,
     )
-    gains = Gains(**{name: getattr(settings, name) for name in ("box", "cls", "dfl", "pose", "kobj", "rle")})
-    sigmas = [float(sigma) for sigma in data.spec.skeleton.sigmas]
     precision = Precision(device, amp=settings.amp)
     training = Training(
         args=settings,
@@ -159,8 +176,9 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         model=network,
         ema=Ema(network),
         optimizer=optimizer,
-        epochs=settings.epochs,
+        epochs=epochs,
         batch_size=size,
+        rank=group.rank,
     )
     if earlier:
         restore(training, precision, earlier)
@@ -173,9 +191,9 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         loader=loader,
         optimizer=optimizer,
         schedule=schedule,
-        loss=PoseLoss(network, sigmas=sigmas, gains=gains, epochs=settings.epochs),
+        loss=loss,
         precision=precision,
-        scorer=Scorer(settings, data, device),
+        scorer=Scorer(settings, data, loss, device),
         guard=Guard(run.folder, late=device.startswith("cuda")),
         tables=Tables(run.folder, training.rows),
         group=group,
@@ -215,9 +233,43 @@ def open_loader(
     )
 
 
+def open_features(
+    settings: TrainSettings,
+    data: Data,
+    size: int,
+    device: str,
+    group: Group,
+    note: Callable[[str], None],
+    network: PoseNetwork,
+    folder: Path,
+    changed: Loader,
+) -> FeatureLoader:
+    """Compute the features of all pictures, and say how long the training takes from there."""
+    if group.world > 1:
+        raise ValueError("head_only trains in one process; leave torchrun out")
+    plain = Loader(
+        data.train, data.train_scan, imgsz=settings.imgsz, batch=size, augmentation=None, fraction=settings.fraction
+    )
+    loader = FeatureLoader(
+        network,
+        plain,
+        changed,
+        variants=settings.variants,
+        batch=size,
+        seed=settings.seed,
+        device=device,
+        file=folder / "features",
+        note=note,
+    )
+    plain.close()
+    changed.close()
+    each = loader.seconds(network, device)
+    note(f"head only: about {duration(each * settings.epochs)} for {settings.epochs} epochs, beside validation")
+    return loader
+
+
 def restore(training: Training, precision: Precision, state: State) -> None:
-    """Bring a training to where it was."""
-    training.model.load_state_dict(state.weights)
+    """Bring a training to where it was; its network has its weights already."""
     training.ema.load_state_dict({"updates": state.updates, "weights": state.average})
     load_optimizer(training.optimizer, state.optimizer)
     precision.load_state_dict(state.scaler)
@@ -225,7 +277,6 @@ def restore(training: Training, precision: Precision, state: State) -> None:
         if name in state.gradients:
             parameter.grad = torch.empty_like(parameter).copy_(state.gradients[name])
     training.pending = state.pending
-    training.epochs = state.epochs
     training.best_fitness, training.best_epoch = state.best, state.best_epoch
     training.seconds = state.seconds
     training.rows.extend(state.rows)

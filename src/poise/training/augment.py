@@ -4,8 +4,8 @@ Every function takes its randomness as a ``numpy.random.Generator``. One matrix 
 its points, from the resized picture straight to the network's input, so points are right by construction and each
 pixel is interpolated once.
 
-Source: the specification of the YOLO family's training (order, ranges and filters); mixup: Zhang et al. 2018,
-arXiv 1710.09412; cutmix: Yun et al. 2019, arXiv 1905.04899; mosaic: Bochkovskiy et al. 2020, arXiv 2004.10934.
+Source: the YOLO family's published settings (order, ranges and filters); mosaic: Bochkovskiy et al. 2020,
+arXiv 2004.10934.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from poise.frames import Image
-from poise.training import _warp
+from poise.training import _warp, effects
 from poise.training._warp import FILL, Matrix
-from poise.training.instances import Instances, cut, join, mirror, transform
+from poise.training.instances import Sample, cut, join, mirror, transform
+from poise.training.mixing import cutmix, mixup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
     """How pictures are changed while a network is trained, in the field's names.
 
-    The defaults are the field's for pose. A probability is in [0, 1], per picture.
+    The defaults are the field's for pose; what it has not (blur, grey, jpeg, erasing) is off. A probability is in
+    [0, 1], per picture.
 
     Attributes:
-        hsv_h: Largest turn of the hue, as a share of the half circle.
+        hsv_h: Largest turn of the hue, as a share of the circle.
         hsv_s: Largest change of the saturation, as a share of it.
         hsv_v: Largest change of the brightness, as a share of it.
         degrees: Largest rotation, degrees.
@@ -48,6 +50,10 @@ class Augmentation:
         mixup: Probability that two results are blended.
         cutmix: Probability that a rectangle of another result is pasted.
         multi_scale: Largest change of a batch's input side, as a share of it.
+        blur: Probability of a slight blur.
+        grey: Probability that the colours are taken away.
+        jpeg: Probability of the traces of a strong JPEG compression.
+        erasing: Probability that a rectangle without keypoints is filled with noise.
     """
 
     hsv_h: float = 0.015
@@ -66,6 +72,10 @@ class Augmentation:
     mixup: float = 0.0
     cutmix: float = 0.0
     multi_scale: float = 0.0
+    blur: float = 0.0
+    grey: float = 0.0
+    jpeg: float = 0.0
+    erasing: float = 0.0
 
     def __post_init__(self) -> None:
         limits = {"degrees": 180.0, "shear": 89.0, "perspective": 0.01, "hsv_h": 1.0, "scale": 0.99, "multi_scale": 0.9}
@@ -78,26 +88,32 @@ class Augmentation:
                 raise ValueError(f"{field.name} must be a number from 0 to {limit:g}, got {value!r}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """A picture, ``(H, W, 3)`` uint8 RGB, and what is true of it."""
-
-    image: Image
-    instances: Instances
-
-
 # Gives a picture of the data set, resized so that its longer side is the input's.
 Fetch = Callable[[int], Sample]
+Indices = Sequence[int] | NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """The input that a picture is made for.
+
+    Attributes:
+        size: Width and height of the result, pixels.
+        nominal: Width and height that ``translate`` and the mosaic count in, pixels: the network's usual input, from
+            which a batch of another size is scaled.
+    """
+
+    size: tuple[int, int]
+    nominal: tuple[int, int]
 
 
 def augment(
     index: int,
-    others: Sequence[int] | NDArray[np.intp],
+    others: Indices,
     fetch: Fetch,
     rng: Generator,
     *,
-    size: tuple[int, int],
-    base: int,
+    frame: Frame,
     augmentation: Augmentation,
     flip_idx: Sequence[int] | None,
 ) -> Sample:
@@ -108,60 +124,58 @@ def augment(
         others: Pictures that may be joined with it.
         fetch: Gives a picture of the data set.
         rng: The only source of randomness.
-        size: Width and height of the result, pixels.
-        base: Side that ``fetch`` resizes to and the ranges count in, pixels; the result is scaled from it.
+        frame: The network's input.
         augmentation: What to do.
-        flip_idx: The skeleton's mirror map; None switches flips off.
+        flip_idx: The skeleton's mirror map; None switches mirroring off.
     """
     a = augmentation
 
     def one(i: int) -> Sample:
-        """Join and move, but leave colours and flips for the end."""
-        return compose(i, others, fetch, rng, size=size, base=base, augmentation=a, flip_idx=flip_idx)
+        return compose(i, others, fetch, rng, frame=frame, augmentation=a, flip_idx=flip_idx)
 
     sample = one(index)
     if a.mixup and rng.random() < a.mixup:
-        sample = mixup(sample, one(int(rng.choice(others))), rng)
+        sample = mixup(sample, one(another(index, others, rng)), rng)
     if a.cutmix and rng.random() < a.cutmix:
-        sample = cutmix(sample, one(int(rng.choice(others))), rng)
-    image = sample.image
-    if a.hsv_h or a.hsv_s or a.hsv_v:
-        h, s, v = rng.uniform(-1, 1, 3) * (a.hsv_h, a.hsv_s, a.hsv_v)
-        image = _warp.shift_colours(image, h, 1 + s, 1 + v)
-    if a.bgr and rng.random() < a.bgr:
-        image = image[..., ::-1]
-    return Sample(image, sample.instances)
+        sample = cutmix(sample, one(another(index, others, rng)), rng)
+    return Sample(recolour(sample, rng, augmentation=a), sample.instances)
+
+
+def another(index: int, others: Indices, rng: Generator) -> int:
+    """Draw one of the others, and not the same picture unless there is none else."""
+    for _ in range(8):
+        found = int(rng.choice(others))
+        if found != index:
+            return found
+    return index
 
 
 def compose(
     index: int,
-    others: Sequence[int] | NDArray[np.intp],
+    others: Indices,
     fetch: Fetch,
     rng: Generator,
     *,
-    size: tuple[int, int],
-    base: int,
+    frame: Frame,
     augmentation: Augmentation,
     flip_idx: Sequence[int] | None,
 ) -> Sample:
     """Join one or four pictures, move them and mirror them, in one interpolation. Arguments as :func:`augment`."""
-    a = augmentation
+    a, size, nominal = augmentation, frame.size, frame.nominal
     if a.mosaic and rng.random() < a.mosaic:
         tiles = [fetch(index), *(fetch(int(i)) for i in rng.choice(others, 3))]
-        canvas, shifts = (2 * base, 2 * base), place_mosaic(tiles, base, rng)
-        frame = (base, base)
+        side = max(nominal)
+        canvas, shifts = (2 * side, 2 * side), place_mosaic([tile.image for tile in tiles], side, rng)
     else:
         tiles = [fetch(index)]
-        canvas = (tiles[0].image.shape[1], tiles[0].image.shape[0])
-        shifts = [(0, 0)]
-        frame = (base, base) if size[0] == size[1] else size
-    matrix, scale = affine(canvas, frame, rng, a)
-    if size != frame:
-        stretch = (size[0] / frame[0], size[1] / frame[1])
+        canvas, shifts = (tiles[0].image.shape[1], tiles[0].image.shape[0]), [(0, 0)]
+    matrix, scale = affine(canvas, nominal, rng, a)
+    if size != nominal:
+        stretch = size[0] / nominal[0], size[1] / nominal[1]
         matrix, scale = np.diag([*stretch, 1.0]) @ matrix, scale * math.sqrt(stretch[0] * stretch[1])
-    # A mirror changes left and right, whichever way it stands; two of them are a turn by 180 degrees.
-    orders = []
+    orders: list[Sequence[int]] = []
     if flip_idx is not None:
+        # A mirror changes left and right, whichever way it stands; two of them are a turn by 180 degrees.
         if a.flipud and rng.random() < a.flipud:
             matrix = np.array([[1.0, 0, 0], [0, -1.0, size[1]], [0, 0, 1]]) @ matrix
             orders.append(flip_idx if a.flipud_idx is None else a.flipud_idx)
@@ -176,12 +190,31 @@ def compose(
     return Sample(draw([tile.image for tile in tiles], shifts, canvas, matrix, size), instances)
 
 
-def place_mosaic(tiles: Sequence[Sample], side: int, rng: Generator) -> list[tuple[int, int]]:
+def recolour(sample: Sample, rng: Generator, *, augmentation: Augmentation) -> Image:
+    """Return the picture with other colours, and with the rarer changes of its pixels."""
+    a, image = augmentation, sample.image
+    if a.hsv_h or a.hsv_s or a.hsv_v:
+        h, s, v = rng.uniform(-1, 1, 3) * (a.hsv_h, a.hsv_s, a.hsv_v)
+        image = _warp.shift_colours(image, h, 1 + s, 1 + v)
+    if a.blur and rng.random() < a.blur:
+        image = effects.blur(image, rng)
+    if a.grey and rng.random() < a.grey:
+        image = effects.grey(image)
+    if a.jpeg and rng.random() < a.jpeg:
+        image = effects.compress(image, rng)
+    if a.erasing and rng.random() < a.erasing:
+        image = effects.erase(image, sample.instances.points[sample.instances.visible], rng)
+    if a.bgr and rng.random() < a.bgr:
+        image = image[..., ::-1]
+    return image
+
+
+def place_mosaic(pictures: Sequence[Image], side: int, rng: Generator) -> list[tuple[int, int]]:
     """Choose a centre on a canvas of twice the side, and return where the corners of four pictures around it are."""
     x, y = (int(v) for v in rng.uniform(side / 2, 3 * side / 2, 2))
     shifts = []
-    for i, tile in enumerate(tiles):
-        h, w = tile.image.shape[:2]
+    for i, picture in enumerate(pictures):
+        h, w = picture.shape[:2]
         shifts.append((x - w if i % 2 == 0 else x, y - h if i < 2 else y))
     return shifts
 
@@ -249,50 +282,3 @@ def draw(
     for part, place in seen:
         _warp.paste(part, place, whole)
     return _warp.warp(whole, matrix, size)
-
-
-def mixup(first: Sample, second: Sample, rng: Generator) -> Sample:
-    """Blend two pictures of one size in a proportion near a half, Beta(32, 32), and keep the labels of both."""
-    weight = round(float(rng.beta(32.0, 32.0)) * 256)
-    mixed = first.image.astype(np.uint16) * weight
-    mixed += second.image.astype(np.uint16) * (256 - weight)
-    mixed >>= 8
-    return Sample(mixed.astype(np.uint8), join([first.instances, second.instances]))
-
-
-def cutmix(first: Sample, second: Sample, rng: Generator) -> Sample:
-    """Paste a rectangle of the second picture over the first; of a size from Beta(1, 1), anywhere.
-
-    Of the first, keypoints under the rectangle are not visible, and instances whose box is mostly under it are left
-    out. Of the second, the part inside the rectangle is kept where it is more than a tenth.
-    """
-    height, width = first.image.shape[:2]
-    share = math.sqrt(1 - float(rng.beta(1.0, 1.0)))
-    centre = rng.uniform(0, 1, 2) * (width, height)
-    low = np.clip(centre - np.array([width, height]) * share / 2, 0, (width, height)).astype(int)
-    high = np.clip(centre + np.array([width, height]) * share / 2, 0, (width, height)).astype(int)
-    if (high <= low).any():
-        return first
-    image = first.image.copy()
-    image[low[1] : high[1], low[0] : high[0]] = second.image[low[1] : high[1], low[0] : high[0]]
-    window = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Sample(image, join([_uncovered(first.instances, window), _inside(second.instances, window)]))
-
-
-def _uncovered(instances: Instances, window: tuple[float, float, float, float]) -> Instances:
-    boxes, points = instances.boxes, instances.points
-    low, high = np.array(window[:2]), np.array(window[2:])
-    shared = np.clip(np.minimum(boxes[:, 2:], high) - np.maximum(boxes[:, :2], low), 0, None).prod(1)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    hidden = ((points > low) & (points < high)).all(-1)
-    visible = instances.visible & ~hidden
-    left = Instances(instances.classes, boxes, np.where(visible[..., None], points, 0), visible)
-    return left[shared <= 0.5 * area]
-
-
-def _inside(instances: Instances, window: tuple[float, float, float, float]) -> Instances:
-    whole = (instances.boxes[:, 2:] - instances.boxes[:, :2]).prod(1)
-    boxes = np.clip(instances.boxes, np.tile(window[:2], 2), np.tile(window[2:], 2))
-    sides = boxes[:, 2:] - boxes[:, :2]
-    keep = (sides > 2).all(1) & (sides.prod(1) > 0.1 * whole)
-    return cut(instances[keep], (0.0, 0.0), window)

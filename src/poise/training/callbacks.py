@@ -8,12 +8,10 @@ from typing import Any
 from poise.errors import suggest
 
 EVENTS = (
-    "on_pretrain_routine_start",
     "on_pretrain_routine_end",
     "on_train_start",
     "on_train_epoch_start",
     "on_train_batch_start",
-    "optimizer_step",
     "on_before_zero_grad",
     "on_train_batch_end",
     "on_train_epoch_end",

@@ -245,5 +245,3 @@ def _tensors(item: Any) -> Any:
     if isinstance(item, tuple):
         return tuple(_tensors(value) for value in item)
     return item
-
-

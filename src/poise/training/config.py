@@ -71,7 +71,7 @@ class TrainSettings:
         verbose: Show the progress on standard error.
         seed: Of all that is random.
         deterministic: Prefer algorithms that give the same result every time.
-        amp: Half precision on a GPU (bfloat16, or float16 with scaled gradients); a CPU trains in float32.
+        amp: Half precision on a GPU (bfloat16, or float16 with scaled gradients); bf16 asks for it on a CPU too.
         optimizer: auto, AdamW, Adam, SGD or MuSGD.
         lr0: Learning rate after warm-up; auto chooses its own.
         lrf: Learning rate at the end, as a share of the first.
@@ -106,6 +106,9 @@ class TrainSettings:
         mosaic: Probability of a mosaic of four pictures.
         mixup: Probability of two pictures on top of each other.
         cutmix: Probability of a piece of another picture.
+        blur: Probability of a slight blur.
+        grey: Probability of a picture without colours.
+        jpeg: Probability of the traces of a strong JPEG compression.
         multi_scale: Change of imgsz from batch to batch, at most, as a share.
         iou: In validation, of two instances more alike than this the better stays.
         max_det: In validation, most instances a picture.
@@ -135,7 +138,7 @@ class TrainSettings:
     verbose: bool = True
     seed: int = 0
     deterministic: bool = True
-    amp: bool = True
+    amp: bool | str = True
     optimizer: str = "auto"
     lr0: float = 0.01
     lrf: float = 0.01
@@ -170,6 +173,9 @@ class TrainSettings:
     mosaic: float = 1.0
     mixup: float = 0.0
     cutmix: float = 0.0
+    blur: float = 0.0
+    grey: float = 0.0
+    jpeg: float = 0.0
     multi_scale: float = 0.0
     iou: float = 0.7
     max_det: int = 300
@@ -267,7 +273,7 @@ def _plain(name: str, value: Any) -> Any:
         if isinstance(value, list | tuple):
             return ",".join(str(part) for part in value)
         return str(value)
-    if name in ("pretrained", "resume", "cache", "freeze") and isinstance(value, str | Path):
+    if name in ("pretrained", "resume", "cache", "freeze", "amp") and isinstance(value, str | Path):
         words = {"true": True, "false": False, "none": None}
         text = str(value).strip()
         if text.lower() in words:
@@ -306,10 +312,14 @@ def _check(settings: TrainSettings) -> None:
         raise ValueError(f"time must be hours above 0, got {settings.time}")
     if not 0 < settings.fraction <= 1:
         raise ValueError(f"fraction must be above 0 and at most 1, got {settings.fraction}")
+    if settings.amp not in (True, False, "bf16"):
+        raise ValueError(f"amp must be True, False or 'bf16', got {settings.amp!r}")
+    if settings.head_only and settings.freeze not in (None, "backbone"):
+        raise ValueError(f"head_only freezes all layers before the head; leave freeze={settings.freeze!r} out")
     if settings.cache not in (True, False, None, "ram", "disk"):
         raise ValueError(f"cache must be 'ram', 'disk' or False, got {settings.cache!r}")
     probabilities = ("fliplr", "flipud", "mosaic", "mixup", "cutmix", "bgr", "hsv_h", "hsv_s", "hsv_v", "translate")
-    for name in (*probabilities, "multi_scale", "iou"):
+    for name in (*probabilities, "blur", "grey", "jpeg", "multi_scale", "iou"):
         if not 0 <= getattr(settings, name) <= 1:
             raise ValueError(f"{name} must be from 0 to 1, got {getattr(settings, name)}")
     gains = ("box", "cls", "dfl", "pose", "kobj", "rle", "lr0", "lrf", "weight_decay", "warmup_epochs")

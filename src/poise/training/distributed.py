@@ -39,7 +39,9 @@ class Group:
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in moved]
         flat = torch.cat([g.reshape(-1) for g in gradients])
         distributed.all_reduce(flat)
-        for parameter, part, like in zip(moved, flat.split([g.numel() for g in gradients]), gradients, strict=True):
+        for parameter, part, like in zip(
+            moved, torch.split(flat, [g.numel() for g in gradients]), gradients, strict=True
+        ):
             parameter.grad = part.view(like.shape)
 
     def share(self, tensors: Iterable[Tensor]) -> None:
@@ -47,6 +49,15 @@ class Group:
         if self.world > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
+
+    def first(self, number: int) -> int:
+        """Return what the first process says."""
+        if self.world == 1:
+            return number
+        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        said = torch.tensor([number], device=device)
+        distributed.broadcast(said, 0)
+        return int(said.item())
 
     def agree(self, stop: bool) -> bool:
         """Return whether any process wants to stop."""

@@ -9,6 +9,7 @@ import torch
 
 from poise.errors import PoiseError
 from poise.training.batch import Batch
+from poise.training.frozen import FeatureBatch
 from poise.training.losses import Losses
 
 
@@ -25,9 +26,9 @@ class Guard:
 
     def __init__(self, folder: Path, *, late: bool) -> None:
         self._folder, self._late = folder, late
-        self._waiting: tuple[Losses, Batch, int] | None = None
+        self._waiting: tuple[Losses, Batch | FeatureBatch, int] | None = None
 
-    def watch(self, losses: Losses, batch: Batch, epoch: int) -> None:
+    def watch(self, losses: Losses, batch: Batch | FeatureBatch, epoch: int) -> None:
         """Take note of a batch's losses.
 
         Raises:
@@ -44,7 +45,7 @@ class Guard:
             self._check(*self._waiting)
             self._waiting = None
 
-    def _check(self, losses: Losses, batch: Batch, epoch: int) -> None:
+    def _check(self, losses: Losses, batch: Batch | FeatureBatch, epoch: int) -> None:
         if bool(torch.isfinite(losses.total)):
             return
         file = self._folder / f"bad-batch-epoch{epoch + 1}.npz"
@@ -63,5 +64,3 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "not enough memory" in str(error)
     )
-
-

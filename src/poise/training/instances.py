@@ -1,4 +1,4 @@
-"""What is true of a picture that is being changed, and how it follows the picture's pixels."""
+"""A picture that is being changed, what is true of it, and how that follows the pixels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.datasets import Labels
+from poise.frames import Image
 
 # A box stays if it keeps more than this many pixels a side, this share of its area, and less than this length to
-# width. Source: the specification of the YOLO family's training, "box filter".
-_SMALLEST = 2.0
-_LEAST_AREA = 0.1
+# width. Source: the YOLO family's training.
+SMALLEST = 2.0
+LEAST_AREA = 0.1
 _LONGEST = 100.0
 
 
@@ -41,6 +42,14 @@ class Instances:
         return Instances(self.classes[rows], self.boxes[rows], self.points[rows], self.visible[rows])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A picture, ``(H, W, 3)`` uint8 RGB, and what is true of it."""
+
+    image: Image
+    instances: Instances
+
+
 def from_labels(labels: Labels, size: tuple[int, int], scaled: tuple[int, int]) -> Instances:
     """Take the labels of a picture that was resized from ``size`` to ``scaled`` (width and height, pixels).
 
@@ -48,16 +57,15 @@ def from_labels(labels: Labels, size: tuple[int, int], scaled: tuple[int, int]) 
     Regions of many instances (COCO's crowds) are left out.
     """
     kept = labels[~labels.crowd] if labels.crowd.any() else labels
-    scale = np.array(scaled, dtype=np.float64) / size
+    limit = np.array(scaled, dtype=np.float64)
+    scale = limit / size
     points = kept.xy * scale
-    # Half a pixel of grace: tools write a point on the edge a rounding error beyond it.
-    with np.errstate(invalid="ignore"):
-        inside = ((points >= -0.5) & (points <= np.add(scaled, 0.5))).all(-1)
-    visible = (kept.visibility > 0) & inside
-    points = np.where(visible[..., None], np.clip(np.nan_to_num(points), 0, scaled), 0)
-    boxes = np.clip(kept.boxes.astype(np.float64) * np.tile(scale, 2), 0, np.tile(scaled, 2))
-    found = Instances(np.asarray(kept.classes), boxes, points, visible)
-    return found[(boxes[:, 2:] > boxes[:, :2]).all(1)]
+    # Half a pixel of grace: tools write a point on the edge a rounding error beyond it. NaN is not inside.
+    visible = (kept.visibility > 0) & ((points >= -0.5) & (points <= limit + 0.5)).all(-1)
+    points[~visible] = 0
+    points = np.minimum(np.maximum(points, 0), limit)
+    boxes = _clip(kept.boxes.astype(np.float64).reshape(-1, 2, 2) * scale, np.zeros(2), limit)
+    return _with_area(Instances(np.asarray(kept.classes), boxes, points, visible))
 
 
 def join(parts: Sequence[Instances]) -> Instances:
@@ -70,11 +78,11 @@ def join(parts: Sequence[Instances]) -> Instances:
 def cut(instances: Instances, shift: tuple[float, float], window: tuple[float, float, float, float]) -> Instances:
     """Shift instances and cut them at a window (x0, y0, x1, y1); those outside it are left out."""
     low, high = np.array(window[:2], dtype=np.float64), np.array(window[2:], dtype=np.float64)
-    boxes = np.clip(instances.boxes + np.tile(shift, 2), np.tile(low, 2), np.tile(high, 2))
+    boxes = _clip(instances.boxes.reshape(-1, 2, 2) + shift, low, high)
     points = instances.points + shift
     visible = instances.visible & ((points >= low) & (points <= high)).all(-1)
-    moved = Instances(instances.classes, boxes, np.where(visible[..., None], points, 0), visible)
-    return moved[(boxes[:, 2:] > boxes[:, :2]).all(1)]
+    points[~visible] = 0
+    return _with_area(Instances(instances.classes, boxes, points, visible))
 
 
 def transform(instances: Instances, matrix: NDArray[np.float64], size: tuple[int, int], *, scale: float) -> Instances:
@@ -93,16 +101,16 @@ def transform(instances: Instances, matrix: NDArray[np.float64], size: tuple[int
         return instances
     limit = np.array(size, dtype=np.float64)
     corners, near = apply(matrix, instances.boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2))
-    whole = np.concatenate([corners.min(1), corners.max(1)], axis=1)
-    boxes = np.clip(whole, 0, np.tile(limit, 2))
+    whole = np.stack([corners.min(1), corners.max(1)], axis=1)
+    boxes = _clip(whole, np.zeros(2), limit)
     points, in_front = apply(matrix, instances.points)
     visible = instances.visible & in_front & ((points >= 0) & (points <= limit)).all(-1)
-    points = np.where(visible[..., None], points, 0)
+    points[~visible] = 0
     sides = boxes[:, 2:] - boxes[:, :2]
     before = (instances.boxes[:, 2:] - instances.boxes[:, :2]) * scale
     area = sides.prod(1) / (before.prod(1) + 1e-16)
     ratio = np.maximum(sides[:, 0] / (sides[:, 1] + 1e-16), sides[:, 1] / (sides[:, 0] + 1e-16))
-    keep = near.all(1) & (sides > _SMALLEST).all(1) & (area > _LEAST_AREA) & (ratio < _LONGEST)
+    keep = near.all(1) & (sides > SMALLEST).all(1) & (area > LEAST_AREA) & (ratio < _LONGEST)
     return Instances(instances.classes, boxes, points, visible)[keep]
 
 
@@ -120,3 +128,13 @@ def mirror(instances: Instances, flip_idx: Sequence[int]) -> Instances:
     """Give each keypoint the name that it has in the mirrored picture."""
     order = np.asarray(flip_idx, dtype=np.intp)
     return replace(instances, points=instances.points[:, order], visible=instances.visible[:, order])
+
+
+def _clip(corners: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cut ``(N, 2, 2)`` corners at a window; return ``(N, 4)``."""
+    return np.minimum(np.maximum(corners, low), high).reshape(-1, 4)
+
+
+def _with_area(instances: Instances) -> Instances:
+    keep = (instances.boxes[:, 2:] > instances.boxes[:, :2]).all(1)
+    return instances if keep.all() else instances[keep]

@@ -7,28 +7,26 @@ workers, and a run that goes on after a break sees the pictures that it would ha
 from __future__ import annotations
 
 import math
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from poise.datasets import Dataset, Scan
-from poise.errors import FormatError, SourceError
+from poise.errors import FormatError
 from poise.training import _warp
-from poise.training._warp import FILL
-from poise.training.augment import Augmentation, Sample, augment
+from poise.training.augment import Augmentation
 from poise.training.batch import Batch, Targets
-from poise.training.instances import Instances, from_labels, transform
-from poise.training.pictures import Cache, Pictures
+from poise.training.pictures import Cache, Pictures, Watch
+from poise.training.recipe import STRIDE, Recipe
 
-_STRIDE = 32  # of the coarsest level: an input's sides are multiples of it
-# What a worker hands over: pictures, the columns of the targets, names, notes.
-_Made = tuple[torch.Tensor, tuple[torch.Tensor, ...], tuple[str, ...], tuple[str, ...]]
+# How worker processes begin: a forked one shares the picture cache; other systems have their own way.
+START = "fork" if sys.platform == "linux" else None
 
 
 class Loader:
@@ -45,13 +43,16 @@ class Loader:
         augmentation: How pictures are changed; None only fits them into the input.
         seed: Of the order and of every change.
         workers: Processes that prepare batches; 0 prepares them in this one.
-        cache: ``"ram"`` keeps the decoded pictures in memory; False reads them anew each time.
+        cache: ``"ram"`` keeps the decoded pictures in memory, ``"disk"`` in a file below ``POISE_HOME``; False reads
+            them anew each time where they need more than 256 MB, and then joins a picture only with those of its batch
+            and a few more.
         fraction: Share of the data set to use, from the start of its list.
         rect: Sort by proportions and cut each batch's input to them; without mosaic, mixing and shuffling.
         drop_last: Leave out the last batch where it is not full.
         rank: Number of this process among ``world``, which share each batch among them.
         world: Processes that train together; ``batch * world`` pictures are a step.
         note: Told in one sentence what the user should know; the sentences are kept in ``notes`` too.
+        watch: Wraps the pictures that are decoded into a cache, for a progress bar.
 
     Raises:
         FormatError: There is no usable picture.
@@ -74,8 +75,11 @@ class Loader:
         rank: int = 0,
         world: int = 1,
         note: Callable[[str], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        _check(imgsz=imgsz, batch=batch, workers=workers, cache=cache, fraction=fraction, rank=rank, world=world)
+        _check(imgsz=imgsz, batch=batch, workers=workers, seed=seed, cache=cache, fraction=fraction)
+        if not 0 <= rank < world:
+            raise ValueError(f"rank must be from 0 to {world - 1}, got {rank}")
         self.notes: list[str] = []
         self._note = note
         first = max(1, round(len(dataset) * fraction))
@@ -86,6 +90,12 @@ class Loader:
                 + (f"; the first problem: {found.problems[0]}" if found.problems else "")
             )
         flip_idx: tuple[int, ...] | None = tuple(dataset.spec.skeleton.flip_idx)
+        if augmentation and augmentation.flipud_idx is not None:
+            k = dataset.spec.kpt_shape[0]
+            if sorted(augmentation.flipud_idx) != list(range(k)):
+                raise ValueError(
+                    f"flipud_idx must hold each index from 0 to {k - 1} once, got {augmentation.flipud_idx}"
+                )
         if augmentation and (augmentation.flipud or augmentation.fliplr) and not dataset.spec.flip_known:
             flip_idx = None
             self._tell(
@@ -93,8 +103,10 @@ class Loader:
             )
         if augmentation and rect:
             augmentation = replace(augmentation, mosaic=0.0, mixup=0.0, cutmix=0.0, multi_scale=0.0)
-        pictures = Pictures(dataset, usable, found.sizes, side=imgsz, cache=cache, note=self._tell)
-        self._recipe = _Recipe(
+        pictures = Pictures(
+            dataset, usable, found.sizes, side=imgsz, cache=cache, note=self._tell, watch=watch, shares=world
+        )
+        self._recipe = Recipe(
             dataset=dataset,
             found=found,
             pictures=pictures,
@@ -117,13 +129,13 @@ class Loader:
                 self._recipe,  # type: ignore[arg-type]
                 batch_size=None,
                 sampler=self._tickets,
-                num_workers=workers,
+                num_workers=min(workers, len(self)),
+                generator=torch.Generator(),  # else each epoch would draw from the global one, but only with workers
                 collate_fn=_as_is,
                 pin_memory=self._pin,
                 persistent_workers=True,
                 worker_init_fn=_start_worker,
-                # A forked worker shares the picture cache with this process.
-                multiprocessing_context="fork" if sys.platform == "linux" else None,
+                multiprocessing_context=START,
             )
 
     def __len__(self) -> int:
@@ -140,7 +152,7 @@ class Loader:
 
         Args:
             number: The epoch, from 0.
-            mosaic: Join pictures as the augmentation says; False for the last epochs, which see whole pictures only.
+            mosaic: Join and mix pictures as the augmentation says; False for the last epochs, which see single ones.
         """
         self._tickets.jobs = [(number, mosaic, i) for i in range(len(self))]
         made: Any = self._workers if self._workers is not None else map(self._recipe.__getitem__, self._tickets.jobs)
@@ -179,149 +191,6 @@ class _Tickets:
         return len(self.jobs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recipe:
-    """How a batch is made: everything that a worker process needs."""
-
-    dataset: Dataset
-    found: Scan
-    pictures: Pictures
-    usable: NDArray[np.intp]
-    imgsz: int
-    batch: int
-    augmentation: Augmentation | None
-    flip_idx: Sequence[int] | None
-    seed: int
-    rect: bool
-    rank: int
-    world: int
-    length: int
-    told: set[int] = field(default_factory=set)
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, job: tuple[int, bool, int]) -> _Made:
-        epoch, mosaic, number = job
-        augmentation = self.augmentation
-        if augmentation and not mosaic:
-            augmentation = replace(augmentation, mosaic=0.0)
-        step = self.batch * self.world
-        order = self.order(epoch)
-        whole = order[number * step : (number + 1) * step]
-        size = self.size(epoch, number, whole)
-        each = math.ceil(len(whole) / self.world)
-        places = np.arange(self.rank * each, (self.rank + 1) * each) % len(whole)
-        width, height = size
-        images = np.empty((each, 3, height, width), dtype=np.uint8)
-        found: list[Instances] = []
-        names: list[str] = []
-        notes: list[str] = []
-        for i, place in enumerate(places):
-            rng = np.random.default_rng((self.seed, epoch, number * step + int(place)))
-            sample, name = self.sample(int(whole[place]), size, augmentation, rng, notes)
-            images[i] = sample.image.transpose(2, 0, 1)
-            found.append(sample.instances)
-            names.append(name)
-        return torch.from_numpy(images), _columns(found), tuple(names), tuple(notes)
-
-    def order(self, epoch: int) -> NDArray[np.intp]:
-        """Return the pictures of an epoch in the order in which they are seen."""
-        if self.rect:
-            shapes = np.array([self.found.sizes[i] for i in self.usable], dtype=np.float64)
-            return self.usable[np.argsort(shapes[:, 1] / shapes[:, 0], kind="stable")]
-        return np.random.default_rng((self.seed, epoch)).permutation(self.usable)
-
-    def size(self, epoch: int, number: int, members: NDArray[np.intp]) -> tuple[int, int]:
-        """Return width and height of a batch's input."""
-        side = self.imgsz
-        if self.rect:
-            sizes = np.array([self.pictures.size(int(i)) for i in members])
-            width, height = (math.ceil(v / _STRIDE) * _STRIDE for v in sizes.max(0))
-            return width, height
-        spread = self.augmentation.multi_scale if self.augmentation else 0.0
-        if spread:
-            low, high = math.ceil(side * (1 - spread) / _STRIDE), math.floor(side * (1 + spread) / _STRIDE)
-            rng = np.random.default_rng((self.seed, epoch, number, 1))
-            side = int(rng.integers(max(low, 1), max(high, low, 1) + 1)) * _STRIDE
-        return side, side
-
-    def sample(
-        self,
-        index: int,
-        size: tuple[int, int],
-        augmentation: Augmentation | None,
-        rng: np.random.Generator,
-        notes: list[str],
-    ) -> tuple[Sample, str]:
-        """Make one picture of a batch; return its name too."""
-        used: list[int] = []
-
-        def fetch(i: int) -> Sample:
-            found, sample = self.read(i, notes)
-            used.append(found)
-            return sample
-
-        if augmentation is None:
-            sample = letterbox(fetch(index), size)
-        else:
-            sample = augment(
-                index,
-                self.usable,
-                fetch,
-                rng,
-                size=size,
-                base=self.imgsz,
-                augmentation=augmentation,
-                flip_idx=self.flip_idx,
-            )
-        return sample, self.dataset.name(used[0])
-
-    def read(self, index: int, notes: list[str]) -> tuple[int, Sample]:
-        """Return a picture, or the next one that can be read."""
-        at = int(np.searchsorted(self.usable, index))
-        for i in np.roll(self.usable, -at):
-            try:
-                image = self.pictures.read(int(i))
-            except SourceError as error:
-                if int(i) not in self.told:
-                    self.told.add(int(i))
-                    notes.append(f"{error}; the next picture takes its place")
-                continue
-            labels = self.found.labels[i]
-            scaled = (image.shape[1], image.shape[0])
-            return int(i), Sample(image, from_labels(labels, self.found.sizes[i], scaled))
-        raise SourceError(f"{self.dataset.spec.file}: no picture of {self.dataset.split} can be read any more")
-
-
-def letterbox(sample: Sample, size: tuple[int, int]) -> Sample:
-    """Put a picture into the middle of an input.
-
-    Args:
-        sample: The picture, not larger than the input.
-        size: Width and height of the input, pixels.
-    """
-    h, w = sample.image.shape[:2]
-    # An odd pixel goes to the right and to the bottom.
-    left, top = (size[0] - w) // 2, (size[1] - h) // 2
-    out = np.full((size[1], size[0], 3), FILL, dtype=np.uint8)
-    out[top : top + h, left : left + w] = sample.image
-    matrix = np.array([[1.0, 0, left], [0, 1.0, top], [0, 0, 1]])
-    return Sample(out, transform(sample.instances, matrix, size, scale=1.0))
-
-
-def _columns(found: Sequence[Instances]) -> tuple[torch.Tensor, ...]:
-    """Join the instances of a batch into the columns of ``Targets``."""
-    counts = [len(instances) for instances in found]
-    return (
-        torch.from_numpy(np.repeat(np.arange(len(found)), counts)),
-        torch.from_numpy(np.concatenate([instances.classes for instances in found])),
-        torch.from_numpy(np.concatenate([instances.boxes for instances in found]).astype(np.float32)),
-        torch.from_numpy(np.concatenate([instances.points for instances in found]).astype(np.float32)),
-        torch.from_numpy(np.concatenate([instances.visible for instances in found])),
-    )
-
-
 def _length(pictures: int, step: int, drop_last: bool) -> int:
     return max(1, pictures // step if drop_last else math.ceil(pictures / step))
 
@@ -331,17 +200,17 @@ def _as_is(made: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     torch.set_num_threads(1)
     _warp.use_one_thread()
 
 
-def _check(*, imgsz: int, batch: int, workers: int, cache: object, fraction: float, rank: int, world: int) -> None:
-    for name, value, least in (("imgsz", imgsz, _STRIDE), ("batch", batch, 1), ("workers", workers, 0)):
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+def _check(*, imgsz: int, batch: int, workers: int, seed: int, cache: object, fraction: float) -> None:
+    least = {"imgsz": (imgsz, STRIDE), "batch": (batch, 1), "workers": (workers, 0), "seed": (seed, 0)}
+    for name, (value, lowest) in least.items():
+        if not isinstance(value, int) or value < lowest:
+            raise ValueError(f"{name} must be a whole number of at least {lowest}, got {value!r}")
     if cache not in (False, "ram", "disk"):
         raise ValueError(f"cache must be False, 'ram' or 'disk', got {cache!r}")
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must be above 0 and at most 1, got {fraction!r}")
-    if not 0 <= rank < world:
-        raise ValueError(f"rank must be from 0 to {world - 1}, got {rank}")

@@ -7,10 +7,12 @@ import time
 
 import torch
 
+from poise.errors import PoiseError
 from poise.training import distributed
-from poise.training.assembly import Parts, assemble
+from poise.training.assembly import assemble
 from poise.training.callbacks import Callbacks
 from poise.training.config import TrainSettings
+from poise.training.frozen import see
 from poise.training.guard import is_out_of_memory
 from poise.training.keeping import describe, finish, keep
 from poise.training.preparation import device_of, reproducible
@@ -41,6 +43,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
         parts = assemble(settings, device=device, group=group, progress=progress)
         training, network, optimizer = parts.training, parts.network, parts.optimizer
         began = time.monotonic() - training.seconds
+        call("on_pretrain_routine_end", training)
         call("on_train_start", training)
         try:
             while len(training.rows) < training.epochs and not training.stop:
@@ -62,12 +65,9 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
                         call("on_train_batch_start", training)
 
                         # Forward, loss, backward.
-                        images = batch.images.to(device, non_blocking=True)
-                        images = images.to(torch.float32, memory_format=torch.channels_last).div_(255)
-                        targets = batch.targets.to(device)
                         with parts.precision():
-                            raw = network(images)
-                        found = parts.loss(raw, targets, (images.shape[2], images.shape[3]), epoch)
+                            raw, size = see(network, batch, device)
+                        found = parts.loss(raw, batch.targets.to(device), size, epoch)
                         parts.precision.backward(found.total)
                         parts.guard.watch(found, batch, epoch)
 
@@ -76,6 +76,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
                         if training.pending >= rates.accumulate:
                             group.add_gradients(network)
                             parts.precision.step(optimizer, network)
+                            call("on_before_zero_grad", training)
                             optimizer.zero_grad(set_to_none=True)
                             training.ema.update(network)
                             training.pending = 0
@@ -90,7 +91,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
                         if progress.due():
                             progress.step(index + 1, len(parts.loader), epoch_line(training))
                         call("on_train_batch_end", training)
-                        if settings.time and training.seconds > settings.time * 3600:
+                        if settings.time and training.seconds > settings.time * 3600 and group.world == 1:
                             training.stop, training.why = True, f"the time of {settings.time:g} h is over"
                             break
                         asked = time.monotonic()
@@ -107,9 +108,14 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
 
                 # The running average is what is measured and kept.
                 group.share(network.buffers())
+                training.running = group.sum(training.running) if training.running is not None else None
+                call("on_val_start", training)
                 measured = parts.scorer(training.ema.network, describe(training)) if group.rank == 0 else None
                 training.seconds = time.monotonic() - began
                 training.record(measured)
+                call("on_val_end", training)
+                if settings.time:
+                    parts.lengthen(group.first(planned(training, settings.time)))
                 call("on_fit_epoch_end", training)
                 if group.rank == 0:
                     keep(training, parts)
@@ -117,29 +123,32 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
                 progress.end(epoch_line(training, spent=time.monotonic() - started))
 
                 # Whether to go on.
-                if settings.time and not training.stop:
-                    parts.lengthen(planned(training, settings.time))
                 if settings.patience and epoch + 1 - training.best_epoch >= settings.patience and training.best_epoch:
                     training.stop = True
                     training.why = f"no better fitness in the last {settings.patience} epochs"
                 training.stop = group.agree(training.stop)
         except KeyboardInterrupt:
+            parts.run.tell("interrupted", counts={"epochs": len(training.rows)})
             raise KeyboardInterrupt(interrupted(training)) from None
+        except PoiseError as error:
+            parts.run.tell("failed", counts={"epochs": len(training.rows)}, errors=[str(error)])
+            raise
         finally:
             progress.stop()
             parts.close()
         if group.rank == 0:
             finish(training, parts)
         call("on_train_end", training)
+        call("teardown", training)
         distributed.leave()
     return training
 
 
 def planned(training: Training, hours: float) -> int:
-    """Return how many epochs fit into the time, going by those that are finished; at least one more."""
+    """Return how many epochs fit into the time, going by those that are finished."""
     done = len(training.rows)
     left = hours * 3600 - training.seconds
-    return done + max(math.ceil(left / (training.seconds / done)), 1)
+    return done + max(math.ceil(left / (training.seconds / done)), 0)
 
 
 def interrupted(training: Training) -> str:

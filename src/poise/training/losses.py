@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,13 +85,22 @@ class PoseLoss:
         sigmas: OKS spread of each of the K keypoints, see :func:`poise.training.keypoints.default_sigmas`.
         gains: Weights of the components.
         epochs: Epochs of the whole training, by which the branches' weights move.
+        add: Adds numbers up over all processes that train together. What the components are divided by is then of
+            their whole batch: the sum of the processes' gradients is the gradient of one process with all pictures, and
+            the sum of their items is its items.
 
     Raises:
         ValueError: Not one positive sigma a keypoint.
     """
 
     def __init__(
-        self, network: PoseNetwork, *, sigmas: Sequence[float], gains: Gains | None = None, epochs: int
+        self,
+        network: PoseNetwork,
+        *,
+        sigmas: Sequence[float],
+        gains: Gains | None = None,
+        epochs: int,
+        add: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         k, self.values = network.kpt_shape
         if len(sigmas) != k or not all(sigma > 0 for sigma in sigmas):
@@ -101,6 +110,7 @@ class PoseLoss:
         self.bins = FAMILIES[network.family].bins
         self.gains = gains or Gains()
         self.epochs = epochs
+        self.add = add or (lambda numbers: numbers)
         self.sigmas = torch.tensor(sigmas, dtype=torch.float32)
         self.weights = likelihood_weights(network.kpt_shape)
 
@@ -123,7 +133,8 @@ class PoseLoss:
             each = {name: self.branch(name, branches[name], targets, cells, size) for name in branches}
             total = torch.stack([shares[name] * part for name, parts in each.items() for part in parts.values()]).sum()
         logged = each["one2one" if "one2one" in each else "one2many"]
-        return Losses(total * len(maps[0]), {name: part.detach() for name, part in logged.items()})
+        pictures = self.add(torch.tensor(float(len(maps[0])), device=device))
+        return Losses(total * pictures, {name: part.detach() for name, part in logged.items()})
 
     def branch(
         self, name: str, raw: Mapping[str, Any], targets: Targets, cells: Grid, size: tuple[int, int]
@@ -134,17 +145,22 @@ class PoseLoss:
         scores = outputs["scores"]
         truth = torch.zeros_like(scores)
         truth[found.picture, targets.classes[found.target], found.cell] = found.score
-        mass = found.score.sum().clamp_min(1)
+        visible = targets.visible[found.target]
+        own = torch.stack((found.score.sum(), found.score.new_tensor(visible.numel()), visible.sum()))
+        every = self.add(own).clamp_min(1)
+        mass = every[0]
+        # The means over keypoints are of this process; they weigh as much as its part of all keypoints.
+        part, seen = (own[1:].clamp_min(1) / every[1:]).unbind()
         wrong = functional.binary_cross_entropy_with_logits(scores, truth, reduction="sum")
         box, side = self._boxes(outputs["boxes"], found, targets, cells, size)
         points = self._keypoints(outputs, found, targets, cells)
         return {
             "box": self.gains.box * box / mass,
-            "pose": self.gains.pose * points["pose"],
-            "kobj": self.gains.kobj * points["kobj"],
+            "pose": self.gains.pose * points["pose"] * part,
+            "kobj": self.gains.kobj * points["kobj"] * part,
             "cls": self.gains.cls * wrong / mass,
             ("dfl" if self.bins > 1 else "l1"): self.gains.dfl * side / mass,
-            **({"rle": self.gains.rle * points["rle"]} if "rle" in points else {}),
+            **({"rle": self.gains.rle * points["rle"] * seen} if "rle" in points else {}),
         }
 
     def assignment(self, name: str, outputs: Mapping[str, Tensor], targets: Targets, cells: Grid) -> Assignment:

@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from poise.datasets import Dataset
 from poise.errors import SourceError
 from poise.frames import Image
 from poise.training._warp import resize
+from poise.weights import home
 
 Cache = Literal[False, "ram", "disk"]
-# A cache may take this share of the memory that is free when it is filled; the network needs the rest.
+Note = Callable[[str], None]
+Watch = Callable[[Iterable[int]], Iterable[int]]
+# A cache may take this share of what is free when it is filled; the network and the user need the rest.
 _SHARE = 0.5
+# Pictures of a data set that needs no more bytes than this are kept as they are decoded, without a cache too.
+SMALL = 2**28
 
 
 class Pictures:
     """Pictures whose longer side is resized to the network's input, ``(H, W, 3)`` uint8 RGB.
+
+    A cache holds all of them one after the other in one block, in memory or in one file, that worker processes share.
+    Without one, each process keeps the pictures of a small data set as it decodes them.
 
     Args:
         dataset: Where they are.
         wanted: Indices of the pictures that will be asked for.
         sizes: Width and height of every picture of the data set.
         side: The longer side after resizing, pixels.
-        cache: ``"ram"`` decodes all of them once, now.
+        cache: ``"ram"`` and ``"disk"`` decode all of them once, now; a cache on disk that is there is used again.
         note: Told in one sentence what the user should know.
+        watch: Wraps the indices while they are decoded into a cache, for a progress bar.
+        shares: Processes on this machine that fill a cache of their own.
     """
 
     def __init__(
@@ -41,81 +57,183 @@ class Pictures:
         *,
         side: int,
         cache: Cache = False,
-        note: Callable[[str], None],
+        note: Note,
+        watch: Watch | None = None,
+        shares: int = 1,
     ) -> None:
         self._dataset = dataset
         self._side = side
         self._sizes = sizes
-        self._flat: NDArray[np.uint8] | None = None
+        self._watch: Watch | None = watch
         self._start: dict[int, int] = {}
-        self.broken: dict[int, str] = {}
-        if cache:
-            self._fill(wanted, note)
+        self._block: torch.Tensor | None = None
+        self._file: Path | None = None
+        self._mapped: NDArray[np.uint8] | None = None
+        self._broken: dict[int, str] = {}
+        self._kept: dict[int, Image] | None = None
+        if cache == "ram":
+            self._fill_memory(wanted, note, shares)
+        elif cache == "disk":
+            self._fill_file(wanted, note)
+        self._watch = None  # it cannot go to another process
+        if not self._start and self._plan(wanted)[1] <= SMALL:
+            self._kept = {}
+
+    @property
+    def cached(self) -> bool:
+        """Whether reading a picture a second time costs next to nothing."""
+        return bool(self._start) or self._kept is not None
 
     def size(self, index: int) -> tuple[int, int]:
         """Return width and height of a picture after resizing."""
         width, height = self._sizes[index]
         ratio = self._side / max(width, height)
-        return (
-            max(min(math.ceil(width * ratio), self._side), 1),
-            max(min(math.ceil(height * ratio), self._side), 1),
-        )
+        return max(min(math.ceil(width * ratio), self._side), 1), max(min(math.ceil(height * ratio), self._side), 1)
 
     def read(self, index: int) -> Image:
-        """Return a picture.
+        """Return a picture, not to be written to.
 
         Raises:
             SourceError: It cannot be read.
         """
-        if index in self.broken:
-            raise SourceError(self.broken[index])
+        if index in self._broken:
+            raise SourceError(self._broken[index])
         start = self._start.get(index)
-        if self._flat is not None and start is not None:
-            width, height = self.size(index)
-            return self._flat[start : start + 3 * width * height].reshape(height, width, 3)
-        return self._decode(index)
+        if start is None and self._kept is not None:
+            if index not in self._kept:
+                self._kept[index] = self._decode(index)
+            return self._kept[index]
+        if start is None:
+            return self._decode(index)
+        width, height = self.size(index)
+        return self._bytes()[start : start + 3 * width * height].reshape(height, width, 3)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_mapped": None}  # a copy in another process opens the file itself
+
+    def _bytes(self) -> NDArray[np.uint8]:
+        if self._mapped is None:
+            if self._block is not None:
+                self._mapped = self._block.numpy()
+            else:
+                self._mapped = np.memmap(str(self._file), dtype=np.uint8, mode="r")
+        return self._mapped
 
     def _decode(self, index: int) -> Image:
-        image = resize(self._dataset.image(index), self.size(index))
-        return np.ascontiguousarray(image[..., ::-1])
-
-    def _fill(self, wanted: Sequence[int], note: Callable[[str], None]) -> None:
-        need = sum(3 * width * height for width, height in map(self.size, wanted))
-        free = free_memory()
-        if need > free * _SHARE:
-            note(
-                f"cache: {len(wanted)} pictures at {self._side} pixels need {need / 1e9:.1f} GB, but only "
-                f"{free * _SHARE / 1e9:.1f} GB may be used (half of what is free); going on without a cache"
+        image = self._dataset.image(index)
+        if image.shape[1::-1] != self._sizes[index]:
+            raise SourceError(
+                f"{self._dataset.paths[index]}: is {image.shape[1]} x {image.shape[0]} pixels, but its labels are for "
+                f"{self._sizes[index][0]} x {self._sizes[index][1]}"
             )
-            return
-        flat = np.empty(need, dtype=np.uint8)
-        start = 0
-        for i in wanted:
-            self._start[i] = start
-            start += 3 * self.size(i)[0] * self.size(i)[1]
+        return np.ascontiguousarray(resize(image, self.size(index))[..., ::-1])
 
-        def put(i: int) -> None:
-            width, height = self.size(i)
+    def _plan(self, wanted: Sequence[int]) -> tuple[dict[int, int], int]:
+        """Return where each picture starts in the block, and the length of the block, bytes."""
+        lengths = [3 * width * height for width, height in map(self.size, wanted)]
+        ends = np.cumsum(lengths, dtype=np.int64)
+        return dict(zip(wanted, (ends - lengths).tolist(), strict=True)), int(ends[-1])
+
+    def _decode_all(self, start: dict[int, int], put: Callable[[int, Image], None]) -> None:
+        """Decode on all processors; damaged pictures are remembered."""
+
+        def one(index: int) -> None:
             try:
-                flat[self._start[i] :][: 3 * width * height].reshape(height, width, 3)[:] = self._decode(i)
+                image = self._decode(index)
             except SourceError as error:
-                self.broken[i] = str(error)
+                self._broken[index] = str(error)
+            else:
+                put(start[index], image)
 
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            list(threads.map(put, wanted))
-        self._flat = flat
+            done = threads.map(one, start)
+            for _ in self._watch(start) if self._watch else start:
+                next(done)
+
+    def _fill_memory(self, wanted: Sequence[int], note: Note, shares: int) -> None:
+        start, need = self._plan(wanted)
+        free = int(free_memory() * _SHARE / shares)
+        if need > free:
+            note(_too_much(len(wanted), need, free, "memory"))
+            return
+        self._block = torch.empty(need, dtype=torch.uint8)
+        block = self._block.numpy()
+
+        def put(at: int, image: Image) -> None:
+            block[at : at + image.size] = image.reshape(-1)
+
+        self._decode_all(start, put)
+        self._start = start
+
+    def _fill_file(self, wanted: Sequence[int], note: Note) -> None:
+        start, need = self._plan(wanted)
+        folder = home() / "pictures"
+        file = folder / f"{self._fingerprint(wanted)}.bin"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not file.is_file() or file.stat().st_size != need:
+                free = int(shutil.disk_usage(folder).free * _SHARE)
+                if need > free:
+                    note(_too_much(len(wanted), need, free, f"disk at {folder}"))
+                    return
+                self._write_file(file, start, need)
+            self._broken = {int(k): v for k, v in json.loads(file.with_suffix(".json").read_text("utf-8")).items()}
+        except (OSError, ValueError) as error:
+            self._broken = {}
+            note(f"cache: {file} cannot be used ({error}); going on without a cache")
+            return
+        self._file, self._start = file, start
+
+    def _write_file(self, file: Path, start: dict[int, int], need: int) -> None:
+        # Of this process alone until it is whole: several may fill the same cache at once.
+        part = file.with_name(f"{file.name}.{os.getpid()}.part")
+        turn = Lock()
+        try:
+            with part.open("wb") as out:
+                out.truncate(need)
+
+                def put(at: int, image: Image) -> None:
+                    with turn:
+                        out.seek(at)
+                        out.write(image.tobytes())
+
+                self._decode_all(start, put)
+            file.with_suffix(".json").write_text(json.dumps(self._broken), "utf-8")
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _fingerprint(self, wanted: Sequence[int]) -> str:
+        """Return a name that changes when a picture, their choice or the size does."""
+        digest = hashlib.sha256(f"1 {self._side}".encode())
+        for i in wanted:
+            path = self._dataset.paths[i]
+            stat = path.stat()
+            digest.update(f"\n{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {self._sizes[i]}".encode())
+        return digest.hexdigest()[:24]
 
 
 def free_memory() -> int:
-    """Return the bytes that can be taken without swapping, as far as the system says."""
+    """Return the bytes that can be taken without swapping, as far as the system and its container say."""
+    free = 4 * 2**30
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+            free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((group / name).read_text("ascii").strip() for name in ("memory.max", "memory.current"))
+        if limit != "max":
+            free = min(free, max(int(limit) - int(used), 0))
+    except (OSError, ValueError):
         pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return 4 * 2**30
+    return free
+
+
+def _too_much(count: int, need: int, free: int, what: str) -> str:
+    return (
+        f"cache: {count} pictures need {need / 1e9:.1f} GB of {what}, and only {free / 1e9:.1f} GB may be used "
+        f"(half of what is free); going on without a cache"
+    )

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from poise.datasets import DataSpec, Dataset, Labels, Problem, Scan, open_dataset, scan
+from poise.datasets import Dataset, DataSpec, Labels, Problem, Scan, open_dataset, scan
 from poise.errors import FormatError, ModelError
 from poise.networks import PoseNetwork
 from poise.training.augment import Augmentation
@@ -90,9 +89,7 @@ def _open_val(settings: TrainSettings, spec: DataSpec, notes: list[str]) -> tupl
         return None, None
     val = open_dataset(str(settings.data), "val")
     if val.spec.kpt_shape[0] != spec.kpt_shape[0]:
-        raise FormatError(
-            f"{settings.data}: train has {spec.kpt_shape[0]} keypoints, val has {val.spec.kpt_shape[0]}"
-        )
+        raise FormatError(f"{settings.data}: train has {spec.kpt_shape[0]} keypoints, val has {val.spec.kpt_shape[0]}")
     found = scan(val)
     notes += _problems(val, found)
     instances = sum(map(len, found.labels))
@@ -251,5 +248,3 @@ def reproducible(*, seed: int, deterministic: bool) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=True)
         torch.backends.cudnn.benchmark = before[1]
-
-

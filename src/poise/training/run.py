@@ -82,4 +82,6 @@ def _newest(project: str) -> Path:
             continue
         return path
     done = f" ({len(found)} there are finished)" if found else ""
-    raise ModelError(f"{project}: no training to go on with{done}; name its last.pt: --resume runs/pose/train/weights/last.pt")
+    raise ModelError(
+        f"{project}: no training to go on with{done}; name its last.pt: --resume runs/pose/train/weights/last.pt"
+    )

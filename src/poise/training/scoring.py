@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from poise.evaluation.metrics import PoseMetrics
-from poise.networks import Checkpoint, PoseNetwork, deploy, metadata, open_session
+from poise.networks import Checkpoint, PoseNetwork, open_session
 from poise.runtime import Session
-from poise.runtime.torch import TorchSession
 from poise.training.config import TrainSettings
+from poise.training.loss_session import LossSession
+from poise.training.losses import PoseLoss
 from poise.training.preparation import Data
 from poise.validation import validate
+
+Watch = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +42,35 @@ class Scorer:
     Args:
         settings: The training's settings.
         data: The data set.
+        loss: The training's loss.
         device: Where to run.
     """
 
-    def __init__(self, settings: TrainSettings, data: Data, device: str) -> None:
+    def __init__(self, settings: TrainSettings, data: Data, loss: PoseLoss, device: str) -> None:
         self._settings, self._data, self._device = settings, data, device
+        # Alone, whoever else trains: one process validates.
+        self._loss = copy(loss)
+        self._loss.add = lambda numbers: numbers
 
     def __call__(self, network: PoseNetwork, about: Checkpoint) -> Score:
-        """Measure a network as it would be used, with folded batch norms; it is not changed.
+        """Measure a network as it would be used, with folded batch norms, and its loss; it is not changed.
 
         Args:
             network: The averaged network.
             about: What it is.
         """
-        if self._data.val is None:
+        if self._data.val is None or self._data.val_scan is None:
             return Score()
-        return self._measure(TorchSession(deploy(network), metadata(about, end2end=False), self._device))
+        session = LossSession(
+            network,
+            about,
+            loss=self._loss,
+            labels=self._data.val_scan,
+            imgsz=self._settings.imgsz,
+            device=self._device,
+        )
+        score = self._measure(session, session.watch)
+        return replace(score, results=score.results | {f"val/{k}_loss": v for k, v in session.losses.items()})
 
     def of_file(self, path: Path) -> Score:
         """Measure a checkpoint as it lies on the disk."""
@@ -59,7 +78,7 @@ class Scorer:
             return Score()
         return self._measure(open_session(path, device=self._device, end2end=False))
 
-    def _measure(self, session: Session) -> Score:
+    def _measure(self, session: Session, watch: Watch | None = None) -> Score:
         settings, data = self._settings, self._data
         assert data.val is not None
         try:
@@ -71,6 +90,7 @@ class Scorer:
                 iou=settings.iou,
                 max_det=settings.max_det,
                 labels=data.val_scan,
+                watch=watch,
             )
         finally:
             session.close()

@@ -30,6 +30,7 @@ class Training:
         optimizer: The optimiser.
         epochs: Epochs of the whole training.
         batch_size: Pictures of a batch, in all processes together.
+        rank: The number of this process among those that train together.
         epoch: The epoch that runs, from 0; after it, the last one that was finished.
         batch: Number of the batch in the epoch, from 0.
         components: Names of the loss's components.
@@ -57,6 +58,7 @@ class Training:
     optimizer: torch.optim.Optimizer
     epochs: int
     batch_size: int
+    rank: int = 0
     epoch: int = 0
     batch: int = 0
     components: tuple[str, ...] = ()

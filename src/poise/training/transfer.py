@@ -104,13 +104,11 @@ def transfer(network: PoseNetwork, checkpoint: Checkpoint, names: Mapping[int, s
             continue
         theirs = _tensor(found, value)
         by_class = _is_class_row(key) and len(theirs) == checkpoint.nc and theirs.shape[1:] == value.shape[1:]
-        if by_class and dict(names) != dict(checkpoint.names):
-            if pairs:
-                mine, other = zip(*pairs, strict=True)
-                taken[key] = value.index_copy(0, torch.tensor(mine), theirs[list(other)])
-                rows += 1
-            else:
-                fresh.append(key)
+        # Where no class is known by name, old rows are still a better start than random ones.
+        if by_class and pairs and dict(names) != dict(checkpoint.names):
+            mine, other = zip(*pairs, strict=True)
+            taken[key] = value.index_copy(0, torch.tensor(mine), theirs[list(other)])
+            rows += 1
         elif theirs.shape == value.shape:
             taken[key] = theirs
             moved += 1
@@ -144,8 +142,9 @@ def _read(path: str | Path) -> Checkpoint:
     if Path(path).suffix.lower() not in _CHECKPOINTS:
         example = "yolo26n-pose (random weights) or yolo26n-pose.pt"
         sizes = [f"{family}{size}-pose" for family in FAMILIES for size in FAMILIES[family].scales]
-        raise ModelError(f"{path}: cannot be trained; expected a name or a checkpoint, such as {example}"
-                         + suggest(str(path), sizes))
+        raise ModelError(
+            f"{path}: cannot be trained; expected a name or a checkpoint, such as {example}" + suggest(str(path), sizes)
+        )
     from poise.weights import find
 
     return read_checkpoint(find(path))

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from poise.datasets import Dataset, Problem
 from poise.errors import SourceError
-from poise.estimators import Estimator
-from poise.estimators._estimator import Options
+from poise.estimators import Estimator, Options
 from poise.estimators.letterbox import Placement
 from poise.estimators.yolo import Yolo
 from poise.evaluation.instances import Found
@@ -24,7 +23,7 @@ from poise.validation._placing import Group, fill, rectangles, squares
 # Batches that are read while the network works on another: one ready, one being read.
 _AHEAD = 2
 
-_STEPS = ("wait", "preprocess", "inference", "postprocess")
+_STEPS = ("preprocess", "inference", "postprocess")
 
 Watch = Callable[[Iterable[Any]], Iterable[Any]]
 
@@ -34,14 +33,15 @@ class Finds:
     """What was found in the pictures of a data set.
 
     Attributes:
-        parts: Picture number to its columns without the picture's number, as :class:`Found` has them.
+        parts: Picture number to its columns without the picture's number, as :class:`Found` has them; None for a
+            column that the network does not give.
         scale: ``(pictures, 2)`` from pixels of the picture to those of the network's input, x and y.
         problems: Pictures that could not be read.
         seconds: Time spent on each step by the thread that runs the network; reading goes on beside it.
     """
 
     scale: NDArray[np.float64]
-    parts: dict[int, tuple[NDArray[Any], ...]] = field(default_factory=dict)
+    parts: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_STEPS, 0.0))
 
@@ -52,7 +52,14 @@ class Finds:
         picture = np.repeat(numbers, [len(part[0]) for part in parts]) if parts else np.empty(0, np.int64)
         if not len(picture):
             return Found.empty(keypoints)
-        return Found(picture, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+        shapes = ((len(picture), keypoints), (len(picture), keypoints, 2))
+        columns = [np.concatenate(column) for column in zip(*(part[:4] for part in parts), strict=True)]
+        for column, shape in zip((4, 5), shapes, strict=True):
+            given = [part[column] for part in parts]
+            # What no picture has takes no memory.
+            none = all(part is None for part in given)
+            columns.append(np.broadcast_to(np.float32(np.nan), shape) if none else np.concatenate(given))
+        return Found(picture, *columns)
 
 
 def find(
@@ -133,16 +140,16 @@ def _find_yolo(
             shift = np.array([placed.left, placed.top])
             finds.scale[i] = scale
             points = chosen.points.astype(np.float64)
-            n, k = points.shape[:2]
+            n = len(points)
             finds.parts[int(i)] = (
                 chosen.classes,
                 ((chosen.boxes.reshape(n, 2, 2) - shift) / scale).reshape(n, 4),
                 chosen.conf.astype(np.float64),
-                (points[..., :2] - shift) / scale,
-                points[..., 2] if points.shape[2] == 3 else np.full((n, k), np.nan),
-                np.full((n, k, 2), np.nan) if spread is None else spread / scale,
+                ((points[..., :2] - shift) / scale).astype(np.float32),
+                chosen.points[..., 2] if points.shape[2] == 3 else None,
+                None if spread is None else (spread / scale).astype(np.float32),
             )
-        seconds["wait"] += ready - start
+        seconds["preprocess"] += ready - start
         seconds["inference"] += ran - ready
         seconds["postprocess"] += time.perf_counter() - ran
 
@@ -161,22 +168,21 @@ def _find_other(
     for group, made in _ahead(groups, prepare, watch):
         start = time.perf_counter()
         image, i = made.result(), int(group.indices[0])
-        finds.seconds["wait"] += time.perf_counter() - start
+        finds.seconds["preprocess"] += time.perf_counter() - start
         if isinstance(image, SourceError):
             finds.problems.append(unreadable(dataset, i, image))
             continue
         (estimate,) = model([image], options)
         for step in ("preprocess", "inference", "postprocess"):
             finds.seconds[step] += estimate.speed.get(step, 0.0) / 1e3
-        xy = estimate.xy.astype(np.float64)
         boxes = estimate.boxes.astype(np.float64)
         finds.parts[i] = (
             boxes[:, 5].astype(np.int64),
             boxes[:, :4],
             boxes[:, 4],
-            xy,
-            np.full(xy.shape[:2], np.nan) if estimate.conf is None else estimate.conf.astype(np.float64),
-            np.full(xy.shape, np.nan) if estimate.sigma is None else estimate.sigma.astype(np.float64),
+            estimate.xy,
+            estimate.conf,
+            estimate.sigma,
         )
 
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.datasets import Dataset, DataSpec, Problem, Scan, scan, stack
-from poise.errors import FormatError, ModelError, suggest
-from poise.estimators import Estimator
-from poise.estimators._estimator import Options
+from poise.errors import FormatError, ModelError, require, suggest
+from poise.estimators import Estimator, Options
+from poise.estimators.calibration import Calibrated
 from poise.estimators.yolo import Yolo
 from poise.evaluation.average_precision import BOX_AREA
-from poise.evaluation.instances import Expected, Found, match_boxes, match_keypoints
-from poise.evaluation.metrics import PoseMetrics, Scores
+from poise.evaluation.coco_protocol import score_by_coco
+from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
+from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
 from poise.geometry import box_area
 from poise.runtime import Session
-from poise.skeletons import get
+from poise.skeletons import Skeleton, get
 from poise.validation._finding import Watch, find
 
-Protocol = Literal["yolo", "coco"]
 PROTOCOLS = ("yolo", "coco")
 
 
@@ -50,10 +51,11 @@ def validate(
         iou: Of two finds whose boxes overlap more than this, the better stays (YOLO networks).
         max_det: Most finds a picture; raised to the largest number of instances in a picture.
         labels: What :func:`poise.datasets.scan` found, where it is known already.
-        watch: Wraps the batches, for a progress bar.
+        watch: Wraps the batches, for a progress bar; each has ``indices``, the numbers of its pictures, and runs right
+            after it came out of the wrapper.
 
     A picture that cannot be read, or whose labels are wrong, is left out of finds and labels alike and named in
-    ``problems`` of the result.
+    ``skipped`` of the result.
 
     Raises:
         FormatError: There is nothing to score: no labels, or no picture that can be used.
@@ -62,35 +64,49 @@ def validate(
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"no protocol named {protocol!r}{suggest(protocol, PROTOCOLS)}")
-    estimator = model if callable(model) else Yolo(model)
+    if protocol == "coco":
+        require("hotcoco", extra="eval", feature="COCO evaluation")
+    estimator, mend = (model.inner, model.calibration) if isinstance(model, Calibrated) else (model, None)
+    if not callable(estimator):
+        estimator = Yolo(estimator)
     spec = dataset.spec
-    if len(estimator.skeleton) != spec.kpt_shape[0]:
-        raise ModelError(
-            f"the network finds {len(estimator.skeleton)} keypoints, but {spec.file} labels {spec.kpt_shape[0]} "
-            f"(kpt_shape {list(spec.kpt_shape)}); use a model that was trained for this data"
-        )
+    classes, notes = agree(estimator.skeleton, estimator.names, spec)
+    order, note = ordered(estimator.skeleton, spec)
     read = scan(dataset) if labels is None else labels
     usable = [i for i, good in enumerate(read.usable) if good]
     most = max((len(read.labels[i]) for i in usable), default=0)
     if not most:
-        raise nothing(dataset, read)
+        raise nothing(dataset, read.problems)
     options = Options(conf=conf, iou=iou, max_det=max(max_det, most), multi_label=True)
     finds = find(estimator, dataset, read.sizes, usable, options=options, imgsz=imgsz, batch=batch, watch=watch)
     start = time.perf_counter()
+    problems = [problem for problem in read.problems if problem.severity == "error"] + finds.problems
     unread = {problem.file for problem in finds.problems}
-    seen = [i for i in usable if dataset.paths[i] not in unread]
-    found, expected = finds.found(spec.kpt_shape[0]), expectation(read, seen)
-    metrics = _by_yolo(expected, found, len(dataset), finds.scale, spec)
-    pose, box = metrics
+    used = [i for i in usable if dataset.paths[i] not in unread]
+    if not any(len(read.labels[i]) for i in used):
+        raise nothing(dataset, problems)
+    found, expected = renumber(finds.found(spec.kpt_shape[0]), classes), expectation(read, used)
+    if order is not None:
+        taken = {name: getattr(found, name)[:, order] for name in ("xy", "point_conf", "sigma")}
+        found = replace(found, **taken)
+    if mend is not None:
+        found = replace(found, point_conf=mend.confidence(found.point_conf), sigma=mend.spread(found.sigma))
+    score = _by_coco if protocol == "coco" else _by_yolo
+    pose, box, evidence, more = score(expected, found, finds.scale, dataset, read, used)
+    if not (spec.kpt_names or spec.skeleton.edges):
+        evidence = replace(evidence, skeleton=estimator.skeleton)  # the data set has no names for its keypoints
     seconds = {**finds.seconds, "evaluate": time.perf_counter() - start}
     return PoseMetrics(
         pose=pose,
         box=box,
         protocol=protocol,
         names=spec.names,
-        images=len(seen),
-        instances=len(expected),
-        speed={step: 1e3 * value / max(len(seen), 1) for step, value in seconds.items()},
+        images=len(used),
+        instances=len(evidence.box.target_classes),
+        speed={step: 1e3 * value / max(len(used), 1) for step, value in seconds.items()},
+        notes=(*notes, *note, *more),
+        skipped=tuple(str(problem) for problem in problems),
+        evidence=evidence,
     )
 
 
@@ -112,9 +128,9 @@ def yolo_sigmas(spec: DataSpec) -> NDArray[np.float64]:
     return get("coco17").sigmas if (k, values) == (17, 3) else np.full(k, 1 / k)
 
 
-def nothing(dataset: Dataset, read: Scan) -> FormatError:
+def nothing(dataset: Dataset, problems: Sequence[Problem]) -> FormatError:
     """Say why there is nothing to score."""
-    errors: list[Problem] = [p for p in read.problems if p.severity == "error"]
+    errors = [problem for problem in problems if problem.severity == "error"]
     where = f"{dataset.spec.file}: {dataset.split}: "
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -125,10 +141,114 @@ def nothing(dataset: Dataset, read: Scan) -> FormatError:
     )
 
 
+def agree(skeleton: Skeleton, names: Mapping[int, str], spec: DataSpec) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Hold a model against a data set.
+
+    Returns:
+        Class of the model to class of the data set, and what a reader must know of it.
+
+    Raises:
+        ModelError: Keypoints or classes differ.
+    """
+    k = len(skeleton)
+    if k != spec.kpt_shape[0]:
+        raise ModelError(
+            f"the network finds {k} keypoints ({skeleton.name}), but {spec.file} labels {spec.kpt_shape[0]} "
+            f"(kpt_shape {list(spec.kpt_shape)}); use a model that was trained for this data"
+        )
+    if dict(names) == dict(spec.names):
+        return {number: number for number in names}, ()
+    own = {name.lower(): number for number, name in names.items()}
+    wanted = {number: name.lower() for number, name in spec.names.items()}
+    if len(names) == len(wanted) == 1:
+        note = f"the network's class {names[min(names)]!r} is scored as {spec.names[0]!r}"
+        return {min(names): 0}, (note,)
+    missing = [spec.names[number] for number, name in wanted.items() if name not in own]
+    if missing:
+        raise ModelError(
+            f"the network's classes ({', '.join(list(names.values())[:10])}) lack {', '.join(map(repr, missing[:5]))}, "
+            f"which {spec.file} labels{suggest(missing[0], names.values())}"
+        )
+    return {own[name]: number for number, name in wanted.items()}, ("classes are compared by name",)
+
+
+def ordered(skeleton: Skeleton, spec: DataSpec) -> tuple[list[int] | None, tuple[str, ...]]:
+    """Hold the names of a model's keypoints against those of a data set.
+
+    Returns:
+        The model's keypoints in the order of the data set, or None where that is their own order; and what a reader
+        must know of it.
+    """
+    own, wanted = skeleton.keypoints, spec.skeleton.keypoints
+    if own == wanted or not spec.kpt_names:
+        return None, ()
+    if set(own) == set(wanted):
+        return [own.index(name) for name in wanted], ("keypoints are compared by name: their order differs",)
+    first = next(i for i, (a, b) in enumerate(zip(own, wanted, strict=True)) if a != b)
+    return None, (f"keypoints are compared by number: the network's {own[first]!r} is scored as {wanted[first]!r}",)
+
+
+def renumber(found: Found, classes: Mapping[int, int]) -> Found:
+    """Give finds the data set's class numbers, and drop those of classes that it has not."""
+    if all(old == new for old, new in classes.items()) and np.isin(found.classes, list(classes)).all():
+        return found
+    kept = found[np.isin(found.classes, list(classes))]
+    return replace(kept, classes=np.array([classes[int(c)] for c in kept.classes], dtype=np.int64))
+
+
 def _by_yolo(
-    expected: Expected, found: Found, pictures: int, scale: NDArray[np.float64], spec: DataSpec
-) -> tuple[Scores, Scores]:
-    nc = len(spec.names)
-    pose = match_keypoints(expected, found, pictures=pictures, sigmas=yolo_sigmas(spec), scale=scale)
-    box = match_boxes(expected, found, pictures=pictures, scale=scale)
-    return Scores.of(pose, nc), Scores.of(box, nc)
+    expected: Expected, found: Found, scale: NDArray[np.float64], dataset: Dataset, read: Scan, used: list[int]
+) -> tuple[Scores, Scores, Evidence, tuple[str, ...]]:
+    nc, sigmas = len(dataset.spec.names), yolo_sigmas(dataset.spec)
+    pose = match_keypoints(expected, found, pictures=len(dataset), sigmas=sigmas, scale=scale)
+    box = match_boxes(expected, found, pictures=len(dataset), scale=scale)
+    evidence = _evidence(expected, found, pose, box, sigmas, scale, dataset, read, used)
+    notes = (f"area of an instance: {BOX_AREA} x its box", _spread(sigmas))
+    return Scores.of(pose, nc), Scores.of(box, nc), evidence, notes
+
+
+def _by_coco(
+    expected: Expected, found: Found, scale: NDArray[np.float64], dataset: Dataset, read: Scan, used: list[int]
+) -> tuple[Scores, Scores, Evidence, tuple[str, ...]]:
+    size = np.array(read.sizes, dtype=np.float64)[found.picture]
+    inside = np.clip(found.boxes.reshape(-1, 2, 2), 0, size[:, None]).reshape(-1, 4)
+    clipped = replace(found, boxes=inside)
+    spec, n = dataset.spec, len(dataset)
+    sigmas = spec.skeleton.sigmas
+    pose, by_pose = score_by_coco(expected, clipped, kind="keypoints", names=spec.names, pictures=n, sigmas=sigmas)
+    box, by_box = score_by_coco(expected, clipped, kind="bbox", names=spec.names, pictures=n, sigmas=sigmas)
+    evidence = _evidence(expected, clipped, by_pose, by_box, sigmas, scale, dataset, read, used)
+    guessed = any(np.isnan(read.labels[i].area).any() for i in used)
+    area = f"area of an instance: {BOX_AREA} x its box, as the labels have none" if guessed else "areas from the labels"
+    return pose, box, evidence, (area, _spread(sigmas))
+
+
+def _evidence(
+    expected: Expected,
+    found: Found,
+    pose: Matches,
+    box: Matches,
+    sigmas: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    dataset: Dataset,
+    read: Scan,
+    used: list[int],
+) -> Evidence:
+    return Evidence(
+        expected,
+        found,
+        pose,
+        box,
+        tuple(map(dataset.name, range(len(dataset)))),
+        np.array(used, dtype=np.int64),
+        tuple(read.sizes),
+        dataset.spec.skeleton,
+        sigmas,
+        scale,
+    )
+
+
+def _spread(sigmas: NDArray[np.float64]) -> str:
+    if np.ptp(sigmas) < 1e-12:
+        return f"OKS sigma of every keypoint: {sigmas[0]:.4g}"
+    return f"OKS sigmas: {sigmas.min():.3g} to {sigmas.max():.3g}"

@@ -1,0 +1,70 @@
+"""``poise train``: a network for your own points."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from cyclopts import Parameter
+
+from poise.errors import require
+from poise.training.config import TrainSettings
+
+
+def train(**given: Any) -> int:
+    """Train a network on labelled pictures; every setting may also stand in a file (--cfg).
+
+    Checkpoints, curves and tables are written under runs/pose/train. Ctrl-C stops; --resume goes on exactly where it
+    stopped. Exit code: 0 done, 1 something could not be used or written, 2 wrong use, 130 stopped.
+    """
+    require("torch", extra="train", feature="poise train")
+    from rich.console import Console
+
+    from poise.training.loop import train as run
+    from poise.training.run import settings_of
+
+    cfg = given.pop("cfg", None)
+    settings = settings_of({name: value for name, value in given.items() if value is not None}, cfg=cfg)
+    done = run(settings)
+    if done.rank:
+        return 0  # the first of several processes speaks for all
+    console = Console(stderr=True, highlight=False, quiet=not settings.verbose)
+    console.print(f"{done.why}; best epoch {done.best_epoch}: {done.best}", soft_wrap=True, markup=False)
+    if done.results is not None:
+        box, pose = done.results.box, done.results.pose
+        console.print(
+            f"box mAP50 {box.map50:.4f}, mAP50-95 {box.map:.4f}; pose mAP50 {pose.map50:.4f}, mAP50-95 {pose.map:.4f}",
+            soft_wrap=True,
+        )
+    print(done.best)  # noqa: T201
+    return 0
+
+
+def _signature() -> inspect.Signature:
+    """Make the command's flags from the settings, so that they are written down once."""
+    hints = get_type_hints(TrainSettings)
+    about = dict(re.findall(r"^ {8}(\w+): (.+)$", inspect.getdoc(TrainSettings) or "", re.M)) or _about()
+    flags = [_flag("cfg", Path, "A TOML or YAML file with settings.")]
+    for field in fields(TrainSettings):
+        kind = hints[field.name]
+        if field.name == "freeze" or field.name in ("cache", "resume", "pretrained", "amp"):
+            kind = str
+        flags.append(_flag(field.name, kind, f"{about.get(field.name, '')} [{field.default}]"))
+    return inspect.Signature(flags, return_annotation=int)
+
+
+def _about() -> dict[str, str]:
+    text = inspect.getdoc(TrainSettings) or ""
+    return dict(re.findall(r"^    (\w+): (.+)$", text, re.M))
+
+
+def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:
+    annotation = Annotated[kind | None, Parameter(help=text, show_default=False)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+train.__signature__ = _signature()  # type: ignore[attr-defined]
+train.__annotations__ = {name: p.annotation for name, p in train.__signature__.parameters.items()}  # type: ignore[attr-defined]

@@ -1,0 +1,156 @@
+"""``poise val``: scores on labelled pictures."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def val(
+    *model: str,
+    model_: Annotated[str | None, Parameter(name="--model")] = None,
+    data: str | None = None,
+    split: str = "val",
+    images: Path | None = None,
+    protocol: str = "yolo",
+    imgsz: int | None = None,
+    batch: int = 16,
+    conf: float = 0.001,
+    iou: float = 0.7,
+    max_det: int = 300,
+    plots: bool = False,
+    tables: bool = False,
+    calibrate: Path | None = None,
+    calibration: Path | None = None,
+    save_json: bool = False,
+    json: bool = False,
+    project: Path | None = None,
+    name: str | None = None,
+    exist_ok: bool = False,
+    device: str | None = None,
+    runtime: str = "auto",
+    threads: int | None = None,
+    precision: str = "f32",
+    end2end: bool | None = None,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+) -> int:
+    """Score a model on labelled pictures; with two models, compare them on the same pictures.
+
+    Exit code: 0 done, 1 something is wrong with the data or the model, 2 wrong use. A picture that cannot be read or
+    whose labels are wrong is left out and named.
+
+    Args:
+        model: A name from 'poise models' or a network file; two are compared.
+        model_: The same, in the field's spelling (model=best.pt).
+        data: A data set's YAML file, or a COCO keypoint .json file.
+        split: train, val or test.
+        images: For a COCO file, the folder of its pictures.
+        protocol: yolo (the original package's numbers) or coco (COCO's).
+        imgsz: Longer side of the network's input, pixels.
+        batch: Pictures a run.
+        conf: Drop finds below this confidence, 0 to 1.
+        iou: Of two finds whose boxes overlap more than this, the better stays.
+        max_det: Most finds a picture.
+        plots: Write curves and pictures under runs/pose/val.
+        tables: Print errors by keypoint, size and occlusion, errors of angles, and the reliability of confidences.
+        calibrate: Write the numbers that mend confidences and standard deviations of keypoints to this .toml file,
+            for --calibration.
+        calibration: Use such a file.
+        save_json: Write the finds as a COCO results file.
+        json: Print the scores as JSON on standard output.
+        project: Folder of the runs (runs/pose).
+        name: Name of the run (val, val2, ...).
+        exist_ok: Write into an existing run's folder.
+        device: cpu, cuda, cuda:1, ...
+        runtime: onnxruntime, openvino or auto.
+        threads: CPU threads a network uses.
+        precision: f32, or auto to allow a faster one.
+        end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
+        quiet: Show nothing but results and errors.
+    """
+    models = [*model, *([model_] if model_ else [])]
+    if not 1 <= len(models) <= 2:
+        raise ValueError(f"val needs a model, or two to compare, got {len(models)}: poise val MODEL --data DATA")
+    if calibrate is not None and (len(models) > 1 or calibration is not None):
+        raise ValueError("--calibrate takes one model as it is, without --calibration")
+    if data is None:
+        raise ValueError("val needs --data: a data set's YAML file or a COCO keypoint .json file")
+    from poise.cli._report import fetch
+    from poise.cli._scores import compared, report
+    from poise.estimators.calibration import write_calibration
+    from poise.evaluation import analyse, compare_metrics
+    from poise.model import Pose
+    from poise.validation import calibration_of
+
+    console = Console(stderr=True, highlight=False, quiet=quiet)
+    scored = []
+    for word in models:
+        network = fetch(word) if Path(word).suffix else word
+        pose = Pose(
+            network,
+            device=device,
+            runtime=runtime,
+            threads=threads,
+            precision=precision,
+            end2end=end2end,
+            calibration=calibration,
+        )
+        scored.append(
+            pose.val(
+                data,
+                split=split,
+                images=images,
+                protocol=protocol,
+                imgsz=imgsz,
+                batch=batch,
+                conf=conf,
+                iou=iou,
+                max_det=max_det,
+                plots=plots,
+                save_json=save_json,
+                project=project,
+                name=name,
+                exist_ok=exist_ok,
+                watch=_bar(console, Path(word).name),
+                on_saved=lambda folder: console.print(f"saved to {folder}", soft_wrap=True, markup=False),
+            )
+        )
+    for line in dict.fromkeys(line for metrics in scored for line in metrics.skipped):
+        print(f"poise: left out: {line}", file=sys.stderr)  # noqa: T201
+    if len(scored) == 2:
+        compared(models, scored, compare_metrics(*scored), json=json)
+        return 0
+    if json:
+        print(json_.dumps(scored[0].record()))  # noqa: T201
+    if not json or calibrate is not None:
+        analysis = analyse(scored[0])
+        if not json:
+            report(scored[0], analysis, tables=tables)
+        if calibrate is not None:
+            write_calibration(calibrate, calibration_of(analysis), about=f"{models[0]} on {data}, {split}")
+            console.print(f"wrote {calibrate}", soft_wrap=True, markup=False)
+    return 0
+
+
+def _bar(console: Console, name: str) -> Any:
+    def watch(groups: Iterable[Any]) -> Iterator[Any]:
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=console.quiet or not console.is_terminal,
+        )
+        with bar:
+            yield from bar.track(list(groups), description=name)
+
+    return watch

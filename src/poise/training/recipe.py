@@ -1,0 +1,178 @@
+"""What is in a batch: it follows from the seed, the epoch and the batch's number, and from nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from poise.datasets import Dataset, Scan
+from poise.errors import SourceError
+from poise.training._warp import FILL
+from poise.training.augment import Augmentation, Frame, augment
+from poise.training.instances import Instances, Sample, cut, from_labels
+from poise.training.pictures import Pictures
+
+STRIDE = 32  # of a network's coarsest level: an input's sides are multiples of it
+# Pictures that one may be joined with, at least, where none are cached.
+_POOL = 32
+# What a worker hands over: pictures, the columns of the targets, names, notes.
+Made = tuple[torch.Tensor, tuple[torch.Tensor, ...], tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a batch is made: everything that a worker process needs."""
+
+    dataset: Dataset
+    found: Scan
+    pictures: Pictures
+    usable: NDArray[np.intp]
+    imgsz: int
+    batch: int
+    augmentation: Augmentation | None
+    flip_idx: Sequence[int] | None
+    seed: int
+    rect: bool
+    rank: int
+    world: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, job: tuple[int, bool, int]) -> Made:
+        epoch, mosaic, number = job
+        step = self.batch * self.world
+        whole = self.order(epoch)[number * step : (number + 1) * step]
+        width, height = self.size(epoch, number, whole)
+        each = math.ceil(len(whole) / self.world)
+        places = np.arange(self.rank * each, (self.rank + 1) * each) % len(whole)
+        desk = _Desk(self, others=self.others(epoch, number, whole[places]), frame=(width, height), mosaic=mosaic)
+        images = np.empty((each, 3, height, width), dtype=np.uint8)
+        found, names = [], []
+        for i, place in enumerate(places):
+            rng = np.random.default_rng((self.seed, epoch, number * step + int(place)))
+            sample, name = desk.sample(int(whole[place]), rng)
+            images[i] = sample.image.transpose(2, 0, 1)
+            found.append(sample.instances)
+            names.append(name)
+        return torch.from_numpy(images), columns(found), tuple(names), tuple(desk.notes)
+
+    def order(self, epoch: int) -> NDArray[np.intp]:
+        """Return the pictures of an epoch in the order in which they are seen."""
+        if self.rect:
+            shapes = np.array([self.found.sizes[i] for i in self.usable], dtype=np.float64)
+            return self.usable[np.argsort(shapes[:, 1] / shapes[:, 0], kind="stable")]
+        return np.random.default_rng((self.seed, epoch)).permutation(self.usable)
+
+    def size(self, epoch: int, number: int, members: NDArray[np.intp]) -> tuple[int, int]:
+        """Return width and height of a batch's input."""
+        side = self.imgsz
+        if self.rect:
+            sizes = np.array([self.pictures.size(int(i)) for i in members])
+            width, height = (math.ceil(v / STRIDE) * STRIDE for v in sizes.max(0))
+            return width, height
+        spread = self.augmentation.multi_scale if self.augmentation else 0.0
+        if spread:
+            low, high = math.ceil(side * (1 - spread) / STRIDE), math.floor(side * (1 + spread) / STRIDE)
+            rng = np.random.default_rng((self.seed, epoch, number, 1))
+            side = int(rng.integers(max(low, 1), max(high, low, 1) + 1)) * STRIDE
+        return side, side
+
+    def others(self, epoch: int, number: int, members: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the pictures that those of a batch may be joined with.
+
+        Any, when they are cached. Else each would be decoded for one use, four times the work of the epoch; so they
+        are those of the batch itself, which are decoded anyway, and in a small batch some more.
+        """
+        if self.pictures.cached:
+            return self.usable
+        more = min(_POOL, len(self.usable)) - len(members)
+        if more <= 0:
+            return members
+        rng = np.random.default_rng((self.seed, epoch, number, 2 + self.rank))
+        return np.concatenate([members, rng.choice(self.usable, more, replace=False)])
+
+
+class _Desk:
+    """One batch in the making: each picture is decoded once for it."""
+
+    def __init__(self, recipe: Recipe, *, others: NDArray[np.intp], frame: tuple[int, int], mosaic: bool) -> None:
+        self.notes: list[str] = []
+        self._recipe = recipe
+        self._others = others
+        self._frame = Frame(size=frame, nominal=frame if recipe.rect else (recipe.imgsz, recipe.imgsz))
+        augmentation = recipe.augmentation
+        whole = augmentation and replace(augmentation, mosaic=0.0, mixup=0.0, cutmix=0.0)
+        self._augmentation = augmentation if mosaic else whole
+        self._read: dict[int, tuple[int, Sample]] = {}
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Sample, str]:
+        """Make one picture of the batch; return also the name of the picture that it is about."""
+        used, whole = self._fetch(index)
+        if self._augmentation is None:
+            made = letterbox(whole, self._frame.size)
+        else:
+            made = augment(
+                index,
+                self._others,
+                lambda i: self._fetch(i)[1],
+                rng,
+                frame=self._frame,
+                augmentation=self._augmentation,
+                flip_idx=self._recipe.flip_idx,
+            )
+        return made, self._recipe.dataset.name(used)
+
+    def _fetch(self, index: int) -> tuple[int, Sample]:
+        """Return a picture, or the next one that can be read, and which it is."""
+        if index not in self._read:
+            self._read[index] = self._load(index)
+        return self._read[index]
+
+    def _load(self, index: int) -> tuple[int, Sample]:
+        recipe = self._recipe
+        usable = recipe.usable
+        first = int(np.searchsorted(usable, index))
+        for step in range(len(usable)):
+            i = int(usable[(first + step) % len(usable)])
+            try:
+                image = recipe.pictures.read(i)
+            except SourceError as error:
+                self.notes.append(f"{error}; the next picture takes its place")
+                continue
+            size = recipe.found.sizes[i]
+            return i, Sample(image, from_labels(recipe.found.labels[i], size, (image.shape[1], image.shape[0])))
+        raise SourceError(f"{recipe.dataset.spec.file}: no picture of {recipe.dataset.split} can be read any more")
+
+
+def letterbox(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Put a picture into the middle of an input.
+
+    Args:
+        sample: The picture, not larger than the input.
+        size: Width and height of the input, pixels.
+    """
+    h, w = sample.image.shape[:2]
+    # An odd pixel goes to the right and to the bottom.
+    left, top = (size[0] - w) // 2, (size[1] - h) // 2
+    out = np.full((size[1], size[0], 3), FILL, dtype=np.uint8)
+    out[top : top + h, left : left + w] = sample.image
+    return Sample(out, cut(sample.instances, (left, top), (left, top, left + w, top + h)))
+
+
+def columns(found: Sequence[Instances]) -> tuple[torch.Tensor, ...]:
+    """Join the instances of a batch into the columns of ``Targets``."""
+    counts = [len(instances) for instances in found]
+    return (
+        torch.from_numpy(np.repeat(np.arange(len(found)), counts)),
+        torch.from_numpy(np.concatenate([instances.classes for instances in found])),
+        torch.from_numpy(np.concatenate([instances.boxes for instances in found]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([instances.points for instances in found]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([instances.visible for instances in found])),
+    )

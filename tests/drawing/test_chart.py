@@ -1,0 +1,56 @@
+"""Charts and sheets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poise.drawing import Curve, chart, sheet
+from poise.drawing._chart import ticks
+from poise.errors import PoiseError
+
+
+@given(low=st.floats(-1e6, 1e6), span=st.floats(1e-3, 1e6))
+def test_ticks_lie_between_the_ends_and_are_few(low: float, span: float) -> None:
+    found = ticks(low, low + span)
+
+    assert 1 <= len(found) <= 12
+    assert all(low - 1e-6 * span <= value <= low + span + 1e-6 * span for value in found)
+
+
+def test_ticks_of_a_share_are_tenths() -> None:
+    assert ticks(0, 1) == pytest.approx([i / 10 for i in range(11)])
+
+
+def test_a_curve_is_drawn_in_its_colour() -> None:
+    plain = chart([Curve("", [0, 1], [np.nan, np.nan])], x_range=(0, 1), y_range=(0, 1))
+
+    drawn = chart([Curve("", [0, 1], [0.45, 0.45], "#ff0000", 4)], x_range=(0, 1), y_range=(0, 1))
+
+    changed = (plain != drawn).any(axis=-1)
+    rows = np.flatnonzero(changed.any(axis=1))
+    assert len(rows) <= 6
+    assert drawn[changed][:, 2].min() > 200
+
+
+@pytest.mark.parametrize("x", [[], [1.0], [1.0, 1.0]])
+def test_few_or_equal_values_make_a_chart(x: list[float]) -> None:
+    picture = chart([Curve("a", x, x), Curve("b", x, x, dashed=True), Curve("c", x, x, bars=True, dots=True)])
+
+    assert picture.shape == (540, 760, 3)
+
+
+def test_a_sheet_holds_every_picture() -> None:
+    pictures = [np.full((50, 80 + 40 * i, 3), 40 * i, np.uint8) for i in range(5)]
+
+    made = sheet(pictures, [f"picture {i} with a name that is too long for its cell" for i in range(5)], columns=2)
+
+    assert made.shape == (3 * (270 + 22 + 10) + 10, 2 * 370 + 10, 3)
+    assert all((made == 40 * i).all(axis=-1).sum() > 5000 for i in range(5))
+
+
+def test_a_sheet_of_nothing_is_refused() -> None:
+    with pytest.raises(PoiseError, match="at least one"):
+        sheet([])

@@ -1,0 +1,110 @@
+"""Settings of a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poise.errors import FormatError
+from poise.training.config import TrainSettings
+
+
+def test_unknown_setting_is_refused_with_the_nearest() -> None:
+    with pytest.raises(TypeError, match="no setting 'epoch'; did you mean 'epochs'"):
+        TrainSettings.of({"epoch": 3})
+
+
+@pytest.mark.parametrize("name", ["a.toml", "a.yaml"])
+def test_settings_of_a_file(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_text('epochs = 7\nmodel = "x.pt"\n' if name.endswith("toml") else "epochs: 7\nmodel: x.pt\n")
+
+    found = TrainSettings.of({"imgsz": 320}, cfg=file)
+
+    assert (found.epochs, found.model, found.imgsz) == (7, "x.pt", 320)
+
+
+def test_what_is_given_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("epochs = 7\n")
+
+    assert TrainSettings.of({"epochs": 3}, cfg=file).epochs == 3
+
+
+def test_unknown_setting_of_a_file_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("epoch = 7\n")
+
+    with pytest.raises(TypeError, match=r"a\.toml: has no setting 'epoch'; did you mean 'epochs'"):
+        TrainSettings.of({}, cfg=file)
+
+
+@pytest.mark.parametrize("text", ["epochs = = 3", None])
+def test_unreadable_file(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "a.toml"
+    if text:
+        file.write_text(text)
+
+    with pytest.raises(FormatError, match=r"a\.toml"):
+        TrainSettings.of({}, cfg=file)
+
+
+def test_what_means_nothing_here_is_accepted_where_it_changes_nothing() -> None:
+    assert TrainSettings.of({"task": "pose", "overlap_mask": True, "dropout": 0.0}) == TrainSettings()
+
+
+def test_what_means_nothing_here_is_refused_where_it_would_change_something() -> None:
+    with pytest.raises(ValueError, match=r"copy_paste=0\.5 is not supported"):
+        TrainSettings.of({"copy_paste": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 0, "epochs must be 1 or more"),
+        ("epochs", "many", "epochs must be a whole number"),
+        ("imgsz", 100, "multiple of 32"),
+        ("lr0", float("nan"), "lr0 must be a number"),
+        ("cos_lr", "yes", "cos_lr must be True or False"),
+        ("batch", 0, "batch must be 1 or more, or -1"),
+        ("fliplr", 1.5, "fliplr must be from 0 to 1"),
+        ("time", -1, "time must be hours above 0"),
+        ("cache", "tape", "cache must be 'ram', 'disk' or False"),
+        ("fraction", 0, "fraction must be above 0"),
+    ],
+)
+def test_values_that_cannot_be(name: str, value: object, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        TrainSettings.of({name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("10", 10), ("backbone", "backbone"), ("0,1,cv2", (0, 1, "cv2")), ([3, 4], (3, 4)), (None, None)],
+)
+def test_ways_to_write_freeze(given: object, kept: object) -> None:
+    assert TrainSettings.of({"freeze": given}).freeze == kept
+
+
+@given(
+    epochs=st.integers(1, 1000),
+    scale=st.floats(0, 0.9),
+    freeze=st.sampled_from([None, 3, (1, 2), "cv2"]),
+    cache=st.sampled_from([False, True, "ram"]),
+)
+def test_table_gives_the_same_settings_back(epochs: int, scale: float, freeze: object, cache: object) -> None:
+    made = TrainSettings.of({"epochs": epochs, "scale": scale, "freeze": freeze, "cache": cache})
+
+    assert TrainSettings.of(made.table()) == made
+
+
+def test_continued_training_may_move_to_another_device() -> None:
+    assert TrainSettings(device="0").continued({"device": "cpu"}).device == "cpu"
+
+
+def test_continued_training_may_not_become_another() -> None:
+    with pytest.raises(ValueError, match=r"lr0=0\.1: this training was started with lr0=0\.01"):
+        TrainSettings().continued({"lr0": 0.1})

@@ -1,0 +1,91 @@
+"""Several processes that train one network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tiny import draw  # noqa: E402
+
+# What one process does. Batch norms use their statistics, as those of a batch would differ between one and two; with
+# a cache a mosaic may take any picture, and not only those of the own part of the batch.
+CODE = """
+import sys, torch
+torch.set_num_threads(1)
+from poise.datasets import open_dataset, scan
+from poise.networks import build
+from poise.training import Augmentation, Loader, PoseLoss
+from poise.training.distributed import join
+
+group = join("cpu")
+torch.manual_seed(0)
+network = build("yolo26", "n", 1, (4, 3)).train()
+for module in network.modules():
+    if isinstance(module, torch.nn.BatchNorm2d):
+        module.eval()
+data = open_dataset(sys.argv[1])
+loader = Loader(data, scan(data), imgsz=64, batch=6 // group.world, augmentation=Augmentation(), cache="ram",
+                rank=group.rank, world=group.world)
+batch = next(iter(loader.epoch(0)))
+loss = PoseLoss(network, sigmas=[0.25] * 4, epochs=10, add=group.sum)
+found = loss(network(batch.images.float() / 255), batch.targets, (64, 64), 0)
+found.total.backward()
+group.add_gradients(network)
+items = group.sum(torch.stack(list(found.items.values())))
+if group.rank == 0:
+    torch.save({"items": items, **{n: p.grad for n, p in network.named_parameters()}}, sys.argv[2])
+"""
+
+
+def start(file: Path, out: Path, **environment: str) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-c", CODE, str(file), str(out)]
+    return subprocess.Popen(words, env={**os.environ, "OMP_NUM_THREADS": "1", **environment})
+
+
+def test_two_processes_have_the_gradients_of_one_with_the_doubled_batch(tmp_path: Path) -> None:
+    file = draw(tmp_path / "data")
+    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(20_000 + os.getpid() % 20_000)}
+
+    alone = start(file, tmp_path / "one.pt")
+    pair = [start(file, tmp_path / "two.pt", RANK=str(rank), **together) for rank in (0, 1)]
+    assert [process.wait(timeout=100) for process in (alone, *pair)] == [0, 0, 0]
+
+    one, two = torch.load(tmp_path / "one.pt"), torch.load(tmp_path / "two.pt")
+    for name, gradient in one.items():
+        # The same sums in another order.
+        torch.testing.assert_close(two[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-8)
+
+
+def test_training_with_two_processes_leaves_one_run(tmp_path: Path) -> None:
+    file = draw(tmp_path / "data")
+    words = ["--imgsz=64", "--batch=2", "--epochs=1", "--workers=0", "--device=cpu", f"--project={tmp_path / 'runs'}"]
+    port = str(20_000 + (os.getpid() + 1) % 20_000)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "poise", "train", f"--data={file}", *words, "--no-plots"],
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "RANK": str(r),
+                "LOCAL_RANK": str(r),
+                "WORLD_SIZE": "2",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": port,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for r in (0, 1)
+    ]
+    said = [process.communicate(timeout=100) for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert (tmp_path / "runs/train/weights/best.pt").is_file()
+    assert not (tmp_path / "runs/train2").exists()
+    assert said[1][1] == b""  # only the first speaks
