@@ -1,0 +1,8 @@
+"""Who is who over time."""
+
+from poise.tracking._settings import TrackSettings, read_settings
+from poise.tracking._stream import follow_stream
+from poise.tracking._tracker import Tracker
+from poise.tracking.association import duplicates, match
+
+__all__ = ["TrackSettings", "Tracker", "duplicates", "follow_stream", "match", "read_settings"]
