@@ -27,8 +27,8 @@ _FRAME = 1 / 30  # seconds between frames whose times do not advance (pictures p
 # The box as in SORT and ByteTrack at 30 frames a second: positions are off by 1/20 of the height, the velocity changes
 # by 1/160 of it a frame, that is about 1.6 sizes/s in a second. Limbs are quicker: a wrist that swings by a third of
 # the height once a second has 12 heights/s².
-_BOX_OFF = 0.05
-_ACCELERATION = (1.6, 1.0, 4.0)  # of the centre, the box's sides, a keypoint: sizes / s^1.5
+_BOX_OFF = 0.1
+_ACCELERATION = (0.8, 0.5, 2.0)  # of the centre, the box's sides, a keypoint: sizes / s^1.5
 _FIRST_SPEED = (2.0, 0.5, 2.5)  # standard deviation of the speed of somebody new: sizes / s
 _MEMORY = (np.inf, 0.5, 0.2)  # seconds after which a velocity of its own is forgotten
 _SECOND_COST = 0.6  # highest cost of an unlikely instance: it must be where the track is
@@ -37,6 +37,9 @@ _RECOVER = 2.5  # highest mean square deviation, in standard deviations, of some
 _FAR = 9.21  # 99 % of chi-squared with 2 degrees of freedom: beyond it nobody has moved
 _SIZE_OFF = 0.2  # standard deviation of the logarithm of somebody's height from before to after being hidden
 _REPLAY = 8  # points of the line along which a filter is run again
+# How much less alike two are for every standard deviation squared between their colours, and the most that counts:
+# four standard deviations halve the likeness twice and more, six no further.
+_COLOUR, _COLOUR_MOST = 0.125, 16.0
 _LEARN = 0.1  # rate at which proportions and colours are learnt
 _CROWDED = 0.2  # IoU with somebody else from which nothing is learnt
 _SCENE = 30.0  # mean change of a thumbnail in grey levels that makes another scene
@@ -171,6 +174,8 @@ class Tracker:
         assert tracks is not None
         similarity = self._similarity(tracks, found)
         scored = similarity * found.score if settings.fuse_score else similarity
+        # Who looks alike goes first; whether a pair is possible at all, motion decides.
+        likely = 1 - scored * self._resemblance(tracks, found)
         high = found.score >= settings.track_high_thresh
         known = tracks.number > 0
         partner = np.full(len(tracks), -1, dtype=np.intp)  # the instance of each track
@@ -182,7 +187,7 @@ class Tracker:
             partner[r[for_these[:, 0]]] = c[for_these[:, 1]]
             free[c[for_these[:, 1]]] = False
 
-        pair(1 - scored, known, high, settings.match_thresh)
+        pair(np.where(scored >= 1 - settings.match_thresh, likely, np.inf), known, high, 1.0)
         pair(1 - similarity, known & (partner < 0) & (tracks.missed <= 1), free & ~high, _SECOND_COST)
         new = found.score >= settings.new_track_thresh
         lost = known & (partner < 0) & (tracks.missed > 1)
@@ -220,6 +225,14 @@ class Tracker:
             weight = share * np.minimum(evidence / (0.25 * k), 1.0)
             box = box + weight * (pose - box)
         return np.where(tracks.kind[:, None] == found.kind, box, 0.0)
+
+    def _resemblance(self, tracks: Tracks, found: Found) -> Floats | float:
+        """Return ``(M, N)`` likeness of colours in (0, 1]."""
+        if not self.settings.recover or not len(tracks) or not len(found):
+            return 1.0
+        off = np.nan_to_num(colour_distance(tracks.look, found.look), nan=1.0)
+        likeness: Floats = np.exp(-_COLOUR * np.minimum(off, _COLOUR_MOST))
+        return likeness
 
     def _recovery(self, tracks: Tracks, found: Found) -> Floats:
         """Return ``(M, N)`` mean square deviation of motion, height, proportions and colours; inf where too far."""
