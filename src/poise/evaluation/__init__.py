@@ -8,12 +8,18 @@ from poise.evaluation.coco import (
     evaluate_keypoints,
     read_truth,
 )
+from poise.evaluation.tracking import TrackingScores, clear_counts, evaluate_tracking, hota_curves, identity_matches
 
 __all__ = [
     "KeypointScores",
+    "TrackingScores",
     "bootstrap_keypoints",
+    "clear_counts",
     "coco_rows",
     "coco_truth",
     "evaluate_keypoints",
+    "evaluate_tracking",
+    "hota_curves",
+    "identity_matches",
     "read_truth",
 ]

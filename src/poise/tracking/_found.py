@@ -15,7 +15,7 @@ from poise.skeletons import Skeleton
 from poise.tracking._tracks import Tracks
 from poise.tracking.appearance import colours, limb_lengths
 
-_CROWDED = 0.2  # IoU with somebody else from which the two hide each other
+_CROWDED = 0.2  # IoU with somebody else from which one hides the other, and nothing is learnt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +35,7 @@ class Found:
         crowded: ``(N,)`` whether somebody else is in the way.
         limbs: ``(N, E)`` limb lengths.
         look: ``(N, 6)`` colours.
+        looked: Whether those two have been measured.
     """
 
     row: NDArray[np.intp]
@@ -49,6 +50,7 @@ class Found:
     crowded: Bools
     limbs: Floats
     look: Floats
+    looked: bool = False
 
     def __len__(self) -> int:
         return len(self.row)
@@ -70,12 +72,14 @@ class Found:
         xy = np.asarray(points.xy, dtype=np.float64)[row]
         n, k = xy.shape[:2]
         there = np.asarray(np.isfinite(xy).all(axis=-1))
-        weight = np.ones((n, k)) if points.conf is None else np.nan_to_num(np.asarray(points.conf, np.float64)[row])
-        weight = np.where(there, weight, 0.0)
+        weight = np.ones((n, k)) if points.conf is None else np.asarray(points.conf, np.float64)[row]
+        weight = np.where(there & (weight > 0), weight, 0.0)
         xy = np.where(there[..., None], xy, np.nan)
         centre = xyxy_to_xywh(boxes)
         size = np.sqrt(centre[:, 2] * centre[:, 3])
         # Where the network gives no sigma: the spread of annotators, more where it is less sure.
+        overlap = box_iou(boxes, boxes)
+        np.fill_diagonal(overlap, 0.0)
         guess = result.skeleton.sigmas * size[:, None] / np.maximum(weight, 0.1)
         sigma = np.asarray(points.sigma, dtype=np.float64)[row]
         sigma = np.where(np.isfinite(sigma), sigma, guess[..., None])
@@ -91,25 +95,23 @@ class Found:
             np.concatenate([centre, xy.reshape(n, 2 * k)], axis=1),
             off * off,
             size,
-            np.zeros(n, dtype=bool),
+            np.asarray((overlap > _CROWDED).any(axis=1)),
             np.full((n, len(result.skeleton.edges)), np.nan),
             np.full((n, 6), np.nan),
         )
 
     def take(self, rows: NDArray[Any]) -> Found:
         """Return the instances of some rows."""
-        return Found(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return Found(*(getattr(self, f.name)[rows] for f in fields(self)[:-1]), looked=self.looked)
 
     def described(self, image: Image, skeleton: Skeleton) -> Found:
         """Return the same with proportions and colours."""
         if not len(self):
             return self
-        overlap = box_iou(self.boxes, self.boxes)
-        np.fill_diagonal(overlap, 0.0)
         edges = np.array(skeleton.edges, dtype=np.intp).reshape(-1, 2)
         return replace(
             self,
-            crowded=np.asarray((overlap > _CROWDED).any(axis=1)),
+            looked=True,
             limbs=limb_lengths(self.xy, self.weight, edges),
             look=colours(image, self.boxes),
         )

@@ -39,7 +39,7 @@ class TrackSettings:
         match_thresh: Highest cost, 1 - similarity, of a pair in the first matching.
         fuse_score: Multiply the similarity by the instance's confidence.
         patience: Seconds that a lost track waits to be found again.
-        pose_weight: Share of the keypoints in the similarity, 0 to 1; the rest is the box. None: 0.5 for ``"pose"``,
+        pose_weight: Share of the keypoints in the similarity, 0 to 1; the rest is the box. None: 0.4 for ``"pose"``,
             else 0.
         recover: Look for lost tracks by motion, body proportions and colours. None: only ``"pose"`` does.
         min_hits: Frames in which an instance must be seen before it is given an id; in a stream's first frame one is
@@ -64,7 +64,7 @@ class TrackSettings:
             raise ValueError(f"no tracker_type {self.tracker_type!r}{suggest(self.tracker_type, _TYPES)}")
         pose = self.tracker_type == "pose"
         if self.pose_weight is None:
-            object.__setattr__(self, "pose_weight", 0.5 if pose else 0.0)
+            object.__setattr__(self, "pose_weight", 0.4 if pose else 0.0)
         if self.recover is None:
             object.__setattr__(self, "recover", pose)
         for name in ("track_high_thresh", "track_low_thresh", "new_track_thresh", "match_thresh", "pose_weight",

@@ -37,11 +37,11 @@ _RECOVER = 2.5  # highest mean square deviation, in standard deviations, of some
 _FAR = 9.21  # 99 % of chi-squared with 2 degrees of freedom: beyond it nobody has moved
 _SIZE_OFF = 0.2  # standard deviation of the logarithm of somebody's height from before to after being hidden
 _REPLAY = 8  # points of the line along which a filter is run again
-# How much less alike two are for every standard deviation squared between their colours, and the most that counts:
-# four standard deviations halve the likeness twice and more, six no further.
-_COLOUR, _COLOUR_MOST = 0.125, 16.0
+# Likeness is multiplied by exp(-_COLOUR d), d the mean square of standard deviations between the colours: at most
+# by 0.28, so that a body beside its own place does not win by its coat alone.
+_COLOUR, _COLOUR_MOST = 0.08, 16.0
+_LOOK_EVERY = 3  # frames between looks at colours and proportions where nobody is in doubt
 _LEARN = 0.1  # rate at which proportions and colours are learnt
-_CROWDED = 0.2  # IoU with somebody else from which nothing is learnt
 _SCENE = 30.0  # mean change of a thumbnail in grey levels that makes another scene
 
 
@@ -75,6 +75,7 @@ class Tracker:
         self._time = 0.0
         self._clock = 0.0  # time of the last frame as its result said
         self._thumb: NDArray[np.int16] | None = None
+        self._frame = 0
 
     def update(self, result: Results) -> Results:
         """Match the instances of the next frame to the tracks.
@@ -100,15 +101,15 @@ class Tracker:
                 f"this tracker follows skeleton {self._skeleton.name!r}, got {result.skeleton.name!r}; "
                 "call reset(), or use another tracker"
             )
-        first = self._tracks is None
         found = self._found(result)
+        cut = self._cut(result.orig_img)
+        first = cut or self._tracks is None
         if self._tracks is None:
             self._tracks = found.born(np.empty(0, np.intp), self._first_speed(found), self._time)
-        elif self._cut(result.orig_img):
+        elif cut:
             self._tracks = self._tracks.take(np.empty(0, np.intp))
-            first = True
         self._predict(seconds)
-        numbers = self._match(found, first)
+        numbers = self._match(found, result.orig_img, first)
         rows = np.flatnonzero(numbers > 0)
         columns = np.asarray(result.boxes.data)[found.row[rows]]
         data = np.concatenate([columns[:, :4], numbers[rows, None], columns[:, -2:]], axis=1)
@@ -134,12 +135,13 @@ class Tracker:
     def _found(self, result: Results) -> Found:
         assert self._skeleton is not None
         found = Found.of(result, self.settings.track_low_thresh, _BOX_OFF)
-        again = duplicates(
-            found.boxes, found.xy, found.weight, found.score, sigmas=self._skeleton.sigmas,
-            max_oks=self.settings.max_oks, max_iou=0.9,
-        )  # fmt: skip
-        found = found.take(np.flatnonzero(~again)) if again.any() else found
-        return found.described(result.orig_img, self._skeleton) if self.settings.recover else found
+        if found.crowded.any():
+            again = duplicates(
+                found.boxes, found.xy, found.weight, found.score, sigmas=self._skeleton.sigmas,
+                max_oks=self.settings.max_oks, max_iou=0.9,
+            )  # fmt: skip
+            found = found.take(np.flatnonzero(~again)) if again.any() else found
+        return found
 
     def _cut(self, image: Image) -> bool:
         """Tell whether this picture is another scene: nobody in it is where the last one left them."""
@@ -168,16 +170,20 @@ class Tracker:
             tracks = replace(tracks, state=state, missed=tracks.missed + 1)
         self._tracks = tracks
 
-    def _match(self, found: Found, first: bool) -> Index:
+    def _match(self, found: Found, image: Image, first: bool) -> Index:
         """Match, update, bear and lose; returns ``(N,)`` ids, 0 for instances that belong to no track."""
         settings, tracks = self.settings, self._tracks
         assert tracks is not None
         similarity = self._similarity(tracks, found)
         scored = similarity * found.score if settings.fuse_score else similarity
-        # Who looks alike goes first; whether a pair is possible at all, motion decides.
-        likely = 1 - scored * self._resemblance(tracks, found)
         high = found.score >= settings.track_high_thresh
         known = tracks.number > 0
+        possible = scored >= 1 - settings.match_thresh
+        likely = scored
+        if settings.recover and self._worth_a_look(tracks, possible):
+            assert self._skeleton is not None
+            found = found.described(image, self._skeleton)
+            likely = scored * self._resemblance(tracks, found)
         partner = np.full(len(tracks), -1, dtype=np.intp)  # the instance of each track
         free = np.ones(len(found), dtype=bool)
 
@@ -187,7 +193,8 @@ class Tracker:
             partner[r[for_these[:, 0]]] = c[for_these[:, 1]]
             free[c[for_these[:, 1]]] = False
 
-        pair(np.where(scored >= 1 - settings.match_thresh, likely, np.inf), known, high, 1.0)
+        # Whether a pair is possible at all, motion decides; who goes first, colours too.
+        pair(np.where(possible, 1 - likely, np.inf), known, high, 1.0)
         pair(1 - similarity, known & (partner < 0) & (tracks.missed <= 1), free & ~high, _SECOND_COST)
         new = found.score >= settings.new_track_thresh
         lost = known & (partner < 0) & (tracks.missed > 1)
@@ -226,11 +233,20 @@ class Tracker:
             box = box + weight * (pose - box)
         return np.where(tracks.kind[:, None] == found.kind, box, 0.0)
 
-    def _resemblance(self, tracks: Tracks, found: Found) -> Floats | float:
+    def _worth_a_look(self, tracks: Tracks, possible: Bools) -> bool:
+        """Tell whether colours and proportions are wanted: to decide between several, to find again, to learn."""
+        self._frame += 1
+        return bool(
+            self._frame % _LOOK_EVERY == 1
+            or (tracks.missed > 1).any()
+            or possible.sum(axis=0).max(initial=0) > 1
+            or possible.sum(axis=1).max(initial=0) > 1
+        )
+
+    def _resemblance(self, tracks: Tracks, found: Found) -> Floats:
         """Return ``(M, N)`` likeness of colours in (0, 1]."""
-        if not self.settings.recover or not len(tracks) or not len(found):
-            return 1.0
-        off = np.nan_to_num(colour_distance(tracks.look, found.look), nan=1.0)
+        off = colour_distance(tracks.look, found.look)
+        off = np.where(np.isnan(off), 1.0, off)
         likeness: Floats = np.exp(-_COLOUR * np.minimum(off, _COLOUR_MOST))
         return likeness
 
@@ -302,7 +318,7 @@ class Tracker:
         seen[rows], missed[rows] = self._time, 0
         hits[rows] += 1
         limbs, look = tracks.limbs, tracks.look
-        if self.settings.recover:
+        if found.looked:
             alone = ~found.crowded
             at = rows[alone]
             limbs, look = limbs.copy(), look.copy()

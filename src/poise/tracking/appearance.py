@@ -50,8 +50,8 @@ def limb_distance(a: Floats, b: Floats, *, spread: float = 0.35) -> Floats:
         spread: Standard deviation of one person's logarithmic length from view to view; foreshortening makes it
             large, so that only long observation of a pose tells people apart.
     """
-    known_a, known_b = np.isfinite(a).astype(float), np.isfinite(b).astype(float)
-    za, zb = np.nan_to_num(a), np.nan_to_num(b)
+    known_a, known_b = (~np.isnan(a)).astype(float), (~np.isnan(b)).astype(float)
+    za, zb = np.where(np.isnan(a), 0.0, a), np.where(np.isnan(b), 0.0, b)
     shared = known_a @ known_b.T
     total = (za * za) @ known_b.T + known_a @ (zb * zb).T - 2.0 * za @ zb.T
     mean: Floats = np.divide(total, shared * spread**2, out=np.full_like(total, np.nan), where=shared > 0)

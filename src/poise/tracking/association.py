@@ -74,7 +74,7 @@ def pose_similarity(
         empty = np.zeros((len(a), len(b)))
         return empty, empty
     exact = np.maximum(area, 1.0)[:, None] * np.square(2.0 * sigmas)
-    wide = exact if spread is None else exact + np.nan_to_num(spread)
+    wide = exact if spread is None else exact + np.where(np.isnan(spread), 0.0, spread)
     there_a = np.asarray(np.isfinite(a).all(axis=-1))
     there_b = np.asarray(np.isfinite(b).all(axis=-1))
     points_a = np.where(there_a[..., None], a, 0.0)
@@ -148,8 +148,6 @@ def duplicates(
         return worse
     iou = box_iou(boxes, boxes)
     np.fill_diagonal(iou, 0.0)
-    if not (iou > 0.3).any():  # nobody is near anybody
-        return worse
     similarity, evidence = pose_similarity(
         xy, xy, area=box_area(boxes), sigmas=sigmas, weight_a=weight, weight_b=weight
     )
