@@ -102,7 +102,7 @@ class Found:
 
     def take(self, rows: NDArray[Any]) -> Found:
         """Return the instances of some rows."""
-        return Found(*(getattr(self, f.name)[rows] for f in fields(self)[:-1]), looked=self.looked)
+        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "looked"})
 
     def described(self, image: Image, skeleton: Skeleton) -> Found:
         """Return the same with proportions and colours."""

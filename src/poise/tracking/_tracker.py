@@ -77,6 +77,10 @@ class Tracker:
         self._thumb: NDArray[np.int16] | None = None
         self._frame = 0
 
+    def __len__(self) -> int:
+        """Return the number of tracks held: in sight, new, and lost for less than the patience."""
+        return 0 if self._tracks is None else len(self._tracks)
+
     def update(self, result: Results) -> Results:
         """Match the instances of the next frame to the tracks.
 
