@@ -114,10 +114,15 @@ class Tracker:
             self._tracks = self._tracks.take(np.empty(0, np.intp))
         self._predict(seconds)
         numbers = self._match(found, result.orig_img, first)
-        rows = np.flatnonzero(numbers > 0)
-        columns = np.asarray(result.boxes.data)[found.row[rows]]
-        data = np.concatenate([columns[:, :4], numbers[rows, None], columns[:, -2:]], axis=1)
-        return result[found.row[rows]].replace(boxes=Boxes(data.astype(np.float32), result.boxes.orig_shape))  # type: ignore[arg-type]
+        known = np.flatnonzero(numbers > 0)
+        rows = found.row[known]
+        columns = np.asarray(result.boxes.data)[rows]
+        data = np.empty((len(rows), 7), dtype=np.float32)
+        data[:, :4], data[:, 4], data[:, 5:] = columns[:, :4], numbers[known], columns[:, -2:]
+        boxes = Boxes(data, result.boxes.orig_shape)  # type: ignore[arg-type]  # it freezes what it is given
+        return result.replace(
+            boxes=boxes, keypoints=result.keypoints if len(rows) == len(result) else result.keypoints[rows]
+        )
 
     def _advance(self, time: float) -> float:
         step = time - self._clock
@@ -166,7 +171,7 @@ class Tracker:
             state = tracks.state
             k = len(tracks.weight[0])
             drift = np.zeros(state.shape[1:])
-            drift[:, 4:] = np.tile(state[kalman.VELOCITY, :, :2], k)
+            drift[:, 4:].reshape(-1, k, 2)[:] = state[kalman.VELOCITY, :, None, :2]
             size = np.sqrt(np.maximum(state[0, :, 2] * state[0, :, 3], 1.0))
             noise = np.square(self._acceleration * size[:, None])
             state = kalman.predict(state, seconds, drift=drift, memory=self._memory, noise=noise)
@@ -193,6 +198,8 @@ class Tracker:
 
         def pair(cost: Floats, rows: Bools, columns: Bools, max_cost: float) -> None:
             r, c = np.flatnonzero(rows), np.flatnonzero(columns)
+            if not len(r) or not len(c):
+                return
             for_these = match(cost[np.ix_(r, c)], max_cost=max_cost)
             partner[r[for_these[:, 0]]] = c[for_these[:, 1]]
             free[c[for_these[:, 1]]] = False
@@ -230,7 +237,8 @@ class Tracker:
                 sigmas=self._skeleton.sigmas,
                 weight_a=tracks.weight,
                 weight_b=found.weight,
-                spread=state[2, :, 4:].reshape(-1, k, 2).mean(axis=-1),
+                spread=0.5 * (state[2, :, 4::2] + state[2, :, 5::2]),
+                among=box > 0,
             )
             # A quarter of the keypoints surely seen is enough to go by them.
             weight = share * np.minimum(evidence / (0.25 * k), 1.0)
@@ -272,7 +280,8 @@ class Tracker:
         rows = np.flatnonzero(partner >= 0)
         mine = partner[rows]
         if len(rows):
-            tracks = self._updated(tracks, rows, found.take(mine))
+            same = len(mine) == len(found) and bool((mine == np.arange(len(mine))).all())
+            tracks = self._updated(tracks, rows, found if same else found.take(mine))
         stay = (partner >= 0) | (tracks.number > 0)
         confirmed = (tracks.number == 0) & (partner >= 0) & (tracks.hits >= self.settings.min_hits)
         if confirmed.any():

@@ -75,7 +75,10 @@ def colours(image: Image, boxes: Floats) -> Floats:
     x, y = at[..., 0], at[..., 1]
     inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
     columns, rows = np.where(inside, x, 0).astype(np.intp), np.where(inside, y, 0).astype(np.intp)
-    pixels = image[rows, columns] * (inside / 255.0)[..., None]
+    # One index into the picture as a list of pixels is twice as fast as a row and a column.
+    at_once = image.flags.c_contiguous
+    read = image.reshape(-1, 3).take(rows * width + columns, axis=0) if at_once else image[rows, columns]
+    pixels = read * (inside / 255.0)[..., None]
     n = len(_GRID)
     parts = []
     for part in (slice(0, n), slice(n, None)):

@@ -50,6 +50,7 @@ def pose_similarity(
     weight_a: Floats,
     weight_b: Floats,
     spread: Floats | None = None,
+    among: Bools | None = None,
 ) -> tuple[Floats, Floats]:
     """Compare M expected with N found poses by OKS that knows how unsure the expectation is.
 
@@ -61,6 +62,7 @@ def pose_similarity(
         weight_a: ``(M, K)`` confidence of the expected keypoints; those of a NaN point do not count.
         weight_b: ``(N, K)`` of the found ones.
         spread: ``(M, K)`` variance of the expected positions, square pixels; None: they are exact.
+        among: ``(M, N)`` pairs to compare; the others get 0. None: all.
 
     Returns:
         ``(M, N)`` similarity in [0, 1], and ``(M, N)`` the evidence: the number of keypoints that both have, each
@@ -70,25 +72,25 @@ def pose_similarity(
         OKS: cocodataset.org/#keypoints-eval, with ``s² (2 sigma)²`` enlarged by the variance, and the height of the
         bell lowered as that of a normal density is when it widens: whoever may be anywhere is like nobody.
     """
-    if not a.size or not b.size:
-        empty = np.zeros((len(a), len(b)))
-        return empty, empty
+    similarity, evidence = np.zeros((len(a), len(b))), np.zeros((len(a), len(b)))
+    rows, columns = np.nonzero(np.ones(similarity.shape, dtype=bool) if among is None else among)
+    if not len(rows):
+        return similarity, evidence
     exact = np.maximum(area, 1.0)[:, None] * np.square(2.0 * sigmas)
     wide = exact if spread is None else exact + np.where(np.isnan(spread), 0.0, spread)
-    there_a = np.asarray(np.isfinite(a).all(axis=-1))
-    there_b = np.asarray(np.isfinite(b).all(axis=-1))
-    points_a = np.where(there_a[..., None], a, 0.0)
-    points_b = np.where(there_b[..., None], b, 0.0)
-    weight_a = np.where(there_a, weight_a, 0.0)
-    weight_b = np.where(there_b, weight_b, 0.0)
-    across = points_a[:, None, :, 0] - points_b[None, :, :, 0]
-    along = points_a[:, None, :, 1] - points_b[None, :, :, 1]
-    alike = np.exp((across * across + along * along) * (-0.5 / wide)[:, None])
-    # Sums over keypoints as matrix products.
-    height = weight_a if spread is None else weight_a * np.sqrt(exact / wide)
-    evidence = weight_a @ weight_b.T
-    total = np.einsum("mnk,mk,nk->mn", alike, height, weight_b)
-    return np.divide(total, evidence, out=np.zeros_like(total), where=evidence > 1e-9), evidence
+    step = a[rows] - b[columns]
+    squared = step[..., 0] * step[..., 0] + step[..., 1] * step[..., 1]
+    weight = weight_a[rows] * weight_b[columns]
+    known = np.isfinite(squared)
+    if not known.all():
+        squared, weight = np.where(known, squared, 0.0), np.where(known, weight, 0.0)
+    alike = np.exp(squared * (-0.5 / wide)[rows]) * weight
+    if spread is not None:
+        alike *= np.sqrt(exact / wide)[rows]
+    counted = weight.sum(axis=-1)
+    evidence[rows, columns] = counted
+    similarity[rows, columns] = alike.sum(axis=-1) / np.maximum(counted, 1e-9)
+    return similarity, evidence
 
 
 def box_similarity(a: Floats, b: Floats, *, spread: Floats) -> Floats:
