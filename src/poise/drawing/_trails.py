@@ -13,6 +13,7 @@ from poise.frames import Image, Media
 from poise.results import Results
 
 _PLAIN = Style()
+_WINDOW = 7
 _MOST = 600  # frames kept where time does not advance
 
 
@@ -65,4 +66,10 @@ class Trails:
             if len(at):
                 path[t] = points[at[0]]
         seen = np.flatnonzero(np.isfinite(path[:, 0]))
-        return path[seen[0] :] if len(seen) else path
+        path = path[seen[0] :] if len(seen) else path
+        # A box trembles; a path does not: the mean of seven frames, of those that there are.
+        window = np.ones(min(_WINDOW, len(path)))
+        known = np.asarray(np.isfinite(path), dtype=np.float64)
+        sums = [np.convolve(column, window, "same") for column in np.where(known > 0, path, 0.0).T]
+        counts = [np.convolve(column, window, "same") for column in known.T]
+        return np.where(known > 0, np.stack(sums, axis=1) / np.maximum(np.stack(counts, axis=1), 1), np.nan)
