@@ -1,5 +1,7 @@
 """Assignment and likeness."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,10 +33,20 @@ def test_no_pair_costs_more_than_the_limit(cost: np.ndarray, limit: float) -> No
     assert len(set(columns)) == len(columns)
 
 
-def test_forbidden_pairs_are_never_made() -> None:
-    cost = np.array([[np.inf, np.nan], [0.2, np.inf]])
+@pytest.mark.parametrize("limit", [1.0, np.inf])
+def test_forbidden_pairs_are_never_made(limit: float) -> None:
+    cost = np.array([[np.inf, np.nan], [0.2, np.inf], [0.1, np.inf]])
 
-    assert match(cost, max_cost=1.0).tolist() == [[1, 0]]
+    assert match(cost, max_cost=limit).tolist() == [[2, 0]]
+
+
+def test_total_cost_equals_that_of_every_possible_pairing() -> None:
+    cost = np.random.default_rng(7).random((5, 5))
+
+    rows, columns = match(cost, max_cost=np.inf).T
+
+    least = min(cost[np.arange(5), list(order)].sum() for order in permutations(range(5)))
+    assert cost[rows, columns].sum() == pytest.approx(least)
 
 
 def test_exact_poses_are_as_alike_as_coco_says() -> None:

@@ -30,15 +30,16 @@ def match(cost: Floats, *, max_cost: float) -> NDArray[np.intp]:
     """
     if not cost.size:
         return np.empty((0, 2), dtype=np.intp)
+    cheap = np.isfinite(cost) & (cost <= max_cost)
+    if cheap.sum(axis=0).max() <= 1 and cheap.sum(axis=1).max() <= 1:
+        return np.argwhere(cheap)  # nobody has a choice
+    finite = np.where(cheap, cost, _NO)
     lap = require("lap", extra="track", feature="tracking")
-    finite = np.where(np.isfinite(cost), cost, _NO)
-    if not (finite <= max_cost).any():
-        return np.empty((0, 2), dtype=np.intp)
     limit = min(float(max_cost), _NO / 2)
     _, columns, _ = lap.lapjv(np.ascontiguousarray(finite, dtype=np.float64), extend_cost=True, cost_limit=limit)
     rows = np.flatnonzero(columns >= 0)
     pairs = np.stack([rows, columns[rows]], axis=1).astype(np.intp)
-    return pairs[finite[pairs[:, 0], pairs[:, 1]] <= max_cost]
+    return pairs[cheap[pairs[:, 0], pairs[:, 1]]]
 
 
 def pose_similarity(
