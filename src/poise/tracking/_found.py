@@ -104,15 +104,15 @@ class Found:
         """Return the instances of some rows."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "looked"})
 
-    def described(self, image: Image, skeleton: Skeleton) -> Found:
-        """Return the same with proportions and colours."""
+    def described(self, image: Image, skeleton: Skeleton, *, limbs: bool = True) -> Found:
+        """Return the same with colours and, where wanted, with proportions."""
         if not len(self):
             return self
         edges = np.array(skeleton.edges, dtype=np.intp).reshape(-1, 2)
         return replace(
             self,
             looked=True,
-            limbs=limb_lengths(self.xy, self.weight, edges),
+            limbs=limb_lengths(self.xy, self.weight, edges) if limbs else self.limbs,
             look=colours(image, self.boxes),
         )
 

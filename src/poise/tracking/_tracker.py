@@ -189,10 +189,9 @@ class Tracker:
         known = tracks.number > 0
         possible = scored >= 1 - settings.match_thresh
         likely = scored
-        if settings.recover and self._worth_a_look(tracks, possible):
-            assert self._skeleton is not None
-            found = found.described(image, self._skeleton)
-            likely = scored * self._resemblance(tracks, found)
+        if settings.recover:
+            found = self._looked_at(tracks, found, possible, image)
+            likely = scored * self._resemblance(tracks, found) if found.looked else scored
         partner = np.full(len(tracks), -1, dtype=np.intp)  # the instance of each track
         free = np.ones(len(found), dtype=bool)
 
@@ -245,15 +244,13 @@ class Tracker:
             box = box + weight * (pose - box)
         return np.where(tracks.kind[:, None] == found.kind, box, 0.0)
 
-    def _worth_a_look(self, tracks: Tracks, possible: Bools) -> bool:
-        """Tell whether colours and proportions are wanted: to decide between several, to find again, to learn."""
+    def _looked_at(self, tracks: Tracks, found: Found, possible: Bools, image: Image) -> Found:
+        """Return the instances with colours and proportions where these help: to find again, to learn, to choose."""
+        assert self._skeleton is not None
         self._frame += 1
-        return bool(
-            self._frame % _LOOK_EVERY == 1
-            or (tracks.missed > 1).any()
-            or possible.sum(axis=0).max(initial=0) > 1
-            or possible.sum(axis=1).max(initial=0) > 1
-        )
+        whole = self._frame % _LOOK_EVERY == 1 or bool((tracks.missed > 1).any())
+        choice = possible.sum(axis=0).max(initial=0) > 1 or possible.sum(axis=1).max(initial=0) > 1
+        return found.described(image, self._skeleton, limbs=whole) if whole or choice else found
 
     def _resemblance(self, tracks: Tracks, found: Found) -> Floats:
         """Return ``(M, N)`` likeness of colours in (0, 1]."""
