@@ -17,6 +17,7 @@ _COMMANDS = {
     "data": "Check labelled pictures, and convert them from one format to another.",
     "train": "Train a network on your own labelled pictures.",
     "val": "Score a model on labelled pictures, or compare two.",
+    "track": "Find keypoints in video and say who is who.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "models": "List the bundled models, or print the card of one.",
