@@ -14,6 +14,7 @@ from poise.errors import ModelError, SourceError, require
 from poise.estimators import Estimator, Memory, build, to_results
 from poise.estimators.yolo import Yolo
 from poise.frames import Frame, Image, Media
+from poise.motion.stream import smooth_stream
 from poise.results import Results
 from poise.runtime import Session, open_session
 from poise.settings import Settings
@@ -281,7 +282,10 @@ class Pose:
             if settings.saves:
                 run = Run(settings, source=source, model=self._facts(device), errors=errors)
                 stack.enter_context(run)
-            for result in _estimate(frames, estimator, settings):
+            results = _estimate(frames, estimator, settings)
+            if settings.smooth is not False:
+                results = smooth_stream(results, settings.smooth)
+            for result in results:
                 if run is not None:
                     run.write(result)
                 if settings.show:

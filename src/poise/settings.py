@@ -9,6 +9,7 @@ from typing import Any
 
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
+from poise.motion.smoothing import Kalman, OneEuro, filter_named
 
 # Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.
 _HARMLESS: Mapping[str, tuple[Any, ...]] = {
@@ -60,6 +61,7 @@ class Settings:
         show_labels: Draw labels.
         show_conf: Draw confidences.
         show_boxes: Draw boxes.
+        smooth: Steady the keypoints of a video: True (``"one-euro"``), ``"kalman"``, or a filter of ``poise.motion``.
         device: Where to run: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None: where the model was opened.
         on_error: Called with each file of several that cannot be read; None logs a warning.
         on_saved: Called with the run's folder as soon as it exists.
@@ -96,6 +98,7 @@ class Settings:
     show_labels: bool = True
     show_conf: bool = True
     show_boxes: bool = True
+    smooth: bool | str | OneEuro | Kalman = False
     device: str | None = None
     on_error: Callable[[SourceError], None] | None = None
     on_saved: Callable[[Path], None] | None = None
@@ -112,6 +115,8 @@ class Settings:
             raise ValueError(
                 f"nms must be 'iou' or 'oks', got {self.nms!r}; for YOLO26's head without it: Pose(…, end2end=True)"
             )
+        if self.smooth is not False:
+            filter_named(self.smooth)
         if self.imgsz is not None and not 32 <= self.imgsz <= 8192:
             raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz}")
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from poise.columns import Boxes, Keypoints
 from poise.errors import suggest
+from poise.geometry import box_iou
 from poise.motion import kalman
 from poise.motion.uncertainty import point_sigma, sizes, weight
 from poise.results import Results
@@ -89,6 +90,9 @@ FILTERS: dict[str, type[OneEuro] | type[Kalman]] = {"one-euro": OneEuro, "kalman
 # second: more is a cut in the video, or an id that jumped to somebody else.
 _JUMP = 0.8
 
+# Boxes of instances without ids that overlap more than this from frame to frame are one person.
+_SAME = 0.2
+
 # A frame may carry a point this many times as far as its low-passed speed says: people start abruptly.
 _SURGE = 4.0
 
@@ -114,7 +118,8 @@ class Smoother:
 
     It works live: a result depends on this frame and those before it. Time is that of the results, so a changing frame
     rate does no harm. A keypoint that is missing stays missing; when it comes back within ``max_gap_s`` the filter goes
-    on, later it starts anew, as it does after a cut. Untracked results with one instance a frame are one id.
+    on, later it starts anew, as it does after a cut. Instances
+    without ids are matched by the overlap of their boxes, and keep none.
 
     Args:
         method: ``"one-euro"``, ``"kalman"``, or a :class:`OneEuro` or :class:`Kalman` with settings of its own.
@@ -123,7 +128,7 @@ class Smoother:
     An id not seen for ``max_gap_s`` is forgotten, so memory is that of the people in view.
 
     Raises:
-        ValueError: The method is not known, or the results have several instances without ids or go back in time.
+        ValueError: The method is not known, or the results go back in time.
     """
 
     def __init__(self, method: str | bool | OneEuro | Kalman = "one-euro", *, max_gap_s: float = 0.5) -> None:
@@ -140,6 +145,7 @@ class Smoother:
         self._last = np.empty((0, 0))  # (M, K + 2) seconds when the point was last seen
         self._size = np.empty(0)
         self._time = -math.inf
+        self._next = 1  # for instances without ids
         self._lag = np.empty((0, 0))
 
     @property
@@ -157,8 +163,8 @@ class Smoother:
                 f"{result.path}: time must increase, got {result.time:.3f} s after {self._time:.3f} s; "
                 "call reset() for a new source"
             )
-        step, self._time = result.time - self._time, result.time
-        rows = self._rows(result, step)
+        self._time = result.time
+        rows = self._rows(result)
         points = result.keypoints
         size = sizes(np.asarray(result.boxes.xyxy, dtype=np.float64))
         size = np.where(np.isfinite(size), size, self._size[rows])
@@ -185,18 +191,29 @@ class Smoother:
         conf = np.concatenate([conf, np.repeat(np.asarray(result.boxes.conf)[:, None], 2, axis=1)], axis=1)
         return point_sigma(conf, size, spreads, sigma=np.concatenate([points.sigma, own], axis=1)), spreads
 
-    def _rows(self, result: Results, step: float) -> NDArray[np.intp]:
+    def _match(self, boxes: Floats) -> NDArray[np.int64]:
+        """Return ids for instances that have none: that of the box that overlaps most, or a new one.
+
+        Good enough for points that move on a little from frame to frame; who is who over time is the tracker's work.
+        """
+        ids = np.zeros(len(boxes), dtype=np.int64)
+        if self._state is not None and len(self._ids) and len(boxes):
+            overlap = box_iou(boxes, self._state.x[:, -2:].reshape(-1, 4))
+            while overlap.max() > _SAME:
+                row, old = np.unravel_index(int(overlap.argmax()), overlap.shape)
+                ids[row] = self._ids[old]
+                overlap[row], overlap[:, old] = 0.0, 0.0
+        fresh = np.flatnonzero(ids == 0)
+        ids[fresh] = self._next + np.arange(len(fresh))
+        self._next += len(fresh)
+        return ids
+
+    def _rows(self, result: Results) -> NDArray[np.intp]:
         """Return the state's row of every instance, after old ids were forgotten and new ones taken in."""
-        count, p = len(result), len(result.skeleton) + 2
-        if result.boxes.id is not None:
-            ids = np.asarray(result.boxes.id).astype(np.int64)
-        elif count > 1:
-            raise ValueError(
-                f"{result.path}: frame {result.frame} has {count} instances without ids; track them first: "
-                "Pose.track instead of Pose.predict"
-            )
-        else:
-            ids = np.ones(count, dtype=np.int64)
+        p = len(result.skeleton) + 2
+        boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
+        known = result.boxes.id
+        ids = self._match(boxes) if known is None else np.asarray(known).astype(np.int64)
         if self._state is None or self._last.shape[1] != p:
             self._ids = np.empty(0, dtype=np.int64)
             self._state = kalman.State(*(np.empty((0, p, 2)) for _ in range(5)))

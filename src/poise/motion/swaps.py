@@ -138,7 +138,7 @@ def _motion(left: Floats, right: Floats, times: Floats, size: Floats, breaks: Bo
     position = _scaled(moved, _spread(moved[:, :, 0]))
     velocity = _scaled(bent, _spread(bent[:, :, 0, 0]))
     cost = np.where(np.isfinite(velocity), velocity, np.nan_to_num(position)[..., None]).sum(axis=1)
-    return cost, seen.any(axis=1)
+    return cost, np.asarray(seen.any(axis=1))
 
 
 def _previous(seen: Bools) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
