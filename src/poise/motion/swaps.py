@@ -61,7 +61,7 @@ def label(
     times: Floats,
     size: Floats,
     *,
-    trust: float = 5.0,
+    trust: float = 12.0,
     switch_cost: float = 6.0,
     evidence: Floats | None = None,
     breaks: Bools | None = None,
@@ -185,7 +185,7 @@ def _viterbi(cost: Floats, doubt: Floats, switch_cost: float) -> Bools:
 
 
 def repair_swaps(
-    clip: Clip, *, trust: float = 5.0, switch_cost: float = 6.0, breaks: Bools | None = None
+    clip: Clip, *, trust: float = 12.0, switch_cost: float = 6.0, min_gain: float = 4.0, breaks: Bools | None = None
 ) -> tuple[Clip, list[Swap]]:
     """Exchange left and right back where they were exchanged: first of the whole body, then of each part.
 
@@ -193,6 +193,7 @@ def repair_swaps(
         clip: The clip.
         trust: See :func:`label`.
         switch_cost: See :func:`label`.
+        min_gain: Least that a stretch must gain, all costs paid; less is left alone.
         breaks: ``(I, T)`` True where an id's frame does not continue the one before it (a cut).
 
     Returns:
@@ -217,10 +218,13 @@ def repair_swaps(
             wrong, gain = label(
                 xy[:, a], xy[:, b], conf, clip.times, size[i], trust=trust, switch_cost=switch_cost, breaks=cut
             )
+            stretches = [_entry(clip, id, part, low, high, gain) for low, high in runs(wrong)]
+            stretches = [swap for swap in stretches if swap.gain >= min_gain]
+            wrong = np.isin(clip.frames, [f for s in stretches for f in range(s.first, s.last + 1)])
             for column in columns.values():
                 at, ab, ba = np.flatnonzero(wrong)[:, None], np.concatenate([a, b]), np.concatenate([b, a])
                 column[i][at, ab] = column[i][at, ba]
-            log += [_entry(clip, id, part, low, high, gain) for low, high in runs(wrong)]
+            log += stretches
     log.sort(key=lambda swap: (swap.id, swap.first))
     return (clip.replace(**columns), log) if log else (clip, log)
 
