@@ -15,6 +15,7 @@ _COMMANDS = {
     "demo": "Find the person in a bundled photo and save the annotated picture.",
     "predict": "Find keypoints in pictures, folders, videos, a camera or an address.",
     "fix": "Repair a video in a second pass: broken tracks, gaps, swapped sides, trembling.",
+    "angles": "Measure joint angles in a video, as a table, with how far each can be trusted.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "models": "List the bundled models, or print the card of one.",

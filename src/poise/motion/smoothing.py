@@ -74,8 +74,8 @@ class Kalman:
         See :mod:`poise.motion.kalman`. The defaults were chosen with ``benchmarks/motion.py``.
     """
 
-    agility: float = 1.0
-    noise: float = 0.5
+    agility: float = 0.6
+    noise: float = 1.0
     max_speed: float = 2.0
 
     def __post_init__(self) -> None:
