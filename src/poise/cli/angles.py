@@ -25,7 +25,8 @@ def angles(
 ) -> int:
     """Measure joint and segment angles, distances and symmetry of the people in VIDEO.
 
-    One row a frame, person and angle: frame, time, id, name, value, unit, sigma, conf, speed, view, view_error, trusted.
+    One row a frame, person and angle: frame, time, id, name, value, unit, sigma, conf, speed, view, view_error and
+    trusted.
     Without --out, CSV goes to standard output. Angles that the camera's view falsifies are named on standard error.
 
     Args:

@@ -133,6 +133,8 @@ def runs(seen: Bools) -> Iterator[tuple[int, int]]:
 def _each_run(x: Floats, times: Floats, breaks: Bools | None, run: Callable[[Floats, float], Floats]) -> Floats:
     """Filter every unbroken run; runs of several columns with the same ends go together."""
     given = np.asarray(x, dtype=np.float64)
+    if not given.size:
+        return given.copy()
     flat = given.reshape(len(given), -1)
     out = flat.copy()
     cuts = np.flatnonzero(breaks).tolist() if breaks is not None else []

@@ -113,7 +113,7 @@ def fix(
     gate: bool = True,
     max_gap_s: float = 0.5,
     steady: str = "rts",
-    agility: float = 2.0,
+    agility: float = 4.0,
 ) -> tuple[Clip, FixReport]:
     """Repair a whole clip with knowledge of what comes after: nothing comes late.
 
@@ -126,12 +126,12 @@ def fix(
         gate: Leave out keypoints whose limb would be too long.
         max_gap_s: Longest gap that is filled, seconds; 0 fills none.
         steady: ``"rts"`` (Kalman smoother weighted by sigma and conf), ``"savgol"``, ``"butterworth"`` or ``"none"``.
-        agility: Of the Kalman smoother: see :class:`poise.motion.Kalman`. Twice the live filter's, since knowing the
-            future already steadies.
+        agility: Of the Kalman smoother: see :class:`poise.motion.Kalman`. More than the live filter's, since knowing
+            the future already steadies: at 4 the fastest movements of ``benchmarks/motion.py`` keep their speed.
 
     Returns:
-        The repaired clip and the report. A filled keypoint has half the lower confidence of the points around it. With
-        ``"rts"`` sigma is that of the smoothed point, as far as trembling goes.
+        The repaired clip and the report. A filled keypoint has half the lower confidence of the points around it, and
+        no sigma. Sigma of the others stays: most of a network's error does not tremble, so smoothing leaves it.
 
     Raises:
         ValueError: ``steady`` is not known, or ``max_gap_s`` is negative.
@@ -154,14 +154,14 @@ def fix(
         boxes[i] = fill_gaps(clip.boxes[i], clip.times, **limits)[0]
         conf_filled[i] = _lower(conf[i], filled[i])
         box_conf[i] = _lower(clip.box_conf[i], np.isfinite(boxes[i]).all(-1) & ~np.isfinite(clip.boxes[i]).all(-1))
-    points, sigma = _steady(clip, xy, lines, conf_filled, broken, steady, agility, max_gap_s)
+    points = _steady(clip, xy, lines, conf_filled, broken, steady, agility, max_gap_s)
     points = np.where((filled | np.isfinite(xy).all(-1))[..., None], points, np.nan)
     out = clip.replace(
         xy=points,
         conf=conf_filled if np.isfinite(clip.conf).any() else clip.conf,
         boxes=boxes,
         box_conf=box_conf,
-        sigma=np.where(np.isfinite(points), sigma, np.nan),
+        sigma=np.where(np.isfinite(points) & ~filled[..., None], mended.sigma, np.nan),
         xyz=mended.xyz,
     )
     seen = np.isfinite(clip.xy)
@@ -181,14 +181,14 @@ def fix(
 
 def _steady(
     clip: Clip, xy: Floats, lines: Floats, conf: Floats, broken: Bools, steady: str, agility: float, max_gap_s: float
-) -> tuple[Floats, Floats]:
-    """Return smoothed points and their sigma; with the filters that do not know it, sigma as it was."""
+) -> Floats:
+    """Return ``(I, T, K, 2)`` smoothed points; the Kalman smoother fills gaps on its own, from both sides' motion."""
     if steady == "none":
-        return lines, clip.sigma
+        return lines
     if steady != "rts":
         smooth = filters.savitzky_golay if steady == "savgol" else filters.butterworth
         made = [smooth(line, clip.times, breaks=cut) for line, cut in zip(lines, broken, strict=True)]
-        return np.stack(made) if made else lines, clip.sigma
+        return np.stack(made) if made else lines
     settings = Kalman(agility=agility)
     # The box of an instance wobbles with its points: its median over the clip would hide who comes nearer, so the line
     # through its gaps is all that is done to it.
@@ -196,7 +196,7 @@ def _steady(
     size = size if len(size) else np.empty((0, len(clip)))
     sigma = point_sigma(conf, size, clip.skeleton.sigmas, sigma=clip.sigma)
     scale = np.moveaxis(np.broadcast_to(size[..., None, None], xy.shape), 1, 0)
-    points, deviation = kalman.smooth(
+    points, _ = kalman.smooth(
         np.moveaxis(xy, 1, 0),
         clip.times,
         np.square(settings.noise * np.moveaxis(sigma, 1, 0)),
@@ -205,7 +205,7 @@ def _steady(
         max_gap_s=max(max_gap_s, 1e-6),
         breaks=np.moveaxis(np.broadcast_to(broken[..., None, None], xy.shape), 1, 0),
     )
-    return np.moveaxis(points, 0, 1), np.moveaxis(deviation, 0, 1)
+    return np.moveaxis(points, 0, 1)
 
 
 def _lower(conf: Floats, filled: Bools) -> Floats:

@@ -49,12 +49,12 @@ def wobble_index(xy: Floats, times: Floats, size: Floats, *, window_s: float = 1
     Returns:
         ``(..., K)`` percent.
     """
-    points = np.asarray(xy, dtype=np.float64) / np.asarray(size)[..., None, None]
+    points = np.asarray(xy, dtype=np.float64)
     near = np.abs(times[:, None] - times[None]) <= window_s / 2
     seen = np.isfinite(points)
     total = np.tensordot(near.astype(np.float64), np.where(seen, points, 0.0), axes=1)
     count = np.tensordot(near.astype(np.float64), seen.astype(np.float64), axes=1)
-    stray = points - total / np.where(count > 0, count, np.nan)
+    stray = (points - total / np.where(count > 0, count, np.nan)) / np.asarray(size)[..., None, None]
     known = np.isfinite(stray)
     mean = np.where(known, np.square(stray), 0.0).sum(axis=(0, -1)) / np.maximum(known.sum(axis=(0, -1)), 1)
     return np.asarray(100.0 * np.sqrt(np.where(known.any(axis=(0, -1)), mean, np.nan)))

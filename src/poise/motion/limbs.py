@@ -42,12 +42,18 @@ def pair_groups(skeleton: Skeleton) -> dict[str, tuple[tuple[int, int], ...]]:
 
 
 def limbs(skeleton: Skeleton) -> tuple[tuple[int, int], ...]:
-    """Return the edges along one side of the body, such as hip to knee, and across the trunk: stiff parts.
+    """Return the edges along one side of the body, such as hip to knee or shoulder to hip: what keeps its length.
 
-    Edges within the face, and from the face to the trunk, bend or are too short to say anything.
+    Edges from side to side are left out, since in a picture their length changes with every turn of the body; so are
+    those of the face, which are short and bend.
     """
     part = [part_of(name) for name in skeleton.keypoints]
-    return tuple((a, b) for a, b in skeleton.edges if {part[a], part[b]} <= {"arms", "legs", "trunk"})
+    stiff = {"arms", "legs", "trunk"}
+    return tuple(
+        (a, b)
+        for (a, b), side in zip(skeleton.edges, skeleton.edge_sides.tolist(), strict=True)
+        if side and {part[a], part[b]} <= stiff
+    )
 
 
 def lengths(xy: Floats, edges: tuple[tuple[int, int], ...]) -> Floats:

@@ -76,7 +76,7 @@ def outliers(clip: Clip, *, max_stretch: float = 1.5, max_jump: float = 0.15) ->
     size = sizes(clip.boxes.astype(np.float64))
     for i in range(len(clip.ids)):
         xy = clip.xy[i].astype(np.float64)
-        scale = np.where(np.isfinite(size[i]), size[i], np.nan)
+        scale = _steadied(size[i])
         long = lengths(xy, edges) / scale[:, None]
         usual = np.array([np.percentile(e[np.isfinite(e)], 90) if np.isfinite(e).any() else np.nan for e in long.T])
         stretched = np.nan_to_num(long) > max_stretch * usual
@@ -90,6 +90,13 @@ def outliers(clip: Clip, *, max_stretch: float = 1.5, max_jump: float = 0.15) ->
         t, e = np.nonzero(guilty)
         wild[i, t, worse[t, e]] = True
     return wild
+
+
+def _steadied(size: Floats) -> Floats:
+    """Return sizes kept within a third of their median: a box narrows when the arms are down, people do not."""
+    known = size[np.isfinite(size)]
+    usual = float(np.median(known)) if len(known) else np.nan
+    return np.asarray(np.clip(size, usual / 1.33, usual * 1.33))
 
 
 def fill_gaps(x: Floats, times: Floats, *, max_gap_s: float = 0.5, breaks: Bools | None = None) -> tuple[Floats, Bools]:

@@ -63,7 +63,6 @@ def label(
     *,
     trust: float = 12.0,
     switch_cost: float = 6.0,
-    evidence: Floats | None = None,
     breaks: Bools | None = None,
 ) -> tuple[Bools, Floats]:
     """Find the frames in which the left and right points of one instance are exchanged.
@@ -77,7 +76,6 @@ def label(
         trust: Cost of each second in which the network's labels are not believed, at confidence 1. Higher repairs
             only short stretches.
         switch_cost: Cost of each begin and end of a stretch.
-        evidence: ``(T,)`` what else speaks against an exchange in each frame, such as the limbs' lengths.
         breaks: ``(T,)`` True where a frame does not continue the one before it (a cut).
 
     Returns:
@@ -97,8 +95,6 @@ def label(
     both = np.isfinite(left).all(-1) & np.isfinite(right).all(-1)
     sure = np.where(both, np.where(np.isfinite(conf), conf, 0.5), 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
     doubt = (trust * sure * np.gradient(times))[at]
-    if evidence is not None:
-        doubt = doubt + evidence[at]
     states = _viterbi(cost[at], doubt, switch_cost)
     exchanged[at] = states
     # What the frame costs as labelled, against what it would cost as the network says.
@@ -115,8 +111,10 @@ def _motion(left: Floats, right: Floats, times: Floats, size: Floats, breaks: Bo
     The cost is ``(T, 2, 2)``: by whether the frame's label differs from the one before it (first index), and that one's
     from the one before that (second).
     """
-    scale = np.where(np.isfinite(size), size, np.nanmedian(size))[:, None, None, None]
-    pair = np.stack([left, right], axis=2) / scale  # (T, P, 2 sides, 2 axes)
+    usual = float(np.nanmedian(size))
+    # Differences are divided, not positions: a box that breathes must not look like motion.
+    area = np.square(np.clip(np.where(np.isfinite(size), size, usual), 0.7 * usual, 1.4 * usual))[:, None]
+    pair = np.stack([left, right], axis=2)  # (T, P, 2 sides, 2 axes)
     seen: Bools = np.asarray(np.isfinite(pair).all(axis=(2, 3)))
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     part = np.zeros(len(times), dtype=int) if breaks is None else np.cumsum(breaks)
@@ -132,9 +130,10 @@ def _motion(left: Floats, right: Floats, times: Floats, size: Floats, breaks: Bo
     bent = np.full((*seen.shape, 2, 2), np.nan)
     patience = np.sqrt(np.maximum(np.where(fresh, age, step) / step, 1.0))  # a random walk's deviation grows so
     for a, now in enumerate((pair, pair[:, :, ::-1])):
-        moved[..., a] = np.where(fresh, np.square(now - one).sum(axis=(2, 3)) / patience**2, np.nan)
+        moved[..., a] = np.where(fresh, np.square(now - one).sum(axis=(2, 3)) / patience**2 / area, np.nan)
         for b, older in enumerate((two, two[:, :, ::-1])):
-            bent[..., a, b] = np.where(smooth, np.square(now - 2.0 * one + older).sum(axis=(2, 3)), np.nan)
+            bend = np.square(now - 2.0 * one + older).sum(axis=(2, 3)) / area
+            bent[..., a, b] = np.where(smooth, bend, np.nan)
     position = _scaled(moved, _spread(moved[:, :, 0]))
     velocity = _scaled(bent, _spread(bent[:, :, 0, 0]))
     cost = np.where(np.isfinite(velocity), velocity, np.nan_to_num(position)[..., None]).sum(axis=1)

@@ -26,6 +26,8 @@ def velocity(x: Floats, times: Floats, *, circular: bool = False) -> Floats:
         ``(T, ...)`` per second; NaN where missing, and for a run of one frame.
     """
     given = np.asarray(x, dtype=np.float64)
+    if not given.size:
+        return given.copy()
     flat = given.reshape(len(given), -1)
     out = np.full(flat.shape, np.nan)
     patterns, which = np.unique(np.isfinite(flat), axis=1, return_inverse=True)

@@ -42,9 +42,9 @@ def angle_rows(
         Columns of one length: ``frame``, ``time`` (s), ``id``, ``name``, ``value``, ``unit`` (``deg``, or ``trunk`` for
         distances in lengths of the person's own trunk), ``sigma`` (one standard deviation, same unit), ``conf`` (lowest
         of its points), ``speed`` (unit a second), ``view`` (degrees out of the image plane), ``view_error`` (degrees),
-        ``trusted`` (whether the view allows to believe it). And sentences about angles that the view spoils. Rows of
+        ``trusted`` (whether the view allows to believe it; False where it cannot be judged, as for distances). Rows of
         an id that is not in the frame are left out; a missing value is NaN. ``knee_flexion_difference`` and its like
-        are left minus right.
+        are left minus right. The second item holds a sentence for each angle that the view spoils.
 
     Raises:
         KeyError: No angles for this skeleton, or no angle of this name.

@@ -91,7 +91,8 @@ def view(xy: Floats, conf: Floats, times: Floats, angles: AngleSet, inner: Float
 
     Source:
         Weak perspective: apparent length = true length × cos φ. The angle between two limbs in space is one of two,
-        cos θ = cos φ₁ cos φ₂ cos θ' ± sin φ₁ sin φ₂, since which end is nearer is not seen; the error is the root mean square of both.
+        cos θ = cos φ₁ cos φ₂ cos θ' ± sin φ₁ sin φ₂, since which end is nearer is not seen;
+        the error is the root mean square of both.
     """
     names = angles.skeleton.keypoints
     pairs = _limbs_of(angles)
@@ -146,8 +147,8 @@ def _share(names: tuple[str, ...], a: tuple[int, int], b: tuple[int, int]) -> fl
 def _height(long: Floats, shares: Floats, times: Floats) -> Floats:
     """Return ``(T,)`` body height in pixels: each limb, short or not, says it is at least so much.
 
-    The third largest in each frame, so that a wild point and long arms do not count, and of those the 80th percentile around
-    each time.
+    The third largest in each frame, so that a wild point and long arms do not count, and of those the 80th percentile
+    around each time.
     """
     each = np.sort(np.nan_to_num(long / shares if len(shares) else long, nan=-np.inf), axis=-1)
     if each.shape[1] < 3:
