@@ -119,18 +119,20 @@ class _Reader:
         return AngleSet(
             skeleton,
             tuple(joints),
-            np.array([self._points(skeleton, n, e["points"], 3) for n, e in joints.items()]).reshape(-1, 3, 2),
+            np.array([self._points(skeleton, f"joints.{n}", e["points"], 3) for n, e in joints.items()]).reshape(
+                -1, 3, 2
+            ),
             np.array([self._number(f"joints.{n}", e["neutral"]) for n, e in joints.items()]),
             np.array([self._choice(f"joints.{n}", e["grows"], _SIGN) for n, e in joints.items()]),
             tuple(segments),
-            np.array([self._points(skeleton, n, [e["from"], e["to"]], 2) for n, e in segments.items()]).reshape(
-                -1, 2, 2
-            ),
+            np.array(
+                [self._points(skeleton, f"segments.{n}", [e["from"], e["to"]], 2) for n, e in segments.items()]
+            ).reshape(-1, 2, 2),
             np.array([self._choice(f"segments.{n}", e["zero"], _ZERO) for n, e in segments.items()]),
             tuple(distances),
-            np.array([self._points(skeleton, n, [e["from"], e["to"]], 2) for n, e in distances.items()]).reshape(
-                -1, 2, 2
-            ),
+            np.array(
+                [self._points(skeleton, f"distances.{n}", [e["from"], e["to"]], 2) for n, e in distances.items()]
+            ).reshape(-1, 2, 2),
         )
 
     def _entries(self, kind: str) -> dict[str, dict[str, Any]]:
