@@ -44,13 +44,16 @@ def point_sigma(conf: Floats, size: Floats, oks_sigmas: Floats, *, sigma: Floats
         COCO keypoint evaluation for s and κ: s² the area of the person's segment, κ twice the keypoint's sigma. The
         factor is ours, measured.
     """
-    sure = np.clip(np.where(np.isfinite(conf), conf, 0.5), 0.0, 1.0)
-    spread = np.sqrt(_SEGMENT) * np.asarray(size)[..., None] * (2.0 * np.asarray(oks_sigmas))
-    from_conf = spread * (_AT_ONE + _AT_ZERO * (1.0 - sure))
-    from_conf = np.broadcast_to(from_conf[..., None], (*np.shape(conf), 2))
+    sure = np.where(np.isfinite(conf), np.minimum(np.maximum(conf, 0.0), 1.0), 0.5)
+    from_conf = (_spread(size, oks_sigmas) * (_AT_ONE + _AT_ZERO * (1.0 - sure)))[..., None]
     if sigma is None:
-        return np.asarray(from_conf)
+        return np.asarray(from_conf + np.zeros(2))
     return np.where(np.isfinite(sigma), sigma, from_conf)
+
+
+def _spread(size: Floats, oks_sigmas: Floats) -> Floats:
+    """Return ``(..., K)`` COCO's sκ, pixels."""
+    return np.asarray((2.0 * np.sqrt(_SEGMENT)) * np.asarray(size)[..., None] * oks_sigmas)
 
 
 def weight(sigma: Floats, size: Floats, oks_sigmas: Floats) -> Floats:
@@ -61,8 +64,8 @@ def weight(sigma: Floats, size: Floats, oks_sigmas: Floats) -> Floats:
         size: ``(...)`` as there.
         oks_sigmas: ``(K,)`` as there.
     """
-    full = point_sigma(np.full(np.shape(sigma)[:-1], FULL_CONF), size, oks_sigmas)[..., 0]
-    return np.asarray(np.minimum(full / np.maximum(np.mean(sigma, axis=-1), 1e-9), 1.0))
+    full = _spread(size, oks_sigmas) * (_AT_ONE + _AT_ZERO * (1.0 - FULL_CONF))
+    return np.asarray(np.minimum(2.0 * full / np.maximum(sigma[..., 0] + sigma[..., 1], 1e-9), 1.0))
 
 
 def sizes(boxes: Floats) -> Floats:

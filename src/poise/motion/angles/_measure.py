@@ -70,18 +70,18 @@ def _middle(xy: Floats, variance: Floats, points: NDArray[np.intp]) -> tuple[Flo
 
 def _turn(limb: Floats) -> Floats:
     """Return ``(..., 2)`` degrees that a limb turns for one pixel of its far end along x and y."""
-    squared = np.square(limb).sum(axis=-1, keepdims=True)
-    across = np.stack([-limb[..., 1], limb[..., 0]], axis=-1)
-    return np.asarray(np.degrees(np.divide(across, squared, out=np.full(across.shape, np.nan), where=squared > 0)))
+    squared = np.square(limb[..., 0]) + np.square(limb[..., 1])
+    per = np.divide(180.0 / np.pi, squared, out=np.full(squared.shape, np.nan), where=squared > 0)
+    return np.stack([-limb[..., 1] * per, limb[..., 0] * per], axis=-1)
 
 
 def _joints(xy: Floats, sigma: Floats, angles: AngleSet) -> tuple[Floats, Floats]:
     points, variance = _middle(xy, np.square(sigma), angles.joint_points)
     u, v = points[..., 0, :] - points[..., 1, :], points[..., 2, :] - points[..., 1, :]
     cross = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
-    inner = np.degrees(np.arctan2(np.abs(cross), (u * v).sum(axis=-1)))
-    known = (np.square(u).sum(axis=-1) > 0) & (np.square(v).sum(axis=-1) > 0)
+    inner = np.degrees(np.arctan2(np.abs(cross), u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1]))
     first, last = -_turn(u), _turn(v)
+    known = np.isfinite(first[..., 0]) & np.isfinite(last[..., 0])
     slopes = np.stack([first, -(first + last), last], axis=-2)
     deviation = np.sqrt((np.square(slopes) * variance).sum(axis=(-1, -2)))
     value = angles.joint_sign * (inner - angles.joint_neutral)
@@ -101,6 +101,6 @@ def _segments(xy: Floats, sigma: Floats, angles: AngleSet) -> tuple[Floats, Floa
 def _distances(xy: Floats, sigma: Floats, angles: AngleSet) -> tuple[Floats, Floats]:
     points, variance = _middle(xy, np.square(sigma), angles.distance_points)
     gap = points[..., 1, :] - points[..., 0, :]
-    long = np.linalg.norm(gap, axis=-1)
+    long = np.hypot(gap[..., 0], gap[..., 1])
     along = np.divide(gap, long[..., None], out=np.full(gap.shape, np.sqrt(0.5)), where=long[..., None] > 0)
     return long, np.sqrt((np.square(along)[..., None, :] * variance).sum(axis=(-1, -2)))
