@@ -61,7 +61,7 @@ def label(
     times: Floats,
     size: Floats,
     *,
-    trust: float = 12.0,
+    trust: float = 20.0,
     switch_cost: float = 6.0,
     breaks: Bools | None = None,
 ) -> tuple[Bools, Floats]:
@@ -86,7 +86,7 @@ def label(
         look at velocity: at the moment when one leg passes the other, positions alone cannot tell them apart. A
         residual's variance is the clip's own, from the median of its squares.
     """
-    cost, seen = _motion(left, right, times, size, breaks)
+    cost, seen, joined = _motion(left, right, times, size, breaks)
     at = np.flatnonzero(seen)
     exchanged = np.zeros(len(times), dtype=bool)
     gain = np.zeros(len(times))
@@ -95,18 +95,22 @@ def label(
     both = np.isfinite(left).all(-1) & np.isfinite(right).all(-1)
     sure = np.where(both, np.where(np.isfinite(conf), conf, 0.5), 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
     doubt = (trust * sure * np.gradient(times))[at]
-    states = _viterbi(cost[at], doubt, switch_cost)
+    # Across a long gap or a cut nothing links the labels, so nothing is paid for a change there.
+    switch = np.where(joined[at], switch_cost, 0.0)
+    states = _viterbi(cost[at], doubt, switch)
     exchanged[at] = states
     # What the frame costs as labelled, against what it would cost as the network says.
     flip1 = np.concatenate([[False], states[1:] != states[:-1]]).astype(int)
     flip2 = np.concatenate([[0], flip1[:-1]])
     index = np.arange(len(at))
-    gain[at] = cost[at][index, 0, 0] - cost[at][index, flip1, flip2] - doubt * states - switch_cost * flip1
+    gain[at] = cost[at][index, 0, 0] - cost[at][index, flip1, flip2] - doubt * states - switch * flip1
     return exchanged, gain
 
 
-def _motion(left: Floats, right: Floats, times: Floats, size: Floats, breaks: Bools | None) -> tuple[Floats, Bools]:
-    """Return the cost of each frame, and whether it has any pair to judge.
+def _motion(
+    left: Floats, right: Floats, times: Floats, size: Floats, breaks: Bools | None
+) -> tuple[Floats, Bools, Bools]:
+    """Return the cost of each frame, whether it has any pair to judge, and whether any goes on from earlier frames.
 
     The cost is ``(T, 2, 2)``: by whether the frame's label differs from the one before it (first index), and that one's
     from the one before that (second).
@@ -136,8 +140,10 @@ def _motion(left: Floats, right: Floats, times: Floats, size: Floats, breaks: Bo
             bent[..., a, b] = np.where(smooth, bend, np.nan)
     position = _scaled(moved, _spread(moved[:, :, 0]))
     velocity = _scaled(bent, _spread(bent[:, :, 0, 0]))
-    cost = np.where(np.isfinite(velocity), velocity, np.nan_to_num(position)[..., None]).sum(axis=1)
-    return cost, np.asarray(seen.any(axis=1))
+    # Velocity decides where limbs pass each other, position where somebody jerks; each is blind where the other sees.
+    place = np.nan_to_num(position)[..., None]
+    cost = np.where(np.isfinite(velocity), (velocity + place) / 2, place).sum(axis=1)
+    return cost, np.asarray(seen.any(axis=1)), np.asarray(fresh.any(axis=1))
 
 
 def _previous(seen: Bools) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -163,8 +169,8 @@ def _scaled(squares: Floats, variance: Floats) -> Floats:
     return np.asarray(np.minimum(squares / variance.reshape(shape) / 2.0, _CAP))
 
 
-def _viterbi(cost: Floats, doubt: Floats, switch_cost: float) -> Bools:
-    """Return ``(T,)`` the cheapest labels; ``cost`` ``(T, 2, 2)`` as :func:`_motion` gives it."""
+def _viterbi(cost: Floats, doubt: Floats, switch: Floats) -> Bools:
+    """Return ``(T,)`` the cheapest labels; ``cost`` ``(T, 2, 2)`` as :func:`_motion` gives it, the others ``(T,)``."""
     count = len(cost)
     # total[s, u]: cheapest way to a frame with label u whose predecessor has label s.
     flip = np.array([[0, 1], [1, 0]])
@@ -172,7 +178,7 @@ def _viterbi(cost: Floats, doubt: Floats, switch_cost: float) -> Bools:
     back = np.zeros((count, 2, 2), dtype=np.int8)
     for t in range(1, count):
         # ways[r, s, u]: labels of t-2, t-1, t.
-        ways = total[:, :, None] + cost[t][flip[None], flip[:, :, None]] + switch_cost * flip[None]
+        ways = total[:, :, None] + cost[t][flip[None], flip[:, :, None]] + switch[t] * flip[None]
         back[t] = ways.argmin(axis=0)
         total = ways.min(axis=0) + np.array([0.0, doubt[t]])[None]
     labels = np.zeros(count, dtype=bool)
@@ -184,7 +190,7 @@ def _viterbi(cost: Floats, doubt: Floats, switch_cost: float) -> Bools:
 
 
 def repair_swaps(
-    clip: Clip, *, trust: float = 12.0, switch_cost: float = 6.0, min_gain: float = 4.0, breaks: Bools | None = None
+    clip: Clip, *, trust: float = 20.0, switch_cost: float = 6.0, min_gain: float = 4.0, breaks: Bools | None = None
 ) -> tuple[Clip, list[Swap]]:
     """Exchange left and right back where they were exchanged: first of the whole body, then of each part.
 
