@@ -39,12 +39,12 @@ METHODS: dict[str, OneEuro | Kalman] = {"one-euro": OneEuro(), "kalman": Kalman(
 SURE = 0.3  # keypoints less confident than this on average are out of the picture
 
 
-def poses(shared: Path, cache: Path, model: str) -> Iterator[tuple[str, Clip]]:
+def poses(shared: Path, cache: Path, model: str, only: list[str] | None) -> Iterator[tuple[str, Clip]]:
     """Yield every clip of one person with the largest person's poses, from the cache where they are there."""
     labels = json.loads((shared / "data/videos/labels.json").read_text())
     for entry in labels["exercises"] + labels["others"]:
         stem = Path(entry["file"]).stem
-        if stem.startswith("people"):
+        if stem.startswith("people") or (only and stem not in only):
             continue
         kept = cache / f"{stem}.{model}.npz"
         if not kept.exists():
@@ -264,6 +264,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--cache", type=Path, default=ROOT / "runs/motion-cache", help="folder of saved poses")
     parser.add_argument("--models", nargs="*", default=list(MODELS))
+    parser.add_argument("--clips", nargs="*", help="only these clips, by their names without ending")
     parser.add_argument("--calibrate", action="store_true")
     options = parser.parse_args()
     content: dict[str, Any] = {"versions": versions()}
@@ -275,7 +276,9 @@ def main() -> None:
     content["speed"] = speed()
     table(content["speed"], title="Time a person and frame, one thread")
     clips = {
-        (stem, model): clip for model in options.models for stem, clip in poses(options.shared, options.cache, model)
+        (stem, model): clip
+        for model in options.models
+        for stem, clip in poses(options.shared, options.cache, model, options.clips)
     }
     rows = content["steadiness"] = steadiness(clips)
     table([r for r in rows if r["stands"]], title="People who stand or hold still")
