@@ -20,8 +20,19 @@ from _common import ROOT, arguments, save, table, versions
 
 from poise.clips import Clip
 from poise.frames import Frame, Media
-from poise.motion import Kalman, OneEuro, Smoother, fix, jitter_index, lag_s, point_sigma, repair_swaps, wobble_index
-from poise.motion.angles import angle_set, measure
+from poise.motion import (
+    Kalman,
+    OneEuro,
+    Smoother,
+    fix,
+    jitter_index,
+    lag_s,
+    point_sigma,
+    repair_swaps,
+    savitzky_golay,
+    wobble_index,
+)
+from poise.motion.angles import angle_set, measure, velocity
 from poise.motion.limbs import pair_groups
 from poise.motion.uncertainty import sizes
 from poise.results import Results
@@ -109,10 +120,18 @@ def steadiness(clips: dict[tuple[str, str], Clip]) -> list[dict[str, Any]]:
                 row[f"{name} wobble cut"] = wobble[0] / wobble[1]
             else:
                 row[f"{name} lag ms"] = 1000 * lag_s(raw[:, sure], found[:, sure], clip.times, size)
-        _, report = fix(clip)
+        mended, report = fix(clip, swaps=False, gate=False)
+        row["fix speed kept"] = fastest(mended.xy[0][:, sure], clip.times) / fastest(
+            savitzky_golay(raw[:, sure], clip.times, window_s=0.2), clip.times
+        )
         row["fix cut"] = float(report.jitter_before[0] / report.jitter_after[0])
         rows.append(row)
     return rows
+
+
+def fastest(xy: np.ndarray, times: np.ndarray) -> float:
+    """Return the 95th percentile of the points' speed."""
+    return float(np.nanpercentile(np.linalg.norm(velocity(xy, times), axis=-1), 95))
 
 
 def step(clip: Clip) -> float:
@@ -291,6 +310,7 @@ def main() -> None:
             row[f"{name} cut (median)"] = float(np.median([r[f"{name} cut"] for r in still]))
             lags = [r[f"{name} lag ms"] for r in moving if np.isfinite(r[f"{name} lag ms"])]
             row[f"{name} lag ms (median)"], row[f"{name} lag ms (most)"] = float(np.median(lags)), float(np.max(lags))
+        row["fix speed kept (median)"] = float(np.median([r["fix speed kept"] for r in moving]))
         row["fix cut (median)"] = float(np.median([r["fix cut"] for r in still + moving]))
         summary.append(row)
     content["summary"] = summary

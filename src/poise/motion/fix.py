@@ -127,7 +127,7 @@ def fix(
         max_gap_s: Longest gap that is filled, seconds; 0 fills none.
         steady: ``"rts"`` (Kalman smoother weighted by sigma and conf), ``"savgol"``, ``"butterworth"`` or ``"none"``.
         agility: Of the Kalman smoother: see :class:`poise.motion.Kalman`. More than the live filter's, since knowing
-            the future already steadies: at 4 the fastest movements of ``benchmarks/motion.py`` keep their speed.
+            the future already steadies: at 4 jumping jacks keep their speed (``benchmarks/motion.py``).
 
     Returns:
         The repaired clip and the report. A filled keypoint has half the lower confidence of the points around it, and
