@@ -11,6 +11,7 @@ from motion_kit import clip_of, walker
 
 from poise.cli import main
 from poise.motion import fix
+from poise.motion.angles import angle_rows
 from poise.second_pass import second_pass
 
 
@@ -97,6 +98,25 @@ def test_nobody_in_the_clip() -> None:
 
     assert np.isnan(found.xy).all()
     assert report.text() == ""
+
+
+def test_a_clip_without_ids() -> None:
+    clip = clip_of(walker(10))
+    empty = clip.replace(**{n: getattr(clip, n)[:0] for n in ("ids", "boxes", "box_conf", "xy", "conf", "sigma")})
+
+    found, report = fix(empty)
+
+    assert found.xy.shape == (0, 10, 17, 2)
+    assert [len(result) for result in found.results()] == [0] * 10
+    assert report.summary() == {"joined": [], "swaps": [], "people": []}
+    assert angle_rows(found)[0]["frame"].tolist() == []
+
+
+def test_a_clip_of_one_frame() -> None:
+    for steady in ("rts", "savgol", "butterworth", "none"):
+        found, _ = fix(clip_of(walker(1)), steady=steady)
+
+        np.testing.assert_allclose(found.xy[0], walker(1), atol=1e-3)
 
 
 def test_the_report_is_plain_json_and_sentences() -> None:

@@ -192,8 +192,9 @@ def _steady(
     settings = Kalman(agility=agility)
     # The box of an instance wobbles with its points: its median over the clip would hide who comes nearer, so the line
     # through its gaps is all that is done to it.
-    size = np.stack([fill_gaps(s, clip.times, max_gap_s=np.inf)[0] for s in sizes(clip.boxes.astype(np.float64))])
-    size = size if len(size) else np.empty((0, len(clip)))
+    size = sizes(clip.boxes.astype(np.float64))
+    for i, row in enumerate(size):
+        size[i] = fill_gaps(row, clip.times, max_gap_s=np.inf)[0]
     sigma = point_sigma(conf, size, clip.skeleton.sigmas, sigma=clip.sigma)
     scale = np.moveaxis(np.broadcast_to(size[..., None, None], xy.shape), 1, 0)
     points, _ = kalman.smooth(
