@@ -107,7 +107,7 @@ def test_real_walker_from_the_side_is_repaired() -> None:
 
     found, log = repair_swaps(clip)
 
-    # By eye on drawn frames: 100 and 106 to 110 have left and right legs exchanged.
+    # By eye on drawn frames: in these, left and right legs are exchanged against the frames around them.
     frames = {f for swap in log if swap.part in ("legs", "body") for f in range(swap.first, swap.last + 1)}
     assert {100, 106, 107, 109, 110} <= frames
     assert frames <= set(range(99, 112))
