@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from motion_kit import clip_of, walker
+from motion_kit import STANDING, clip_of, walker
 
 from poise.clips import Clip
 from poise.motion import repair_swaps
 from poise.motion.limbs import pair_groups
+from poise.motion.swaps import length_cost
 from poise.skeletons import get
 
 COCO = get("coco17")
@@ -82,6 +83,15 @@ def test_a_mirrored_clip_is_repaired_alike() -> None:
 
     assert [(s.part, s.first, s.last) for s in log] == [(s.part, s.first, s.last) for s in other_log]
     np.testing.assert_allclose(other.xy[0], found.xy[0] * [-1, 1] + [640, 0], atol=1e-3)
+
+
+def test_lengths_speak_against_crossed_legs_from_the_front_and_say_nothing_from_the_side() -> None:
+    front = np.repeat(STANDING[None] * 300, 20, axis=0)
+    front[:, [13, 15]] += [40.0, 0.0]
+    size = np.full(20, 150.0)
+
+    assert (length_cost(front, size, tuple(LEGS), COCO) > 0).all()
+    np.testing.assert_allclose(length_cost(front * [0.0, 1.0], size, tuple(LEGS), COCO), 0.0, atol=1e-9)
 
 
 def test_points_missing_for_seconds_do_no_harm() -> None:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from poise.clips import Clip
 from poise.motion.filters import runs
-from poise.motion.limbs import pair_groups
+from poise.motion.limbs import limbs, pair_groups
 from poise.motion.uncertainty import sizes
+from poise.skeletons import Skeleton
 
 Floats = NDArray[Any]
 Bools = NDArray[np.bool_]
@@ -26,6 +27,10 @@ _CAP = 12.0
 
 # Smallest deviation of the residuals, in instance sizes: below it lies the networks' own rounding.
 _FLOOR = 0.004
+
+# A limb's length in the picture deviates by this share of its median as people move, and says something new this
+# often a second: it changes slowly, so the frames of one second do not speak independently.
+_LENGTH, _LENGTH_RATE = 0.15, 4.0
 
 # A point that was last seen longer ago than this says nothing about where it is now, seconds.
 _STALE_S = 0.5
@@ -63,6 +68,7 @@ def label(
     *,
     trust: float = 20.0,
     switch_cost: float = 6.0,
+    lengths: Floats | None = None,
     breaks: Bools | None = None,
 ) -> tuple[Bools, Floats]:
     """Find the frames in which the left and right points of one instance are exchanged.
@@ -76,6 +82,7 @@ def label(
         trust: Cost of each second in which the network's labels are not believed, at confidence 1. Higher repairs
             only short stretches.
         switch_cost: Cost of each begin and end of a stretch.
+        lengths: ``(T,)`` what the limbs' lengths say against an exchange in each frame, see :func:`length_cost`.
         breaks: ``(T,)`` True where a frame does not continue the one before it (a cut).
 
     Returns:
@@ -95,6 +102,8 @@ def label(
     both = np.isfinite(left).all(-1) & np.isfinite(right).all(-1)
     sure = np.where(both, np.where(np.isfinite(conf), conf, 0.5), 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
     doubt = (trust * sure * np.gradient(times))[at]
+    if lengths is not None:
+        doubt = doubt + (lengths * np.gradient(times))[at]
     # Across a long gap or a cut nothing links the labels, so nothing is paid for a change there.
     switch = np.where(joined[at], switch_cost, 0.0)
     states = _viterbi(cost[at], doubt, switch)
@@ -169,6 +178,34 @@ def _scaled(squares: Floats, variance: Floats) -> Floats:
     return np.asarray(np.minimum(squares / variance.reshape(shape) / 2.0, _CAP))
 
 
+def length_cost(xy: Floats, size: Floats, pairs: tuple[tuple[int, int], ...], skeleton: Skeleton) -> Floats:
+    """Return ``(T,)`` how much worse the limbs' lengths are, a second, if the sides of these pairs are exchanged.
+
+    From the side both ways are as long; from the front a thigh that leads to the other knee is too long. Counted are
+    the limbs from one of the points to one that is not among them, against their median in the clip.
+
+    Args:
+        xy: ``(T, K, 2)`` pixels.
+        size: ``(T,)`` pixels.
+        pairs: The (left, right) pairs that are to be exchanged.
+        skeleton: Whose keypoints.
+    """
+    other = dict(pairs) | {b: a for a, b in pairs}
+    cost = np.zeros(len(xy))
+    for a, b in limbs(skeleton):
+        if (a in other) == (b in other):
+            continue
+        inner, outer = (a, b) if b in other else (b, a)
+        straight = np.linalg.norm(xy[:, inner] - xy[:, outer], axis=-1) / size
+        crossed = np.linalg.norm(xy[:, inner] - xy[:, other[outer]], axis=-1) / size
+        known = straight[np.isfinite(straight)]
+        if len(known):
+            usual = float(np.median(known))
+            worse = np.square((crossed - usual) / (_LENGTH * usual)) - np.square((straight - usual) / (_LENGTH * usual))
+            cost += np.clip(np.nan_to_num(worse) / 2, -2.0, 2.0)
+    return cost * _LENGTH_RATE
+
+
 def _viterbi(cost: Floats, doubt: Floats, switch: Floats) -> Bools:
     """Return ``(T,)`` the cheapest labels; ``cost`` ``(T, 2, 2)`` as :func:`_motion` gives it, the others ``(T,)``."""
     count = len(cost)
@@ -221,7 +258,15 @@ def repair_swaps(
             conf = np.fmin(columns["conf"][i][:, a], columns["conf"][i][:, b])
             cut = None if breaks is None else breaks[i]
             wrong, gain = label(
-                xy[:, a], xy[:, b], conf, clip.times, size[i], trust=trust, switch_cost=switch_cost, breaks=cut
+                xy[:, a],
+                xy[:, b],
+                conf,
+                clip.times,
+                size[i],
+                trust=trust,
+                switch_cost=switch_cost,
+                lengths=length_cost(xy, size[i], pairs, clip.skeleton),
+                breaks=cut,
             )
             stretches = [_entry(clip, id, part, low, high, gain) for low, high in runs(wrong)]
             stretches = [swap for swap in stretches if swap.gain >= min_gain]
