@@ -30,7 +30,7 @@ _FLOOR = 0.004
 
 # A limb's length in the picture deviates by this share of its median as people move, and says something new this
 # often a second: it changes slowly, so the frames of one second do not speak independently.
-_LENGTH, _LENGTH_RATE = 0.15, 4.0
+_LENGTH, _LENGTH_RATE = 0.15, 2.0
 
 # A point that was last seen longer ago than this says nothing about where it is now, seconds.
 _STALE_S = 0.5
