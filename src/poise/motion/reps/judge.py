@@ -1,0 +1,118 @@
+"""Whether a cycle is a repetition of an exercise: depth, duration, confidence, and the exercise's rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from poise.geometry import Floats
+from poise.motion.reps.detect import EDGE_SHARE, SHARE, Curve, Cycle, named
+from poise.motion.reps.exercises import Exercise, Rule
+from poise.motion.reps.people import Measured
+
+# A rule that cannot be measured (a point is out of the picture) neither speaks for the exercise nor rules it out.
+UNKNOWN = 0.8
+FLOOR = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is thought of one cycle.
+
+    Attributes:
+        fit: In [0, 1], how well it fits the exercise's rules.
+        reason: Why it is no repetition; empty if it is one.
+        conf: In [0, 1].
+        near: Whether it was rejected by a little, so that it widens the count's interval.
+    """
+
+    fit: float
+    reason: str
+    conf: float
+    near: bool = False
+
+
+def rule_value(person: Measured, rule: Rule, line: Curve, cycle: Cycle) -> float:
+    """Measure what a rule is about; NaN where it was not seen."""
+    one = _at_moment(person, rule.signal, rule.at, line, cycle)
+    if not rule.over:
+        return one
+    other = _at_moment(person, rule.over, rule.at, line, cycle)
+    return one / max(other, 1e-3) if np.isfinite(other) else np.nan
+
+
+def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cycle) -> float:
+    span = slice(*np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9]))
+    value = named(person, name, cycle.side)[0][span]
+    progress = line.value[span]
+    good = np.isfinite(value) & np.isfinite(progress)
+    if good.sum() < 3:
+        return np.nan
+    value, progress = value[good], progress[good]
+    if moment == "mean":
+        return float(np.median(value))
+    if moment == "range":
+        return float(np.subtract(*np.percentile(value, (95, 5))))
+    low, high = progress.min(), progress.max()
+    share = (progress - low) / max(high - low, 1e-9)
+    if moment == "corr":
+        x, y = value - value.mean(), share - share.mean()
+        return float((x * y).sum() / max(np.sqrt((x * x).sum() * (y * y).sum()), 1e-9))
+    rest, effort = float(np.median(value[share <= 0.25])), float(np.median(value[share >= 0.75]))
+    return {"rest": rest, "effort": effort, "change": effort - rest}[moment]
+
+
+def rule_score(rule: Rule, value: float) -> float:
+    """Return 1 within the rule's limits, falling to 0 at ``soft`` beyond them; :data:`UNKNOWN` for NaN."""
+    if not np.isfinite(value):
+        return UNKNOWN
+    beyond = max(rule.min - value, value - rule.max, 0.0)
+    if beyond == 0.0:
+        return 1.0
+    return max(0.0, 1.0 - beyond / rule.soft) if rule.soft > 0 else 0.0
+
+
+def judge(
+    person: Measured, exercise: Exercise, line: Curve, cycle: Cycle, *, typical: float, strict: bool = False
+) -> Verdict:
+    """Judge one cycle.
+
+    Args:
+        person: The person's measures.
+        exercise: The exercise.
+        line: The curve that the cycle is from.
+        cycle: The cycle.
+        typical: Depth of a usual repetition of this set.
+        strict: Whether every rule can reject it, not only gates.
+    """
+    scores = [rule_score(rule, rule_value(person, rule, line, cycle)) for rule in exercise.rules]
+    fit = float(np.prod([max(s, FLOOR) for s in scores])) if scores else 1.0
+    least = max(exercise.min_depth, SHARE * typical) if exercise.thresholds is None else 0.0
+    length = cycle.end - cycle.start
+    reason, near = "", False
+    if exercise.thresholds is None and max(cycle.rise, cycle.fall) < least:
+        reason, near = "too shallow", cycle.depth > 0.85 * least and cycle.depth > exercise.min_depth
+    elif exercise.thresholds is None and cycle.depth < (EDGE_SHARE * least if cycle.cut else least):
+        short = "not finished" if cycle.fall < cycle.rise else "not begun at rest"
+        reason, near = (
+            f"{short}: it covers {cycle.depth / max(cycle.rise, cycle.fall):.0%} of the way",
+            cycle.depth > 0.7 * least,
+        )
+    elif length < exercise.min_rep_s:
+        reason = f"too fast: {length:.2f} s"
+    elif length > exercise.max_rep_s:
+        reason = f"too slow: {length:.1f} s"
+    elif cycle.seen < 0.5:
+        reason = f"the points were seen in {cycle.seen:.0%} of it only"
+    elif cycle.sure < 0.2:
+        reason = f"the points are not confident ({cycle.sure:.2f})"
+    else:
+        for rule, score in zip(exercise.rules, scores, strict=True):
+            if score < 0.35 and (rule.gate or strict):
+                reason = rule.why or f"{rule.signal} at {rule.at} is out of its limits"
+                break
+    margin = float(np.clip((cycle.depth - 0.7 * least) / max(0.5 * least, 1e-6), 0, 1)) if least else 1.0
+    gates = [s for rule, s in zip(exercise.rules, scores, strict=True) if rule.gate]
+    conf = float(np.clip(cycle.sure * 1.3, 0, 1)) ** 0.5 * (0.5 + 0.5 * margin) * (min(gates) if gates else 1.0) ** 0.5
+    return Verdict(fit, reason, round(min(conf, 1.0), 3), near)
