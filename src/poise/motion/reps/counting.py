@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from poise.motion.reps.detect import Curve, Cycle, curve, cycles, merge_sides, usual
+from poise.motion.reps.detect import Curve, Cycle, column, curve, cycles, merge_sides, usual
 from poise.motion.reps.exercises import Exercise
 from poise.motion.reps.judge import Verdict, judge
 from poise.motion.reps.people import Measured
-from poise.motion.reps.signals import COLUMN
+from poise.motion.reps.signals import COLUMN, SIDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def count(person: Measured, exercise: Exercise, *, strict: bool = False, refine:
         found_by_side = [cycles(line, exercise, typical=typical) for line in lines]
         found = found_by_side[0]
         if exercise.sides == "alternating":
-            found = merge_sides(*found_by_side, alternating=True)
+            found = merge_sides(*found_by_side)
         good = [c for c in found if c.depth >= max(exercise.min_depth, 0.45 * typical)]
         if look == 0 and good:
             lengths = [c.end - c.start for c in good]
@@ -138,7 +138,7 @@ def count(person: Measured, exercise: Exercise, *, strict: bool = False, refine:
     by_side = {line.side: line for line in lines}
     reps, rejected = [], []
     for cycle in found:
-        line = by_side.get(cycle.side, lines[0])
+        line = by_side.get(cycle.lead or cycle.side, lines[0])
         verdict = judge(person, exercise, line, cycle, typical=typical or 0.0, strict=strict)
         if verdict.reason:
             if cycle.depth > 0.5 * exercise.min_depth:
@@ -167,10 +167,10 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
     """
     scored = []
     for exercise in exercises:
-        if exercise.hold:
+        if exercise.hold or not _moves(person, exercise):
             continue
         made = count(person, exercise, strict=True)
-        if not made.reps:
+        if len(made.reps) < max(exercise.least_reps, 1):
             continue
         n = len(made.reps)
         fit = np.array([rep.fit for rep in made.reps])
@@ -179,11 +179,10 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         clear = float(np.clip((depth - 0.5 * wanted) / (0.5 * wanted), 0, 1))
         sure = float(np.mean([rep.conf for rep in made.reps]))
         score = float(np.median(fit)) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
-        if n < 3:
-            score *= _settled(person, made)
+        score *= _settled(person, made, exercise) * _large(person)
         scored.append((min(score, 1.0), made, exercise))
     scored.sort(key=lambda item: item[0], reverse=True)
-    out = []
+    out: list[tuple[float, Count]] = []
     for score, made, exercise in scored:
         # That it is this exercise is settled by the clear repetitions; then all of them count as if it had been named.
         whole = count(person, exercise) if score >= MIN_SCORE and not out else made
@@ -191,15 +190,45 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
     return out
 
 
-def _settled(person: Measured, made: Count) -> float:
-    """Return how much one or two repetitions look like a set: in place, and not a moment of something else."""
+def _moves(person: Measured, exercise: Exercise) -> bool:
+    """Return whether any signal's range reaches the least depth: a cheap look before the thorough one."""
+    for signal in exercise.signals:
+        for side in ("left", "right") if signal.name in SIDED else ("both",):
+            value = column(person, signal, side)[0]
+            value = value[np.isfinite(value)]
+            if len(value) >= 4:
+                low, high = np.percentile(value, (2, 98))
+                if high - low >= exercise.min_depth * abs(signal.effort - signal.rest):
+                    return True
+    return False
+
+
+def _settled(person: Measured, made: Count, exercise: Exercise) -> float:
+    """Return how much repetitions look like a set: in place, and not moments of something else."""
     first, last = made.reps[0], made.reps[-1]
+    moved = sum(rep.end - rep.start for rep in made.reps)
+    if len(made.reps) >= 3:
+        # A set's repetitions are alike, and those of an everyday movement follow upon one another without long breaks.
+        length = np.array([rep.end - rep.start for rep in made.reps])
+        depth = np.array([rep.depth for rep in made.reps])
+        alike = (np.abs(np.log(length / np.median(length))) < np.log(2)) & (depth > 0.6 * np.median(depth))
+        same = float(np.clip((alike.mean() - 0.3) / 0.5, 0, 1))
+        if not exercise.everyday:
+            return same
+        dense = moved / max(last.end - first.start, 1e-6)
+        return same * float(np.clip(dense / 0.5, 0, 1) ** 2)
     near = (person.time >= first.start - 1.5) & (person.time <= last.end + 1.5)
     x = person.values[near, COLUMN["hip_x"]]
     x = x[np.isfinite(x)]
-    drift = float(np.ptp(np.percentile(x, (5, 95)))) if len(x) > 2 else 0.0
-    place = float(np.clip(2.0 - drift, 0, 1))
-    if len(made.reps) > 1:
+    travel = float(np.ptp(np.percentile(x, (5, 95)))) if len(x) > 2 else 0.0
+    place = float(np.clip(2.0 - travel, 0, 1))
+    if len(made.reps) > 1 and not exercise.everyday:
         return place
-    share = (first.end - first.start) / max(float(person.time[-1] - person.time[0]), 1e-6)
-    return place * float(np.clip(share / 0.4, 0, 1) ** 2)
+    share = moved / max(float(person.time[-1] - person.time[0]), 1e-6)
+    return place * float(np.clip(share / 0.45, 0, 1) ** 2)
+
+
+def _large(person: Measured) -> float:
+    """Return how far a person is large enough to judge: keypoints are off by two or three pixels in any picture."""
+    scale = float(np.nanmedian(person.scale)) if np.isfinite(person.scale).any() else 0.0
+    return float(np.clip((scale - 24.0) / 16.0, 0, 1))

@@ -55,6 +55,7 @@ class Cycle:
         seen: Share of its frames in which something was seen.
         cut: Whether the stretch of video begins or ends inside it.
         cover: From the lowest point before to the lowest after: seconds.
+        lead: Of a repetition with both limbs, the one that it was measured on; empty: both.
     """
 
     start: float
@@ -67,6 +68,7 @@ class Cycle:
     seen: float
     cut: bool
     cover: tuple[float, float] = (0.0, 0.0)
+    lead: str = ""
 
     @property
     def depth(self) -> float:
@@ -347,25 +349,26 @@ def _fixed_cycles(line: Curve, thresholds: tuple[float, float]) -> list[Cycle]:
     return found
 
 
-def merge_sides(left: list[Cycle], right: list[Cycle], *, alternating: bool) -> list[Cycle]:
+def merge_sides(left: list[Cycle], right: list[Cycle]) -> list[Cycle]:
     """Join the cycles of two limbs as people count them.
 
-    Cycles of both limbs whose peaks lie within a third of their length are one repetition with both. Others are
-    repetitions of one side when ``alternating``.
+    Two cycles are one repetition of both limbs when their peaks lie close beside their lengths, or one lies mostly
+    within the other; the rest are repetitions of one side. Limbs in turn overlap by less than half.
     """
     taken: set[int] = set()
     out = []
     for a in left:
-        near = [
-            (abs(a.peak - b.peak), k)
-            for k, b in enumerate(right)
-            if k not in taken and abs(a.peak - b.peak) < 0.35 * min(a.end - a.start, b.end - b.start)
-        ]
+        near = []
+        for k, b in enumerate(right):
+            shorter = min(a.end - a.start, b.end - b.start)
+            overlap = min(a.end, b.end) - max(a.start, b.start)
+            if k not in taken and (abs(a.peak - b.peak) < 0.35 * shorter or overlap > 0.7 * shorter):
+                near.append((abs(a.peak - b.peak), k))
         if near:
             k = min(near)[1]
             taken.add(k)
-            best = a if a.sure >= right[k].sure else right[k]
-            out.append(replace(best, side="both"))
+            best = a if a.sure * a.depth >= right[k].sure * right[k].depth else right[k]
+            out.append(replace(best, side="both", lead=best.side))
         else:
             out.append(a)
     out += [b for k, b in enumerate(right) if k not in taken]

@@ -83,6 +83,10 @@ class Exercise:
         min_rep_s: Shortest repetition, seconds.
         max_rep_s: Longest repetition, seconds.
         hold: Whether the exercise is kept still and measured in seconds.
+        least_reps: Fewer repetitions than this are not recognised; named, they count.
+        everyday: Whether daily life is full of movements like one or two of it, such as a hand to the face: few are
+            only recognised when they fill most of what is seen, and more must follow one another.
+        travels: Whether it goes from place to place; others are rejected while the person walks.
         thresholds: Fixed progress (rest, effort) instead of the adaptive ones, as the plain angle counters have.
         source: The file.
     """
@@ -96,13 +100,16 @@ class Exercise:
     min_rep_s: float = 0.4
     max_rep_s: float = 15.0
     hold: bool = False
+    travels: bool = False
+    least_reps: int = 1
+    everyday: bool = False
     thresholds: tuple[float, float] | None = None
     source: str = field(default="", compare=False)
 
 
 _KEYS: dict[str, tuple[Any, ...]] = {
     "name": (str,), "summary": (str,), "sides": (str,), "min_depth": (int, float), "min_rep_s": (int, float),
-    "max_rep_s": (int, float), "hold": (bool,), "signal": (list,), "rule": (list,),
+    "max_rep_s": (int, float), "hold": (bool,), "travels": (bool,), "least_reps": (int,), "everyday": (bool,), "signal": (list,), "rule": (list,),
 }  # fmt: skip
 _SIGNAL_KEYS: dict[str, tuple[Any, ...]] = {
     "name": (str,), "rest": (int, float), "effort": (int, float), "weight": (int, float), "points": (list,),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poise.geometry import Floats
 from poise.motion.reps.detect import EDGE_SHARE, SHARE, Curve, Cycle, named
 from poise.motion.reps.exercises import Exercise, Rule
 from poise.motion.reps.people import Measured
@@ -14,6 +13,10 @@ from poise.motion.reps.people import Measured
 # A rule that cannot be measured (a point is out of the picture) neither speaks for the exercise nor rules it out.
 UNKNOWN = 0.8
 FLOOR = 0.02
+# A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many torso
+# lengths, and faster than this many a second. (A slow pan of the camera moves the person too; a step is 1.4 torsos.)
+PLACE = 0.35
+PACE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,23 @@ def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cyc
     return {"rest": rest, "effort": effort, "change": effort - rest}[moment]
 
 
+def drift(person: Measured, cycle: Cycle) -> float:
+    """Return how far the hips (or, unseen, the shoulders) moved sideways over a cycle, torso lengths; NaN if unknown."""
+    first, past = np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9])
+    for name in ("hip_x", "shoulder_x"):
+        x = named(person, name, "both")[0][first:past]
+        x = x[np.isfinite(x)]
+        if len(x) >= 4:
+            ends = max(1, len(x) // 8)
+            return float(abs(np.median(x[-ends:]) - np.median(x[:ends])))
+    return float("nan")
+
+
+def _walks(person: Measured, cycle: Cycle) -> bool:
+    way = drift(person, cycle)
+    return way > PLACE and way > PACE * (cycle.end - cycle.start)
+
+
 def rule_score(rule: Rule, value: float) -> float:
     """Return 1 within the rule's limits, falling to 0 at ``soft`` beyond them; :data:`UNKNOWN` for NaN."""
     if not np.isfinite(value):
@@ -107,6 +127,8 @@ def judge(
         reason = f"the points were seen in {cycle.seen:.0%} of it only"
     elif cycle.sure < 0.2:
         reason = f"the points are not confident ({cycle.sure:.2f})"
+    elif not exercise.travels and exercise.thresholds is None and _walks(person, cycle):
+        reason = "the person moves from place to place"
     else:
         for rule, score in zip(exercise.rules, scores, strict=True):
             if score < 0.35 and (rule.gate or strict):

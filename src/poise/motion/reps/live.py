@@ -12,7 +12,7 @@ from poise.errors import suggest
 from poise.geometry import Floats
 from poise.motion.reps.counting import MIN_SCORE, Count, Rep, count, recognise
 from poise.motion.reps.exercises import Exercise, every, from_points, get
-from poise.motion.reps.people import Follower, Measured, measured, points17
+from poise.motion.reps.people import Follower, Measured, Ruled, identified, points17
 from poise.results import Results
 
 
@@ -113,10 +113,8 @@ class RepCounter:
         """
         xy, conf = points17(result)
         boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
-        ids = result.boxes.id
-        numbers = self._follower.update(boxes, result.time) if ids is None else [int(i) for i in np.nan_to_num(ids)]
         events: list[Event] = []
-        for row, number in enumerate(numbers):
+        for row, number in identified(result, xy, conf, boxes, self._follower):
             if number < 1:
                 continue
             person = self._people.get(number)
@@ -172,13 +170,9 @@ class _Live:
         self._known, self._fixed = known, fixed
         self._window, self._every = window_s, every_s
         self._chosen: Exercise | None = fixed
-        self._time: list[float] = []
-        self._xy: list[Floats] = []
-        self._conf: list[Floats] = []
-        self._looked = -np.inf
-        self._sought = -np.inf
+        self._seen = Ruled()
+        self._looked = self._sought = -np.inf
         self._after = -np.inf  # peaks up to here are counted or past
-        self._typical: float | None = None
         self.total = 0
         self.extent = 0.0
         self.last = -np.inf
@@ -190,61 +184,57 @@ class _Live:
     def update(self, time: float, xy: Floats, conf: Floats, size: float) -> list[tuple[Rep, str]]:
         """Take one frame, and return the repetitions that are new."""
         if time <= self.last:
-            if time < self.last - 1.0:
-                self._time, self._xy, self._conf = [], [], []  # the stream began anew
-                self._looked = self._sought = self._after = -np.inf
-            else:
+            if time > self.last - 1.0:
                 return []
+            self._seen = Ruled()  # the stream began anew
+            self._looked = self._sought = self._after = -np.inf
         self.last = time
         self.extent += size
-        # 30 samples a second are enough for any exercise; more would only cost time.
-        if self._time and time - self._time[-1] < 1 / 31:
+        if not self._seen.add(time, xy, conf):
             return []
-        self._time.append(time)
-        self._xy.append(xy)
-        self._conf.append(conf)
-        if time - self._looked < self._every - 1e-6 or len(self._time) < 6:
+        every = self._every if self._chosen is not None else max(self._every, SEEK_S)
+        if time - self._looked < every - 1e-6 or len(self._seen) < 6:
             return []
         self._looked = time
-        while self._time and time - self._time[0] > self._window:
-            cut = max(1, len(self._time) // 16)
-            del self._time[:cut], self._xy[:cut], self._conf[:cut]
+        self._seen.forget(before=time - self._window)
         return self._look(time)
 
     def _look(self, time: float) -> list[tuple[Rep, str]]:
-        person = measured(np.array(self._time), np.array(self._xy), np.array(self._conf))
-        if self._fixed is None and (self._chosen is None or time - self._sought >= 2.0):
-            if time - self._sought < 0.2:
-                return []
+        person = self._seen.measured()
+        if self._fixed is None and time - self._sought >= (SEEK_S if self._chosen is None else 1.0) - 1e-6:
             self._sought = time
             self._choose(person)
         if self._chosen is None or self._chosen.hold:
             return []
         made = count(person, self._chosen, refine=False)
         self._progress = _now(made)
-        fresh = [
-            rep
-            for rep in made.reps
-            if rep.start > self._after - 0.25 * (rep.end - rep.start) and rep.peak > self._after
-        ]
+        fresh = [rep for rep in made.reps if rep.peak > self._after]
+        one_limb = self._chosen.sides == "alternating"
         for rep in fresh:
             self.total += 1
-            self._after = max(
-                self._after, rep.end if self._chosen.sides == "both" else rep.peak + 0.25 * (rep.end - rep.peak)
-            )
+            # Limbs in turn overlap; otherwise nothing begins before this one's end.
+            self._after = max(self._after, rep.peak + (0.5 if one_limb else 0.9) * (rep.end - rep.peak))
         return [(rep, self._chosen.name) for rep in fresh]
 
     def _choose(self, person: Measured) -> None:
-        """Recognise the exercise; another one is taken over only when it is clearly better, and then counts anew."""
+        """Recognise the exercise; another is taken over only when it is clearly better, and then counts anew."""
         scored = [(s, c) for s, c in recognise(person, self._known) if s >= MIN_SCORE]
+        # One repetition alone may be the beginning of anything: it must fit without doubt.
+        scored = [(s, c) for s, c in scored if len(c.reps) > 1 or s >= ALONE]
         if not scored:
             return
-        by_name = {c.exercise: s for s, c in scored}
-        best = scored[0][1].exercise
         now = self._chosen.name if self._chosen else ""
-        if self._chosen is None or (best != now and scored[0][0] > 1.2 * by_name.get(now, 0.0)):
+        best = scored[0][1].exercise
+        held = next((s for s, c in scored if c.exercise == now), 0.0)
+        if self._chosen is None or (best != now and scored[0][0] > 1.1 * held):
             self._chosen = next(e for e in self._known if e.name == best)
             self.total, self._after = 0, -np.inf
+
+
+# Seconds between attempts to recognise an exercise: a fifth of a second later nobody notices.
+SEEK_S = 0.2
+# The score from which a single repetition is believed while more may follow.
+ALONE = 0.75
 
 
 def _now(made: Count) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poise.geometry import Bools, Floats, box_area, box_iou
-from poise.motion.reps.signals import body_scale, measure
+from poise.motion.reps.signals import LENGTHS, body_scale, measure
 from poise.results import Results
 from poise.skeletons import get
 
@@ -80,6 +80,62 @@ def measured(time: Floats, xy: Floats, conf: Floats, *, min_conf: float = MIN_PO
     return Measured(np.asarray(time, dtype=np.float64), xy, conf, scale, values, sure)
 
 
+class Ruled:
+    """The last seconds of one person, each frame measured once, in pixels; the ruler is laid on when asked.
+
+    At most ``rate`` frames a second are kept: more would only cost time.
+    """
+
+    def __init__(self, *, rate: float = 31.0) -> None:
+        self._step = 1.0 / rate
+        self._time: list[float] = []
+        self._new: list[tuple[Floats, Floats]] = []
+        self._xy = np.empty((0, 17, 2))
+        self._conf = np.empty((0, 17))
+        self._own = np.empty(0)
+        self._values = np.empty((0, len(LENGTHS)))
+        self._sure = np.empty((0, len(LENGTHS)))
+
+    def __len__(self) -> int:
+        return len(self._time)
+
+    def add(self, time: float, xy: Floats, conf: Floats) -> bool:
+        """Take one frame; False where it comes too soon after the last."""
+        if self._time and time - self._time[-1] < self._step:
+            return False
+        self._time.append(time)
+        self._new.append((xy, conf))
+        return True
+
+    def forget(self, *, before: float) -> None:
+        """Drop what is older, an eighth at a time, so that it costs little."""
+        old = int(np.searchsorted(self._time, before))
+        if old <= len(self._time) // 8:
+            return
+        self._catch_up()
+        del self._time[:old]
+        self._xy, self._conf, self._own = self._xy[old:], self._conf[old:], self._own[old:]
+        self._values, self._sure = self._values[old:], self._sure[old:]
+
+    def measured(self) -> Measured:
+        """Return the measures of what is kept."""
+        self._catch_up()
+        known = self._own[np.isfinite(self._own)]
+        one = float(np.percentile(known, 80)) if len(known) else np.nan
+        values = np.where(LENGTHS, self._values / one, self._values)
+        return Measured(np.array(self._time), self._xy, self._conf, np.full(len(self), one), values, self._sure)
+
+    def _catch_up(self) -> None:
+        if not self._new:
+            return
+        xy, conf = (np.array(column) for column in zip(*self._new, strict=True))
+        self._new = []
+        values, sure = measure(xy, conf, np.ones(len(xy)), min_conf=MIN_POINT_CONF)
+        self._xy, self._conf = np.concatenate([self._xy, xy]), np.concatenate([self._conf, conf])
+        self._own = np.concatenate([self._own, body_scale(xy, conf)])
+        self._values, self._sure = np.concatenate([self._values, values]), np.concatenate([self._sure, sure])
+
+
 def points17(result: Results) -> tuple[Floats, Floats]:
     """Return ``(N, 17, 2)`` pixels and ``(N, 17)`` confidence of a result in COCO's order."""
     coco = get("coco17")
@@ -91,6 +147,28 @@ def points17(result: Results) -> tuple[Floats, Floats]:
         both = result.skeleton.convert(both, coco)
         xy, sure = both[..., :2].astype(np.float64), both[..., 2].astype(np.float64)
     return xy, np.where(np.isfinite(xy).all(axis=-1), np.nan_to_num(sure), 0.0)
+
+
+def without_doubles(xy: Floats, conf: Floats, boxes: Floats, box_conf: Floats) -> list[int]:
+    """Return the rows of one frame without second sightings of the same person.
+
+    Two sightings are one person when their confident keypoints lie on average within a twelfth of the box's size of
+    each other (people side by side are further apart), or their boxes nearly cover each other.
+    """
+    order = np.argsort(-box_conf, kind="stable")
+    size = np.sqrt(np.maximum(box_area(boxes), 1.0))
+    overlap = box_iou(boxes, boxes)
+    kept: list[int] = []
+    for i in order.tolist():
+        for k in kept:
+            both = (conf[i] > 0.2) & (conf[k] > 0.2)
+            apart = np.linalg.norm(xy[i] - xy[k], axis=-1)[both]
+            near = len(apart) >= 4 and float(np.median(apart)) < max(size[i], size[k]) / 12
+            if near or overlap[i, k] > 0.8:
+                break
+        else:
+            kept.append(i)
+    return sorted(kept)
 
 
 class Follower:
@@ -126,6 +204,17 @@ class Follower:
         return ids
 
 
+def identified(
+    result: Results, xy: Floats, conf: Floats, boxes: Floats, follower: Follower
+) -> list[tuple[int, int]]:
+    """Return row and id of everybody in a frame; 0 for one whose track is not sure yet."""
+    ids = result.boxes.id
+    if ids is not None:
+        return [(i, int(n)) for i, n in enumerate(np.nan_to_num(np.asarray(ids)).tolist())]
+    rows = without_doubles(xy, conf, boxes, np.asarray(result.boxes.conf, dtype=np.float64))
+    return list(zip(rows, follower.update(boxes[rows], result.time), strict=True))
+
+
 def gather(results: Iterable[Results]) -> list[Person]:
     """Collect every person of a clip, the main one first: the one who is seen longest and largest.
 
@@ -137,9 +226,7 @@ def gather(results: Iterable[Results]) -> list[Person]:
     for result in results:
         xy, conf = points17(result)
         boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
-        ids = result.boxes.id
-        numbers = follower.update(boxes, result.time) if ids is None else [int(i) for i in np.nan_to_num(ids)]
-        for i, number in enumerate(numbers):
+        for i, number in identified(result, xy, conf, boxes, follower):
             if number > 0:
                 rows.setdefault(number, []).append((float(result.frame), result.time, xy[i], conf[i], boxes[i]))
     people = [Person(n, *(np.array(column) for column in zip(*seen, strict=True))) for n, seen in rows.items()]

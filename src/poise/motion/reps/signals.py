@@ -62,12 +62,16 @@ WHOLE: dict[str, tuple[str, str]] = {
     "head_to_knee": ("torsos", "distance from the head to the knees"),
     "hip_x": ("torsos", "horizontal place of the hips in the picture"),
     "hip_y": ("torsos", "height of the hips in the picture"),
+    "shoulder_x": ("torsos", "horizontal place of the shoulders in the picture"),
     "shoulder_y": ("torsos", "height of the shoulders in the picture"),
     "wrist_y": ("torsos", "height of the wrists in the picture"),
     "ankle_y": ("torsos", "height of the ankles in the picture"),
 }
 NAMES: tuple[str, ...] = tuple(f"{side}_{name}" for name in SIDED for side in ("left", "right")) + tuple(WHOLE)
 COLUMN: dict[str, int] = {name: i for i, name in enumerate(NAMES)}
+_UNITS = [SIDED[name][0] for name in SIDED for _ in range(2)] + [WHOLE[name][0] for name in WHOLE]
+# Which measures are lengths, and follow the ruler.
+LENGTHS: NDArray[np.bool_] = np.array([unit == "torsos" for unit in _UNITS])
 
 
 def body_scale(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> Floats:
@@ -163,8 +167,8 @@ def measure(xy: Floats, conf: Floats, scale: Floats, *, min_conf: float = 0.3) -
     add(np.abs(up) / unit, 5, 6, 11, 12)
     # The head is the middle of those of nose, eyes and ears that are seen; hands often hide some.
     face = points[:, :5]
-    there = np.isfinite(face).all(axis=-1)
-    count = there.sum(axis=1)
+    there = np.asarray(np.isfinite(face).all(axis=-1))
+    count = np.asarray(there.sum(axis=1))
     with np.errstate(invalid="ignore"):
         head = np.where(there[..., None], face, 0.0).sum(axis=1) / np.where(count > 0, count, np.nan)[:, None]
     knees = _middle(points, _KNEE)
@@ -174,6 +178,7 @@ def measure(xy: Floats, conf: Floats, scale: Floats, *, min_conf: float = 0.3) -
         sure.append(face_conf)
     add(hips[:, 0] / unit, 11, 12)
     add(-hips[:, 1] / unit, 11, 12)
+    add(shoulders[:, 0] / unit, 5, 6)
     add(-shoulders[:, 1] / unit, 5, 6)
     add(-wrists[:, 1] / unit, 9, 10)
     add(-ankles[:, 1] / unit, 15, 16)
