@@ -14,6 +14,7 @@ from poise.errors import PoiseError, suggest
 _COMMANDS = {
     "demo": "Find the person in a bundled photo and save the annotated picture.",
     "predict": "Find keypoints in pictures, folders, videos, a camera or an address.",
+    "reps": "Count the repetitions of an exercise in a video, or learn one from a demonstration.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "models": "List the bundled models, or print the card of one.",

@@ -4,6 +4,7 @@ from poise.motion.reps.counting import Count, Rejected, Rep
 from poise.motion.reps.exercises import Exercise, Rule, Signal, every, from_points, from_toml, get, names
 from poise.motion.reps.live import Event, RepCounter, State
 from poise.motion.reps.offline import Clip, Counted, count_reps
+from poise.motion.reps.people import Measured, Person, gather, measured
 
 __all__ = [
     "Clip",
@@ -11,6 +12,8 @@ __all__ = [
     "Counted",
     "Event",
     "Exercise",
+    "Measured",
+    "Person",
     "Rejected",
     "Rep",
     "RepCounter",
@@ -21,6 +24,8 @@ __all__ = [
     "every",
     "from_points",
     "from_toml",
+    "gather",
     "get",
+    "measured",
     "names",
 ]
