@@ -75,6 +75,7 @@ class Count:
         curves: The curves of progress that were counted on.
         hold_s: Seconds that a hold was kept.
         warnings: What the user should know, such as too few frames a repetition.
+        spec: The exercise that was counted; None where none was.
     """
 
     exercise: str
@@ -84,6 +85,7 @@ class Count:
     curves: tuple[Curve, ...] = ()
     hold_s: float = 0.0
     warnings: tuple[str, ...] = ()
+    spec: Exercise | None = None
 
     @property
     def count(self) -> int:
@@ -145,7 +147,7 @@ def count(person: Measured, exercise: Exercise, *, strict: bool = False, refine:
                 rejected.append(Rejected(cycle.start, cycle.end, verdict.reason, verdict.near, cycle.peak))
         else:
             reps.append(_rep(cycle, verdict, person, exercise))
-    return Count(exercise.name, 1.0, tuple(reps), tuple(rejected), tuple(lines))
+    return Count(exercise.name, 1.0, tuple(reps), tuple(rejected), tuple(lines), spec=exercise)
 
 
 def _rep(cycle: Cycle, verdict: Verdict, person: Measured, exercise: Exercise) -> Rep:

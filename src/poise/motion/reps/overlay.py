@@ -98,7 +98,13 @@ def _arc(picture: Image, result: Results, row: int, exercise: Exercise | None, s
     limbs(picture, arc[:-1], arc[1:], _AMBER, width, outline=1.0)
     middle = first + 0.5 * turn
     spot = b + (radius + size / 22) * np.array([np.cos(middle), np.sin(middle)])
-    draw_label(picture, (spot[0] - size / 30, spot[1] - size / 50), f"{abs(np.degrees(turn)):.0f}°", _DARK, max(11.0, size / 32))
+    draw_label(
+        picture,
+        (spot[0] - size / 30, spot[1] - size / 50),
+        f"{abs(np.degrees(turn)):.0f}°",
+        _DARK,
+        max(11.0, size / 32),
+    )
 
 
 def _panel(picture: Image, label: str, count: int, progress: float, flash: float, size: float) -> None:

@@ -204,9 +204,7 @@ class Follower:
         return ids
 
 
-def identified(
-    result: Results, xy: Floats, conf: Floats, boxes: Floats, follower: Follower
-) -> list[tuple[int, int]]:
+def identified(result: Results, xy: Floats, conf: Floats, boxes: Floats, follower: Follower) -> list[tuple[int, int]]:
     """Return row and id of everybody in a frame; 0 for one whose track is not sure yet."""
     ids = result.boxes.id
     if ids is not None:
