@@ -226,8 +226,22 @@ def _settled(person: Measured, made: Count, exercise: Exercise) -> float:
     place = float(np.clip(2.0 - travel, 0, 1))
     if len(made.reps) > 1 and not exercise.everyday:
         return place
-    share = moved / max(float(person.time[-1] - person.time[0]), 1e-6)
+    share = moved / max(moved + _busy(made), 1e-6)
     return place * float(np.clip(share / 0.45, 0, 1) ** 2)
+
+
+def _busy(made: Count) -> float:
+    """Return the seconds outside the repetitions in which the limb was not at rest; rest counts a little of its length."""
+    line = max(made.curves, key=lambda c: c.travel)
+    time, value = line.time, line.value
+    outside = np.isfinite(value)
+    for rep in made.reps:
+        outside &= (time < rep.start) | (time > rep.end)
+    base = np.median(np.interp([rep.start for rep in made.reps], time, np.nan_to_num(value)))
+    depth = float(np.median([rep.depth for rep in made.reps]))
+    step = np.diff(time, append=time[-1:])
+    quiet = np.abs(value - base) < 0.3 * depth
+    return float(step[outside & ~quiet].sum() + 0.15 * step[outside & quiet].sum())
 
 
 def _large(person: Measured) -> float:

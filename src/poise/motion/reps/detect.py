@@ -167,9 +167,24 @@ def curve(
     line = _mean(unit, weight)
     total = weight.sum()
     travel = float((weight * reach).sum() / total) if total > 0 else 0.0
+    # Confidence is that of what was seen; a frame without anything, near one with, is filled in well.
     used = weight * np.isfinite(raw)
-    sure_t = (used * conf).sum(axis=1) / max(total, 1e-9) if total > 0 else np.zeros(len(time))
+    there = used.sum(axis=1)
+    sure_t = np.divide((used * conf).sum(axis=1), there, out=np.zeros(len(time)), where=there > 0.1 * total)
+    sure_t = _carry(time, np.where(there > 0.1 * total, sure_t, np.nan) if total > 0 else np.full(len(time), np.nan))
     return Curve(time, line * travel, sure_t, side, travel)
+
+
+def _carry(time: Floats, sure: Floats, *, seconds: float = 0.2) -> Floats:
+    """Give frames without a value that of the nearest frame within ``seconds``; 0 beyond."""
+    good = np.flatnonzero(np.isfinite(sure))
+    if not len(good):
+        return np.zeros(len(time))
+    after = np.clip(np.searchsorted(time[good], time), 0, len(good) - 1)
+    before = np.clip(after - 1, 0, None)
+    nearer = np.where(np.abs(time[good[after]] - time) < np.abs(time - time[good[before]]), after, before)
+    out: Floats = np.where(np.abs(time[good[nearer]] - time) <= seconds, sure[good[nearer]], 0.0)
+    return out
 
 
 def _ends(values: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, Floats]:

@@ -55,6 +55,8 @@ class Rule:
         soft: How far beyond the limits it still counts a little; falls linearly to nothing.
         over: Divide by the same of another measure.
         gate: Whether a repetition that breaks it is rejected even when the exercise was named.
+        unseen: The score where it cannot be measured because a point is out of the picture: it neither speaks for the
+            exercise nor rules it out.
         why: The reason that a rejected repetition carries.
     """
 
@@ -65,6 +67,7 @@ class Rule:
     soft: float = 0.0
     over: str = ""
     gate: bool = False
+    unseen: float = 0.8
     why: str = ""
 
 
@@ -116,7 +119,7 @@ _SIGNAL_KEYS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 _RULE_KEYS: dict[str, tuple[Any, ...]] = {
     "signal": (str,), "at": (str,), "min": (int, float), "max": (int, float), "soft": (int, float), "over": (str,),
-    "gate": (bool,), "why": (str,),
+    "gate": (bool,), "unseen": (int, float), "why": (str,),
 }  # fmt: skip
 _MEASURES = (*SIDED, *WHOLE)
 

@@ -10,8 +10,6 @@ from poise.motion.reps.detect import EDGE_SHARE, SHARE, Curve, Cycle, named
 from poise.motion.reps.exercises import Exercise, Rule
 from poise.motion.reps.people import Measured
 
-# A rule that cannot be measured (a point is out of the picture) neither speaks for the exercise nor rules it out.
-UNKNOWN = 0.8
 FLOOR = 0.02
 # A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many torso
 # lengths, and faster than this many a second. (A slow pan of the camera moves the person too; a step is 1.4 torsos.)
@@ -84,9 +82,9 @@ def _walks(person: Measured, cycle: Cycle) -> bool:
 
 
 def rule_score(rule: Rule, value: float) -> float:
-    """Return 1 within the rule's limits, falling to 0 at ``soft`` beyond them; :data:`UNKNOWN` for NaN."""
+    """Return 1 within the rule's limits, falling to 0 at ``soft`` beyond them; the rule's ``unseen`` for NaN."""
     if not np.isfinite(value):
-        return UNKNOWN
+        return rule.unseen
     beyond = max(rule.min - value, value - rule.max, 0.0)
     if beyond == 0.0:
         return 1.0

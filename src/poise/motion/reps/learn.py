@@ -120,7 +120,7 @@ def to_toml(exercise: Exercise) -> str:
     for rule in exercise.rules:
         lines += ["", "[[rule]]", f"signal = {_text(rule.signal)}", f"at = {_text(rule.at)}"]
         lines += [f"{key} = {getattr(rule, key):g}" for key in ("min", "max") if np.isfinite(getattr(rule, key))]
-        lines += [f"soft = {rule.soft:g}"] + ([f"over = {_text(rule.over)}"] if rule.over else [])
+        lines += [f"soft = {rule.soft:g}", f"unseen = {rule.unseen:g}"] + ([f"over = {_text(rule.over)}"] if rule.over else [])
         lines += [f"gate = {str(rule.gate).lower()}", f"why = {_text(rule.why)}"]
     return "\n".join(lines) + "\n"
 
