@@ -151,8 +151,24 @@ def count(person: Measured, exercise: Exercise, *, strict: bool = False, refine:
 
 
 def _rep(cycle: Cycle, verdict: Verdict, person: Measured, exercise: Exercise) -> Rep:
-    del person, exercise
-    return Rep(cycle.start, cycle.peak, cycle.end, cycle.depth, cycle.side, verdict.conf, float("nan"), verdict.fit)
+    even = _symmetry(cycle, person, exercise)
+    return Rep(cycle.start, cycle.peak, cycle.end, cycle.depth, cycle.side, verdict.conf, even, verdict.fit)
+
+
+def _symmetry(cycle: Cycle, person: Measured, exercise: Exercise) -> float:
+    """Compare how far the two limbs move in a repetition of both; NaN where one was not seen, or did not take part."""
+    signal = next((s for s in exercise.signals if s.name in SIDED), None)
+    if signal is None or cycle.side != "both":
+        return float("nan")
+    inside = (person.time >= cycle.start) & (person.time <= cycle.end)
+    ways = []
+    for side in ("left", "right"):
+        value = column(person, signal, side)[0][inside]
+        value = value[np.isfinite(value)]
+        if len(value) < 4:
+            return float("nan")
+        ways.append(float(np.subtract(*np.percentile(value, (95, 5)))))
+    return round(min(ways) / max(*ways, 1e-9), 3)
 
 
 # An exercise is recognised from this score on.
@@ -181,7 +197,7 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         clear = float(np.clip((depth - 0.5 * wanted) / (0.5 * wanted), 0, 1))
         sure = float(np.mean([rep.conf for rep in made.reps]))
         score = float(np.median(fit)) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
-        score *= _settled(person, made, exercise) * _large(person)
+        score *= _settled(person, made, exercise) * large(person)
         scored.append((min(score, 1.0), made, exercise))
     scored.sort(key=lambda item: item[0], reverse=True)
     out: list[tuple[float, Count]] = []
@@ -231,7 +247,7 @@ def _settled(person: Measured, made: Count, exercise: Exercise) -> float:
 
 
 def _busy(made: Count) -> float:
-    """Return the seconds outside the repetitions in which the limb was not at rest; rest counts a little of its length."""
+    """Return the seconds outside the repetitions in which the limb was not at rest; rest counts a little too."""
     line = max(made.curves, key=lambda c: c.travel)
     time, value = line.time, line.value
     outside = np.isfinite(value)
@@ -244,7 +260,10 @@ def _busy(made: Count) -> float:
     return float(step[outside & ~quiet].sum() + 0.15 * step[outside & quiet].sum())
 
 
-def _large(person: Measured) -> float:
-    """Return how far a person is large enough to judge: keypoints are off by two or three pixels in any picture."""
+def large(person: Measured) -> float:
+    """Return, in [0, 1], how far a person is large enough to judge by a movement that may be anything.
+
+    Keypoints are off by two or three pixels in any picture; of a torso of 24 pixels that is an eighth.
+    """
     scale = float(np.nanmedian(person.scale)) if np.isfinite(person.scale).any() else 0.0
     return float(np.clip((scale - 24.0) / 16.0, 0, 1))

@@ -357,7 +357,7 @@ def _fixed_cycles(line: Curve, thresholds: tuple[float, float]) -> list[Cycle]:
                         float((sure > 0.05).mean()),
                         False,
                         (float(line.time[begin]), float(line.time[i])),
-                    )  # fmt: skip
+                    )
                 )
                 down = -1
             start = i

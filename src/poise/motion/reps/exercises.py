@@ -112,7 +112,8 @@ class Exercise:
 
 _KEYS: dict[str, tuple[Any, ...]] = {
     "name": (str,), "summary": (str,), "sides": (str,), "min_depth": (int, float), "min_rep_s": (int, float),
-    "max_rep_s": (int, float), "hold": (bool,), "travels": (bool,), "least_reps": (int,), "everyday": (bool,), "signal": (list,), "rule": (list,),
+    "max_rep_s": (int, float), "hold": (bool,), "travels": (bool,), "least_reps": (int,), "everyday": (bool,),
+    "signal": (list,), "rule": (list,),
 }  # fmt: skip
 _SIGNAL_KEYS: dict[str, tuple[Any, ...]] = {
     "name": (str,), "rest": (int, float), "effort": (int, float), "weight": (int, float), "points": (list,),
@@ -223,9 +224,9 @@ class _Lines:
                 if within == table == key and count == nth:
                     return f"{self.path}:{number}"
             found = re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line)
-            if (found or (head and head.group(1) == key)) and (within == table or not table):
-                if not table or count == nth:
-                    return f"{self.path}:{number}"
+            here = not table or (within == table and count == nth)
+            if here and (found or (head and head.group(1) == key)):
+                return f"{self.path}:{number}"
         return str(self.path)
 
 

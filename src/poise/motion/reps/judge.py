@@ -11,8 +11,8 @@ from poise.motion.reps.exercises import Exercise, Rule
 from poise.motion.reps.people import Measured
 
 FLOOR = 0.02
-# A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many torso
-# lengths, and faster than this many a second. (A slow pan of the camera moves the person too; a step is 1.4 torsos.)
+# A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many
+# torso lengths, and faster than this many a second. (A slow pan of the camera moves the person too; a step is 1.4 torsos.)
 PLACE = 0.35
 PACE = 0.3
 
@@ -65,7 +65,7 @@ def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cyc
 
 
 def drift(person: Measured, cycle: Cycle) -> float:
-    """Return how far the hips (or, unseen, the shoulders) moved sideways over a cycle, torso lengths; NaN if unknown."""
+    """Return how far the hips (or, unseen, the shoulders) moved sideways over a cycle, torso lengths, or NaN."""
     first, past = np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9])
     for name in ("hip_x", "shoulder_x"):
         x = named(person, name, "both")[0][first:past]

@@ -9,8 +9,7 @@ import numpy as np
 from poise.errors import FormatError
 from poise.geometry import Floats
 from poise.motion.reps.counting import count
-from poise.motion.reps.detect import cycles, named, usual
-from poise.motion.reps.detect import Curve
+from poise.motion.reps.detect import Curve, cycles, named, usual
 from poise.motion.reps.exercises import Exercise, Rule, Signal
 from poise.motion.reps.people import Measured
 from poise.motion.reps.signals import SIDED, WHOLE, fill_gaps, smooth
@@ -84,7 +83,7 @@ def learn(person: Measured, name: str, *, reps: int) -> Exercise:
     same = [c for c in tried if _together(c.values, first.values) > 0.7][:_MOST]
     level = named(person, "trunk_tilt", "both")[0]
     level = level[np.isfinite(level)]
-    rules = ()
+    rules: tuple[Rule, ...] = ()
     if len(level):
         low, high = np.percentile(level, (5, 95))
         rules = (
@@ -120,7 +119,9 @@ def to_toml(exercise: Exercise) -> str:
     for rule in exercise.rules:
         lines += ["", "[[rule]]", f"signal = {_text(rule.signal)}", f"at = {_text(rule.at)}"]
         lines += [f"{key} = {getattr(rule, key):g}" for key in ("min", "max") if np.isfinite(getattr(rule, key))]
-        lines += [f"soft = {rule.soft:g}", f"unseen = {rule.unseen:g}"] + ([f"over = {_text(rule.over)}"] if rule.over else [])
+        lines += [f"soft = {rule.soft:g}", f"unseen = {rule.unseen:g}"] + (
+            [f"over = {_text(rule.over)}"] if rule.over else []
+        )
         lines += [f"gate = {str(rule.gate).lower()}", f"why = {_text(rule.why)}"]
     return "\n".join(lines) + "\n"
 

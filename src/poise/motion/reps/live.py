@@ -121,7 +121,7 @@ class RepCounter:
             if person is None:
                 person = self._people[number] = _Live(self._known, self.exercise, self._window, self._every)
             self._people.move_to_end(number)
-            size = float(np.sqrt(max(np.prod(boxes[row, 2:] - boxes[row, :2]), 0.0)))
+            size = float(np.sqrt(max(float(np.prod(boxes[row, 2:] - boxes[row, :2])), 0.0)))
             events += [Event(number, rep, name) for rep, name in person.update(result.time, xy[row], conf[row], size)]
         for number in [n for n, p in self._people.items() if result.time - p.last > self._patience]:
             del self._people[number]
@@ -201,7 +201,7 @@ class _Live:
 
     def _look(self, time: float) -> list[tuple[Rep, str]]:
         person = self._seen.measured()
-        if self._fixed is None and time - self._sought >= (SEEK_S if self._chosen is None else 1.0) - 1e-6:
+        if self._fixed is None and time - self._sought >= (SEEK_S if self._chosen is None else 0.5) - 1e-6:
             self._sought = time
             self._choose(person)
         if self._chosen is None or self._chosen.hold:
@@ -234,7 +234,7 @@ class _Live:
 # Seconds between attempts to recognise an exercise: a fifth of a second later nobody notices.
 SEEK_S = 0.2
 # The score from which a single repetition is believed while more may follow.
-ALONE = 0.75
+ALONE = 0.7
 
 
 def _now(made: Count) -> float:

@@ -13,6 +13,7 @@ from poise.motion.reps.counting import MIN_SCORE, Count, count, recognise
 from poise.motion.reps.exercises import Exercise, every, get
 from poise.motion.reps.hold import held
 from poise.motion.reps.people import Measured, Person, gather, measured
+from poise.motion.reps.unknown import count_unknown
 from poise.results import Results
 
 # Shorter than any repetition: somebody who is seen for less is not looked at.
@@ -144,6 +145,9 @@ def count_person(person: Person, exercise: Exercise | None, known: Sequence[Exer
         made = held(measures, hold)
         if made.hold_s > 0:
             return Counted(person, measures, made, others)
+    other = count_unknown(measures)
+    if other.reps or other.rejected:
+        return Counted(person, measures, other, others)
     rejected = scored[0][1].rejected if scored else ()
     return Counted(person, measures, Count("none", 0.0, rejected=rejected), others)
 

@@ -1,4 +1,4 @@
-"""One HTML file about a clip's repetitions: pictures to scrub, curves, tables. It opens offline and asks for nothing."""
+"""One HTML file about a clip's repetitions: pictures to scrub, curves, tables. It opens offline."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
 from poise._version import __version__
 from poise.geometry import Floats
-from poise.motion.reps._page import PAGE
 from poise.motion.reps.counting import Rep
 from poise.motion.reps.detect import named
 from poise.motion.reps.offline import Clip, Counted
@@ -59,7 +59,8 @@ def html(clip: Clip, pictures: Sequence[Picture] = ()) -> str:
         "DURATION": f"{max(clip.duration, 1e-3):.4f}",
         "VERSION": escape(__version__),
     }
-    page = PAGE
+    # Nothing in the page comes from elsewhere: no script, style, font or picture.
+    page = Path(__file__).with_name("report.html").read_text(encoding="utf-8")
     for key, value in parts.items():
         page = page.replace("{{" + key + "}}", value)
     return page
@@ -79,8 +80,8 @@ def _head(clip: Clip, main: Counted | None) -> str:
         number, what = str(found.count), found.exercise
     tiles = [("recognised", f"{found.exercise_conf:.0%}"), ("count between", between)]
     if found.reps:
-        length = [rep.end - rep.start for rep in found.reps]
-        depth = [rep.depth for rep in found.reps]
+        length = np.array([rep.end - rep.start for rep in found.reps])
+        depth = np.array([rep.depth for rep in found.reps])
         tiles += [
             ("tempo", f"{np.median(length):.1f} s"),
             ("depth", f"{np.median(depth):.0%}"),
@@ -110,9 +111,8 @@ def _curve(clip: Clip, main: Counted) -> str:
         share = np.clip((value - low) / span, -0.05, 1.05)
         return np.asarray(_H - _BOTTOM - share * (_H - _TOP - _BOTTOM))
 
-    out = [
-        f'<svg id="curve" viewBox="0 0 {_W} {_H}" preserveAspectRatio="none" role="img" aria-label="progress over time">'
-    ]
+    size = f'viewBox="0 0 {_W} {_H}" preserveAspectRatio="none"'
+    out = [f'<svg id="curve" {size} role="img" aria-label="progress over time">']
     for rep in found.reps:
         a, b = _x(np.array([rep.start, rep.end]), duration)
         out.append(f'<rect class="rep" x="{a:.1f}" y="{_TOP}" width="{b - a:.1f}" height="{_H - _TOP - _BOTTOM}"/>')
@@ -138,13 +138,24 @@ def _curve(clip: Clip, main: Counted) -> str:
         f'<span style="left:{float(_x(float(t), duration)) / _W:.4%}">{t:g}</span>'
         for t in np.arange(0, duration + 1e-9, step)
     )
-    numbers = "".join(
-        f'<button class="dot" style="left:{float(_x(rep.peak, duration)) / _W:.4%}" data-seek="{rep.peak:.3f}">{n}</button>'
-        for n, rep in enumerate(found.reps, 1)
-    )
-    sides = {line.side for line in lines}
-    key = '<span class="key left">left</span><span class="key right">right</span>' if len(sides) > 1 else ""
-    return f'<div class="plot"><div class="dots">{numbers}</div>{"".join(out)}<div class="ticks">{ticks}</div></div><p class="quiet keys">{key}<span class="key rep">counted</span><span class="key no">not counted</span> progress from rest (low) to effort (high), seconds</p>'
+    numbers = ""
+    for n, rep in enumerate(found.reps, 1):
+        left = float(_x(rep.peak, duration)) / _W
+        numbers += f'<button class="dot" style="left:{left:.4%}" data-seek="{rep.peak:.3f}">{n}</button>'
+    keys = '<span class="key rep">counted</span><span class="key no">not counted</span>'
+    if len({line.side for line in lines}) > 1:
+        keys = f'<span class="key left">left</span><span class="key right">right</span>{keys}'
+    plot = f'<div class="plot"><div class="dots">{numbers}</div>{"".join(out)}<div class="ticks">{ticks}</div></div>'
+    return f'{plot}<p class="quiet keys">{keys} from rest (low) to effort (high), seconds</p>'
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[str]) -> str:
+    """Return a heading and a table of rows that are HTML already; nothing without rows."""
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f'<h2>{escape(title)}</h2><div class="wide"><table>{body}</table></div>'
 
 
 def _step(duration: float) -> float:
@@ -174,11 +185,9 @@ def _peaks(main: Counted | None, pictures: Sequence[Picture]) -> str:
     cells = []
     for n, rep in enumerate(main.found.reps, 1):
         at = int(np.argmin(np.abs(times - rep.peak)))
-        data = base64.b64encode(pictures[at].jpeg).decode()
-        cells.append(
-            f'<button class="shot" data-seek="{rep.peak:.3f}"><img alt="repetition {n} at its peak" src="data:image/jpeg;base64,{data}">'
-            f"<span>{n}</span></button>"
-        )
+        source = f"data:image/jpeg;base64,{base64.b64encode(pictures[at].jpeg).decode()}"
+        image = f'<img alt="repetition {n} at its peak" src="{source}">'
+        cells.append(f'<button class="shot" data-seek="{rep.peak:.3f}">{image}<span>{n}</span></button>')
     return f'<h2>Peaks</h2><div class="shots">{"".join(cells)}</div>' if cells else ""
 
 
@@ -188,25 +197,18 @@ def _reps(main: Counted) -> str:
     for n, rep in enumerate(main.found.reps, 1):
         down, up = rep.tempo
         even = "–" if not np.isfinite(rep.symmetry) else f"{rep.symmetry:.0%}"
-        rows.append(
-            f'<tr data-seek="{rep.peak:.3f}"><td>{n}</td><td>{rep.start:.2f}</td><td>{rep.peak:.2f}</td><td>{rep.end:.2f}</td>'
-            f'<td class="bar"><i style="width:{rep.depth / deepest:.0%}"></i><em>{rep.depth:.0%}</em></td>'
-            f"<td>{down:.2f} + {up:.2f}</td><td>{escape(rep.side)}</td><td>{even}</td><td>{rep.conf:.2f}</td></tr>"
-        )
-    if not rows:
-        return ""
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("", "start s", "peak s", "end s", "depth", "tempo s", "side", "symmetry", "conf")
-    )
-    return f'<h2>Repetitions</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        bar = f'<td class="bar"><i style="width:{rep.depth / deepest:.0%}"></i><em>{rep.depth:.0%}</em></td>'
+        times = "".join(f"<td>{value:.2f}</td>" for value in (rep.start, rep.peak, rep.end))
+        rest = (f"{down:.2f} + {up:.2f}", rep.side, even, f"{rep.conf:.2f}")
+        cells = "".join(f"<td>{escape(value)}</td>" for value in rest)
+        rows.append(f'<tr data-seek="{rep.peak:.3f}"><td>{n}</td>{times}{bar}{cells}</tr>')
+    heads = ("", "start s", "peak s", "end s", "depth", "tempo s", "side", "symmetry", "conf")
+    return _table("Repetitions", heads, rows)
 
 
 def _ranges(main: Counted) -> str:
     """Return least and greatest of every angle over the repetitions, as a table."""
     reps = main.found.reps
-    if not reps:
-        return ""
     rows = []
     for name, (unit, about) in {**SIDED, **WHOLE}.items():
         if unit != "degrees" or name.endswith("difference"):
@@ -215,19 +217,14 @@ def _ranges(main: Counted) -> str:
             ends = _extremes(main, name, side, reps)
             if ends is None:
                 continue
-            low, high, width = ends
+            low, high, spread = ends
             label = f"{side} {name.replace('_', ' ')}" if side != "both" else name.replace("_", " ")
+            bar = f'<i style="left:{low / 1.8:.1f}%;width:{max(high - low, 1) / 1.8:.1f}%"></i>'
             rows.append(
                 f'<tr title="{escape(about)}"><td>{escape(label)}</td><td>{low:.0f}°</td><td>{high:.0f}°</td>'
-                f'<td class="range"><i style="left:{low / 1.8:.1f}%;width:{max(high - low, 1) / 1.8:.1f}%"></i></td>'
-                f"<td>±{width:.0f}°</td></tr>"
+                f'<td class="range">{bar}</td><td>±{spread:.0f}°</td></tr>'
             )
-    head = "<th>angle in the picture</th><th>least</th><th>greatest</th><th>0° to 180°</th><th>varies</th>"
-    return (
-        f'<h2>Angle ranges</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-        if rows
-        else ""
-    )
+    return _table("Angle ranges", ("angle in the picture", "least", "greatest", "0° to 180°", "varies"), rows)
 
 
 def _extremes(main: Counted, name: str, side: str, reps: Sequence[Rep]) -> tuple[float, float, float] | None:
@@ -245,13 +242,11 @@ def _extremes(main: Counted, name: str, side: str, reps: Sequence[Rep]) -> tuple
 
 
 def _rejected(main: Counted) -> str:
-    if not main.found.rejected:
-        return ""
-    rows = "".join(
+    rows = [
         f'<tr data-seek="{r.start:.3f}"><td>{r.start:.2f} to {r.end:.2f} s</td><td>{escape(r.reason)}</td></tr>'
         for r in main.found.rejected
-    )
-    return f'<h2>Not counted</h2><div class="wide"><table><tbody>{rows}</tbody></table></div>'
+    ]
+    return _table("Not counted", ("when", "why"), rows)
 
 
 def _others(clip: Clip) -> str:
@@ -260,9 +255,4 @@ def _others(clip: Clip) -> str:
         f"<td>{one.person.time[0]:.1f} to {one.person.time[-1]:.1f} s</td></tr>"
         for one in clip.people[1:]
     ]
-    if not rows:
-        return ""
-    return (
-        '<h2>Other people</h2><div class="wide"><table><thead><tr><th></th><th>exercise</th><th>count</th><th>seen</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    return _table("Other people", ("", "exercise", "count", "seen"), rows)
