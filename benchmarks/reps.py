@@ -2,8 +2,8 @@
 
 OBO (share of clips within one), exact share, MAE (mean of |error| / true count, as in the literature), and the time
 error of the peaks; named and recognised, offline and live, for each model, with the field's plain angle counter
-beside it. Keypoints are found once a clip and model and kept in --poses; without it they are found anew. --robust also counts on
-keypoints that were stretched in time, mirrored, shaken, dropped, cut and thinned out.
+beside it. Keypoints are found once a clip and model and kept in --poses; without it they are found anew. --robust also
+counts on keypoints that were stretched in time, mirrored, shaken, dropped, cut and thinned out.
 """
 
 from __future__ import annotations

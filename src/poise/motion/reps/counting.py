@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from poise.motion.reps.detect import Curve, Cycle, column, curve, cycles, merge_sides, usual
+from poise.motion.reps.detect import Curve, Cycle, column, curve, cycles, merge_sides, named, usual
 from poise.motion.reps.exercises import Exercise
 from poise.motion.reps.judge import Verdict, judge
 from poise.motion.reps.people import Measured
@@ -209,7 +209,14 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
 
 
 def _moves(person: Measured, exercise: Exercise) -> bool:
-    """Return whether any signal's range reaches the least depth: a cheap look before the thorough one."""
+    """Return whether any signal's range reaches the least depth in the right posture: a cheap first look."""
+    for rule in exercise.rules:
+        if rule.gate and not rule.over and rule.at in ("rest", "effort", "mean"):
+            value = named(person, rule.signal, "both")[0]
+            # A comparison with NaN is False: what was not seen rules nothing out.
+            wrong = (value < rule.min - rule.soft) | (value > rule.max + rule.soft)
+            if wrong.mean() > 0.95:
+                return False
     for signal in exercise.signals:
         for side in ("left", "right") if signal.name in SIDED else ("both",):
             value = column(person, signal, side)[0]

@@ -12,7 +12,7 @@ from poise.motion.reps.people import Measured
 
 FLOOR = 0.02
 # A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many
-# torso lengths, and faster than this many a second. (A slow pan of the camera moves the person too; a step is 1.4 torsos.)
+# torso lengths, and faster than this many a second. (A slow pan of the camera moves people too; a step is 1.4 torsos.)
 PLACE = 0.35
 PACE = 0.3
 
@@ -104,20 +104,14 @@ def judge(
         typical: Depth of a usual repetition of this set.
         strict: Whether every rule can reject it, not only gates.
     """
-    scores = [rule_score(rule, rule_value(person, rule, line, cycle)) for rule in exercise.rules]
-    fit = float(np.prod([max(s, FLOOR) for s in scores])) if scores else 1.0
-    least = max(exercise.min_depth, SHARE * typical) if exercise.thresholds is None else 0.0
+    fixed = exercise.thresholds is not None
+    least = 0.0 if fixed else max(exercise.min_depth, SHARE * typical)
+    reason = "" if fixed else _too_small(cycle, least)
+    if reason:
+        near = cycle.depth > 0.8 * least and cycle.depth > exercise.min_depth
+        return Verdict(0.0, reason, 0.0, near)
     length = cycle.end - cycle.start
-    reason, near = "", False
-    if exercise.thresholds is None and max(cycle.rise, cycle.fall) < least:
-        reason, near = "too shallow", cycle.depth > 0.85 * least and cycle.depth > exercise.min_depth
-    elif exercise.thresholds is None and cycle.depth < (EDGE_SHARE * least if cycle.cut else least):
-        short = "not finished" if cycle.fall < cycle.rise else "not begun at rest"
-        reason, near = (
-            f"{short}: it covers {cycle.depth / max(cycle.rise, cycle.fall):.0%} of the way",
-            cycle.depth > 0.7 * least,
-        )
-    elif length < exercise.min_rep_s:
+    if length < exercise.min_rep_s:
         reason = f"too fast: {length:.2f} s"
     elif length > exercise.max_rep_s:
         reason = f"too slow: {length:.1f} s"
@@ -125,14 +119,26 @@ def judge(
         reason = f"the points were seen in {cycle.seen:.0%} of it only"
     elif cycle.sure < 0.2:
         reason = f"the points are not confident ({cycle.sure:.2f})"
-    elif not exercise.travels and exercise.thresholds is None and _walks(person, cycle):
+    elif not exercise.travels and not fixed and _walks(person, cycle):
         reason = "the person moves from place to place"
-    else:
-        for rule, score in zip(exercise.rules, scores, strict=True):
-            if score < 0.35 and (rule.gate or strict):
-                reason = rule.why or f"{rule.signal} at {rule.at} is out of its limits"
-                break
-    margin = float(np.clip((cycle.depth - 0.7 * least) / max(0.5 * least, 1e-6), 0, 1)) if least else 1.0
+    if reason:
+        return Verdict(0.0, reason, 0.0)
+    scores = [rule_score(rule, rule_value(person, rule, line, cycle)) for rule in exercise.rules]
+    fit = float(np.prod([max(s, FLOOR) for s in scores])) if scores else 1.0
+    for rule, score in zip(exercise.rules, scores, strict=True):
+        if score < 0.35 and (rule.gate or strict):
+            return Verdict(fit, rule.why or f"{rule.signal} at {rule.at} is out of its limits", 0.0)
+    margin = float(np.clip((cycle.depth - 0.7 * least) / (0.5 * least), 0, 1)) if least else 1.0
     gates = [s for rule, s in zip(exercise.rules, scores, strict=True) if rule.gate]
     conf = float(np.clip(cycle.sure * 1.3, 0, 1)) ** 0.5 * (0.5 + 0.5 * margin) * (min(gates) if gates else 1.0) ** 0.5
-    return Verdict(fit, reason, round(min(conf, 1.0), 3), near)
+    return Verdict(fit, "", round(min(conf, 1.0), 3))
+
+
+def _too_small(cycle: Cycle, least: float) -> str:
+    """Return why a movement covers too little, or nothing."""
+    if max(cycle.rise, cycle.fall) < least:
+        return "too shallow"
+    if cycle.depth < (EDGE_SHARE * least if cycle.cut else least):
+        short = "not finished" if cycle.fall < cycle.rise else "not begun at rest"
+        return f"{short}: it covers {cycle.depth / max(cycle.rise, cycle.fall):.0%} of the way"
+    return ""

@@ -232,7 +232,7 @@ class _Live:
 
 
 # Seconds between attempts to recognise an exercise: a fifth of a second later nobody notices.
-SEEK_S = 0.2
+SEEK_S = 0.25
 # The score from which a single repetition is believed while more may follow.
 ALONE = 0.7
 
