@@ -198,13 +198,14 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         sure = float(np.mean([rep.conf for rep in made.reps]))
         score = float(np.median(fit)) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
         score *= _settled(person, made, exercise) * large(person)
-        scored.append((min(score, 1.0), made, exercise))
+        scored.append((score, made, exercise))
     scored.sort(key=lambda item: item[0], reverse=True)
     out: list[tuple[float, Count]] = []
     for score, made, exercise in scored:
         # That it is this exercise is settled by the clear repetitions; then all of them count as if it had been named.
         whole = count(person, exercise) if score >= MIN_SCORE and not out else made
-        out.append((score, replace(whole, exercise_conf=round(score, 3))))
+        sure_of = round(min(score, 1.0), 3)
+        out.append((sure_of, replace(whole, exercise_conf=sure_of)))
     return out
 
 

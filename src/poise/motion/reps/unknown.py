@@ -8,6 +8,7 @@ from poise.geometry import Floats
 from poise.motion.reps.counting import Count, Rejected, Rep, large
 from poise.motion.reps.detect import SHARE, Curve, cycles, named, usual
 from poise.motion.reps.exercises import Exercise, Signal
+from poise.motion.reps.judge import PLACE
 from poise.motion.reps.people import Measured
 from poise.motion.reps.signals import SIDED, WHOLE, fill_gaps, smooth
 
@@ -59,6 +60,11 @@ def count_unknown(person: Measured) -> Count:
     span = (float(person.time[0]), float(person.time[-1]))
     if max(weights["left"], weights["right"]) > ONE_ARM:
         return Count("none", 0.0, rejected=(Rejected(*span, "one arm alone: a gesture"),))
+    x = named(person, "hip_x", "both")[0]
+    x = x[np.isfinite(x)]
+    # Somebody who gets further than a third of a torso every period does not stay for an exercise.
+    if len(x) and abs(x[-1] - x[0]) > PLACE * (span[1] - span[0]) / period and abs(x[-1] - x[0]) > 2.0:
+        return Count("none", 0.0, rejected=(Rejected(*span, "the person moves from place to place"),))
     if _gait(person):
         return Count("none", 0.0, rejected=(Rejected(*span, "the legs go in turn: walking or running"),))
     edge = max(2, len(component) // 20)
@@ -141,10 +147,20 @@ def _same(a: Floats, b: Floats) -> float:
 
 
 def _gait(person: Measured) -> bool:
-    """Return whether the legs go in turn in an upright person."""
-    left, right = (named(person, "knee_angle", side)[0] for side in ("left", "right"))
+    """Return whether the legs go in turn in an upright person: one ankle forward while the other is back."""
     tilt = named(person, "trunk_tilt", "both")[0]
-    good = np.isfinite(left) & np.isfinite(right)
-    if good.sum() < 8 or not np.isfinite(tilt).any() or np.nanmedian(tilt) < 0.7:
+    if not np.isfinite(tilt).any() or np.nanmedian(tilt) < 0.7:
         return False
-    return bool(_same(left[good], right[good]) < -0.2 and min(np.std(left[good]), np.std(right[good])) > 6)
+    sure = np.where((person.conf >= 0.15)[..., None], person.xy, np.nan)
+    hips = sure[:, 11:13, 0].mean(axis=1)
+    ahead = (sure[:, 15:17, 0] - hips[:, None]) / person.scale[:, None]
+    knee = np.stack([named(person, "knee_angle", side)[0] for side in ("left", "right")], axis=1)
+    for legs, least in ((ahead, 0.12), (knee, 6.0)):
+        both = legs[np.isfinite(legs).all(axis=1)]
+        if len(both) < 8 or both.std(axis=0).min() < least or _same(both[:, 0], both[:, 1]) > -0.2:
+            continue
+        # Legs that go apart and together also move against each other, but never pass.
+        behind, before = np.percentile(both[:, 0] - both[:, 1], (10, 90))
+        if behind < 0 < before:
+            return True
+    return False
