@@ -199,9 +199,21 @@ class Follower:
                     ids[b] = known[a]
         for b in range(len(boxes)):
             if ids[b] == 0:
+                ids[b] = self._beside(boxes[b], [i for i in known if i not in ids])
+            if ids[b] == 0:
                 ids[b], self._next = self._next, self._next + 1
             self._last[ids[b]] = (time, boxes[b])
         return ids
+
+    def _beside(self, box: Floats, free: list[int]) -> int:
+        """Return who of the free ones was near a box: a standing person who lies down overlaps little; or 0."""
+        if not free:
+            return 0
+        others = np.array([self._last[i][1] for i in free])
+        apart = np.linalg.norm((others[:, :2] + others[:, 2:] - box[:2] - box[2:]) / 2, axis=1)
+        size = np.sqrt(np.maximum(np.minimum(box_area(others), box_area(box[None])), 1.0))
+        best = int(np.argmin(apart / size))
+        return free[best] if apart[best] < 0.7 * size[best] else 0
 
 
 def identified(result: Results, xy: Floats, conf: Floats, boxes: Floats, follower: Follower) -> list[tuple[int, int]]:
@@ -239,14 +251,16 @@ def join(people: list[Person], *, max_gap_s: float = 4.0, min_overlap: float = 0
         best, score = -1, min_overlap
         for i, earlier in enumerate(done):
             gap = later.time[0] - earlier.time[-1]
-            if 0 < gap <= max_gap_s:
-                overlap = float(box_iou(earlier.box[-1:], later.box[:1])[0, 0])
+            # A tracker may hold on to the old track a moment longer than it needs for the new one.
+            if -0.5 < gap <= max_gap_s and earlier.time[0] < later.time[0]:
+                last = max(0, int(np.searchsorted(earlier.time, later.time[0])) - 1)
+                overlap = float(box_iou(earlier.box[last : last + 1], later.box[:1])[0, 0])
                 if overlap > score:
                     best, score = i, overlap
         if best < 0:
             done.append(later)
         else:
-            earlier = done[best]
+            earlier = done[best].part(done[best].time < later.time[0])
             columns = ("frame", "time", "xy", "conf", "box")
             joined = (np.concatenate([getattr(earlier, n), getattr(later, n)]) for n in columns)
             done[best] = Person(earlier.id, *joined)

@@ -54,6 +54,7 @@ WHOLE: dict[str, tuple[str, str]] = {
     "wrist_gap": ("torsos", "distance of the wrists"),
     "shoulder_width": ("torsos", "distance of the shoulders: near 0.8 from the front, near 0 from the side"),
     "knee_gap": ("torsos", "distance of the knees"),
+    "knee_stagger": ("torsos", "vertical distance of the knees in the picture"),
     "knee_difference": ("degrees", "difference of the two knees' angles"),
     "hip_difference": ("degrees", "difference of the two hips' angles"),
     "trunk_tilt": ("torsos", "height of the shoulders over the hips, without its sign"),
@@ -161,6 +162,7 @@ def measure(xy: Floats, conf: Floats, scale: Floats, *, min_conf: float = 0.3) -
     add(_distance(points, 9, 10) / unit, 9, 10)
     add(_distance(points, 5, 6) / unit, 5, 6)
     add(_distance(points, 13, 14) / unit, 13, 14)
+    add(np.abs(points[:, 13, 1] - points[:, 14, 1]) / unit, 13, 14)
     hip, knee = (columns[name] for name in ("hip_angle", "knee_angle"))
     add(np.abs(knee[0][0] - knee[1][0]), 11, 12, 13, 14, 15, 16)
     add(np.abs(hip[0][0] - hip[1][0]), 5, 6, 11, 12, 13, 14)
