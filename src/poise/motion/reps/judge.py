@@ -128,6 +128,10 @@ def judge(
     for rule, score in zip(exercise.rules, scores, strict=True):
         if score < 0.35 and (rule.gate or strict):
             return Verdict(fit, rule.why or f"{rule.signal} at {rule.at} is out of its limits", 0.0)
+    # The user's word is believed against one rule, which an odd view may break, but not against two.
+    broken = [rule for rule, score in zip(exercise.rules, scores, strict=True) if score < 0.1]
+    if len(broken) > 1:
+        return Verdict(fit, " and ".join(rule.why or rule.signal for rule in broken[:2]), 0.0)
     margin = float(np.clip((cycle.depth - 0.7 * least) / (0.5 * least), 0, 1)) if least else 1.0
     gates = [s for rule, s in zip(exercise.rules, scores, strict=True) if rule.gate]
     conf = float(np.clip(cycle.sure * 1.3, 0, 1)) ** 0.5 * (0.5 + 0.5 * margin) * (min(gates) if gates else 1.0) ** 0.5
