@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from poise.errors import FormatError
 from poise.geometry import Floats
 from poise.motion.reps.counting import count
-from poise.motion.reps.detect import Curve, cycles, named, usual
+from poise.motion.reps.detect import Curve, Cycle, cycles, named, usual
 from poise.motion.reps.exercises import Exercise, Rule, Signal
 from poise.motion.reps.people import Measured
 from poise.motion.reps.signals import SIDED, WHOLE, fill_gaps, smooth
@@ -20,6 +20,8 @@ _PLACES = ("hip_x", "hip_y", "shoulder_x", "shoulder_y", "wrist_y", "ankle_y")
 _LEAST = {"degrees": 20.0, "torsos": 0.2}
 # How many measures an exercise is counted on; more would only repeat these.
 _MOST = 3
+# How many of the clearest measures are tried as the leading one.
+_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ def learn(person: Measured, name: str, *, reps: int) -> Exercise:
             continue
         value = named(person, measure, "both")[0]
         steady = smooth(person.time, fill_gaps(person.time, value[:, None], max_gap_s=0.5), seconds=0.1)[:, 0]
-        some = steady[np.isfinite(steady)]
+        good = np.isfinite(steady)
+        some = steady[good]
         if len(some) < 0.7 * len(steady) or len(some) < 8:
             continue
         low, high = np.percentile(some, (5, 95))
@@ -73,33 +76,44 @@ def learn(person: Measured, name: str, *, reps: int) -> Exercise:
         depth = np.array([c.depth for c in found])
         noise = float(np.median(np.abs(value - steady)[np.isfinite(value)])) if np.isfinite(value).any() else np.inf
         clear = (high - low) / (_LEAST[unit] + 6 * noise) * float(depth.min() / max(depth.max(), 1e-6))
-        tried.append(_Candidate(Signal(measure, round(float(rest), 3), round(float(effort), 3)), clear, progress))
+        # The set's own rest and effort: getting into position and out of it may go further.
+        rest, effort = (float(np.median(np.interp(at, person.time[good], some))) for at in _moments(found))
+        tried.append(_Candidate(Signal(measure, round(rest, 3), round(effort, 3)), clear, progress))
     if not tried:
         seen = f"; measures that move show {', '.join(map(str, sorted(set(counts))))}" if counts else ""
         raise FormatError(f"{name}: no measure shows exactly {reps} repetitions in the demonstration{seen}")
     tried.sort(key=lambda c: c.clear, reverse=True)
-    first = tried[0]
-    # The others must go with the first, or they are another movement.
-    same = [c for c in tried if _together(c.values, first.values) > 0.7][:_MOST]
+    made = [_assemble(person, name, tried, first) for first in tried[:_TRIES]]
+    # The clearest that counts its own demonstration.
+    return next((exercise for exercise in made if count(person, exercise).count == reps), made[0])
+
+
+def _moments(found: list[Cycle]) -> tuple[list[float], list[float]]:
+    """Return the times of rest and of effort."""
+    return [t for c in found for t in c.cover], [c.peak for c in found]
+
+
+def _assemble(person: Measured, name: str, tried: list[_Candidate], first: _Candidate) -> Exercise:
+    """Make an exercise of one measure and those that go with it; others are another movement."""
+    same = [first] + [c for c in tried if c is not first and _together(c.values, first.values) > 0.7][: _MOST - 1]
+    made = Exercise(name, tuple(c.signal for c in same), summary="Learnt from a demonstration.", min_rep_s=0.3)
+    reps = count(person, made).reps
     level = named(person, "trunk_tilt", "both")[0]
-    level = level[np.isfinite(level)]
+    during = np.isfinite(level) & np.any([(person.time >= r.start) & (person.time <= r.end) for r in reps], axis=0)
     rules: tuple[Rule, ...] = ()
-    if len(level):
-        low, high = np.percentile(level, (5, 95))
+    if during.any():
+        low, high = np.percentile(level[during], (5, 95))
         rules = (
             Rule(
-                "trunk_tilt", "mean", min=round(max(0.0, float(low) - 0.25), 2), max=round(float(high) + 0.25, 2),
+                "trunk_tilt", "mean", min=round(max(0.0, float(low) - 0.3), 2), max=round(float(high) + 0.3, 2),
                 soft=0.2, gate=True, why="the trunk is not as in the demonstration",
             ),
         )  # fmt: skip
-    made = Exercise(name, tuple(c.signal for c in same), rules, summary="Learnt from a demonstration.", min_rep_s=0.3)
-    lengths = [rep.end - rep.start for rep in count(person, made).reps]
-    if lengths:
-        made = Exercise(
-            name, made.signals, rules, made.summary, min_depth=0.4,
-            min_rep_s=round(max(0.2, 0.3 * min(lengths)), 2), max_rep_s=round(max(4.0, 5 * max(lengths)), 1),
-        )  # fmt: skip
-    return made
+    lengths = [rep.end - rep.start for rep in reps] or [1.0]
+    return replace(
+        made, rules=rules, min_rep_s=round(max(0.2, 0.3 * min(lengths)), 2),
+        max_rep_s=round(max(4.0, 5 * max(lengths)), 1),
+    )  # fmt: skip
 
 
 def _together(a: Floats, b: Floats) -> float:
