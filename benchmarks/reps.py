@@ -128,7 +128,9 @@ def plain_counter(results: list[Results], joint: tuple[int, ...]) -> int:
     return total
 
 
-def bench_model(shared: Path, folder: Path | None, model: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def bench_model(
+    shared: Path, folder: Path | None, model: str, *, streaming: bool = True
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Count every clip in every way with one model; returns the figures, and a row a clip."""
     clips, others = labelled(shared)
     named, auto, live, live_auto, plain = [], [], [], [], []
@@ -145,7 +147,7 @@ def bench_model(shared: Path, folder: Path | None, model: str) -> tuple[list[dic
         right = guess is not None and guess.exercise == get(clip.exercise).name
         recognised += right
         counter, counter_auto = RepCounter(clip.exercise), RepCounter()
-        for result in results:
+        for result in results if streaming else ():
             lags += [result.time - event.rep.end for event in counter.update(result)]
             counter_auto.update(result)
         old = plain_counter(results, clip.joint)
@@ -166,7 +168,7 @@ def bench_model(shared: Path, folder: Path | None, model: str) -> tuple[list[dic
         results = list(poses(shared, folder, clip.file, model))
         people = count_reps(results).people
         counter = RepCounter()
-        for result in results:
+        for result in results if streaming else ():
             counter.update(result)
         main = people[0].found.count if people else 0
         everybody, streamed = sum(p.found.count for p in people), sum(counter.counts.values())
@@ -188,10 +190,17 @@ def bench_model(shared: Path, folder: Path | None, model: str) -> tuple[list[dic
             recognised=f"{recognised}/{len(clips)}",
             **{"clips without reps that got some": f"{sum(v > 0 for v in false.values())}/{len(false)}"},
         ),
-        summary("live, named", live, **{"announced after s": f"{np.median(lags):.2f}, at most {max(lags):.2f}"}),
+        summary(
+            "live, named",
+            live,
+            **{"announced after s": f"{np.median(lags or [0.0]):.2f}, at most {max(lags, default=0.0):.2f}"},
+        ),
         summary("live, recognised", live_auto),
         summary("plain angle counter, 90/145", plain),
     ]
+    if not streaming:
+        figures = [f for f in figures if not f["way"].startswith("live")]
+        rows = [{k: v for k, v in row.items() if not k.startswith("live")} for row in rows]
     heads = list(dict.fromkeys(k for f in figures for k in f))
     return [{"model": model} | {h: f.get(h) for h in heads} for f in figures], rows
 
@@ -310,11 +319,12 @@ def main() -> None:
     parser.add_argument("--poses", type=Path, help="folder of keypoints found before; filled where they are missing")
     parser.add_argument("--models", default="body-fast,body", help="comma between")
     parser.add_argument("--robust", action="store_true", help="also on disturbed keypoints, and with other constants")
+    parser.add_argument("--offline", action="store_true", help="leave the live counters out: much faster")
     options = parser.parse_args()
     content: dict[str, Any] = {}
     for model in options.models.split(","):
         print(f"counting with {model}", file=sys.stderr)
-        figures, rows = bench_model(options.shared, options.poses, model)
+        figures, rows = bench_model(options.shared, options.poses, model, streaming=not options.offline)
         table(figures, title=f"Repetitions, {model}")
         table(rows, title=f"Each clip, {model}")
         content[model] = {"figures": figures, "clips": rows}

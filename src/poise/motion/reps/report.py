@@ -78,7 +78,10 @@ def _head(clip: Clip, main: Counted | None) -> str:
         number, what = "0", "no exercise recognised"
     else:
         number, what = str(found.count), found.exercise
-    tiles = [("recognised", f"{found.exercise_conf:.0%}"), ("count between", between)]
+    tiles = [
+        ("recognised", f"{found.exercise_conf:.0%}"),
+        ("count between" if "to" in between else "count sure", between),
+    ]
     if found.reps:
         length = np.array([rep.end - rep.start for rep in found.reps])
         depth = np.array([rep.depth for rep in found.reps])
@@ -197,7 +200,7 @@ def _reps(main: Counted) -> str:
     for n, rep in enumerate(main.found.reps, 1):
         down, up = rep.tempo
         even = "–" if not np.isfinite(rep.symmetry) else f"{rep.symmetry:.0%}"
-        bar = f'<td class="bar"><i style="width:{rep.depth / deepest:.0%}"></i><em>{rep.depth:.0%}</em></td>'
+        bar = f'<td class="bar"><i style="width:{80 * rep.depth / deepest:.0f}px"></i><em>{rep.depth:.0%}</em></td>'
         times = "".join(f"<td>{value:.2f}</td>" for value in (rep.start, rep.peak, rep.end))
         rest = (f"{down:.2f} + {up:.2f}", rep.side, even, f"{rep.conf:.2f}")
         cells = "".join(f"<td>{escape(value)}</td>" for value in rest)
