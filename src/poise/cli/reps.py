@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_
 import sys
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
@@ -65,6 +66,8 @@ def count(
     show = Reporter(quiet=quiet, lines=True)
     pose = Pose(model, threads=threads, device=device)
     frames = show.watch(_people(pose, source))
+    if not (quiet or show.console.is_terminal):
+        frames = _progress(frames)
     if live:
         return _live(frames, exercise, exercises, json=json)
     if report is not None or save or out is not None:
@@ -77,6 +80,8 @@ def count(
         print(json_.dumps(clip.record(), ensure_ascii=False))  # noqa: T201
     else:
         _tell(clip)
+    for warning in dict.fromkeys(w for one in clip.people for w in one.found.warnings):
+        print(f"poise: {warning}", file=sys.stderr)  # noqa: T201
     if report is not None:
         show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
@@ -147,6 +152,17 @@ def _people(pose: Pose, source: str) -> Iterator[Results]:
     yield from pose.predict(source, **wanted)
 
 
+def _progress(frames: Iterator[Results], *, every_s: float = 10.0) -> Iterator[Results]:
+    """Say on standard error how far it is, where no bar can be shown."""
+    said = monotonic()
+    for result in frames:
+        if monotonic() - said > every_s:
+            said = monotonic()
+            total = f" of {result.media.frames}" if result.media.frames else ""
+            print(f"poise: {result.frame + 1}{total} frames", file=sys.stderr)  # noqa: T201
+        yield result
+
+
 def _live(frames: Iterator[Results], exercise: str, folder: Path | None, *, json: bool) -> int:
     from poise.motion.reps import RepCounter
 
@@ -189,5 +205,3 @@ def _tell(clip: Clip) -> None:
             )
         for no in found.rejected:
             print(f"    -  {no.start:6.2f} to {no.end:6.2f} s  not counted: {no.reason}")  # noqa: T201
-        for warning in found.warnings:
-            print(f"poise: {warning}", file=sys.stderr)  # noqa: T201
