@@ -173,6 +173,8 @@ def _symmetry(cycle: Cycle, person: Measured, exercise: Exercise) -> float:
 
 # An exercise is recognised from this score on.
 MIN_SCORE = 0.35
+# One repetition alone must fit better: sitting down, or taking something from a shelf, fits a squat half well.
+MIN_SCORE_ALONE = 0.6
 
 
 def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[float, Count]]:
@@ -198,6 +200,8 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         sure = float(np.mean([rep.conf for rep in made.reps]))
         score = float(np.median(fit)) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
         score *= _settled(person, made, exercise) * large(person)
+        if n == 1 and score < MIN_SCORE_ALONE:
+            score *= 0.5
         scored.append((score, made, exercise))
     scored.sort(key=lambda item: item[0], reverse=True)
     out: list[tuple[float, Count]] = []
