@@ -17,12 +17,14 @@ from poise._version import __version__
 if TYPE_CHECKING:
     from poise.errors import FormatError, MissingExtra, ModelError, PoiseError, SourceError
     from poise.model import YOLO, Pose
+    from poise.motion.reps import RepCounter
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
 
 _HOME = {
     "Pose": "poise.model",
     "YOLO": "poise.model",
+    "RepCounter": "poise.motion.reps",
     "Results": "poise.results",
     "Boxes": "poise.results",
     "Keypoints": "poise.results",
@@ -43,6 +45,7 @@ __all__ = [
     "ModelError",
     "PoiseError",
     "Pose",
+    "RepCounter",
     "Results",
     "Skeleton",
     "SourceError",
