@@ -90,6 +90,7 @@ class Exercise:
         everyday: Whether daily life is full of movements like one or two of it, such as a hand to the face: few are
             only recognised when they fill most of what is seen, and more must follow one another.
         travels: Whether it goes from place to place; others are rejected while the person walks.
+        aliases: Other names that it goes by.
         thresholds: Fixed progress (rest, effort) instead of the adaptive ones, as the plain angle counters have.
         source: The file.
     """
@@ -106,6 +107,7 @@ class Exercise:
     travels: bool = False
     least_reps: int = 1
     everyday: bool = False
+    aliases: tuple[str, ...] = ()
     thresholds: tuple[float, float] | None = None
     source: str = field(default="", compare=False)
 
@@ -113,7 +115,7 @@ class Exercise:
 _KEYS: dict[str, tuple[Any, ...]] = {
     "name": (str,), "summary": (str,), "sides": (str,), "min_depth": (int, float), "min_rep_s": (int, float),
     "max_rep_s": (int, float), "hold": (bool,), "travels": (bool,), "least_reps": (int,), "everyday": (bool,),
-    "signal": (list,), "rule": (list,),
+    "aliases": (list,), "signal": (list,), "rule": (list,),
 }  # fmt: skip
 _SIGNAL_KEYS: dict[str, tuple[Any, ...]] = {
     "name": (str,), "rest": (int, float), "effort": (int, float), "weight": (int, float), "points": (list,),
@@ -152,12 +154,21 @@ def get(name: str | Path, *, folder: str | Path | None = None) -> Exercise:
         path = Path(home) / f"{key}.toml" if home is not None else None
         if path is not None and path.is_file():
             return _bundled(key) if home is _FOLDER else from_toml(path)
+    plain = _plain(key)
     for other in names(folder):
-        if other.replace("-", "") in (key.replace("-", ""), key.replace("-", "").removesuffix("s")):
+        if _plain(other) == plain:
             return get(other, folder=folder)
+    for exercise in every(folder):
+        if plain in map(_plain, exercise.aliases):
+            return exercise
     raise ValueError(
         f"no exercise named {str(name)!r}{suggest(key, names(folder))}; or give the path of a .toml file, or 'auto'"
     )
+
+
+def _plain(name: str) -> str:
+    """Return a name as it compares: letters only, singular."""
+    return re.sub(r"[\s_-]+", "", name.lower()).removesuffix("s")
 
 
 def every(folder: str | Path | None = None) -> tuple[Exercise, ...]:
@@ -236,7 +247,7 @@ def _check(entry: Mapping[str, Any], keys: Mapping[str, tuple[Any, ...]], at: An
             raise FormatError(f"{at(key)}: unknown key {key!r}{suggest(key, keys)}")
         kinds = keys[key]
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            wanted = {str: "text", int: "a number", bool: "true or false", list: "a list of tables"}[kinds[0]]
+            wanted = {str: "text", int: "a number", bool: "true or false", list: "a list"}[kinds[0]]
             raise FormatError(f"{at(key)}: {key!r} must be {wanted}, got {value!r}")
 
 
@@ -279,6 +290,9 @@ def _build(table: dict[str, Any], lines: _Lines) -> Exercise:
         rules.append(Rule(**entry))
     rest = {key: value for key, value in table.items() if key not in ("signal", "rule")}
     rest.setdefault("name", lines.path.stem)
+    rest["aliases"] = tuple(table.get("aliases", ()))
+    if not all(isinstance(alias, str) for alias in rest["aliases"]):
+        raise FormatError(f"{lines.at('aliases')}: 'aliases' must be a list of names")
     made = Exercise(signals=tuple(signals), rules=tuple(rules), source=str(lines.path), **rest)
     if not signals and not made.hold:
         raise FormatError(f"{lines.path}: an exercise needs at least one [[signal]]")
