@@ -196,7 +196,7 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         schedule=schedule,
         loss=loss,
         precision=precision,
-        scorer=Scorer(settings, data, loss, device),
+        scorer=Scorer(settings, data, loss, device, progress.say),
         guard=Guard(run.folder, late=device.startswith("cuda")),
         tables=Tables(run.folder, training.rows),
         plots=Plots(run.folder if settings.plots and group.rank == 0 else None, progress.say),
