@@ -32,7 +32,8 @@ def train(**given: Any) -> int:
     if done.rank:
         return 0  # the first of several processes speaks for all
     console = Console(stderr=True, highlight=False, quiet=not settings.verbose)
-    console.print(f"{done.why}; best epoch {done.best_epoch}: {done.best}", soft_wrap=True, markup=False)
+    kept = f"best epoch {done.best_epoch}" if done.best_epoch else "nothing was measured; the last epoch is kept"
+    console.print(f"{done.why}; {kept}: {done.best}", soft_wrap=True, markup=False)
     if done.results is not None:
         box, pose = done.results.box, done.results.pose
         console.print(
@@ -52,7 +53,8 @@ def _signature() -> inspect.Signature:
         kind = hints[field.name]
         if field.name == "freeze" or field.name in ("cache", "resume", "pretrained", "amp"):
             kind = str
-        flags.append(_flag(field.name, kind, f"{about.get(field.name, '')} [{field.default}]"))
+        default = f" [{field.default}]" if field.default is not None else ""
+        flags.append(_flag(field.name, kind, about.get(field.name, "") + default))
     return inspect.Signature(flags, return_annotation=int)
 
 

@@ -3,6 +3,7 @@
 from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
+from poise.drawing._heat import heat, shares
 from poise.drawing._plot import page, plot, png, show, write
 from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
@@ -21,12 +22,14 @@ __all__ = [
     "draw_polyline",
     "draw_trails",
     "ellipses",
+    "heat",
     "instance_colours",
     "limbs",
     "page",
     "plot",
     "png",
     "save",
+    "shares",
     "sheet",
     "show",
     "text",

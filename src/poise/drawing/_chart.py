@@ -57,6 +57,8 @@ def chart(
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
     size: tuple[int, int] = (760, 540),
+    ground: Image | None = None,
+    whole: bool = False,
 ) -> Image:
     """Draw curves into a picture with axes, a grid and a legend.
 
@@ -68,6 +70,8 @@ def chart(
         x_range: Ends of the horizontal axis; None: those of the values.
         y_range: Ends of the vertical axis; None: those of the values.
         size: Width and height, pixels.
+        ground: ``(h, w, 3)`` uint8 BGR picture that fills the axes, below the curves; its bins stay sharp.
+        whole: Mark whole numbers only on the horizontal axis.
 
     Returns:
         ``(H, W, 3)`` uint8 BGR.
@@ -80,7 +84,7 @@ def chart(
     left, top, right, bottom = 66, 58 if title else 40, width - 22, height - 52
     scale = np.array([(right - left) / (high_x - low_x), (top - bottom) / (high_y - low_y)])
     origin = np.array([left - low_x * scale[0], bottom - low_y * scale[1]])
-    for value in ticks(low_x, high_x):
+    for value in ticks(low_x, high_x, whole=whole):
         at = round(value * scale[0] + origin[0])
         fill(picture, (at, top, at + 1, bottom), _GRID)
         words = f"{value:g}"
@@ -90,6 +94,10 @@ def chart(
         fill(picture, (left, at, right, at + 1), _GRID)
         words = f"{value:g}"
         text(picture, (left - label_size(words, 13)[0] - 1, at - 9), words, _GREY, 13)
+    if ground is not None:
+        rows = np.arange(bottom - top) * ground.shape[0] // (bottom - top)
+        columns = np.arange(right - left) * ground.shape[1] // (right - left)
+        picture[top:bottom, left:right] = ground[rows[:, None], columns]
     inner = picture[top - 3 : bottom + 3, left - 3 : right + 3].copy()
     for i, (curve, (px, py)) in enumerate(zip(curves, points, strict=True)):
         places = np.stack([px, py], axis=1) * scale + origin - (left - 3, top - 3)
@@ -138,11 +146,13 @@ def sheet(
     return out
 
 
-def ticks(low: float, high: float, *, most: int = 10) -> list[float]:
+def ticks(low: float, high: float, *, most: int = 10, whole: bool = False) -> list[float]:
     """Return round values between two ends: steps of 1, 2 or 5 times a power of ten."""
+    low, high = min(low, high), max(low, high)
     raw = (high - low) / most
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * (1 - 1e-9))
+    step = max(step, 1.0) if whole else step
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(i * step, 12) for i in range(first, last + 1)]

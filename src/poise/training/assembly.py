@@ -22,6 +22,7 @@ from poise.training.guard import Guard
 from poise.training.layout import lay_out
 from poise.training.loader import Loader
 from poise.training.losses import Gains, PoseLoss
+from poise.training.plots import Plots
 from poise.training.precision import Precision
 from poise.training.preparation import Data, augmentation, freeze, open_data, workers
 from poise.training.progress import Progress, Tables, duration
@@ -49,6 +50,7 @@ class Parts:
         scorer: How good the network is.
         guard: Stops what is no number.
         tables: The run's tables.
+        plots: Its pictures.
         group: The processes that train together.
         note: Tells the user something.
     """
@@ -65,6 +67,7 @@ class Parts:
     scorer: Scorer
     guard: Guard
     tables: Tables
+    plots: Plots
     group: Group
     note: Callable[[str], None]
 
@@ -193,15 +196,17 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
         schedule=schedule,
         loss=loss,
         precision=precision,
-        scorer=Scorer(settings, data, loss, device),
+        scorer=Scorer(settings, data, loss, device, progress.say),
         guard=Guard(run.folder, late=device.startswith("cuda")),
         tables=Tables(run.folder, training.rows),
+        plots=Plots(run.folder if settings.plots and group.rank == 0 else None, progress.say),
         group=group,
         note=progress.say,
     )
     name = f"{network.family}{network.scale}-pose"
     progress.say(f"{name}: " + (f"goes on after epoch {earlier.epoch}" if earlier else str(origin)))
     progress.say(f"{choice.name}, lr {choice.lr:g}, {len(loader)} batches of {size} an epoch, {device}: {run.folder}")
+    parts.plots.labels(data.spec, data.train_scan)
     run.tell("running", arguments=settings.table(), origin=str(origin))
     return parts
 

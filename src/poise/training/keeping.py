@@ -52,5 +52,6 @@ def finish(training: Training, parts: Parts) -> None:
         training.results = final.metrics
         if not math.isnan(final.fitness):
             training.metrics, training.fitness = final.results, final.fitness
+        parts.plots.finish(training.rows, training.best_epoch, final.metrics, training.data.val)
     training.why = training.why or f"all {training.epochs} epochs are done"
     parts.run.tell("done", counts={"epochs": len(training.rows)}, notes=[training.why])

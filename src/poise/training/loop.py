@@ -60,6 +60,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
                     for index, batch in enumerate(parts.loader.epoch(epoch, mosaic=mosaic)):
                         waited += time.monotonic() - asked
                         training.batch = index
+                        parts.plots.batch(batch, training.data.spec, epoch=epoch, index=index, mosaic=mosaic)
                         rates = parts.schedule.at(epoch * len(parts.loader) + index)
                         set_rates(optimizer, rates)
                         call("on_train_batch_start", training)

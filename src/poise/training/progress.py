@@ -57,10 +57,13 @@ class Progress:
         """Change the epoch's line."""
         if self._live is not None:
             self._shown = time.monotonic()
-            width = 16
+            width = 12
             filled = width * done // max(batches, 1)
             bar = "━" * filled + "╺" * (filled < width) + " " * (width - filled - 1)
-            self._live.update(Text(f"{line}  {bar} {done}/{batches}", no_wrap=True, overflow="ellipsis"))
+            # What a narrow window cuts off stands last.
+            epoch, _, rest = line.partition("  ")
+            words = f"{epoch}  {bar} {done}/{batches}  {rest}"
+            self._live.update(Text(words, no_wrap=True, overflow="ellipsis"))
 
     def end(self, line: str) -> None:
         """Finish the epoch's line, which stays."""
@@ -152,7 +155,7 @@ def duration(seconds: float) -> str:
 def epoch_line(training: Training, *, spent: float | None = None) -> str:
     """Say how an epoch goes, or with its time how it went."""
     items = " ".join(f"{name} {value:.3g}" for name, value in training.loss_items.items() if value)
-    parts = [f"epoch {training.epoch + 1}/{training.epochs}", items]
+    parts = [f"epoch {training.epoch + 1}/{training.epochs}"] + [items] * (spent is not None)
     if spent is not None:
         for kind, key in (("box", "metrics/mAP50-95(B)"), ("pose", "metrics/mAP50-95(P)")):
             if key in training.metrics:
@@ -164,6 +167,8 @@ def epoch_line(training: Training, *, spent: float | None = None) -> str:
     if done:
         left = training.seconds / done * (training.epochs - done)
         parts.append(f"ETA {duration(left)}")
+    if spent is None:
+        parts.append(items)
     return "  ".join(part for part in parts if part)
 
 

@@ -139,16 +139,21 @@ class _Desk:
         recipe = self._recipe
         usable = recipe.usable
         first = int(np.searchsorted(usable, index))
+        reason = ""
         for step in range(len(usable)):
             i = int(usable[(first + step) % len(usable)])
             try:
                 image = recipe.pictures.read(i)
             except SourceError as error:
                 self.notes.append(f"{error}; the next picture takes its place")
+                reason = reason or str(error)
                 continue
             size = recipe.found.sizes[i]
             return i, Sample(image, from_labels(recipe.found.labels[i], size, (image.shape[1], image.shape[0])))
-        raise SourceError(f"{recipe.dataset.spec.file}: no picture of {recipe.dataset.split} can be read any more")
+        raise SourceError(
+            f"{recipe.dataset.spec.file}: none of the {len(usable)} pictures of {recipe.dataset.split} can be read; "
+            f"the first: {reason}"
+        )
 
 
 def letterbox(sample: Sample, size: tuple[int, int]) -> Sample:

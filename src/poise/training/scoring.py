@@ -44,10 +44,20 @@ class Scorer:
         data: The data set.
         loss: The training's loss.
         device: Where to run.
+        note: Tells the user something.
     """
 
-    def __init__(self, settings: TrainSettings, data: Data, loss: PoseLoss, device: str) -> None:
+    def __init__(
+        self,
+        settings: TrainSettings,
+        data: Data,
+        loss: PoseLoss,
+        device: str,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
         self._settings, self._data, self._device = settings, data, device
+        # What could be known before was told at the start.
+        self._note, self._told = note, {str(problem) for problem in data.val_scan.problems} if data.val_scan else set()
         # Alone, whoever else trains: one process validates.
         self._loss = copy(loss)
         self._loss.add = lambda numbers: numbers
@@ -94,6 +104,10 @@ class Scorer:
             )
         finally:
             session.close()
+        for text in metrics.skipped:
+            if self._note is not None and text not in self._told:
+                self._told.add(text)
+                self._note(f"val: {text}; it is left out")
         # Nothing found is worth nothing.
         results = {k: 0.0 if math.isnan(v) else float(v) for k, v in metrics.results_dict.items() if k != "fitness"}
         return Score(results, metrics.fitness, metrics)

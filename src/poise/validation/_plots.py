@@ -19,7 +19,9 @@ _SHEET = 12
 _CLASSES = 10
 
 
-def write_plots(metrics: PoseMetrics, analysis: Analysis, dataset: Dataset, folder: Path) -> list[Path]:
+def write_plots(
+    metrics: PoseMetrics, analysis: Analysis, dataset: Dataset, folder: Path, *, apart: bool = False
+) -> list[Path]:
     """Write all pictures of a validation.
 
     Args:
@@ -27,6 +29,8 @@ def write_plots(metrics: PoseMetrics, analysis: Analysis, dataset: Dataset, fold
         analysis: What else is known.
         dataset: The pictures.
         folder: Where to write.
+        apart: Put labels and finds on two sheets, ``val_batch0_labels.jpg`` and ``val_batch0_pred.jpg``, in place of
+            one beside the other.
 
     Returns:
         The files.
@@ -38,7 +42,14 @@ def write_plots(metrics: PoseMetrics, analysis: Analysis, dataset: Dataset, fold
     files.append(Path(save(reliability_chart(analysis), folder / "reliability.png")))
     if analysis.sigma is not None:
         files.append(Path(save(coverage_chart(analysis), folder / "sigma.png")))
-    files.append(Path(save(labels_and_finds(metrics, dataset), folder / "val_pred.jpg")))
+    labels, finds, names = labels_and_finds(metrics, dataset)
+    if apart:
+        for what, pictures in (("labels", labels), ("pred", finds)):
+            files.append(Path(save(sheet(pictures, names), folder / f"val_batch0_{what}.jpg")))
+        return files
+    pairs = [picture for pair in zip(labels, finds, strict=True) for picture in pair]
+    captions = [f"{what}: {name}" for name in names for what in ("labels", "found")]
+    files.append(Path(save(sheet(pairs, captions), folder / "val_pred.jpg")))
     return files
 
 
@@ -103,7 +114,7 @@ def coverage_chart(analysis: Analysis) -> Image:
     return chart(lines, title=title, x="sigma", y="share of errors", x_range=(0, 4), y_range=(0, 1.02))
 
 
-def labels_and_finds(metrics: PoseMetrics, dataset: Dataset) -> Image:
+def labels_and_finds(metrics: PoseMetrics, dataset: Dataset) -> tuple[list[Image], list[Image], list[str]]:
     """Draw some pictures twice: with their labels, and with the finds above the confidence where F1 is best."""
     evidence = metrics.evidence
     assert evidence is not None
@@ -111,18 +122,17 @@ def labels_and_finds(metrics: PoseMetrics, dataset: Dataset) -> Image:
     # Pictures with something to see, spread over the set.
     seen = np.union1d(expected.picture, found.picture)
     chosen = seen[np.linspace(0, len(seen) - 1, min(_SHEET, len(seen))).round().astype(int)]
-    drawn: list[Image] = []
-    names: list[str] = []
+    labels: list[Image] = []
+    finds: list[Image] = []
     for i in map(int, chosen):
         frame = Frame(dataset.image(i), Media(str(dataset.paths[i]), path=str(dataset.paths[i])))
         true, sure = expected[expected.picture == i], found[found.picture == i]
-        for rows, conf, what in ((true, np.ones(len(true)), "labels"), (sure, sure.conf, "found")):
+        for rows, conf, into in ((true, np.ones(len(true)), labels), (sure, sure.conf, finds)):
             table = np.column_stack([rows.boxes, conf, rows.classes])
-            known = None if what == "labels" or np.isnan(sure.point_conf).any() else sure.point_conf
+            known = None if into is labels or np.isnan(sure.point_conf).any() else sure.point_conf
             result = Results.of(frame, table, rows.xy, known, skeleton=evidence.skeleton, names=metrics.names)
-            drawn.append(draw(result, conf=what == "found"))
-            names.append(f"{what}: {Path(evidence.pictures[i]).name}")
-    return sheet(drawn, names)
+            into.append(draw(result, conf=into is finds))
+    return labels, finds, [Path(evidence.pictures[i]).name for i in map(int, chosen)]
 
 
 def _without_gaps(curve: Curve) -> Curve:

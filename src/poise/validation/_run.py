@@ -70,6 +70,13 @@ def calibration_of(analysis: Analysis) -> Calibration:
     return Calibration(*(value if np.isfinite(value) else 1.0 for value in numbers))
 
 
+def write_pictures(metrics: PoseMetrics, dataset: Dataset, folder: Path) -> list[Path]:
+    """Write the curves of a validation, and labels and finds on two sheets, as a training leaves them."""
+    from poise.validation._plots import write_plots  # drawing takes Pillow, which scores do not need
+
+    return write_plots(metrics, analyse(metrics), dataset, folder, apart=True)
+
+
 def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts: dict[str, Any]) -> Path:
     folder = RunFolder(settings.project or "runs/pose", settings.name or "val", exist_ok=settings.exist_ok)
     files: list[Path] = []
