@@ -18,6 +18,7 @@ _COMMANDS = {
     "train": "Train a network on your own labelled pictures.",
     "val": "Score a model on labelled pictures, or compare two.",
     "track": "Find keypoints in video and say who is who.",
+    "events": "Say what happens in video: falls, postures, who enters a zone or crosses a line.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "models": "List the bundled models, or print the card of one.",

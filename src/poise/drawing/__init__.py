@@ -8,6 +8,7 @@ from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
 from poise.drawing._text import draw_label, text
 from poise.drawing._trails import Trails
+from poise.drawing._zones import draw_zones
 
 __all__ = [
     "Curve",
@@ -20,6 +21,7 @@ __all__ = [
     "draw_label",
     "draw_polyline",
     "draw_trails",
+    "draw_zones",
     "ellipses",
     "instance_colours",
     "limbs",
