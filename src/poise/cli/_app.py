@@ -19,6 +19,8 @@ _COMMANDS = {
     "val": "Score a model on labelled pictures, or compare two.",
     "track": "Find keypoints in video and say who is who.",
     "events": "Say what happens in video: falls, postures, who enters a zone or crosses a line.",
+    "fix": "Repair a video in a second pass: broken tracks, gaps, swapped sides, trembling.",
+    "angles": "Measure joint angles in a video, as a table, with how far each can be trusted.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "models": "List the bundled models, or print the card of one.",
