@@ -90,7 +90,10 @@ class EventPainter:
                 {line.name: shapes[line.name] for line in watch.file.lines},
                 labels={
                     **{z.name: f"{z.name}  {len(counts[z.name].now)}" for z in watch.file.zones},
-                    **{n.name: f"{n.name}  in {counts[n.name].entered}  out {counts[n.name].left}" for n in watch.file.lines},
+                    **{
+                        n.name: f"{n.name}  in {counts[n.name].entered}  out {counts[n.name].left}"
+                        for n in watch.file.lines
+                    },
                 },
                 active={z.name for z in watch.file.zones if counts[z.name].now},
                 lines_of_text=[_words(event) for event in self._recent] if watch is self._zones[-1] else (),

@@ -104,12 +104,11 @@ class FallWatch:
             if result.time - person.last < _STEP_S - 1e-3:
                 continue
             person.last = result.time
-            _grow(person, float(found.chain[row]))
-            low = np.nanmax([found.hip[row, 1], found.ankle[row, 1]])
+            _grow(person, float(found.height[row]))
             person.rows.append(
                 (
                     result.time, *found.hip[row], *found.head[row], float(found.trunk[row]), float(lying[row]),
-                    float(low - found.head[row, 1]),
+                    float(found.extent[row] * found.height[row]),
                 )
             )  # fmt: skip
             events += self._judge(person, number, result, float(sure[row]))
@@ -140,7 +139,9 @@ class FallWatch:
 
     def _drop(self, rows: NDArray[np.float64], now: float, height: float) -> tuple[float, float]:
         """Return the fastest way down before the stillness, and how far the head came, from upright."""
-        part = rows[(rows[:, 0] >= now - self.still_s - self.drop_s - self.upright_s) & (rows[:, 0] <= now - self.still_s / 2)]
+        part = rows[
+            (rows[:, 0] >= now - self.still_s - self.drop_s - self.upright_s) & (rows[:, 0] <= now - self.still_s / 2)
+        ]
         if len(part) < 4:
             return 0.0, 0.0
         upright = (part[:, 5] < 60) & (part[:, 6] != 1) & (part[:, 7] > 0.5 * height)

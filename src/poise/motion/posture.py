@@ -23,6 +23,9 @@ MIN_CONF = 0.3
 # Share of the body's height that trunk, thigh and shin have together: 0.288 + 0.245 + 0.246.
 # Source: Winter, Biomechanics and Motor Control of Human Movement, 4th ed., figure 4.1 (after Drillis and Contini).
 _CHAIN = 0.779
+# Body height over the distance between the shoulders' keypoints, seen from the front: 1 / 0.259 by the same figure. A
+# body that points at the camera looks short but not narrow, and is known by that.
+_WIDTH = 3.86
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +40,9 @@ class Measures:
         thigh_ratio: ``(N,)`` length of the thighs in the picture over that of the trunk; short where they point at the
             camera.
         aspect: ``(N,)`` width of the box over its height.
-        chain: ``(N,)`` body height in pixels if trunk, thighs and shins lay in the plane of the picture; a foreshortened
-            body gives less.
+        height: ``(N,)`` least height that the body can have, pixels: by its trunk, thighs and shins, or by its
+            shoulders.
+        extent: ``(N,)`` from the head down to hips or ankles in the picture, in body heights; negative upside down.
         hip: ``(N, 2)`` middle of the hips, pixels.
         head: ``(N, 2)`` middle of nose, eyes and ears, or of the shoulders where the head is not seen, pixels.
         ankle: ``(N, 2)`` middle of the ankles, pixels.
@@ -52,7 +56,8 @@ class Measures:
     knee: Floats
     thigh_ratio: Floats
     aspect: Floats
-    chain: Floats
+    height: Floats
+    extent: Floats
     hip: Floats
     head: Floats
     ankle: Floats
@@ -77,12 +82,21 @@ def measure(xy: Floats, conf: Floats, boxes: Floats, skeleton: Skeleton, *, min_
     hip, h_conf = _middle(xy, conf, _pair(skeleton, "hip"), min_conf)
     knee, k_conf = _middle(xy, conf, _pair(skeleton, "knee"), min_conf)
     ankle, a_conf = _middle(xy, conf, _pair(skeleton, "ankle"), min_conf)
-    head_points = [skeleton.index(n) for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear") if n in skeleton]
+    head_points = [
+        skeleton.index(n) for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear") if n in skeleton
+    ]
     head, _ = _middle(xy, conf, head_points, min_conf)
     up, thigh, shin = shoulder - hip, knee - hip, ankle - knee
     trunk_length, thigh_length = (np.linalg.norm(line, axis=-1) for line in (up, thigh))
     cosine = (-thigh * shin).sum(axis=-1) / np.maximum(thigh_length * np.linalg.norm(shin, axis=-1), 1e-9)
     size = boxes[:, 2:] - boxes[:, :2]
+    left, right = _pair(skeleton, "shoulder")
+    width = np.linalg.norm(xy[:, left] - xy[:, right], axis=-1)
+    width = np.where((conf[:, [left, right]] >= min_conf).all(axis=1), width, np.nan)
+    chain = (trunk_length + thigh_length + np.linalg.norm(shin, axis=-1)) / _CHAIN
+    height = np.fmax(chain, _WIDTH * width)
+    head = np.where(np.isfinite(head), head, shoulder)
+    extent = (np.fmax(hip[:, 1], ankle[:, 1]) - head[:, 1]) / np.maximum(height, 1e-9)
     return Measures(
         trunk=_from_vertical(-up),
         thigh=_from_vertical(thigh),
@@ -90,9 +104,10 @@ def measure(xy: Floats, conf: Floats, boxes: Floats, skeleton: Skeleton, *, min_
         knee=np.degrees(np.arccos(np.clip(cosine, -1, 1))),
         thigh_ratio=thigh_length / np.maximum(trunk_length, 1e-9),
         aspect=size[:, 0] / np.maximum(size[:, 1], 1e-9),
-        chain=(trunk_length + thigh_length + np.linalg.norm(shin, axis=-1)) / _CHAIN,
+        height=height,
+        extent=extent,
         hip=hip,
-        head=np.where(np.isfinite(head), head, shoulder),
+        head=head,
         ankle=ankle,
         upper=np.minimum(s_conf, h_conf),
         lower=np.minimum(k_conf, a_conf),
@@ -117,14 +132,17 @@ def classify(found: Measures, *, min_conf: float = 0.5) -> tuple[NDArray[np.str_
     legs = np.isfinite(found.thigh) & np.isfinite(found.shin)
     short = _below(np.nan_to_num(found.thigh_ratio, nan=1.0), 0.5, 0.15)
     folded = np.maximum(_above(thigh, 50), short)
-    upright = _below(trunk, 45)
+    tall = np.nan_to_num(found.extent, nan=1.0)
+    upright = np.minimum(_below(trunk, 45), _above(tall, 0.5, 0.2))
     flat = np.minimum(_above(trunk, 60), np.where(legs, np.maximum(_above(thigh, 50), _above(shin, 60)), 0.0))
     # Without legs a trunk that lies may be one that bends over a table; a wide box decides.
     flat = np.where(legs, flat, _above(trunk, 65) * _above(found.aspect, 1.3, 0.3))
     scores = np.stack(
         [
             np.where(legs, np.minimum(upright, _below(thigh, 42) * (1 - short)), 0.0),
-            np.where(np.isfinite(found.thigh), np.minimum(_below(trunk, 55), folded), 0.0),
+            np.where(
+                np.isfinite(found.thigh), np.minimum.reduce([_below(trunk, 55), folded, _above(tall, 0.3, 0.1)]), 0.0
+            ),
             np.where(legs, np.minimum.reduce([_above(trunk, 40), _below(thigh, 50), _below(shin, 55)]), 0.0),
             flat,
         ],

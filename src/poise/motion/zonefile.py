@@ -1,13 +1,13 @@
 """Zones, lines and triggers as data: a TOML file, checked.
 
-    units = "relative"                  # or "pixels"
-    [zones.door]
-    polygon = [[0.1, 0.5], [0.4, 0.5], [0.4, 1.0], [0.1, 1.0]]
-    [lines.gate]
-    points = [[0.5, 0.2], [0.5, 1.0]]   # "in" is across it from the left to the right of who walks along it
-    [triggers]
-    hand_in_door = "left_wrist in door for 0.5 s"
-    step = "ankle crosses gate"
+units = "relative"                  # or "pixels"
+[zones.door]
+polygon = [[0.1, 0.5], [0.4, 0.5], [0.4, 1.0], [0.1, 1.0]]
+[lines.gate]
+points = [[0.5, 0.2], [0.5, 1.0]]   # "in" is across it from the left to the right of who walks along it
+[triggers]
+hand_in_door = "left_wrist in door for 0.5 s"
+step = "ankle crosses gate"
 """
 
 from __future__ import annotations
@@ -204,7 +204,11 @@ class _Reader:
             )
         if abs(area(polygon)) < 1e-9:
             raise FormatError(f"{where}: zones.{name}: the polygon has no area; its corners lie on a line")
-        times = {key: self._number("zones", name, key, given[key]) for key in ("hold_s", "leave_s", "dwell_s") if key in given}
+        times = {
+            key: self._number("zones", name, key, given[key])
+            for key in ("hold_s", "leave_s", "dwell_s")
+            if key in given
+        }
         return Zone(name, polygon, self._part("zones", name, given), where=where, **times)
 
     def _line(self, name: str, one: Any, relative: bool) -> Line:
