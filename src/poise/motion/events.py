@@ -124,7 +124,10 @@ def track_ids(result: Results) -> list[int]:
 
 
 def points_of(result: Results) -> tuple[Floats, Floats, NDArray[np.float64]]:
-    """Return ``(N, K, 2)`` keypoints, ``(N, K)`` conf (1 where the network gives none, 0 where NaN), ``(N, 4)`` boxes."""
+    """Return ``(N, K, 2)`` keypoints, ``(N, K)`` conf and ``(N, 4)`` boxes, pixels.
+
+    The conf is 0 where a keypoint is NaN, and 1 for the others where the network gives none.
+    """
     xy = np.asarray(result.keypoints.xy, dtype=np.float64)
     known = np.isfinite(xy).all(axis=-1)
     conf = result.keypoints.conf
