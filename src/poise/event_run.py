@@ -6,15 +6,19 @@ Tracking and motion are rooms side by side that do not know each other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
-from poise.drawing import draw_zones
+from poise.drawing import draw_zones, paint_heat
 from poise.frames import Image
+from poise.image import encode
 from poise.motion.events import Detector, Event, EventStream
 from poise.motion.falls import FallWatch
+from poise.motion.heatmap import Heatmap
 from poise.motion.posture import PostureWatch
 from poise.motion.zones import ZoneWatch
 from poise.results import Results
+from poise.sinks import RunFolder, VideoFolderSink, writing
 
 # Seconds for which an event stays on the drawn video.
 _SHOWN_S = 2.0
@@ -101,6 +105,65 @@ class EventPainter:
         if not self._zones:
             draw_zones(picture, {}, {}, lines_of_text=[_words(event) for event in self._recent])
         return picture
+
+
+class EventVideo:
+    """Writes the drawn video into the folder of a new run.
+
+    Args:
+        detectors: Those of the stream.
+        project: Folder of the runs, ``runs/pose`` unless given.
+        name: Name of the run, ``events`` unless given.
+        exist_ok: Write into an existing run's folder.
+        **facts: What the manifest says: the source, the model.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        *,
+        project: str | Path | None = None,
+        name: str | None = None,
+        exist_ok: bool = False,
+        **facts: Any,
+    ) -> None:
+        self._painter = EventPainter(detectors)
+        self._folder = RunFolder(project or "runs/pose", name or "events", exist_ok=exist_ok)
+        self.path = self._folder.path
+        self._folder.manifest("running", **facts)
+        # The picture is drawn before it is handed on, because the counters go on while the video is encoded.
+        self._videos = VideoFolderSink(self.path, lambda result: result.orig_img, overwrite=exist_ok)
+        self._frame: tuple[Any, int] | None = None
+        self._frames = 0
+
+    def write(self, result: Results, events: Sequence[Event]) -> None:
+        """Draw and write a frame; one that comes again, with what ended, is not written twice."""
+        at = (result.media, result.frame)
+        if at == self._frame:
+            return
+        self._frame = at
+        self._frames += 1
+        self._videos.write(result.replace(orig_img=self._painter.paint(result, events)))
+
+    def close(self) -> None:
+        """Finish the video and the manifest."""
+        self._videos.close()
+        self._folder.manifest("done", counts={"frames": self._frames}, files=self._videos.paths)
+
+
+def save_heatmap(path: str | Path, heatmap: Heatmap, picture: Image) -> None:
+    """Write where people were, over a picture of the place.
+
+    Raises:
+        PoiseError: It cannot be written.
+    """
+    drawn = picture.copy()
+    paint_heat(drawn, heatmap.smooth())
+    with writing(path):
+        Path(path).write_bytes(encode(drawn, Path(path).suffix or ".png"))
 
 
 def _words(event: Event) -> str:

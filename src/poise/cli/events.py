@@ -63,13 +63,17 @@ def events(
     """
     if not source:
         raise ValueError("events needs a source: a video, camera number, address, folder of frames, or - for input")
-    from poise.event_run import detectors, run_events
+    from poise.event_run import EventVideo, detectors, run_events, save_heatmap
     from poise.model import Pose
     from poise.motion.events import EventStream
-    from poise.sinks import EventCsvSink, Webhook
+    from poise.motion.heatmap import Heatmap
+    from poise.sinks import EventCsvSink, Webhook, refuse_existing
 
     report = Reporter(quiet=quiet, lines=False)
     wanted = detectors(zones=zone or (), falls=falls, posture=posture)
+    heat, picture = Heatmap(), None
+    if heatmap is not None:
+        refuse_existing(heatmap, overwrite=overwrite)
     with ExitStack() as stack:
         webhook = None if post is None else Webhook(post)
         sinks: list[Any] = [one for one in (webhook,) if one is not None]
@@ -88,10 +92,22 @@ def events(
             on_error=report.error,
         )
         stack.callback(results.close)
-        for _, found in run_events(report.watch(results), EventStream(wanted), sinks):
+        video = None
+        if save:
+            video = EventVideo(wanted, project=project, name=name, exist_ok=exist_ok, source=words, model=pose.name)
+            stack.callback(video.close)
+            report.saved(video.path)
+        for result, found in run_events(report.watch(results), EventStream(wanted), sinks):
             for event in found:
                 line = event.record()
                 _say(json_.dumps(line, ensure_ascii=False) if json else _read(line))
+            if video is not None:
+                video.write(result, found)
+            if heatmap is not None:
+                heat.add(result)
+                picture = result.orig_img if picture is None else picture
+    if heatmap is not None and picture is not None:
+        save_heatmap(heatmap, heat, picture)
     for note in [text for one in wanted for text in getattr(one, "notes", ())]:
         report.console.print(f"poise: {note}", soft_wrap=True, markup=False)
     code = report.finish()

@@ -8,7 +8,7 @@ from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
 from poise.drawing._text import draw_label, text
 from poise.drawing._trails import Trails
-from poise.drawing._zones import draw_zones
+from poise.drawing._zones import draw_zones, paint_heat
 
 __all__ = [
     "Curve",
@@ -26,6 +26,7 @@ __all__ = [
     "instance_colours",
     "limbs",
     "page",
+    "paint_heat",
     "plot",
     "png",
     "save",

@@ -66,6 +66,27 @@ def draw_zones(
         draw_label(image, (font * 0.5, y), text, (40, 40, 40), font)
 
 
+def paint_heat(image: Image, seconds: NDArray[np.float64]) -> None:
+    """Paint time spent as a film of colour, blue through yellow to red.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR, painted on in place.
+        seconds: ``(rows, columns)`` on a grid over the picture.
+    """
+    writable(image)
+    height, width = image.shape[:2]
+    share = np.sqrt(seconds / max(float(seconds.max(initial=0.0)), 1e-9))  # the root shows short stays too
+    rows = np.arange(height) * seconds.shape[0] // height
+    columns = np.arange(width) * seconds.shape[1] // width
+    share = share[rows[:, None], columns]
+    stops = [0.0, 0.5, 1.0]
+    colour = np.stack(
+        [np.interp(share, stops, tone) for tone in ((178, 66, 0), (114, 228, 94), (0, 240, 213))], axis=-1
+    )
+    cover = 0.75 * np.clip(share * 2, 0, 1)[..., None]
+    image[:] = (image * (1 - cover) + colour * cover + 0.5).astype(np.uint8)
+
+
 @lru_cache(maxsize=16)
 def _cover(polygon: tuple[tuple[float, ...], ...], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the ``(H, W)`` faint coverage of a polygon, 0 to 255."""
