@@ -96,6 +96,16 @@ def test_who_is_inside_at_the_end_leaves() -> None:
     assert [e.event for e in stream.finish()] == ["door.leave"]
 
 
+def test_counts_are_there_when_the_video_has_ended_and_gone_with_the_next() -> None:
+    watch = ZoneWatch(ZoneFile((Zone("door", SQUARE),)))
+    walk(watch, [320] * 5)
+    watch.finish()
+
+    assert (watch.counts["door"].entered, watch.counts["door"].left, watch.counts["door"].now) == (1, 1, set())
+    walk(watch, [100])
+    assert watch.counts["door"].entered == 0
+
+
 def test_staying_is_said_once() -> None:
     watch = ZoneWatch(ZoneFile((Zone("door", SQUARE, dwell_s=1.0),)))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import FormatError, suggest
+from poise.errors import suggest
 from poise.geometry import Bools, Floats
 from poise.motion.events import Event, points_of, track_ids
 from poise.motion.zonefile import PLACES, Line, Trigger, Zone, ZoneFile, meet, outside, read_zones
@@ -133,21 +133,24 @@ class ZoneWatch:
         self._size: tuple[int, int] | None = None
         self._skeleton: Skeleton | None = None
         self._last = (0.0, 0)
-        self.finish()
+        self._begin()
 
     def finish(self) -> list[Event]:
-        """Let everybody leave, and forget everything but the counts of the last frame until the next one comes."""
-        events = []
+        """Let everybody leave; the counts stay until the first frame of the next source."""
         time, frame = self._last
-        for (rule, number), stay in getattr(self, "_stays", {}).items():
-            if stay.inside and rule < len(self.file.zones):
-                zone = self.file.zones[rule]
-                events.append(Event(time, frame, number, f"{zone.name}.leave", stay.seen - stay.entered, stay.conf))
+        events = []
+        for (rule, number), stay in self._stays.items():
+            if stay.inside:
+                events += self._left(rule, number, stay, time, frame)
+        self._stays, self._sides, self._ended = {}, {}, True
+        return events
+
+    def _begin(self) -> None:
         names = [one.name for one in (*self.file.zones, *self.file.lines)]
         self.counts: Mapping[str, Counts] = {name: Counts() for name in names}
         self._stays: dict[tuple[int, int], _Stay] = {}
         self._sides: dict[tuple[int, int, int], _Side] = {}
-        return events
+        self._ended = False
 
     def polygons(self, size: tuple[int, int]) -> dict[str, NDArray[np.float64]]:
         """Return the corners of every zone and the ends of every line, pixels, for a picture of a width and height.
@@ -166,6 +169,8 @@ class ZoneWatch:
             FormatError: A zone lies outside the picture.
             ValueError: A part that the skeleton does not have.
         """
+        if self._ended:
+            self._begin()
         self._prepare(result)
         self._last = (result.time, result.frame)
         xy, conf, boxes = points_of(result)
@@ -229,7 +234,7 @@ class ZoneWatch:
                 stay.inside, stay.entered, stay.dwelt = True, stay.since, False
                 events.append(self._entered(rule, number, time - stay.since, result, conf))
             else:
-                events += self._left(rule, number, stay, result)
+                events += self._left(rule, number, stay, time, result.frame)
             stay.since = None
         if not hit and not stay.inside:
             del self._stays[rule, number]
@@ -248,7 +253,7 @@ class ZoneWatch:
         count.now.add(number)
         return Event(result.time, result.frame, number, f"{name}.enter", len(count.now), conf)
 
-    def _left(self, rule: int, number: int, stay: _Stay, result: Results) -> list[Event]:
+    def _left(self, rule: int, number: int, stay: _Stay, time: float, frame: int) -> list[Event]:
         stay.inside = False
         if rule >= len(self.file.zones):
             return []
@@ -257,7 +262,7 @@ class ZoneWatch:
         count.left += 1
         count.now.discard(number)
         stayed = stay.seen - stay.entered
-        return [Event(result.time, result.frame, number, f"{name}.leave", stayed, stay.conf)]
+        return [Event(time, frame, number, f"{name}.leave", stayed, stay.conf)]
 
     def _gone(self, rule: int, result: Results) -> list[Event]:
         """Let those leave who have not been seen in the zone for some time."""
@@ -267,7 +272,7 @@ class ZoneWatch:
             stay = self._stays[key]
             if result.time - stay.seen > patience:
                 if stay.inside:
-                    events += self._left(rule, key[1], stay, result)
+                    events += self._left(rule, key[1], stay, result.time, result.frame)
                 del self._stays[key]
         return events
 
@@ -309,4 +314,4 @@ class ZoneWatch:
         return Event(result.time, result.frame, number, f"{line.name}.{word}", total, conf)
 
 
-__all__ = ["Counts", "FormatError", "ZoneWatch", "columns_of", "inside", "place"]
+__all__ = ["Counts", "ZoneWatch", "columns_of", "inside", "place"]
