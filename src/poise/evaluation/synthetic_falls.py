@@ -42,7 +42,8 @@ def tip_angles(times: Floats, start: float, *, first: float = 0.12, rest: float 
         angle = min(angle + step * speed, rest)
         path.append(angle)
     at = np.clip(((np.asarray(times) - start) / step).astype(int), 0, len(path) - 1)
-    return np.asarray(path)[at]
+    angles: Floats = np.asarray(path)[at]
+    return angles
 
 
 def tip_over(

@@ -129,7 +129,7 @@ def points_of(result: Results) -> tuple[Floats, Floats, NDArray[np.float64]]:
     The conf is 0 where a keypoint is NaN, and 1 for the others where the network gives none.
     """
     xy = np.asarray(result.keypoints.xy, dtype=np.float64)
-    known = np.isfinite(xy).all(axis=-1)
+    known = np.asarray(np.isfinite(xy).all(axis=-1), dtype=np.float64)
     conf = result.keypoints.conf
-    sure = known.astype(np.float64) if conf is None else np.nan_to_num(np.asarray(conf, dtype=np.float64)) * known
+    sure = known if conf is None else np.asarray(np.nan_to_num(np.asarray(conf, dtype=np.float64)) * known)
     return xy, sure, np.asarray(result.boxes.xyxy, dtype=np.float64).reshape(-1, 4)

@@ -50,6 +50,6 @@ class Heatmap:
         heat = self.seconds
         for axis in (0, 1):
             padded = np.pad(heat, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)])
-            windows = np.lib.stride_tricks.sliding_window_view(padded, len(bell), axis=axis)  # type: ignore[call-overload]
+            windows = np.lib.stride_tricks.sliding_window_view(padded, len(bell), axis=axis)
             heat = windows @ bell
         return heat

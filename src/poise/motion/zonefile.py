@@ -112,6 +112,11 @@ class ZoneFile:
     relative: bool = False
     notes: tuple[str, ...] = ()
 
+    @property
+    def shapes(self) -> list[Zone | Line]:
+        """Zones, then lines."""
+        return [*self.zones, *self.lines]
+
 
 def read_zones(path: str | Path) -> ZoneFile:
     """Read zones, lines and triggers.
@@ -167,7 +172,7 @@ class _Reader:
         lines = tuple(self._line(name, one, relative) for name, one in self._table(table, "lines").items())
         if not zones and not lines:
             raise FormatError(f"{self.path}: defines no zone and no line; expected a table such as [zones.door]")
-        names = [one.name for one in (*zones, *lines)]
+        names = [zone.name for zone in zones] + [line.name for line in lines]
         for one in lines:
             if names.count(one.name) > 1:
                 raise FormatError(f"{one.where}: {one.name!r} is the name of a zone and of a line")

@@ -142,11 +142,13 @@ class ZoneWatch:
         for (rule, number), stay in self._stays.items():
             if stay.inside:
                 events += self._left(rule, number, stay, time, frame)
-        self._stays, self._sides, self._ended = {}, {}, True
+        self._stays.clear()
+        self._sides.clear()
+        self._ended = True
         return events
 
     def _begin(self) -> None:
-        names = [one.name for one in (*self.file.zones, *self.file.lines)]
+        names = [one.name for one in self.file.shapes]
         self.counts: Mapping[str, Counts] = {name: Counts() for name in names}
         self._stays: dict[tuple[int, int], _Stay] = {}
         self._sides: dict[tuple[int, int, int], _Side] = {}
@@ -179,8 +181,8 @@ class ZoneWatch:
         events: list[Event] = []
         for rule, zone in enumerate(self._zones):
             where = place(xy, conf, boxes, self._columns[zone.part], min_conf=self.min_conf)
-            hits = inside(where, self._shapes[zone.name]).any(axis=1)
-            known = np.isfinite(where).all(axis=-1).any(axis=-1)
+            hits: Bools = np.asarray(inside(where, self._shapes[zone.name]).any(axis=1))
+            known: Bools = np.asarray(np.isfinite(where).all(axis=-1).any(axis=-1))
             for row, number in enumerate(ids):
                 if known[row] and (hits[row] or (rule, number) in self._stays):
                     events += self._stay(rule, number, bool(hits[row]), result, float(surely[row]))
@@ -197,7 +199,7 @@ class ZoneWatch:
         if size != self._size:
             self._size, self._shapes = size, self.polygons(size)
             if not self.file.relative:
-                for one in (*self.file.zones, *self.file.lines):
+                for one in self.file.shapes:
                     note = outside(one.where, one.name, self._shapes[one.name], size, "units are pixels")
                     if note and note not in self.notes:
                         self.notes.append(note)
@@ -206,7 +208,8 @@ class ZoneWatch:
             # A trigger is one more zone or line, with a part and a name of its own.
             self._zones = list(self.file.zones) + [self._as_zone(t) for t in self.file.triggers if not t.crosses]
             self._lines = list(self.file.lines) + [self._as_line(t) for t in self.file.triggers if t.crosses]
-            self._columns = {one.part: columns_of(one.part, result.skeleton) for one in (*self._zones, *self._lines)}
+            watched: list[Zone | Line] = [*self._zones, *self._lines]
+            self._columns = {one.part: columns_of(one.part, result.skeleton) for one in watched}
             self._events = [t.event for t in self.file.triggers if not t.crosses]
             self._cross_events = [t.event for t in self.file.triggers if t.crosses]
 
