@@ -105,6 +105,16 @@ def test_a_gap_in_the_fall_does_not_hide_it() -> None:
     assert [name for name, _ in watch(times[keep], xy[keep])] == ["fall"]
 
 
+def test_a_track_that_breaks_in_the_fall_does_not_hide_it() -> None:
+    times, xy = fall()
+    detector = FallWatch()
+    said = []
+    for i, now in enumerate(times):
+        said += detector.update(frame([xy[i]], time=float(now), index=i, ids=[1 if now < 1.8 else 2]))
+
+    assert [(event.event, event.id) for event in said] == [("fall", 2)]
+
+
 def test_memory_does_not_grow_with_people_who_pass() -> None:
     detector = FallWatch()
     for i in range(400):

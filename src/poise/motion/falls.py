@@ -20,6 +20,8 @@ from poise.results import Results
 _STEP_S = 1 / 31
 _KEPT_S = 4.0
 _FORGET_S = 10.0
+# A track that ends and another that begins within this time and one body height are one person.
+_BROKEN_S = 1.5
 
 
 @dataclass(slots=True)
@@ -96,8 +98,11 @@ class FallWatch:
         names, sure = classify(found)
         lying = np.where(names == "lying", 1.0, np.where(names == "unknown", np.nan, 0.0))
         events: list[Event] = []
-        for row, number in enumerate(track_ids(result)):
-            person = self._people.setdefault(number, _Person())
+        ids = track_ids(result)
+        for row, number in enumerate(ids):
+            if number not in self._people:
+                self._people[number] = self._taken_over(found.hip[row], ids, result.time)
+            person = self._people[number]
             person.seen = result.time
             if not np.isfinite(found.hip[row]).all() or not np.isfinite(found.head[row]).all():
                 continue
@@ -115,6 +120,14 @@ class FallWatch:
         for number in [n for n, person in self._people.items() if result.time - person.seen > _FORGET_S]:
             del self._people[number]
         return events
+
+    def _taken_over(self, hip: NDArray[np.float64], ids: list[int], time: float) -> _Person:
+        """Return the past of somebody who vanished here a moment ago, else a new one: a fall may break a track."""
+        for number, person in self._people.items():
+            away = number not in ids and person.rows and time - person.seen < _BROKEN_S
+            if away and np.linalg.norm(hip - person.rows[-1][1:3]) < person.height:
+                return self._people.pop(number)
+        return _Person()
 
     def _judge(self, person: _Person, number: int, result: Results, sure: float) -> list[Event]:
         now = result.time
