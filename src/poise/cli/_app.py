@@ -18,6 +18,7 @@ _COMMANDS = {
     "train": "Train a network on your own labelled pictures.",
     "val": "Score a model on labelled pictures, or compare two.",
     "track": "Find keypoints in video and say who is who.",
+    "events": "Say what happens in video: falls, postures, who enters a zone or crosses a line.",
     "fix": "Repair a video in a second pass: broken tracks, gaps, swapped sides, trembling.",
     "angles": "Measure joint angles in a video, as a table, with how far each can be trusted.",
     "reps": "Count the repetitions of an exercise in a video, or learn one from a demonstration.",

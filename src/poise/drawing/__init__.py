@@ -9,6 +9,7 @@ from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
 from poise.drawing._text import draw_label, text
 from poise.drawing._trails import Trails
+from poise.drawing._zones import draw_zones, paint_heat
 
 __all__ = [
     "Curve",
@@ -21,11 +22,13 @@ __all__ = [
     "draw_label",
     "draw_polyline",
     "draw_trails",
+    "draw_zones",
     "ellipses",
     "heat",
     "instance_colours",
     "limbs",
     "page",
+    "paint_heat",
     "plot",
     "png",
     "save",

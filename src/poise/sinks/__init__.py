@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from poise.sinks._animation import AnimationSink
+from poise.sinks._events import EVENT_KEYS, EventCsvSink
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import CocoAnnotationsSink, CocoResultsSink, YoloTxtSink
 from poise.sinks._open import open_sink, recover
 from poise.sinks._pictures import CropSink, FramePictureSink, PictureFileSink, PictureSink
 from poise.sinks._rows import record, table_rows, yolo_lines
 from poise.sinks._run import RunFolder, RunSink
-from poise.sinks._sink import Sink, SinkBase
+from poise.sinks._sink import Sink, SinkBase, refuse_existing, writing
 from poise.sinks._tables import CsvSink, ParquetSink, csv_text
 from poise.sinks._video import VideoFolderSink, VideoSink
+from poise.sinks._webhook import Webhook
 
 __all__ = [
+    "EVENT_KEYS",
     "AnimationSink",
     "CocoAnnotationsSink",
     "CocoResultsSink",
     "CropSink",
     "CsvSink",
+    "EventCsvSink",
     "FramePictureSink",
     "JsonLinesSink",
     "ParquetSink",
@@ -30,11 +34,14 @@ __all__ = [
     "SinkBase",
     "VideoFolderSink",
     "VideoSink",
+    "Webhook",
     "YoloTxtSink",
     "csv_text",
     "open_sink",
     "record",
     "recover",
+    "refuse_existing",
     "table_rows",
+    "writing",
     "yolo_lines",
 ]

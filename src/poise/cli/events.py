@@ -1,0 +1,127 @@
+"""``poise events``: what happens in video."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from poise.cli._app import STDIN
+from poise.cli._report import Reporter, fetch
+
+
+def events(
+    *source: str,
+    zone: list[Path] | None = None,
+    falls: Annotated[bool, Parameter(negative=())] = False,
+    posture: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    csv: Path | None = None,
+    post: str | None = None,
+    heatmap: Path | None = None,
+    save: Annotated[bool, Parameter(negative=())] = False,
+    overwrite: bool = False,
+    model: str = "body",
+    tracker: str = "pose.yaml",
+    vid_stride: int = 1,
+    device: str | None = None,
+    threads: int | None = None,
+    project: Path | None = None,
+    name: str | None = None,
+    exist_ok: bool = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+) -> int:
+    """Say what happens in SOURCE: falls, changes of posture, who enters a zone or crosses a line.
+
+    Without --json, one line an event that people read. Exit code: 0 done, 1 something could not be read or written or
+    did not arrive, 2 wrong use.
+
+    Args:
+        source: Video, camera number, address, folder of frames, or - for standard input.
+        zone: A .toml of zones, lines and triggers; may be repeated.
+        falls: Look for falls.
+        posture: Look for changes between standing, sitting, bending and lying.
+        json: Print one JSON line an event on standard output.
+        csv: Also write the events into this table.
+        post: Also post each event as JSON to this http or https address.
+        heatmap: Write a picture of where people were.
+        save: Write the video with zones, counters and events under runs/pose/events.
+        overwrite: Let --csv and --heatmap replace files that exist.
+        model: A name from 'poise models', a network file, or a published name.
+        tracker: pose.yaml, bytetrack.yaml, botsort.yaml, or the path of such a file.
+        vid_stride: Read every n-th frame of a video.
+        device: cpu, cuda, cuda:1, ...
+        threads: CPU threads a network uses.
+        project: Folder of the runs (runs/pose).
+        name: Name of the run (events, events2, ...).
+        exist_ok: Write into an existing run's folder.
+        quiet: Show nothing but results and errors.
+    """
+    if not source:
+        raise ValueError("events needs a source: a video, camera number, address, folder of frames, or - for input")
+    from poise.event_run import EventVideo, detectors, run_events, save_heatmap
+    from poise.model import Pose
+    from poise.motion.events import EventStream
+    from poise.motion.heatmap import Heatmap
+    from poise.sinks import EventCsvSink, Webhook, refuse_existing
+
+    report = Reporter(quiet=quiet, lines=False)
+    wanted = detectors(zones=zone or (), falls=falls, posture=posture)
+    heat, picture = Heatmap(), None
+    if heatmap is not None:
+        refuse_existing(heatmap, overwrite=overwrite)
+    with ExitStack() as stack:
+        webhook = None if post is None else Webhook(post)
+        sinks: list[Any] = [one for one in (webhook,) if one is not None]
+        if csv is not None:
+            sinks.append(EventCsvSink(csv, overwrite=overwrite))
+        for sink in sinks:
+            stack.callback(sink.close)
+        pose = Pose(fetch(model) if Path(model).suffix else model, device=device, threads=threads)
+        words = ["-" if word == STDIN else word for word in source]
+        results = pose.track(
+            words if len(words) > 1 else words[0],
+            stream=True,
+            tracker=tracker,
+            vid_stride=vid_stride,
+            verbose=False,
+            on_error=report.error,
+        )
+        stack.callback(results.close)
+        video = None
+        if save:
+            video = EventVideo(wanted, project=project, name=name, exist_ok=exist_ok, source=words, model=pose.name)
+            stack.callback(video.close)
+            report.saved(video.path)
+        for result, found in run_events(report.watch(results), EventStream(wanted), sinks):
+            for event in found:
+                line = event.record()
+                _say(json_.dumps(line, ensure_ascii=False) if json else _read(line))
+            if video is not None:
+                video.write(result, found)
+            if heatmap is not None:
+                heat.add(result)
+                picture = result.orig_img if picture is None else picture
+    if heatmap is not None and picture is not None:
+        save_heatmap(heatmap, heat, picture)
+    for note in [text for one in wanted for text in getattr(one, "notes", ())]:
+        report.console.print(f"poise: {note}", soft_wrap=True, markup=False)
+    code = report.finish()
+    if webhook is not None and webhook.note:
+        report.error(ValueError(webhook.note))
+        return 1
+    return code
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _read(line: dict[str, Any]) -> str:
+    who = "" if line["id"] is None else f"#{line['id']}"
+    return f"{line['time']:8.2f} s  {who:>4}  {line['event']}  {line['value']}"

@@ -1,0 +1,172 @@
+"""Events from a source: tracking and the detectors meet here, and what they find is handed to the sinks.
+
+Tracking and motion are rooms side by side that do not know each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from poise.drawing import draw_zones, paint_heat
+from poise.frames import Image
+from poise.image import encode
+from poise.motion.events import Detector, Event, EventStream
+from poise.motion.falls import FallWatch
+from poise.motion.heatmap import Heatmap
+from poise.motion.posture import PostureWatch
+from poise.motion.zones import ZoneWatch
+from poise.results import Results
+from poise.sinks import RunFolder, VideoFolderSink, writing
+
+# Seconds for which an event stays on the drawn video.
+_SHOWN_S = 2.0
+
+
+class EventSink(Protocol):
+    """Takes events as plain values."""
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Take one event."""
+        ...
+
+
+def detectors(*, zones: Sequence[Any] = (), falls: bool = False, posture: bool = False) -> list[Detector]:
+    """Return the detectors that are wanted.
+
+    Args:
+        zones: Files of zones.
+        falls: Look for falls.
+        posture: Look for changes of posture.
+
+    Raises:
+        FormatError: A file of zones is wrong, with the line.
+        ValueError: Nothing is wanted.
+    """
+    found: list[Detector] = [ZoneWatch(path) for path in zones]
+    found += [FallWatch()] if falls else []
+    found += [PostureWatch()] if posture else []
+    if not found:
+        raise ValueError("nothing to look for; give zones (--zone door.toml), --falls or --posture")
+    return found
+
+
+def run_events(
+    results: Iterable[Results], stream: EventStream, sinks: Sequence[EventSink] = ()
+) -> Iterator[tuple[Results, list[Event]]]:
+    """Pass results on, each with what happened, after the sinks have taken it.
+
+    Args:
+        results: Tracked results, such as those of ``Pose.track(stream=True)``.
+        stream: The detectors.
+        sinks: Take each event.
+    """
+    for result, events in stream.watch(results):
+        for event in events:
+            for sink in sinks:
+                sink.write_record(event.record())
+        yield result, events
+
+
+class EventPainter:
+    """Draws skeletons, zones with their counters, and the last events.
+
+    Args:
+        detectors: Those of the stream; zones among them are drawn.
+    """
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self._zones = [one for one in detectors if isinstance(one, ZoneWatch)]
+        self._recent: list[Event] = []
+
+    def paint(self, result: Results, events: Sequence[Event]) -> Image:
+        """Return the picture of a frame, drawn on; called once a frame, in order."""
+        self._recent = [one for one in (*self._recent, *events) if 0 <= result.time - one.time < _SHOWN_S][-6:]
+        picture: Image = result.plot()
+        size = (picture.shape[1], picture.shape[0])
+        for watch in self._zones:
+            shapes = watch.polygons(size)
+            counts = watch.counts
+            draw_zones(
+                picture,
+                {zone.name: shapes[zone.name] for zone in watch.file.zones},
+                {line.name: shapes[line.name] for line in watch.file.lines},
+                labels={
+                    **{z.name: f"{z.name}  {len(counts[z.name].now)}" for z in watch.file.zones},
+                    **{
+                        n.name: f"{n.name}  in {counts[n.name].entered}  out {counts[n.name].left}"
+                        for n in watch.file.lines
+                    },
+                },
+                active={z.name for z in watch.file.zones if counts[z.name].now},
+                lines_of_text=[_words(event) for event in self._recent] if watch is self._zones[-1] else (),
+            )
+        if not self._zones:
+            draw_zones(picture, {}, {}, lines_of_text=[_words(event) for event in self._recent])
+        return picture
+
+
+class EventVideo:
+    """Writes the drawn video into the folder of a new run.
+
+    Args:
+        detectors: Those of the stream.
+        project: Folder of the runs, ``runs/pose`` unless given.
+        name: Name of the run, ``events`` unless given.
+        exist_ok: Write into an existing run's folder.
+        **facts: What the manifest says: the source, the model.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        *,
+        project: str | Path | None = None,
+        name: str | None = None,
+        exist_ok: bool = False,
+        **facts: Any,
+    ) -> None:
+        self._painter = EventPainter(detectors)
+        self._folder = RunFolder(project or "runs/pose", name or "events", exist_ok=exist_ok)
+        self.path = self._folder.path
+        self._folder.manifest("running", **facts)
+        # The picture is drawn before it is handed on, because the counters go on while the video is encoded.
+        self._videos = VideoFolderSink(self.path, lambda result: result.orig_img, overwrite=exist_ok)
+        self._frame: tuple[Any, int] | None = None
+        self._frames = 0
+
+    def write(self, result: Results, events: Sequence[Event]) -> None:
+        """Draw and write a frame; one that comes again, with what ended, is not written twice."""
+        at = (result.media, result.frame)
+        if at == self._frame:
+            return
+        self._frame = at
+        self._frames += 1
+        self._videos.write(result.replace(orig_img=self._painter.paint(result, events)))
+
+    def close(self) -> None:
+        """Finish the video and the manifest."""
+        self._videos.close()
+        self._folder.manifest("done", counts={"frames": self._frames}, files=self._videos.paths)
+
+
+def save_heatmap(path: str | Path, heatmap: Heatmap, picture: Image) -> None:
+    """Write where people were, over a picture of the place.
+
+    Raises:
+        PoiseError: It cannot be written.
+    """
+    drawn = picture.copy()
+    paint_heat(drawn, heatmap.smooth())
+    with writing(path):
+        Path(path).write_bytes(encode(drawn, Path(path).suffix or ".png"))
+
+
+def _words(event: Event) -> str:
+    value = f"{event.value:.1f}" if isinstance(event.value, float) else str(event.value)
+    who = "" if event.id is None else f"#{event.id} "
+    return f"{event.time:.1f} s  {who}{event.event} {value}"

@@ -1,0 +1,135 @@
+"""Events: one kind of line for everything that happens in a stream of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.frames import Media
+from poise.geometry import Floats
+from poise.results import Results
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        time: When it was said, seconds from the start of the source.
+        frame: Index of the frame in which it was said.
+        id: Track id of who it is about.
+        event: What happened, such as ``"fall"`` or ``"door.enter"``.
+        value: What belongs to it: a posture, a count, seconds.
+        conf: How sure it is, in [0, 1].
+    """
+
+    time: float
+    frame: int
+    id: int | None
+    event: str
+    value: Value
+    conf: float
+
+    def record(self) -> dict[str, Value]:
+        """Return plain values, rounded to milliseconds and thousandths, in the order of the JSON line."""
+        value = round(self.value, 3) if isinstance(self.value, float) else self.value
+        return {
+            "time": round(self.time, 3),
+            "frame": self.frame,
+            "id": self.id,
+            "event": self.event,
+            "value": value,
+            "conf": round(self.conf, 3),
+        }
+
+
+class Detector(Protocol):
+    """Looks at one frame after the other and says what happened."""
+
+    def update(self, result: Results) -> list[Event]:
+        """Take the next frame of a source."""
+        ...
+
+    def finish(self) -> list[Event]:
+        """End what is going on, because the source ends, and forget everything."""
+        ...
+
+
+class EventStream:
+    """Several detectors as one stream of events.
+
+    Args:
+        detectors: Each sees every frame.
+        on_event: Called with every event.
+    """
+
+    def __init__(self, detectors: Sequence[Detector], *, on_event: Callable[[Event], object] | None = None) -> None:
+        self.detectors = list(detectors)
+        self._on_event = on_event
+        self._media: Media | None = None
+
+    def update(self, result: Results) -> list[Event]:
+        """Take the next frame; another video ends what was going on in the last one.
+
+        Returns:
+            What happened; first what ended with the last video.
+        """
+        events: list[Event] = []
+        if result.media is not self._media:
+            if self._media is not None and not (self._media.kind == "image" == result.media.kind):
+                events += self._finished()
+            self._media = result.media
+        for detector in self.detectors:
+            events += detector.update(result)
+        return self._said(events)
+
+    def finish(self) -> list[Event]:
+        """End what is going on, because the stream ends."""
+        self._media = None
+        return self._said(self._finished())
+
+    def watch(self, results: Iterable[Results]) -> Iterator[tuple[Results, list[Event]]]:
+        """Pass results on, each with what happened in it; what ends with the stream comes with its last frame again."""
+        result: Results | None = None
+        for result in results:
+            yield result, self.update(result)
+        if result is not None and (ended := self.finish()):
+            yield result, ended
+
+    def _finished(self) -> list[Event]:
+        return [event for detector in self.detectors for event in detector.finish()]
+
+    def _said(self, events: list[Event]) -> list[Event]:
+        if self._on_event is not None:
+            for event in events:
+                self._on_event(event)
+        return events
+
+
+def track_ids(result: Results) -> list[int]:
+    """Return the ids of a frame's instances.
+
+    Without ids nobody can be followed from frame to frame: then there are none, except that the only instance of a
+    frame has id 1.
+    """
+    if result.boxes.id is not None:
+        return [int(i) for i in np.asarray(result.boxes.id)]
+    return [1] if len(result) == 1 else []
+
+
+def points_of(result: Results) -> tuple[Floats, Floats, NDArray[np.float64]]:
+    """Return ``(N, K, 2)`` keypoints, ``(N, K)`` conf and ``(N, 4)`` boxes, pixels.
+
+    The conf is 0 where a keypoint is NaN, and 1 for the others where the network gives none.
+    """
+    xy = np.asarray(result.keypoints.xy, dtype=np.float64)
+    known = np.asarray(np.isfinite(xy).all(axis=-1), dtype=np.float64)
+    conf = result.keypoints.conf
+    sure = known if conf is None else np.asarray(np.nan_to_num(np.asarray(conf, dtype=np.float64)) * known)
+    return xy, sure, np.asarray(result.boxes.xyxy, dtype=np.float64).reshape(-1, 4)

@@ -1,0 +1,147 @@
+"""Falls: all of it in order, and nothing less."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from event_scenes import frame, person
+
+from poise.evaluation.synthetic_falls import tip_angles, tip_over
+from poise.motion.falls import FallWatch
+
+RATE = 25
+
+
+def fall(*, seconds: float = 5.0, start: float = 1.2, **view: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and ``(T, 17, 2)`` of somebody who stands and then falls."""
+    times = np.arange(int(seconds * RATE)) / RATE
+    xy = np.repeat(person()[None], len(times), axis=0)
+    return times, tip_over(xy, times, start=start, ankles=(15, 16), height=200, **view)
+
+
+def watch(times: np.ndarray, xy: np.ndarray, *, ids: int = 1) -> list[tuple[str, float]]:
+    detector = FallWatch()
+    said = []
+    for i, (now, points) in enumerate(zip(times, xy, strict=True)):
+        said += [(e.event, e.time) for e in detector.update(frame([points], time=float(now), index=i, ids=[ids]))]
+    return said
+
+
+@pytest.mark.parametrize("azimuth", [0, 45, 180, 225])
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_fall_to_the_side_is_said_once(azimuth: float, noise: float) -> None:
+    said = watch(*fall(azimuth=azimuth, noise=noise))
+
+    assert [name for name, _ in said] == ["fall"]
+
+
+def test_a_fall_is_said_within_three_seconds_of_its_beginning() -> None:
+    ((_, when),) = watch(*fall())
+
+    assert 1.2 < when < 4.2
+
+
+def test_a_fall_towards_a_camera_above_is_said() -> None:
+    said = watch(*fall(azimuth=90, elevation=20))
+
+    assert [name for name, _ in said] == ["fall"]
+
+
+def test_lying_down_slowly_is_no_fall() -> None:
+    times = np.arange(8 * RATE) / RATE
+    xy = np.stack([person(turn=90 * np.clip((t - 1) / 4, 0, 1)) for t in times])
+
+    assert watch(times, xy) == []
+
+
+def test_somebody_who_always_lay_has_not_fallen() -> None:
+    times = np.arange(5 * RATE) / RATE
+
+    assert watch(times, np.stack([person(turn=90)] * len(times))) == []
+
+
+def test_a_push_up_is_no_fall() -> None:
+    times = np.arange(6 * RATE) / RATE
+    turns = 75 + 12 * np.sin(2 * np.pi * times)
+
+    assert watch(times, np.stack([person(turn=turn) for turn in turns])) == []
+
+
+def test_a_jump_is_no_fall() -> None:
+    times = np.arange(4 * RATE) / RATE
+    xy = np.stack([person(at=(320, 400 - 80 * abs(np.sin(4 * t)))) for t in times])
+
+    assert watch(times, xy) == []
+
+
+def test_a_camera_that_swings_up_makes_no_fall() -> None:
+    times = np.arange(4 * RATE) / RATE
+    xy = np.stack([person(at=(320, 300 + 400 * np.clip(t - 1, 0, 0.5))) for t in times])
+
+    assert watch(times, xy) == []
+
+
+def test_somebody_who_gets_up_is_said() -> None:
+    times, xy = fall()
+    after = np.arange(2 * RATE) / RATE + times[-1] + 1 / RATE
+
+    said = watch(np.r_[times, after], np.r_[xy, np.stack([person()] * len(after))])
+
+    assert [name for name, _ in said] == ["fall", "got_up"]
+
+
+def test_falling_and_rolling_on_is_not_yet_still() -> None:
+    times, xy = fall()
+    xy[times > 1.9, :, 0] += (200 * (times[times > 1.9] - 1.9))[:, None]
+
+    assert watch(times, xy) == []
+
+
+def test_a_gap_in_the_fall_does_not_hide_it() -> None:
+    times, xy = fall()
+    xy[(times > 1.5) & (times < 1.8)] = np.nan
+    keep = np.isfinite(xy[:, 0, 0])
+
+    assert [name for name, _ in watch(times[keep], xy[keep])] == ["fall"]
+
+
+def test_a_track_that_breaks_in_the_fall_does_not_hide_it() -> None:
+    times, xy = fall()
+    detector = FallWatch()
+    said = []
+    for i, now in enumerate(times):
+        said += detector.update(frame([xy[i]], time=float(now), index=i, ids=[1 if now < 1.8 else 2]))
+
+    assert [(event.event, event.id) for event in said] == [("fall", 2)]
+
+
+def test_memory_does_not_grow_with_people_who_pass() -> None:
+    detector = FallWatch()
+    for i in range(400):
+        detector.update(frame([person()], time=i * 0.5, index=i, ids=[i + 1]))
+
+    assert len(detector) <= 21
+
+
+def test_two_people_do_not_share_a_fall() -> None:
+    times, xy = fall()
+    detector = FallWatch()
+    said = []
+    for i, now in enumerate(times):
+        said += detector.update(frame([person(at=(120, 400)), xy[i]], time=float(now), index=i))
+
+    assert [event.id for event in said] == [2]
+
+
+def test_a_parameter_without_sense_is_refused() -> None:
+    with pytest.raises(ValueError, match="still_s must be more than 0"):
+        FallWatch(still_s=0)
+
+
+def test_the_stick_falls_as_long_as_physics_says() -> None:
+    # From 0.12 rad a 1.7 m stick needs about 0.97 s to the ground: integrated by scipy's solve_ivp beforehand.
+    times = np.linspace(0, 3, 3001)
+    angle = tip_angles(times, 0.0)
+
+    landed = times[np.argmax(angle >= np.pi / 2 - 0.081)]
+    assert 0.7 < landed < 1.4
