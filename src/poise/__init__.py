@@ -17,6 +17,7 @@ from poise._version import __version__
 if TYPE_CHECKING:
     from poise.errors import FormatError, MissingExtra, ModelError, PoiseError, SourceError
     from poise.model import YOLO, Pose
+    from poise.motion.gestures import GestureRecognizer
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
 
@@ -27,6 +28,7 @@ _HOME = {
     "Boxes": "poise.results",
     "Keypoints": "poise.results",
     "Skeleton": "poise.skeletons",
+    "GestureRecognizer": "poise.motion.gestures",
     "PoiseError": "poise.errors",
     "ModelError": "poise.errors",
     "SourceError": "poise.errors",
@@ -38,6 +40,7 @@ __all__ = [
     "YOLO",
     "Boxes",
     "FormatError",
+    "GestureRecognizer",
     "Keypoints",
     "MissingExtra",
     "ModelError",
