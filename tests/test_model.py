@@ -14,8 +14,8 @@ import PIL.Image
 import pytest
 
 from poise import YOLO, ModelError, Pose, Results, SourceError
+from poise.estimators._stream import _batches
 from poise.frames import Frame, Media
-from poise.model import _batches
 
 CLIP = Path(__file__).parent / "assets/clip.mp4"
 ASTRONAUT = Path(__file__).parent / "assets/astronaut.jpg"

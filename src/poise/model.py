@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from poise.errors import ModelError, SourceError, require
-from poise.estimators import Estimator, Memory, build, to_results
+from poise.estimators import Estimator, build, estimate_stream
 from poise.estimators.calibration import Calibrated, read_calibration
 from poise.estimators.yolo import Yolo
-from poise.frames import Frame, Image, Media
 from poise.results import Results
 from poise.runtime import Session, open_session
 from poise.settings import Settings
 from poise.skeletons import Skeleton
+from poise.tracking import Tracker, follow_stream
 from poise.weights import ENDINGS, Card, find, load, model, models, network
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Pose:
         calibration: A file that ``poise val --calibrate FILE`` wrote, which mends the confidences and standard
             deviations of keypoints.
 
-    One object serves many threads: it holds no state between calls.
+    One object serves many threads: it holds no state between calls, but for the tracks of ``track(persist=True)``.
 
     Raises:
         ModelError: The model is not known, or its file, engine or device cannot be used.
@@ -90,6 +90,7 @@ class Pose:
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._estimators: dict[str, Estimator] = {}
+        self._tracker: Tracker | None = None  # of track(persist=True)
         if not self.untrained:
             self._estimator(self.device)
 
@@ -341,16 +342,61 @@ class Pose:
         """
         return self._predict(source, stream, arguments)
 
+    @overload
+    def track(
+        self, source: Any = None, stream: Literal[False] = False, persist: bool = False, **arguments: Any
+    ) -> list[Results]: ...
+    @overload
+    def track(
+        self, source: Any, stream: Literal[True], persist: bool = False, **arguments: Any
+    ) -> Generator[Results]: ...
+    def track(
+        self, source: Any = None, stream: bool = False, persist: bool = False, **arguments: Any
+    ) -> list[Results] | Generator[Results]:
+        """Find keypoints in video, and say who is who: ``boxes.id``.
+
+        Args:
+            source: As for :meth:`predict`. Each video has its own ids, from 1; several pictures are taken for the
+                frames of one scene.
+            stream: Return a generator, so that a long video needs no memory.
+            persist: Continue the tracks of the last call with ``persist=True``: for frames passed one by one. Two
+                streams need two models, or a :class:`poise.tracking.Tracker` each.
+            **arguments: Every field of :class:`Settings`; ``tracker="bytetrack.yaml"`` chooses how. ``conf`` is 0.1
+                unless given, because an unlikely instance can continue a track.
+
+        Returns:
+            One :class:`~poise.results.Results` a frame, with the instances that belong to a track.
+
+        Raises:
+            FormatError: The tracker's file is wrong, with the line.
+            MissingExtra: lap is not installed.
+            SourceError, TypeError, ValueError: As for :meth:`predict`.
+        """
+        given = {"stream": stream, "persist": persist, "conf": 0.1, **arguments}
+        settings = Settings.of({**given, "name": given.get("name") or "track"}, call="track")
+        tracker = Tracker(settings.tracker)
+        if persist:
+            with self._lock:
+                if self._tracker is None or self._tracker.settings != tracker.settings:
+                    self._tracker = tracker
+                tracker = self._tracker
+        return self._start(source, settings, tracker)
+
     def _predict(self, source: Any, stream: bool, arguments: dict[str, Any]) -> list[Results] | Generator[Results]:
-        settings = Settings.of({"stream": stream, **arguments})
+        return self._start(source, Settings.of({"stream": stream, **arguments}))
+
+    def _start(
+        self, source: Any, settings: Settings, tracker: Tracker | None = None
+    ) -> list[Results] | Generator[Results]:
         if source is None:
             raise ValueError(
-                "predict() needs a source: a path, folder, glob, address, camera number, array or PIL image"
+                f"{'track' if tracker else 'predict'}() needs a source: a path, folder, glob, address, camera number, "
+                "array or PIL image"
             )
-        running = self._run(source, settings)
+        running = self._run(source, settings, tracker)
         return running if settings.stream else list(running)
 
-    def _run(self, source: Any, settings: Settings) -> Generator[Results]:
+    def _run(self, source: Any, settings: Settings, tracker: Tracker | None) -> Generator[Results]:
         from poise.sources import open_source
 
         if settings.saves:
@@ -377,7 +423,10 @@ class Pose:
             if settings.saves:
                 run = Run(settings, source=source, model=self._facts(device), errors=errors)
                 stack.enter_context(run)
-            for result in _estimate(frames, estimator, settings):
+            results = estimate_stream(frames, estimator, settings.options, batch=settings.batch)
+            if tracker is not None:
+                results = follow_stream(results, tracker, keep=settings.persist)
+            for result in results:
                 if run is not None:
                     run.write(result)
                 if settings.show:
@@ -400,47 +449,6 @@ class Pose:
             "precision": self.precision,
             "weights": files,
         }
-
-
-def _estimate(frames: Iterable[Frame], estimator: Estimator, settings: Settings) -> Iterator[Results]:
-    media: Media | None = None
-    memory: Memory | None = None
-    for batch in _batches(frames, settings.batch):
-        if batch[0].media is not media:
-            media = batch[0].media
-            memory = None if media.kind == "image" else estimator.memory()
-        images: list[Image] = [frame.image for frame in batch]
-        found = estimator(images, settings.options, memory, times=[frame.time for frame in batch])
-        for frame, estimate in zip(batch, found, strict=True):
-            yield to_results(frame, estimate, estimator)
-
-
-def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    """Group pictures; frames of a video come one by one, since each needs what the last one left in memory."""
-    batch: list[Frame] = []
-    for frame in frames:
-        if frame.media.kind != "image":
-            if batch:
-                yield batch
-                batch = []
-            yield [frame]
-            continue
-        batch.append(frame)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _untrained(name: str | Path) -> str | None:
-    """Return the name of a network without weights, such as ``"yolo26n-pose"``, or None."""
-    text = str(name)
-    if "-pose" not in text or Path(text).exists():
-        return None
-    from poise.networks.architectures import named
-
-    return text if named(text) else None
 
 
 def _bundled(name: str | Path) -> Card | None:

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from poise.drawing import Trails
+from poise.frames import Image
 from poise.results import Results
 from poise.settings import Settings
 from poise.sinks import RunFolder, RunSink
@@ -41,9 +43,11 @@ class Run:
         self._frames = 0
         self._instances = 0
         self._stages = np.zeros(len(_STAGES))
+        self._settings = settings
+        self._trails = Trails()
         self._sink = RunSink(
             self.path,
-            render=lambda result: result.plot(**settings.drawing),
+            render=self._draw,
             save=settings.save,
             save_txt=settings.save_txt,
             save_conf=settings.save_conf,
@@ -63,10 +67,18 @@ class Run:
         Raises:
             PoiseError: It cannot be written.
         """
+        if result.boxes.is_track and self._settings.show_trails:
+            self._trails.add(result)
         self._sink.write(result)
         self._frames += 1
         self._instances += len(result)
         self._stages += [result.speed.get(stage, 0.0) for stage in _STAGES]
+
+    def _draw(self, result: Results) -> Image:
+        trailed = result.boxes.is_track and self._settings.show_trails
+        image = self._trails.paint(result.orig_img) if trailed else None
+        picture: Image = result.plot(img=image, **self._settings.drawing)
+        return picture
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ from typing import Any
 
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
+from poise.tracking import TrackSettings
 
 # Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.
 _HARMLESS: Mapping[str, tuple[Any, ...]] = {
@@ -19,14 +20,14 @@ _HARMLESS: Mapping[str, tuple[Any, ...]] = {
     "rect": (True, False),
     "retina_masks": (False,),
     "dnn": (False,),
-    "mode": ("predict", None),
+    "mode": ("predict", "track", None),
     "task": ("pose", None),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every argument of :meth:`Pose.predict`.
+    """Every argument of :meth:`Pose.predict` and :meth:`Pose.track`.
 
     Attributes:
         conf: Drop instances below this confidence, 0 to 1.
@@ -60,6 +61,9 @@ class Settings:
         show_labels: Draw labels.
         show_conf: Draw confidences.
         show_boxes: Draw boxes.
+        show_trails: Draw where tracks came from.
+        tracker: How :meth:`Pose.track` decides who is who: see :func:`poise.tracking.read_settings`.
+        persist: Continue the tracks of the last call of :meth:`Pose.track`, for frames passed one by one.
         device: Where to run: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None: where the model was opened.
         on_error: Called with each file of several that cannot be read; None logs a warning.
         on_saved: Called with the run's folder as soon as it exists.
@@ -96,6 +100,9 @@ class Settings:
     show_labels: bool = True
     show_conf: bool = True
     show_boxes: bool = True
+    show_trails: bool = True
+    tracker: str | Path | TrackSettings | None = None
+    persist: bool = False
     device: str | None = None
     on_error: Callable[[SourceError], None] | None = None
     on_saved: Callable[[Path], None] | None = None
@@ -148,8 +155,8 @@ class Settings:
         )
 
     @classmethod
-    def of(cls, arguments: Mapping[str, Any]) -> Settings:
-        """Check the keyword arguments of a call.
+    def of(cls, arguments: Mapping[str, Any], *, call: str = "predict") -> Settings:
+        """Check the keyword arguments of a call of ``predict`` or ``track``.
 
         Raises:
             TypeError: An argument that is not known, with the nearest one that is.
@@ -162,7 +169,7 @@ class Settings:
                 raise ValueError(f"{name}={arguments[name]!r} is not supported for keypoints; leave it out")
         for name in given:
             if name not in known:
-                raise TypeError(f"predict() has no argument {name!r}{suggest(name, known)}")
+                raise TypeError(f"{call}() has no argument {name!r}{suggest(name, known)}")
         if isinstance(given.get("classes"), int):
             given["classes"] = (given["classes"],)
         elif given.get("classes") is not None:

@@ -65,6 +65,7 @@ def test_resumed_training_equals_an_unbroken_one(cards: Path, tmp_path: Path, op
     assert len(tables[0]) == len(tables[1]) == 4
 
 
+@pytest.mark.slow
 def test_killed_training_resumes_exactly(cards: Path, tmp_path: Path) -> None:
     whole = run(cards, name="whole", project=str(tmp_path))
     code = (
@@ -84,6 +85,7 @@ def test_killed_training_resumes_exactly(cards: Path, tmp_path: Path) -> None:
     assert same(whole, resumed)
 
 
+@pytest.mark.slow
 def test_interrupt_ends_the_command_with_130_and_says_how_to_go_on(cards: Path, tmp_path: Path) -> None:
     words = [
         f"--{k.replace('_', '-')}={v}" for k, v in settings(cards, epochs=500, workers=1).items() if k != "verbose"

@@ -48,13 +48,14 @@ def start(file: Path, out: Path, **environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(words, env={**os.environ, "OMP_NUM_THREADS": "1", **environment})
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one_with_the_doubled_batch(tmp_path: Path) -> None:
     file = draw(tmp_path / "data")
     together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(20_000 + os.getpid() % 20_000)}
 
     alone = start(file, tmp_path / "one.pt")
     pair = [start(file, tmp_path / "two.pt", RANK=str(rank), **together) for rank in (0, 1)]
-    assert [process.wait(timeout=100) for process in (alone, *pair)] == [0, 0, 0]
+    assert [process.wait(timeout=400) for process in (alone, *pair)] == [0, 0, 0]
 
     one, two = torch.load(tmp_path / "one.pt"), torch.load(tmp_path / "two.pt")
     for name, gradient in one.items():
@@ -62,6 +63,7 @@ def test_two_processes_have_the_gradients_of_one_with_the_doubled_batch(tmp_path
         torch.testing.assert_close(two[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-8)
 
 
+@pytest.mark.slow
 def test_training_with_two_processes_leaves_one_run(tmp_path: Path) -> None:
     file = draw(tmp_path / "data")
     words = ["--imgsz=64", "--batch=2", "--epochs=1", "--workers=0", "--device=cpu", f"--project={tmp_path / 'runs'}"]
@@ -83,7 +85,7 @@ def test_training_with_two_processes_leaves_one_run(tmp_path: Path) -> None:
         )
         for r in (0, 1)
     ]
-    said = [process.communicate(timeout=100) for process in processes]
+    said = [process.communicate(timeout=400) for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0], said
     assert (tmp_path / "runs/train/weights/best.pt").is_file()

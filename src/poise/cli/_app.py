@@ -14,9 +14,10 @@ from poise.errors import PoiseError, suggest
 _COMMANDS = {
     "demo": "Find the person in a bundled photo and save the annotated picture.",
     "predict": "Find keypoints in pictures, folders, videos, a camera or an address.",
+    "data": "Check labelled pictures, and convert them from one format to another.",
     "train": "Train a network on your own labelled pictures.",
     "val": "Score a model on labelled pictures, or compare two.",
-    "data": "Convert labelled pictures from one format to another.",
+    "track": "Find keypoints in video and say who is who.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "gestures": "Say what hands and bodies show, or teach gestures of your own.",

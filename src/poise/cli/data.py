@@ -6,6 +6,7 @@ import cyclopts
 
 # Each command's module is loaded when the command is called.
 _COMMANDS = {
+    "check": "Find what is wrong with labels, mirror map, pictures and splits, and how to mend it.",
     "convert": "Write a data set in another format.",
 }
 

@@ -137,6 +137,15 @@ class CocoDataset(Pictures):
             return width, height
         return super().size(index)
 
+    def annotation_ids(self, index: int) -> list[Any]:
+        """Return COCO's id of each annotation of the picture."""
+        return [a.get("id") for a in self._by_image[self.ids[index]]]
+
+    def keypoints_as_written(self, index: int) -> list[list[float]]:
+        """Return the flat ``x, y, v`` of each annotation of the picture that can be used."""
+        rows = (a.get("keypoints") for a in self._by_image[self.ids[index]])
+        return [row for row in rows if isinstance(row, list)]
+
     def read(self, index: int) -> tuple[Labels, list[Problem]]:
         found = self._by_image[self.ids[index]]
         return _coco.labels_of(self._file, found, self._numbers, self.spec.kpt_shape[0], self._others)

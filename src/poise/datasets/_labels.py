@@ -96,6 +96,7 @@ class Problem:
         message: What was found and what was expected.
         mend: The command or edit that mends it.
         row: Instance in the picture's labels, where there is one.
+        picture: Picture that it is about, where ``file`` is not one.
     """
 
     kind: str
@@ -105,6 +106,7 @@ class Problem:
     message: str
     mend: str = ""
     row: int | None = None
+    picture: Path | None = None
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line is not None else str(self.file)

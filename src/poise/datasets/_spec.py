@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,16 @@ class DataSpec:
     format: str | None = None
 
 
-def read_spec(path: str | Path) -> DataSpec:
+def read_spec(path: str | Path, *, ignore: Collection[str] = ()) -> DataSpec:
     """Read the YAML file of a YOLO-pose data set.
 
     A name without a folder that is no file here is looked for among the descriptions that come with Poise, such as
     ``coco8-pose.yaml``. A relative ``path`` is tried from the file's folder, the working folder, ``datasets/`` in it,
     and the folder that the environment variable ``POISE_DATASETS`` names.
+
+    Args:
+        path: The file.
+        ignore: Optional keys to leave out, such as a ``flip_idx`` that is wrong.
 
     Raises:
         FormatError: Naming the file, the key, what was found and what was expected.
@@ -59,7 +63,8 @@ def read_spec(path: str | Path) -> DataSpec:
     """
     file = find_yaml(path)
     table = yaml_table(file, feature="reading a dataset YAML")
-    skeleton = from_yaml(file)
+    table = {key: value for key, value in table.items() if key not in ignore}
+    skeleton = from_yaml(file, ignore=ignore)
     splits = {}
     for split in _SPLITS:
         given = table.get(split)

@@ -7,10 +7,12 @@ from poise.drawing._plot import page, plot, png, show, write
 from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
 from poise.drawing._text import draw_label, text
+from poise.drawing._trails import Trails
 
 __all__ = [
     "Curve",
     "Style",
+    "Trails",
     "chart",
     "discs",
     "display",

@@ -14,6 +14,7 @@ from poise.evaluation.coco import (
 from poise.evaluation.coco_protocol import score_by_coco
 from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
 from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
+from poise.evaluation.tracking import TrackingScores, clear_counts, evaluate_tracking, hota_curves, identity_matches
 
 __all__ = [
     "BOX_AREA",
@@ -28,13 +29,18 @@ __all__ = [
     "Paired",
     "PoseMetrics",
     "Scores",
+    "TrackingScores",
     "analyse",
     "average_precision",
     "bootstrap_keypoints",
+    "clear_counts",
     "coco_rows",
     "coco_truth",
     "compare_metrics",
     "evaluate_keypoints",
+    "evaluate_tracking",
+    "hota_curves",
+    "identity_matches",
     "intervals",
     "match",
     "match_boxes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ MAX_KEYPOINTS = 10_000
 _COCO_FLIP = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 
 
-def from_yaml(path: str | Path, *, class_name: str | None = None) -> Skeleton:
+def from_yaml(path: str | Path, *, class_name: str | None = None, ignore: Collection[str] = ()) -> Skeleton:
     """Read the skeleton of a data set from its YAML file.
 
     ``kpt_shape`` is needed. ``kpt_names`` (a list, or one list a class) names the points; without it they are
@@ -29,6 +30,7 @@ def from_yaml(path: str | Path, *, class_name: str | None = None) -> Skeleton:
     Args:
         path: The data set's YAML file.
         class_name: Whose points are wanted, where ``kpt_names`` differ from class to class.
+        ignore: Optional keys to leave out, such as a ``flip_idx`` that is wrong.
 
     Raises:
         FormatError: Naming the file, the key, what was found and what was expected.
@@ -36,6 +38,7 @@ def from_yaml(path: str | Path, *, class_name: str | None = None) -> Skeleton:
     """
     path = Path(path)
     table = yaml_table(path, feature="reading a dataset YAML")
+    table = {key: value for key, value in table.items() if key not in ignore}
     count = _count(table, path)
     classes = _classes(table.get("names", {}), path)
     flip = _indices(table.get("flip_idx") or (), "flip_idx", count, path)

@@ -144,7 +144,7 @@ def upright_bgr(picture: PIL.Image.Image, name: str) -> Image:
     """
     try:
         picture.load()
-        return _convert(picture, _orientation(picture))
+        return _convert(picture, exif_orientation(picture))
     except SourceError:
         raise
     except Exception as error:
@@ -154,15 +154,22 @@ def upright_bgr(picture: PIL.Image.Image, name: str) -> Image:
 def upright_size(picture: PIL.Image.Image) -> tuple[int, int]:
     """Return width and height after the turn that the Exif orientation asks for."""
     width, height = picture.size
-    return (height, width) if _UPRIGHT.get(_orientation(picture), (None, False, False))[1] else (width, height)
+    return (height, width) if _UPRIGHT.get(exif_orientation(picture), (None, False, False))[1] else (width, height)
 
 
-def _orientation(picture: PIL.Image.Image) -> int:
+def exif_orientation(picture: PIL.Image.Image) -> int:
+    """Return the Exif orientation, 1 where there is none that makes sense."""
     try:
         value: Any = picture.getexif().get(_ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - a broken Exif block does not make the pixels unreadable
         return 1
     return value if value in _UPRIGHT else 1
+
+
+def turn(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
+    """Turn a decoded picture upright."""
+    method = _UPRIGHT.get(orientation, (None, False, False))[0]
+    return picture if method is None else picture.transpose(method)
 
 
 def _convert(picture: PIL.Image.Image, orientation: int) -> Image:

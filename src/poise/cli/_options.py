@@ -1,0 +1,159 @@
+"""The options of every command that runs a model on sources, written once."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from poise.cli._app import STDIN
+from poise.cli._report import Reporter, fetch
+
+# Options that say how to open the model, those that the command itself deals with, and the rest: arguments of the call.
+_OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration")
+_OURS = ("model", "conf", "json", "out", "overwrite", "quiet", "verbose")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a command that runs a model can be asked for.
+
+    Attributes:
+        model: A name from 'poise models', a network file, or a published name such as yolo26n-pose.pt.
+        conf: Drop instances below this confidence, 0 to 1; 0.25 unless given, 0.1 in tracking.
+        iou: Of two instances more alike than this, the better stays.
+        imgsz: Longer side of the picture as the network sees it, pixels.
+        max_det: Most instances a frame.
+        classes: Class numbers to keep.
+        augment: Run mirrored too and average: more accurate, slower.
+        tile: Search overlapping tiles as well, for small people: slower.
+        batch: Pictures a run.
+        vid_stride: Read every n-th frame of a video.
+        stream_buffer: Keep every frame of a camera instead of the newest.
+        save: Write annotated pictures and videos.
+        save_txt: Write YOLO text labels.
+        save_conf: Add confidences to those labels.
+        save_crop: Write one picture an instance.
+        save_frames: Write a video's annotated frames as pictures.
+        json: Print one JSON line a frame on standard output.
+        out: Also write results here; the ending picks the format (.jsonl, .csv, .parquet, .coco.json,
+            .mp4). May be repeated.
+        overwrite: Let --out replace files that exist.
+        show: Show each picture.
+        project: Folder of the runs (runs/pose).
+        name: Name of the run (predict, predict2, ...).
+        exist_ok: Write into an existing run's folder.
+        line_width: Width of boxes and limbs, pixels.
+        kpt_radius: Radius of keypoints, pixels.
+        kpt_line: Draw limbs.
+        show_labels: Draw labels.
+        show_conf: Draw confidences.
+        show_boxes: Draw boxes.
+        device: cpu, cuda, cuda:1, ...
+        runtime: onnxruntime, openvino or auto.
+        threads: CPU threads a network uses.
+        precision: f32, or auto to allow a faster one.
+        end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
+        calibration: File of 'poise val --calibrate', which mends the confidences of keypoints.
+        smooth: Steady the keypoints of a video: one-euro (follows within a few frames) or kalman.
+        quiet: Show nothing but results and errors.
+        verbose: The opposite of --quiet.
+    """
+
+    model: str = "body"
+    conf: float | None = None
+    iou: float | None = None
+    imgsz: int | None = None
+    max_det: int = 300
+    classes: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None
+    augment: bool = False
+    tile: bool = False
+    batch: int = 1
+    vid_stride: int = 1
+    stream_buffer: bool = False
+    save: bool | None = None
+    save_txt: bool = False
+    save_conf: bool = False
+    save_crop: bool = False
+    save_frames: bool = False
+    json: bool = False
+    out: Annotated[list[Path] | None, Parameter(name=["--out", "-o"])] = None
+    overwrite: bool = False
+    show: bool = False
+    project: Path | None = None
+    name: str | None = None
+    exist_ok: bool = False
+    line_width: int | None = None
+    kpt_radius: int | None = None
+    kpt_line: bool = True
+    show_labels: bool = True
+    show_conf: bool = True
+    show_boxes: bool = True
+    device: str | None = None
+    runtime: str = "auto"
+    threads: int | None = None
+    precision: str = "f32"
+    end2end: bool | None = None
+    calibration: Path | None = None
+    smooth: Literal["one-euro", "kalman"] | None = None
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False
+    verbose: bool = True
+
+
+_RUNNING = tuple(f.name for f in fields(Wanted) if f.name not in (*_OPENING, *_OURS))
+
+
+def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted: Wanted | None, **more: Any) -> int:
+    """Run a model on sources, and write what was asked for; returns the exit code.
+
+    Args:
+        call: The method of :class:`poise.Pose`.
+        source: Words of the command line.
+        wanted: Its options; None: all as they are.
+        **more: Arguments of the method that only this command has.
+
+    Raises:
+        ValueError: There is no source.
+    """
+    if not source:
+        raise ValueError(
+            f"{call} needs a source: a picture, video, folder, camera number, address, or - for standard input"
+        )
+    wanted = wanted or Wanted()
+    from poise.model import Pose
+    from poise.sinks import open_sink, record
+
+    report = Reporter(quiet=wanted.quiet or not wanted.verbose, lines=not wanted.json)
+    words = ["-" if word == STDIN else word for word in source]
+    # A published file is fetched here, where its progress can be shown.
+    network = fetch(wanted.model) if Path(wanted.model).suffix else wanted.model
+    pose = Pose(network, **{name: getattr(wanted, name) for name in _OPENING})
+    arguments = {name: getattr(wanted, name) for name in _RUNNING} | more
+    if wanted.conf is not None:
+        arguments["conf"] = wanted.conf
+    if wanted.save is None:
+        arguments["save"] = not (wanted.json or wanted.out)
+    with ExitStack() as stack:
+        results = getattr(pose, call)(
+            words if len(words) > 1 else words[0],
+            stream=True,
+            on_error=report.error,
+            on_saved=report.saved,
+            **arguments,
+        )
+        # Closing the generator is what finishes the videos when Ctrl-C comes between two frames.
+        stack.callback(results.close)
+        sinks = [stack.enter_context(open_sink(path, overwrite=wanted.overwrite)) for path in wanted.out or ()]
+        for result in report.watch(results):
+            for sink in sinks:
+                sink.write(result)
+            if wanted.json:
+                sys.stdout.write(json_.dumps(record(result), ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+    return report.finish()

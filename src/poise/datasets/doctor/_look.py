@@ -1,0 +1,153 @@
+"""What is wrong with picture files: turned, of another size than the labels say, or nearly the same as others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.datasets._dataset import CocoDataset, Dataset, YoloDataset
+from poise.datasets._labels import Problem
+from poise.datasets.doctor._duplicates import Likeness
+from poise.datasets.doctor._pictures import PictureFacts
+from poise.datasets.doctor._table import label_file, yaml_line
+
+
+def check_turned(dataset: Dataset, facts: PictureFacts) -> Iterator[Problem]:
+    """Name pictures that Exif turns, as tools disagree about what their labels count from."""
+    for i in np.flatnonzero((facts.turned != 1) & facts.readable):
+        path = dataset.paths[i]
+        yield Problem(
+            "exif-turned",
+            "note",
+            path,
+            None,
+            f"Exif orientation {facts.turned[i]} turns this picture to {facts.sizes[i][0]} x {facts.sizes[i][1]}; its "
+            "labels are taken to count in the turned picture, but some tools write them for the picture as stored",
+            f"look at it in the sheet; to settle it, store the picture turned: mogrify -auto-orient '{path}'",
+        )
+    if not isinstance(dataset, CocoDataset):
+        return
+    for i in np.flatnonzero(facts.readable):
+        said = dataset.size(int(i))
+        if said == tuple(facts.sizes[i]):
+            continue
+        stored = said == tuple(facts.stored[i])
+        yield Problem(
+            "size-mismatch",
+            "error" if stored else "warning",
+            label_file(dataset, int(i)),
+            None,
+            f"{dataset.name(int(i))}: {said[0]} x {said[1]} in the file, but the picture is "
+            f"{facts.sizes[i][0]} x {facts.sizes[i][1]}"
+            + (
+                "; the labels are for the picture before Exif turns it"
+                if stored
+                else ": was it scaled after labelling?"
+            ),
+            "store the picture upright and label it again" if stored else "use the picture that was labelled",
+        )
+
+
+def check_likeness(
+    datasets: Sequence[Dataset], split: NDArray[np.intp], offset: NDArray[np.intp], likeness: Likeness
+) -> Iterator[Problem]:
+    """Name pictures of one split that are in another too, and those that repeat within one.
+
+    Args:
+        datasets: The splits.
+        split: ``(P,)`` split of each picture.
+        offset: First picture of each split.
+        likeness: What looks the same.
+    """
+
+    def at(i: int) -> tuple[Dataset, int]:
+        s = int(split[i])
+        return datasets[s], int(i - offset[s])
+
+    for s, dataset in enumerate(datasets):
+        rows = np.flatnonzero((split == s) & (likeness.other >= 0))
+        if len(rows):
+            total = int((split == s).sum())
+            bits = likeness.bits[rows]
+            spec = dataset.spec
+            first, picture = at(int(rows[np.argmin(bits)]))
+            like, number = at(int(likeness.other[rows[np.argmin(bits)]]))
+            yield Problem(
+                "leak",
+                "warning",
+                spec.file,
+                yaml_line(spec.file, dataset.split),
+                f"{len(rows)} of {total} {dataset.split} pictures ({len(rows) / total * 100:.0f} %) are nearly the "
+                f"same as one in another split{_frames(rows, likeness, at)}, such as {first.name(picture)} as "
+                f"{like.name(number)}: figures on {dataset.split} are too good",
+                "split by scene or video, and not by frame",
+            )
+        for i in rows:
+            own, picture = at(int(i))
+            other, number = at(int(likeness.other[i]))
+            equal = bool(likeness.equal[i])
+            how = "the same bytes as" if equal else f"nearly the same ({likeness.bits[i]} of 64 bits differ) as"
+            yield Problem(
+                "copy-in-other-split" if equal else "near-copy-in-other-split",
+                "error" if equal else "warning",
+                own.paths[picture],
+                None,
+                f"{how} {other.paths[number]}, which is in {other.split}",
+                f"rm '{own.paths[picture]}'{_and_label(own, picture)}, or split by scene",
+            )
+        rows = np.flatnonzero((split == s) & (likeness.earlier >= 0))
+        if len(rows):
+            total = int((split == s).sum())
+            yield Problem(
+                "repeated-pictures",
+                "note",
+                dataset.spec.file,
+                yaml_line(dataset.spec.file, dataset.split),
+                f"{len(rows)} of {total} {dataset.split} pictures are nearly the same as an earlier one: they count "
+                "less than as many different ones",
+                "right for frames of a video; else remove them",
+            )
+
+
+def check_bytes(datasets: Sequence[Dataset], facts: Sequence[PictureFacts]) -> Iterator[Problem]:
+    """Name files of one split with equal bytes."""
+    for dataset, seen in zip(datasets, facts, strict=True):
+        first: dict[bytes, int] = {}
+        for i, digest in enumerate(seen.digests):
+            if not digest:
+                continue
+            j = first.setdefault(digest, i)
+            if j != i:
+                path = dataset.paths[i]
+                yield Problem(
+                    "same-bytes",
+                    "warning",
+                    path,
+                    None,
+                    f"the same bytes as {dataset.paths[j]}",
+                    f"compare their labels, then: rm '{path}'{_and_label(dataset, i)}",
+                )
+
+
+def _and_label(dataset: Dataset, picture: int) -> str:
+    return f" '{dataset.label_path(picture)}'" if isinstance(dataset, YoloDataset) else " and its labels"
+
+
+def _frames(rows: NDArray[np.intp], likeness: Likeness, at: Callable[[int], tuple[Dataset, int]]) -> str:
+    """Say so when the two are neighbours by the numbers in their names, as frames of a video are."""
+    gaps = []
+    for i in rows:
+        a, b = (_number(dataset.paths[picture].stem) for dataset, picture in (at(int(i)), at(int(likeness.other[i]))))
+        if a is not None and b is not None:
+            gaps.append(abs(a - b))
+    near = sum(gap <= 3 for gap in gaps)
+    if len(gaps) < 3 or near < 0.5 * len(rows):
+        return ""
+    return f" (in {near} the numbers in the names are neighbours: frames of one video, dealt out to both)"
+
+
+def _number(stem: str) -> int | None:
+    digits = stem[len(stem.rstrip("0123456789")) :]
+    return int(digits) if digits else None

@@ -1,0 +1,137 @@
+"""Read labels as training does, and note what reading would hide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset
+from poise.datasets._labels import Labels, Problem
+from poise.datasets._yolo import parse_labels
+from poise.datasets.doctor._pictures import PictureFacts
+from poise.datasets.doctor._table import label_file
+from poise.errors import FormatError, SourceError
+
+# Bytes of a label file that are read: a picture with 100,000 instances has fewer.
+_LARGEST = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Keypoints that have a position but are marked as not labelled.
+
+    Attributes:
+        rows: Instances that have some.
+        points: Such keypoints.
+        file: Where the first one is.
+        line: Its line.
+    """
+
+    rows: int = 0
+    points: int = 0
+    file: Path | None = None
+    line: int | None = None
+
+
+def read_labels(dataset: Dataset, facts: PictureFacts | None, indices: Iterable[int]) -> tuple[Scan, Hidden]:
+    """Read the labels of one split.
+
+    Args:
+        dataset: The split.
+        facts: What was seen in its pictures; None reads only their heads.
+        indices: All pictures in their order, wrapped for a progress bar.
+    """
+    found, hidden = Scan([], [], [], []), Hidden()
+    empty = Labels.empty(dataset.spec.kpt_shape[0])
+    for i in indices:
+        labels, size, usable = empty, (0, 0), False
+        problems: list[Problem] = []
+        error = facts.errors[i] if facts is not None else ""
+        if not error:
+            try:
+                upright = tuple(int(n) for n in facts.sizes[i]) if facts is not None else None
+                labels, problems, size, more = _one(dataset, i, upright)
+                usable = not any(p.severity == "error" for p in problems)
+                hidden = more if hidden.file is None and more.rows else _add(hidden, more)
+            except SourceError as problem:
+                error = str(problem).removeprefix(f"{dataset.paths[i]}: ")
+            except FormatError as problem:
+                file = label_file(dataset, i)
+                text = str(problem).removeprefix(f"{file}: ")
+                problems.append(Problem("unreadable-labels", "error", file, None, text, "mend or remove the file"))
+        if error:
+            path = dataset.paths[i]
+            problems.append(
+                Problem("unreadable-picture", "error", path, None, error, f"copy it again, or: rm '{path}'")
+            )
+        found.labels.append(labels)
+        found.sizes.append(size)
+        found.usable.append(usable)
+        found.problems.extend(problems)
+    return found, hidden
+
+
+def _add(a: Hidden, b: Hidden) -> Hidden:
+    return Hidden(a.rows + b.rows, a.points + b.points, a.file, a.line)
+
+
+def _one(
+    dataset: Dataset, i: int, upright: tuple[int, ...] | None
+) -> tuple[Labels, list[Problem], tuple[int, int], Hidden]:
+    if isinstance(dataset, YoloDataset):
+        width, height = upright or dataset.size(i)
+        return _text(dataset, i, (width, height))
+    size = dataset.size(i)
+    labels, problems = dataset.read(i)
+    return labels, problems, size, _hidden_in_json(dataset, i) if isinstance(dataset, CocoDataset) else Hidden()
+
+
+def _text(dataset: YoloDataset, i: int, size: tuple[int, int]) -> tuple[Labels, list[Problem], tuple[int, int], Hidden]:
+    file = dataset.label_path(i)
+    k, d = dataset.spec.kpt_shape
+    try:
+        if file.exists() and not file.is_file():
+            raise FormatError(f"{file}: not a file")
+        if file.is_symlink() or file.exists():
+            if file.stat().st_size > _LARGEST:
+                raise FormatError(f"{file}: {file.stat().st_size:,} bytes are too many for labels of one picture")
+            text = file.read_text(encoding="utf-8-sig")
+        else:
+            text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{file}: not a readable text file: {error}") from error
+    labels, problems, lines = parse_labels(text, file, size=size, classes=len(dataset.spec.names), kpt_shape=(k, d))
+    hidden = Hidden()
+    if d == 3 and len(labels) and not (labels.visibility > 0).all():
+        rows = text.splitlines()
+        points = np.array([rows[line - 1].split()[5:] for line in lines], dtype=np.float64).reshape(-1, k, 3)
+        odd = (points[..., 2] == 0) & (points[..., :2] != 0).any(-1)
+        if odd.any():
+            line = int(lines[int(np.argmax(odd.any(1)))])
+            hidden = Hidden(int(odd.any(1).sum()), int(odd.sum()), file, line)
+    return labels, problems, size, hidden
+
+
+def _hidden_in_json(dataset: CocoDataset, i: int) -> Hidden:
+    rows = points = 0
+    for flat in dataset.keypoints_as_written(i):
+        odd = sum(v == 0 and (x != 0 or y != 0) for x, y, v in zip(flat[::3], flat[1::3], flat[2::3], strict=False))
+        rows, points = rows + (odd > 0), points + odd
+    return Hidden(rows, points, label_file(dataset, i) if rows else None)
+
+
+def check_hidden(hidden: Hidden) -> Iterator[Problem]:
+    """Say that positions are not used."""
+    if hidden.rows and hidden.file is not None:
+        yield Problem(
+            "position-not-labelled",
+            "note",
+            hidden.file,
+            hidden.line,
+            f"{hidden.points} keypoints of {hidden.rows} instances have a position and visibility 0: they are not "
+            "used (the first one is here)",
+            "write 1 (hidden) or 2 (seen) if the position is meant, else '0 0 0'",
+        )

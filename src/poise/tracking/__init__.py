@@ -1,0 +1,19 @@
+"""Who is who over time."""
+
+from poise.tracking._settings import TrackSettings, read_settings
+from poise.tracking._stream import follow_stream
+from poise.tracking._tracker import Tracker
+from poise.tracking.association import duplicates, match
+from poise.tracking.relink import Join, join_costs, relink
+
+__all__ = [
+    "Join",
+    "TrackSettings",
+    "Tracker",
+    "duplicates",
+    "follow_stream",
+    "join_costs",
+    "match",
+    "read_settings",
+    "relink",
+]

@@ -1,0 +1,29 @@
+"""Ids for a stream of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from poise.frames import Media
+from poise.results import Results
+from poise.tracking._tracker import Tracker
+
+
+def follow_stream(results: Iterable[Results], tracker: Tracker, *, keep: bool = False) -> Iterator[Results]:
+    """Pass frames on with the ids of their instances.
+
+    Every video begins anew, with id 1. Pictures that follow each other are taken for the frames of one scene.
+
+    Args:
+        results: Frames in order; of one source after the other.
+        tracker: Does the work.
+        keep: Do not begin anew at a new video: the frames continue what the tracker saw before.
+    """
+    media: Media | None = None
+    for result in results:
+        if result.media is not media:
+            another = media is not None and not (media.kind == "image" == result.media.kind)
+            if another and not keep:
+                tracker.reset()
+            media = result.media
+        yield tracker.update(result)

@@ -1,0 +1,182 @@
+"""Join the pieces of broken tracks of a whole clip, with all of it in view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.clips import Clip
+from poise.geometry import Floats, xyxy_to_xywh
+from poise.tracking.appearance import limb_distance, limb_lengths
+from poise.tracking.association import match
+
+_FIT = 0.5  # seconds of a track's end over which its velocity is measured
+# Standard deviations in sizes of the person: of a box's centre, of a measured velocity (a second), and of the change of
+# velocity, as the tracker has them.
+_OFF, _SPEED_OFF, _ACCELERATION = 0.15, 0.3, 0.8
+_HEIGHT_OFF = 0.2  # standard deviation of the logarithm of somebody's height from before to after
+_FAR = 9.21  # 99 % of chi-squared with 2 degrees of freedom
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Two tracks that were made one.
+
+    Attributes:
+        kept: Id of the earlier one, now that of both.
+        joined: Id of the later one, which is gone.
+        start: Time at which the earlier one ended, seconds.
+        end: Time at which the later one began, seconds.
+        cost: Mean square deviation of motion, height and proportions, in standard deviations.
+    """
+
+    kept: int
+    joined: int
+    start: float
+    end: float
+    cost: float
+
+    def __str__(self) -> str:
+        return (
+            f"id {self.joined} joined to id {self.kept} over {self.start:.2f} to {self.end:.2f} s "
+            f"(cost {self.cost:.2f})"
+        )
+
+
+def relink(clip: Clip, *, max_gap_seconds: float = 2.0, max_cost: float = 2.0) -> tuple[Clip, list[Join]]:
+    """Join tracks that end with tracks that begin later and can be the same person.
+
+    All pairs are decided at once, so that the sum of the costs is least: a track is continued by one other at most.
+
+    Args:
+        clip: Tracks.
+        max_gap_seconds: Longest time between the end of a track and the beginning of its continuation.
+        max_cost: Highest mean square deviation of a pair, in standard deviations; 1 is what the same person has.
+
+    Returns:
+        The clip with fewer ids, each the first of its pieces; and the joins in the order of time.
+
+    Raises:
+        MissingExtra: lap is not installed.
+        ValueError: ``max_gap_seconds`` is negative.
+
+    Source:
+        Zhang, Li and Nevatia 2008, Global data association for multi-object tracking using network flows, section 3,
+        for the view as a path cover; with disjoint pieces in time it is a bipartite assignment.
+    """
+    if not max_gap_seconds >= 0:
+        raise ValueError(f"max_gap_seconds must be 0 or more, got {max_gap_seconds}")
+    present = np.asarray(np.isfinite(clip.boxes).all(axis=-1))
+    rows = np.flatnonzero(present.any(axis=1))
+    if len(rows) < 2:
+        return clip, []
+    cost = join_costs(clip, rows, max_gap_seconds=max_gap_seconds)
+    pairs = match(cost, max_cost=max_cost)
+    owner = np.arange(len(clip.ids))
+    first, last = _ends(present)
+    joins = []
+    # In the order of time, so that a chain of pieces collects in its first.
+    for a, b in sorted(pairs.tolist(), key=lambda pair: first[rows[pair[1]]]):
+        i, j = rows[a], rows[b]
+        owner[owner == j] = owner[i]
+        start, end = float(clip.times[last[i]]), float(clip.times[first[j]])
+        joins.append(Join(int(clip.ids[owner[i]]), int(clip.ids[j]), start, end, float(cost[a, b])))
+    return _merged(clip, owner, present), joins
+
+
+def join_costs(clip: Clip, rows: NDArray[np.intp], *, max_gap_seconds: float) -> Floats:
+    """Return ``(M, M)`` what it costs that the track of a row is continued by that of a column; inf where it cannot be.
+
+    Args:
+        clip: Tracks.
+        rows: Those to compare, each seen at least once.
+        max_gap_seconds: Longest time between the end of the one and the beginning of the other.
+    """
+    boxes = xyxy_to_xywh(np.asarray(clip.boxes, dtype=np.float64)[rows])
+    present = np.asarray(np.isfinite(boxes).all(axis=-1))
+    first, last = _ends(present)
+    gap = clip.times[first][None] - clip.times[last][:, None]
+    steps = np.diff(clip.times)
+    # One usual step from frame to frame is no gap, and is always allowed.
+    possible = (gap > 0) & (gap <= max_gap_seconds + (np.median(steps) if len(steps) else 0.0))
+    ends, ending = _motion(boxes, present, clip.times, last, -1)
+    starts, starting = _motion(boxes, present, clip.times, first, +1)
+    size = np.sqrt(np.maximum(boxes[..., 2] * boxes[..., 3], 1.0))
+    size = np.array([np.median(s[p]) for s, p in zip(size, present, strict=True)])
+    size = np.sqrt(size[:, None] * size[None])
+    # Each walks on for half the gap, the one forwards, the other backwards: where they meet says whether they are one.
+    half = np.maximum(gap, 0.0)[..., None] / 2
+    apart = (ends[:, None] + ending[:, None] * half) - (starts[None] - starting[None] * half)
+    wait = np.maximum(gap, 0.0)
+    variance = _OFF**2 + (_SPEED_OFF * wait) ** 2 + _ACCELERATION**2 * wait**3 / 3
+    far = np.square(apart).sum(axis=-1) / (np.square(size) * variance)
+    tall = np.stack([_height(boxes, present, clip.times, at, side) for at, side in ((last, -1), (first, +1))])
+    height = np.square((np.log(tall[0])[:, None] - np.log(tall[1])[None]) / _HEIGHT_OFF)
+    limbs = _proportions(clip, rows)
+    parts = np.stack([far / 2, height, limb_distance(limbs, limbs, spread=0.2)])
+    known = np.isfinite(parts)
+    mean = np.where(known, parts, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(possible & (far <= _FAR), mean, np.inf)
+
+
+def _ends(present: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first and last frame of each track."""
+    return present.argmax(axis=1), present.shape[1] - 1 - present[:, ::-1].argmax(axis=1)
+
+
+def _near(present: NDArray[np.bool_], times: Floats, at: int, side: int) -> NDArray[np.intp]:
+    """Return the frames of a track within ``_FIT`` seconds of one of its ends."""
+    away = (times - times[at]) * side
+    return np.flatnonzero(present & (away >= 0) & (away <= _FIT))
+
+
+def _motion(
+    boxes: Floats, present: NDArray[np.bool_], times: Floats, at: NDArray[np.intp], side: int
+) -> tuple[Floats, Floats]:
+    """Return ``(M, 2)`` where each track's centre is at an end, pixels, and how fast it moves, pixels a second."""
+    place, speed = np.empty((len(boxes), 2)), np.zeros((len(boxes), 2))
+    for i, t in enumerate(at):
+        near = _near(present[i], times, t, side)
+        place[i] = boxes[i, t, :2]
+        spread = times[near] - times[near].mean()
+        if len(near) >= 3 and spread.any():
+            points = boxes[i, near, :2]
+            speed[i] = spread @ (points - points.mean(axis=0)) / (spread @ spread)
+    return place, speed
+
+
+def _height(boxes: Floats, present: NDArray[np.bool_], times: Floats, at: NDArray[np.intp], side: int) -> Floats:
+    """Return ``(M,)`` how high each track's box is near an end, pixels."""
+    near = [_near(present[i], times, t, side) for i, t in enumerate(at)]
+    return np.array([np.median(boxes[i, frames, 3]) for i, frames in enumerate(near)])
+
+
+def _proportions(clip: Clip, rows: NDArray[np.intp]) -> Floats:
+    """Return ``(M, E)`` median relative limb lengths of each track over its whole life; NaN for what was never seen."""
+    edges = np.array(clip.skeleton.edges, dtype=np.intp).reshape(-1, 2)
+    out = np.full((len(rows), len(edges)), np.nan)
+    for i, row in enumerate(rows):
+        lengths = limb_lengths(clip.xy[row], clip.conf[row], edges)
+        seen = np.isfinite(lengths).sum(axis=0) >= 3
+        if seen.any():
+            out[i, seen] = np.nanmedian(lengths[:, seen], axis=0)
+    return out
+
+
+def _merged(clip: Clip, owner: NDArray[np.intp], present: NDArray[np.bool_]) -> Clip:
+    """Return the clip with every row's frames copied into the row that owns it."""
+    kept = np.unique(owner)
+    if len(kept) == len(owner):
+        return clip
+    columns = {}
+    for name in ("boxes", "box_conf", "xy", "conf", "sigma", "xyz"):
+        values = getattr(clip, name)
+        if values is None:
+            continue
+        values = values.copy()
+        for row in np.flatnonzero(owner != np.arange(len(owner))):
+            values[owner[row], present[row]] = values[row, present[row]]
+        columns[name] = values[kept]
+    return clip.replace(ids=clip.ids[kept], **columns)
