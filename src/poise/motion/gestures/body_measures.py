@@ -30,6 +30,7 @@ NAMES = (
     "leg_height",
     "hips_height",
     "feet_height",
+    "shoulder_width",
 )
 # Of a grown-up who stands: shoulders to hips over the distance between the shoulder joints. Assumed, from ordinary
 # body proportions; it keeps the unit when somebody bends forwards or the hips are out of the picture.
@@ -61,13 +62,17 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> Floats:
         ankle. ``wrist_side``: away from the own shoulder, outwards. ``arm_lift``: degrees of the upper arm from
         hanging. ``reach``: wrist from shoulder. ``trunk_lean``: degrees from upright, towards the own left.
         ``trunk_upright``: degrees from upright. ``leg_height``: hips over ankles. ``hips_height``, ``feet_height``:
-        above where they were in the first frame. ``wrists_crossed``: how far each wrist is on the other side.
+        above where they were in the first frame. ``shoulder_width``: across the picture, small
+        from the side. ``wrists_crossed``: how far each wrist is on the other side.
     """
     scale = body_scale(xy)
     seen = np.where((conf >= min_conf)[..., None], xy, np.nan).astype(np.float64) / scale
     shoulders, hips = seen[:, [5, 6]].mean(axis=1), seen[:, [11, 12]].mean(axis=1)
     across = seen[:, 5, 0] - seen[:, 6, 0]
-    own_left = np.where(across < 0, -1.0, 1.0)  # facing the camera the own left is on the picture's right
+    # Facing the camera the own left is on the picture's right. One answer for the window: seen from the side, networks
+    # exchange left and right from frame to frame, and that is not a movement.
+    facing = across[np.isfinite(across)]
+    own_left = -1.0 if len(facing) and np.median(facing) < 0 else 1.0
     nose = seen[:, 0]
     columns = []
     for side, outwards in (("left", own_left), ("right", -own_left)):
@@ -99,6 +104,7 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> Floats:
         feet.mean(axis=1) - hips[:, 1],
         hips[:1, 1] - hips[:, 1],
         lowest[:1] - lowest,
+        np.abs(across),
     ]
     measures: Floats = np.column_stack(columns)
     return measures

@@ -21,7 +21,7 @@ MAX_PAST_S = 5.0
 # the fingers of benchmarks/gestures.py, straight ones bend by 2 to 69 degrees and folded ones by 92 to 200.
 _STRAIGHT, _FOLDED, _BEND_SOFT = 78.0, 78.0, 24.0
 _FINGERS = ("index", "middle", "ring", "pinky")
-_STATISTICS = ("now", "mean", "change", "swings", "hop", "dip", "growth", "drop")
+_STATISTICS = ("now", "mean", "least", "change", "swings", "hop", "dip", "growth", "drop")
 _SOFT = {"degrees": 20.0, "length": 0.15, "swings": 1.0}
 _GESTURE_KEYS = ("name", "summary", "part", "straight", "folded", "thumb", "where", "sides", "over_s", "hold_s")
 _WHERE_KEYS = ("measure", "distance", "min", "max", "soft", "as", "swing")
@@ -37,7 +37,7 @@ class Condition:
         low: Least value; -inf: none. Here the condition scores one half.
         high: Greatest value; inf: none.
         soft: Width of the ramp from score 0 to score 1 round a limit, in the measure's unit.
-        statistic: What is taken of the measure's past: one of ``now``, ``mean``, ``change`` (greatest less least),
+        statistic: What is taken of the measure's past: one of ``now``, ``mean``, ``least``, ``change`` (greatest less least),
             ``swings`` (turns of direction), ``hop`` (top above both ends), ``dip``, ``growth`` (now less the least),
             ``drop``.
         swing: Least size of a swing, in the measure's unit.

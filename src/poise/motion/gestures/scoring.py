@@ -120,6 +120,8 @@ def statistic(values: Floats, kind: str, swing: float) -> float:
     now, low, high = seen[-1], seen.min(), seen.max()
     if kind == "mean":
         return float(seen.mean())
+    if kind == "least":
+        return float(low)
     if kind == "change":
         return float(high - low)
     if kind == "swings":
