@@ -14,6 +14,7 @@ from poise.errors import ModelError, SourceError, require
 from poise.estimators import Estimator, build, estimate_stream
 from poise.estimators.calibration import Calibrated, read_calibration
 from poise.estimators.yolo import Yolo
+from poise.motion.stream import smooth_stream
 from poise.results import Results
 from poise.runtime import Session, open_session
 from poise.settings import Settings
@@ -426,6 +427,8 @@ class Pose:
             results = estimate_stream(frames, estimator, settings.options, batch=settings.batch)
             if tracker is not None:
                 results = follow_stream(results, tracker, keep=settings.persist)
+            if settings.smooth is not False:
+                results = smooth_stream(results, settings.smooth)
             for result in results:
                 if run is not None:
                     run.write(result)
@@ -449,6 +452,16 @@ class Pose:
             "precision": self.precision,
             "weights": files,
         }
+
+
+def _untrained(name: str | Path) -> str | None:
+    """Return the name of a network without weights, such as ``"yolo26n-pose"``, or None."""
+    text = str(name)
+    if "-pose" not in text or Path(text).exists():
+        return None
+    from poise.networks.architectures import named
+
+    return text if named(text) else None
 
 
 def _bundled(name: str | Path) -> Card | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
+from poise.motion.smoothing import Kalman, OneEuro, filter_named
 from poise.tracking import TrackSettings
 
 # Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.
@@ -64,6 +65,7 @@ class Settings:
         show_trails: Draw where tracks came from.
         tracker: How :meth:`Pose.track` decides who is who: see :func:`poise.tracking.read_settings`.
         persist: Continue the tracks of the last call of :meth:`Pose.track`, for frames passed one by one.
+        smooth: Steady the keypoints of a video: True (``"one-euro"``), ``"kalman"``, or a filter of ``poise.motion``.
         device: Where to run: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None: where the model was opened.
         on_error: Called with each file of several that cannot be read; None logs a warning.
         on_saved: Called with the run's folder as soon as it exists.
@@ -103,6 +105,7 @@ class Settings:
     show_trails: bool = True
     tracker: str | Path | TrackSettings | None = None
     persist: bool = False
+    smooth: bool | str | OneEuro | Kalman = False
     device: str | None = None
     on_error: Callable[[SourceError], None] | None = None
     on_saved: Callable[[Path], None] | None = None
@@ -119,6 +122,8 @@ class Settings:
             raise ValueError(
                 f"nms must be 'iou' or 'oks', got {self.nms!r}; for YOLO26's head without it: Pose(…, end2end=True)"
             )
+        if self.smooth is not False:
+            filter_named(self.smooth)
         if self.imgsz is not None and not 32 <= self.imgsz <= 8192:
             raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz}")
 

@@ -18,6 +18,8 @@ _COMMANDS = {
     "train": "Train a network on your own labelled pictures.",
     "val": "Score a model on labelled pictures, or compare two.",
     "track": "Find keypoints in video and say who is who.",
+    "fix": "Repair a video in a second pass: broken tracks, gaps, swapped sides, trembling.",
+    "angles": "Measure joint angles in a video, as a table, with how far each can be trusted.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "gestures": "Say what hands and bodies show, or teach gestures of your own.",

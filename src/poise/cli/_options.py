@@ -16,7 +16,7 @@ from poise.cli._report import Reporter, fetch
 
 # Options that say how to open the model, those that the command itself deals with, and the rest: arguments of the call.
 _OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration")
-_OURS = ("model", "conf", "json", "out", "overwrite", "quiet", "verbose")
+_OURS = ("model", "conf", "smooth", "json", "out", "overwrite", "quiet", "verbose")
 
 
 @Parameter(name="*")
@@ -135,8 +135,7 @@ def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted
     network = fetch(wanted.model) if Path(wanted.model).suffix else wanted.model
     pose = Pose(network, **{name: getattr(wanted, name) for name in _OPENING})
     arguments = {name: getattr(wanted, name) for name in _RUNNING} | more
-    if wanted.conf is not None:
-        arguments["conf"] = wanted.conf
+    arguments |= {name: getattr(wanted, name) for name in ("conf", "smooth") if getattr(wanted, name) is not None}
     if wanted.save is None:
         arguments["save"] = not (wanted.json or wanted.out)
     with ExitStack() as stack:

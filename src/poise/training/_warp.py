@@ -8,6 +8,7 @@ by half a pixel on both sides; without that, points and pixels would drift apart
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from poise.frames import Image
 
 try:
-    import cv2
+    cv2: Any = import_module("cv2")
 except ImportError:
     cv2 = None
 

@@ -1,0 +1,66 @@
+"""``poise angles``: joint angles of a video as a table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from poise.cli._report import Reporter, fetch
+
+
+def angles(
+    video: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    names: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    model: str = "body",
+    repair: bool = True,
+    overwrite: bool = False,
+    device: str | None = None,
+    quiet: bool = False,
+) -> int:
+    """Measure joint and segment angles, distances and symmetry of the people in VIDEO.
+
+    One row a frame, person and angle: frame, time, id, name, value, unit, sigma, conf, speed, view, view_error and
+    trusted.
+    Without --out, CSV goes to standard output. Angles that the camera's view falsifies are named on standard error.
+
+    Args:
+        video: A video file, or a clip that Clip.save wrote (.npz).
+        out: The table; .csv or .parquet.
+        names: Only these angles, such as left_knee_flexion.
+        model: A name from 'poise models', a network file, or a published name.
+        repair: Repair the clip first, as 'poise fix' does.
+        overwrite: Replace an existing table.
+        device: cpu, cuda, cuda:1, ...
+        quiet: Show nothing but results and errors.
+    """
+    from poise.clips import Clip
+    from poise.motion.angles import angle_rows, check_table, csv_text, write_table
+    from poise.second_pass import second_pass
+
+    if out is not None:
+        check_table(out, overwrite=overwrite)
+    report = Reporter(quiet=quiet, lines=False)
+    if video.suffix == ".npz":
+        clip = Clip.load(video)
+    else:
+        from poise.model import Pose
+
+        pose = Pose(fetch(model) if Path(model).suffix else model, device=device)
+        clip = Clip.of(report.watch(pose.track(str(video), stream=True, verbose=False)))
+    if repair:
+        clip, _ = second_pass(clip)
+    table, warnings = angle_rows(clip, names=names)
+    for line in warnings:
+        report.console.print(f"warning: {line}", soft_wrap=True)
+    if out is None:
+        sys.stdout.write(csv_text(table))
+    else:
+        write_table(table, out, overwrite=overwrite)
+        report.console.print(f"{len(table['frame'])} rows in {out}", soft_wrap=True)
+    return report.finish()

@@ -1,0 +1,70 @@
+"""``poise fix``: the offline second pass over a video."""
+
+from __future__ import annotations
+
+import json as json_
+from pathlib import Path
+from typing import Any
+
+from poise.cli._report import Reporter, fetch
+
+
+def fix(
+    video: Path,
+    /,
+    *,
+    model: str = "body",
+    save: bool = True,
+    json: bool = False,
+    max_gap: float = 0.5,
+    max_join: float = 2.0,
+    swaps: bool = True,
+    gate: bool = True,
+    steady: str = "rts",
+    conf: float | None = None,
+    project: Path | None = None,
+    name: str | None = None,
+    exist_ok: bool = False,
+    device: str | None = None,
+    quiet: bool = False,
+) -> int:
+    """Track VIDEO, then repair it with knowledge of what comes after: broken tracks, gaps, swapped sides, trembling.
+
+    Writes the corrected annotated video, results.jsonl and report.json under runs/pose/fix; prints the report.
+
+    Args:
+        video: A video file; it is read twice.
+        model: A name from 'poise models', a network file, or a published name.
+        save: Write the corrected video; --no-save prints the report only.
+        json: Print the report as JSON on standard output.
+        max_gap: Fill gaps of keypoints up to this long, seconds.
+        max_join: Join tracks of somebody who was away up to this long, seconds.
+        swaps: Look for exchanged left and right.
+        gate: Leave out keypoints whose limb would be too long.
+        steady: rts (Kalman smoother), savgol, butterworth or none.
+        conf: Drop instances below this confidence, 0 to 1.
+        project: Folder of the runs (runs/pose).
+        name: Name of the run (fix, fix2, ...).
+        exist_ok: Write into an existing run's folder.
+        device: cpu, cuda, cuda:1, ...
+        quiet: Show nothing but results and errors.
+    """
+    from poise.clips import Clip
+    from poise.model import Pose
+    from poise.second_pass import second_pass, write
+    from poise.sources import open_source
+
+    report = Reporter(quiet=quiet, lines=False)
+    pose = Pose(fetch(model) if Path(model).suffix else model, device=device)
+    wanted: dict[str, Any] = {"verbose": False} if conf is None else {"verbose": False, "conf": conf}
+    found = pose.track(str(video), stream=True, **wanted)
+    clip = Clip.of(report.watch(found))
+    mended, fixed = second_pass(clip, max_join_s=max_join, max_gap_s=max_gap, swaps=swaps, gate=gate, steady=steady)
+    if save:
+        with open_source(str(video)) as frames:
+            folder = write(
+                mended, fixed, frames, project=project, name=name, exist_ok=exist_ok, model=pose.name, steady=steady
+            )
+        report.saved(folder)
+    print(json_.dumps(fixed.summary()) if json else fixed.text())  # noqa: T201
+    return report.finish()

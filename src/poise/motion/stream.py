@@ -1,0 +1,28 @@
+"""A stream of results, steadied: what ``smooth=`` of predict and track does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from poise.frames import Media
+from poise.motion.smoothing import Kalman, OneEuro, Smoother
+from poise.results import Results
+
+
+def smooth_stream(results: Iterable[Results], method: str | bool | OneEuro | Kalman) -> Iterator[Results]:
+    """Yield steadied results; each video or stream has a filter of its own, and single pictures pass as they are.
+
+    Args:
+        results: Results of one source or several after one another, in the order of time.
+        method: See :class:`poise.motion.Smoother`.
+    """
+    media: Media | None = None
+    smoother = Smoother(method)
+    for result in results:
+        if result.media.kind == "image":
+            yield result
+            continue
+        if result.media is not media:
+            media = result.media
+            smoother.reset()
+        yield smoother.update(result)

@@ -1,0 +1,80 @@
+"""The second look at a video that has been tracked once: broken tracks joined, then points repaired, then written.
+
+Joining is tracking, repairing is motion; rooms side by side do not know each other, so they meet here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from poise.clips import Clip
+from poise.frames import Frame
+from poise.motion import FixReport, fix
+from poise.sinks import RunFolder, RunSink
+from poise.tracking import relink
+
+
+def second_pass(clip: Clip, *, max_join_s: float = 2.0, **options: Any) -> tuple[Clip, FixReport]:
+    """Join the broken tracks of a clip and repair its points.
+
+    Args:
+        clip: The clip.
+        max_join_s: Longest time for which somebody may have been away between two tracks that are joined, seconds; 0
+            joins none.
+        **options: Those of :func:`poise.motion.fix`: ``swaps``, ``gate``, ``max_gap_s``, ``steady``, ``agility``.
+
+    Returns:
+        The repaired clip, and what was done.
+    """
+    joined: tuple[str, ...] = ()
+    if max_join_s > 0:
+        clip, joins = relink(clip, max_gap_seconds=max_join_s)
+        joined = tuple(str(join) for join in joins)
+    mended, report = fix(clip, **options)
+    return mended, report.replace(joined=joined)
+
+
+def write(
+    clip: Clip,
+    report: FixReport,
+    frames: Iterable[Frame],
+    *,
+    project: str | Path | None = None,
+    name: str | None = None,
+    exist_ok: bool = False,
+    **facts: Any,
+) -> Path:
+    """Write the repaired, annotated video, ``results.jsonl`` and ``report.json`` into a new folder of a run.
+
+    Args:
+        clip: The repaired clip.
+        report: What was repaired.
+        frames: The source's frames once more.
+        project: Folder of the runs, ``runs/pose`` unless given.
+        name: Name of the run, ``fix`` unless given.
+        exist_ok: Write into an existing run's folder.
+        **facts: What the manifest says besides: the arguments, the model.
+
+    Returns:
+        The folder.
+    """
+    folder = RunFolder(project or "runs/pose", name or "fix", exist_ok=exist_ok)
+    folder.manifest("running", source=clip.source, **facts)
+    path = folder.path / "report.json"
+    path.write_text(json.dumps(report.summary(), indent=2) + "\n", encoding="utf-8")
+    status: Any = "interrupted"
+    sink = RunSink(folder.path, save=True, save_json=True, overwrite=exist_ok)
+    try:
+        with sink:
+            for result in clip.results(frames):
+                sink.write(result)
+        status = "done"
+    except Exception:
+        status = "failed"
+        raise
+    finally:
+        folder.manifest(status, counts={"frames": len(clip)}, notes=sink.notes, files=[*sink.paths, path])
+    return folder.path
