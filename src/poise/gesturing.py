@@ -7,22 +7,24 @@ a video what it finds there is followed from then on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poise.errors import SourceError
 from poise.estimators import Estimate, Options, to_results
 from poise.estimators.hands import rois_from_hands
 from poise.estimators.roi import RoiMemory
 from poise.frames import Frame, Media
 from poise.geometry import Floats
 from poise.motion.gestures import Gesture, GestureEvent, GestureRecognizer
+from poise.motion.gestures.examples import Picture
 from poise.results import Results
 
 if TYPE_CHECKING:
-    from poise.errors import SourceError
     from poise.model import Pose
 
 # Shoulder, elbow and wrist of the left and the right arm in coco17.
@@ -38,6 +40,8 @@ _FOREARM_A_WIDTH, _FOREARM_A_TRUNK = 0.6, 0.5
 _MIN_HAND = 0.5
 # Seconds between two looks round wrists without a hand in a video: a look costs as much as a frame.
 _AGAIN_S = 0.5
+# Points of a body below this are no part of an example.
+_MIN_POINT = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,6 +242,42 @@ def watch_gestures(
         last = frame.time
     if media is not None and (ended := recognizer.finish(last)):
         yield Seen(Frame(np.zeros((1, 1, 3), np.uint8), media, 0, last), None, None, [], ended)
+
+
+def gather_examples(
+    folders: Sequence[str | Path], *, hands: Pose | None, body: Pose, every_s: float = 0.3
+) -> list[Picture]:
+    """Find the hands, or bodies, in folders of examples.
+
+    Args:
+        folders: One a class, named after it; pictures and videos in them.
+        hands: ``Pose("hands")`` to learn from hands; None: from bodies.
+        body: Finds the bodies, and helps to find hands.
+        every_s: Seconds between two frames of a video that become examples; frames in between look alike.
+
+    Raises:
+        SourceError: A folder is not there or holds nothing that can be read.
+    """
+    pictures = []
+    for folder in folders:
+        path = Path(folder)
+        if not path.is_dir():
+            raise SourceError(f"{path}: no such folder; expected one folder a gesture, named after it")
+        finder = None if hands is None else HandFinder(hands)
+        media, taken = None, -np.inf
+        for result in body.predict(path, stream=True):
+            frame = Frame(result.orig_img, result.media, result.frame, result.time)
+            if frame.media is not media:
+                media, taken = frame.media, -np.inf
+            found = finder.find(frame, result) if finder else result
+            if frame.media.kind != "image" and frame.time - taken < every_s:
+                continue
+            taken = frame.time
+            xy, conf = np.asarray(found.keypoints.xy, dtype=np.float64), found.keypoints.conf
+            if finder is None and conf is not None:
+                xy = np.where(np.asarray(conf)[..., None] >= _MIN_POINT, xy, np.nan)
+            pictures.append(Picture(path.name, frame.media.name, xy, np.asarray(found.keypoints.xyz, dtype=np.float64)))
+    return pictures
 
 
 def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bodies: Results | None) -> Seen:

@@ -3,7 +3,7 @@
 from poise.motion.gestures.definitions import Condition, Definition, Definitions, bundled, read_definitions
 from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
 from poise.motion.gestures.recognizer import DEFAULT_SETS, GestureRecognizer
-from poise.motion.gestures.scoring import UNKNOWN
+from poise.motion.gestures.taught import UNKNOWN
 
 __all__ = [
     "DEFAULT_SETS",

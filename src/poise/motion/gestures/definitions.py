@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 from poise.errors import FormatError, suggest
 from poise.motion.gestures import body_measures, hand_measures
+from poise.motion.gestures.setfile import parse_taught
+from poise.motion.gestures.taught import Taught
 from poise.skeletons import get
 
 FOLDER = Path(__file__).parent
@@ -37,9 +39,9 @@ class Condition:
         low: Least value; -inf: none. Here the condition scores one half.
         high: Greatest value; inf: none.
         soft: Width of the ramp from score 0 to score 1 round a limit, in the measure's unit.
-        statistic: What is taken of the measure's past: one of ``now``, ``mean``, ``least``, ``change`` (greatest less least),
-            ``swings`` (turns of direction), ``hop`` (top above both ends), ``dip``, ``growth`` (now less the least),
-            ``drop``.
+        statistic: What is taken of the measure's past: one of ``now``, ``mean``, ``least``, ``change`` (greatest less
+            least), ``swings`` (turns of direction), ``hop`` (top above both ends), ``dip``, ``growth`` (now less
+            least), ``drop``.
         swing: Least size of a swing, in the measure's unit.
     """
 
@@ -106,8 +108,16 @@ def bundled() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
+def read_set(name: str | Path) -> Definitions | Taught:
+    """Read a set of gestures, defined or taught; see :func:`read_definitions`."""
+    table, text, path = _load(name)
+    if table.get("kind") == "taught":
+        return parse_taught(table, text, path)
+    return parse(table, text, path)
+
+
 def read_definitions(name: str | Path) -> Definitions:
-    """Read a set of gestures.
+    """Read a set of defined gestures.
 
     Args:
         name: A name from :func:`bundled`, or the path of a TOML file.
@@ -116,6 +126,10 @@ def read_definitions(name: str | Path) -> Definitions:
         ValueError: There is no such set; with the nearest name.
         FormatError: The file is wrong: its line, what was found, what was expected.
     """
+    return parse(*_load(name))
+
+
+def _load(name: str | Path) -> tuple[dict[str, Any], str, Path]:
     path = Path(name)
     if path.suffix != ".toml":
         if str(name) not in bundled():
@@ -126,7 +140,7 @@ def read_definitions(name: str | Path) -> Definitions:
         table = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FormatError(f"{path}: not a readable TOML file: {error}") from error
-    return parse(table, text, path)
+    return table, text, path
 
 
 def parse(table: dict[str, Any], text: str, path: Path) -> Definitions:

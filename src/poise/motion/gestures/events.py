@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from poise.motion.gestures.scoring import UNKNOWN
+from poise.motion.gestures.taught import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from poise.geometry import Floats
-from poise.motion.gestures.definitions import Definitions, read_definitions
+from poise.motion.gestures.definitions import Definitions, read_set
+from poise.motion.gestures.embedding import embed
 from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
-from poise.motion.gestures.scoring import UNKNOWN, BodyScorer, HandScorer, pick, pick_body
+from poise.motion.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
+from poise.motion.gestures.taught import UNKNOWN, Taught
 from poise.results import Results
 
 DEFAULT_SETS = ("hands", "body")
@@ -19,6 +21,8 @@ DEFAULT_SETS = ("hands", "body")
 _MIN_CONF = 0.5
 # Of a body's network, whose scores are lower: from here its points are usable.
 _MIN_BODY_CONF = 0.3
+# Points of a body below this are not compared with taught ones.
+_MIN_POINT = 0.3
 
 
 class GestureRecognizer:
@@ -52,7 +56,9 @@ class GestureRecognizer:
         release_s: float = 0.4,
     ) -> None:
         wanted = DEFAULT_SETS if set is None else [set] if isinstance(set, (str, Path)) else set
-        self.sets: list[Definitions] = [read_definitions(one) for one in wanted]
+        sets = [read_set(one) for one in wanted]
+        self.sets = [one for one in sets if isinstance(one, Definitions)]
+        self.taught = [one for one in sets if isinstance(one, Taught)]
         gestures = [gesture for one in self.sets for gesture in one.gestures]
         self.mirrored = mirrored
         self._hands, self._bodies = HandScorer(gestures), BodyScorer(gestures)
@@ -64,18 +70,30 @@ class GestureRecognizer:
     @property
     def names(self) -> list[str]:
         """Every gesture that can be said, in the order of the sets."""
-        return list(dict.fromkeys([*self._hands.names, *self._bodies.names]))
+        taught = [name for one in self.taught for name in one.names]
+        return list(dict.fromkeys([*taught, *self._hands.names, *self._bodies.names]))
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Which models it needs: ``"hand"``, ``"body"`` or both."""
-        return tuple(part for part, names in (("hand", self._hands.names), ("body", self._bodies.names)) if names)
+        skeletons = {one.skeleton for one in self.taught}
+        hand = self._hands.names or "hand21" in skeletons
+        body = self._bodies.names or skeletons - {"hand21"}
+        return tuple(part for part, there in (("hand", hand), ("body", body)) if there)
 
     @property
     def conflicts(self) -> list[str]:
         """One sentence for each two gestures of the sets that nothing tells apart."""
         gestures = tuple(gesture for one in self.sets for gesture in one.gestures)
-        return Definitions("all", gestures).conflicts
+        found = Definitions("all", gestures).conflicts
+        defined = {gesture.name for gesture in gestures}
+        for one in self.taught:
+            found += [
+                f"{one.name}: {name!r} is taught and defined; what was taught is asked first"
+                for name in one.names
+                if name in defined
+            ]
+        return found
 
     def reset(self) -> None:
         """Forget the past, as a new object does."""
@@ -126,17 +144,26 @@ class GestureRecognizer:
         points = result.keypoints
         scores = self._hands(np.asarray(points.xy, dtype=np.float64), np.asarray(points.xyz, dtype=np.float64))
         known = _ids(result) if ids is None else ids
+        taught = self._taught(result)
         gestures = []
         for row, conf in enumerate(np.asarray(result.boxes.conf).tolist()):
             right = result.names.get(int(result.boxes.cls[row])) == "right_hand"
             part = "right_hand" if right != self.mirrored else "left_hand"
-            name, score = pick(self._hands.names, scores[row]) if conf >= _MIN_CONF else (UNKNOWN, 1.0 - conf)
+            name, score = pick(self._hands.names, scores[row]) if self._hands.names else taught[row]
+            if taught[row][0] != UNKNOWN:
+                name, score = taught[row]
+            if conf < _MIN_CONF:
+                name, score = UNKNOWN, 1.0 - conf
             sure = score * conf if name != UNKNOWN else score
             gestures.append(Gesture(part, name, float(sure), known[row], row))
         return gestures
 
     def _of_bodies(self, result: Results, time: float | None, ids: Sequence[int | None] | None = None) -> list[Gesture]:
         skeleton, points = result.skeleton, result.keypoints
+        taught = self._taught(result)
+        if skeleton.name != "coco17" and any(one.skeleton == skeleton.name for one in self.taught):
+            known = _ids(result) if ids is None else ids
+            return [Gesture("body", *said, known[row], row) for row, said in enumerate(taught)]
         if skeleton.name != "coco17":
             raise ValueError(
                 f"gestures need keypoints of skeleton 'hand21' or 'coco17', got {skeleton.name!r}; "
@@ -152,12 +179,32 @@ class GestureRecognizer:
             past = self._remember(known[row] if known[row] is not None else f"row {row}", time, xy[row], conf[row])
             scores = self._bodies(*past)
             name, score = pick_body(self._bodies.names, scores, self._bodies.moving)
+            if taught[row][0] != UNKNOWN or not self._bodies.names:
+                name, score = taught[row]
             if sure < _MIN_BODY_CONF:
                 name, score = UNKNOWN, 1.0 - sure
             gestures.append(Gesture("body", name, float(score), known[row], row))
         if time is not None:
             self._forget(time)
         return gestures
+
+    def _taught(self, result: Results) -> list[tuple[str, float]]:
+        """Ask the taught sets of this skeleton; the surest answer counts."""
+        said = [(UNKNOWN, 1.0)] * len(result)
+        xy = np.asarray(result.keypoints.xy, dtype=np.float64)
+        if result.keypoints.conf is not None and result.skeleton.name != "hand21":
+            xy = np.where(np.asarray(result.keypoints.conf)[..., None] >= _MIN_POINT, xy, np.nan)
+        xyz = np.asarray(result.keypoints.xyz, dtype=np.float64)
+        for one in self.taught:
+            if one.skeleton != result.skeleton.name or not len(result):
+                continue
+            found = one.classify(embed(result.skeleton, xy, xyz, upright=one.upright))
+            for row, (name, conf) in enumerate(found):
+                if name != UNKNOWN and (said[row][0] == UNKNOWN or conf > said[row][1]):
+                    said[row] = (name, conf)
+                elif said[row][0] == UNKNOWN:
+                    said[row] = (UNKNOWN, min(said[row][1], conf))
+        return said
 
     def _remember(self, key: Hashable, time: float | None, xy: Floats, conf: Floats) -> tuple[Floats, Floats, Floats]:
         """Add the present to somebody's past; returns its times, points and confidences."""

@@ -9,9 +9,9 @@ import numpy as np
 from poise.geometry import Bools, Floats
 from poise.motion.gestures import body_measures, hand_measures
 from poise.motion.gestures.definitions import Definition
+from poise.motion.gestures.taught import UNKNOWN
 from poise.skeletons import get
 
-UNKNOWN = "unknown"
 # A gesture counts from this score, which means that every condition lies on the right side of its limit.
 MIN_SCORE = 0.5
 # The best must beat the second best gesture by this, or nobody can say which it is.

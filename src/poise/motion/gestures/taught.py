@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from poise.geometry import Floats
 from poise.motion.gestures.embedding import augmented, embed
-from poise.motion.gestures.scoring import UNKNOWN
 from poise.skeletons import Skeleton
 
+# What is said of anything that is no known gesture.
+UNKNOWN = "unknown"
 # The class of examples that are no gesture.
 NONE = "none"
 _COPIES = 8
@@ -79,10 +80,8 @@ class Taught:
         return self.classes[best], float(inside * min(1.0, 2.0 * lead - 0.5))
 
 
-def class_distances(
-    vectors: Floats, examples: Floats, labels: NDArray[np.intp], spread: Floats, count: int
-) -> Floats:
-    """Return ``(N, C)`` distances: the mean over the nearest few examples of each class, root mean square per component."""
+def class_distances(vectors: Floats, examples: Floats, labels: NDArray[np.intp], spread: Floats, count: int) -> Floats:
+    """Return ``(N, C)`` distances: root mean square a component, mean over a class's nearest few examples."""
     squared = np.square((vectors[:, None] - examples[None]) / spread)
     with np.errstate(invalid="ignore"):
         seen = np.isfinite(squared)
@@ -126,7 +125,9 @@ def learn(
     if all(xyz is not None for _, _, xyz in examples):
         deep = np.array([xyz for _, _, xyz in examples], dtype=np.float64)
     vectors = embed(skeleton, xy, deep, upright=upright)
-    more = embed(skeleton, *augmented(skeleton, xy, deep, copies=_COPIES, rng=np.random.default_rng(seed)), upright=upright)
+    more = embed(
+        skeleton, *augmented(skeleton, xy, deep, copies=_COPIES, rng=np.random.default_rng(seed)), upright=upright
+    )
     spread = _spread(more, np.tile(labels, 1 + _COPIES))
     limit = _limit(vectors, labels, classes, spread, more)
     return Taught(name, skeleton.name, bool(upright), classes, vectors, labels, spread, limit)
@@ -164,9 +165,7 @@ def _spread(vectors: Floats, labels: NDArray[np.intp]) -> Floats:
     return np.sqrt(0.5 * np.square(spread) + 0.5 * pooled**2)
 
 
-def _limit(
-    vectors: Floats, labels: NDArray[np.intp], classes: Sequence[str], spread: Floats, more: Floats
-) -> float:
+def _limit(vectors: Floats, labels: NDArray[np.intp], classes: Sequence[str], spread: Floats, more: Floats) -> float:
     """Return the distance from which a vector is unknown.
 
     The conformal limit: the largest distance of an example from the others of its class. With n examples the next one
