@@ -70,6 +70,7 @@ class _State:
     next: str = ""  # what may come on
     since: float = 0.0
     frames: int = 0
+    looks: int = 0
     next_last: float = 0.0
     next_conf: float = 0.0
     part: str = ""
@@ -127,11 +128,13 @@ class GestureEvents:
         for key, one in zip(names, gestures, strict=True):
             state = self._states.setdefault(key, _State())
             state.part, state.id = one.part, one.id
+            state.looks += 1
             if one.gesture != UNKNOWN:
                 self._saw(state, one, time, events)
         for key in list(self._states):
             state = self._states[key]
-            if state.next and time - state.next_last > self.release_s:
+            # What is seen in fewer than half of the frames is a glimpse, however often it comes back.
+            if state.next and (time - state.next_last > self.release_s or 2 * state.frames < state.looks):
                 state.next = ""
             if state.shown and time - state.last > self.release_s:
                 events.append(_off(state, time))
@@ -150,7 +153,8 @@ class GestureEvents:
             state.last, state.conf, state.next = time, max(state.conf, one.conf), ""
             return
         if one.gesture != state.next:
-            state.next, state.since, state.frames, state.next_conf = one.gesture, time, 0, 0.0
+            state.next, state.since, state.frames, state.looks = one.gesture, time, 0, 1
+            state.next_conf = 0.0
         state.frames += 1
         state.next_last, state.next_conf = time, max(state.next_conf, one.conf)
         hold = self._holds.get(one.gesture, self.hold_s)

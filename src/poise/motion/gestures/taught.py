@@ -17,11 +17,12 @@ UNKNOWN = "unknown"
 # The class of examples that are no gesture.
 NONE = "none"
 _COPIES = 8
-# Examples that vote: one of many may be odd, but of few each is needed.
-_NEIGHBOURS = 3
+# Examples of a class that are asked. With the few that people give, each may show another way to hold the hand, and
+# the nearest one does best: of 1, 2 and 3, on the crops of benchmarks/gestures.py.
+_NEIGHBOURS = 1
 # Of a class with few examples the largest distance that its own examples have from the others says too little about
 # the next one; it is widened by this over the square root of their number.
-_WIDEN = 0.5
+_WIDEN = 0.35
 # Components vary at least by this share of the pooled spread, or one that happened not to vary would rule.
 _FLOOR = 0.35
 
@@ -128,7 +129,9 @@ def learn(
     more = embed(
         skeleton, *augmented(skeleton, xy, deep, copies=_COPIES, rng=np.random.default_rng(seed)), upright=upright
     )
-    spread = _spread(more, np.tile(labels, 1 + _COPIES))
+    # What is no gesture may be anything, and says nothing of how much one gesture varies.
+    gesture = np.array([name != NONE for name in classes])[np.tile(labels, 1 + _COPIES)]
+    spread = _spread(more[gesture], np.tile(labels, 1 + _COPIES)[gesture])
     limit = _limit(vectors, labels, classes, spread, more)
     return Taught(name, skeleton.name, bool(upright), classes, vectors, labels, spread, limit)
 
