@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poise.drawing import draw, draw_label, label_size, place_label
 from poise.errors import SourceError
 from poise.estimators import Estimate, Options, to_results
 from poise.estimators.hands import rois_from_hands
 from poise.estimators.roi import RoiMemory
 from poise.frames import Frame, Media
 from poise.geometry import Floats
-from poise.motion.gestures import Gesture, GestureEvent, GestureRecognizer
+from poise.motion.gestures import UNKNOWN, Gesture, GestureEvent, GestureRecognizer
 from poise.motion.gestures.examples import Picture
 from poise.results import Results
 
@@ -42,6 +43,8 @@ _MIN_HAND = 0.5
 _AGAIN_S = 0.5
 # Points of a body below this are no part of an example.
 _MIN_POINT = 0.3
+# Plates of labels, BGR.
+_HAND_LABEL, _BODY_LABEL = (60, 200, 250), (220, 160, 60)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +72,29 @@ class Seen:
             head | {"id": one.id, "part": one.part, "gesture": one.gesture, "conf": round(one.conf, 3)}
             for one in self.gestures
         ]
+
+
+def drawn(seen: Seen) -> Results:
+    """Return the frame with bodies, hands and the names of their gestures drawn on it, without instances."""
+    image = np.array(seen.frame.image)
+    height, width = image.shape[:2]
+    size = max(12.0, min(height, width) / 28)
+    taken = np.empty((0, 4))
+    for result in (seen.bodies, seen.hands):
+        if result is not None and len(result):
+            image = draw(result, image=image, boxes=False, labels=False)
+    for one in seen.gestures:
+        result = seen.bodies if one.part == "body" else seen.hands
+        if one.gesture == UNKNOWN or result is None:
+            continue
+        words = f"{one.gesture} {one.conf:.2f}"
+        box = np.asarray(result.boxes.xyxy[one.row]).tolist()
+        place = place_label((height, width), box, label_size(words, size), taken)
+        draw_label(image, place[:2], words, _BODY_LABEL if one.part == "body" else _HAND_LABEL, size)
+        taken = np.vstack([taken, place])
+    base = seen.bodies if seen.bodies is not None else seen.hands
+    assert base is not None  # a frame was looked at by at least one model
+    return base[:0].replace(orig_img=image)
 
 
 def wrist_squares(xy: Floats, conf: Floats) -> Floats:

@@ -89,7 +89,7 @@ def test_a_set_survives_its_file(tmp_path: Path) -> None:
     [
         ("limit = ", "limt = ", "unknown key 'limt'; did you mean 'limit'?"),
         ('"hand21"', '"hand22"', "no skeleton named 'hand22'"),
-        ('vectors = "', 'vectors = "AAAA', "must be 8 examples of 18 numbers"),
+        ('vectors = "', 'vectors = "AAAAAAAA', "must be 8 examples of 18 numbers"),
         ('spread = "', 'spread = "!', "'spread' is not base64"),
         ('"rock" = 4', '"rock" = -4', "must have from 1 to"),
         ("format = 1", "format = 9", "format 9 is not known"),

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json as json_
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import cyclopts
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._report import Reporter
+
+if TYPE_CHECKING:
+    from poise.frames import Image
+    from poise.results import Results
 
 gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.")
 
@@ -43,8 +48,8 @@ def watch(
         set: hands, numbers, body, moves, or a .toml of your own; several are joined (default: hands body).
         json: Print one JSON line a hand or person and frame on standard output.
         events: With --json: print only what begins and ends.
-        save: Write annotated pictures and videos under runs/pose/gestures.
-        out: Write the annotated video or picture here.
+        save: Write the annotated pictures or video under runs/pose/gestures.
+        out: Write them here: a video (.mp4), a picture, or a folder of pictures.
         mirrored: The pictures are mirrored, as a selfie camera gives them.
         body: Body model; its wrists help to find hands.
         hands: Hand model.
@@ -57,9 +62,10 @@ def watch(
     """
     if not source:
         raise ValueError("gestures needs a source: a picture, video, folder, camera number, webcam, or - for input")
-    from poise.gesturing import watch_gestures
+    from poise.gesturing import drawn, watch_gestures
     from poise.model import Pose
     from poise.motion.gestures import GestureRecognizer
+    from poise.sinks import open_sink
 
     report = Reporter(quiet=quiet, lines=False)
     recognizer = GestureRecognizer(set, mirrored=mirrored)
@@ -79,20 +85,34 @@ def watch(
         on_error=report.error,
         vid_stride=vid_stride,
     )
-    for one in seen:
-        if json and not events:
-            for line in one.records():
-                _say(json_.dumps(line, ensure_ascii=False))
-        elif json:
-            for event in one.events:
-                _say(json_.dumps({"source": one.frame.media.name} | event.record(), ensure_ascii=False))
-        elif one.frame.media.kind == "image":
-            for gesture in one.gestures:
-                _say(f"{one.frame.media.name}  {gesture.part}  {gesture.gesture}  {gesture.conf:.2f}")
-        else:
-            for event in one.events:
-                who = "" if event.id is None else f"#{event.id} "
-                _say(f"{event.time:8.2f} s  {who}{event.part}  {event.gesture}  {event.state}")
+    with ExitStack() as stack:
+        stack.callback(seen.close)
+        sink = None
+        folder = out or (_free(Path("runs/pose/gestures")) if save else None)
+        for one in seen:
+            if folder is not None and (one.hands is not None or one.bodies is not None):
+                if sink is None:
+                    video = one.frame.media.kind != "image" and not folder.suffix
+                    stem = Path(one.frame.media.name).stem or "camera"
+                    sink = stack.enter_context(
+                        open_sink(folder / f"{stem}.mp4" if video else folder, render=_plain, overwrite=overwrite)
+                    )
+                sink.write(drawn(one))
+            if json and not events:
+                for line in one.records():
+                    _say(json_.dumps(line, ensure_ascii=False))
+            elif json:
+                for event in one.events:
+                    _say(json_.dumps({"source": one.frame.media.name} | event.record(), ensure_ascii=False))
+            elif one.frame.media.kind == "image":
+                for gesture in one.gestures:
+                    _say(f"{one.frame.media.name}  {gesture.part}  {gesture.gesture}  {gesture.conf:.2f}")
+            else:
+                for event in one.events:
+                    who = "" if event.id is None else f"#{event.id} "
+                    _say(f"{event.time:8.2f} s  {who}{event.part}  {event.gesture}  {event.state}")
+    if folder is not None:
+        report.console.print(f"saved to {folder}", soft_wrap=True)
     return report.finish()
 
 
@@ -159,6 +179,19 @@ def teach(
     write_taught(taught, out)
     print(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(taught.names)}")  # noqa: T201
     return 0
+
+
+def _plain(result: Results) -> Image:
+    """Give a picture that is drawn on already."""
+    return result.orig_img
+
+
+def _free(folder: Path) -> Path:
+    """Return the first of folder, folder2, folder3 … that does not exist."""
+    n = 1
+    while (found := folder.with_name(f"{folder.name}{n if n > 1 else ''}")).exists():
+        n += 1
+    return found
 
 
 def _say(line: str) -> None:

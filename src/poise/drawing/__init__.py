@@ -6,7 +6,7 @@ from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colou
 from poise.drawing._plot import page, plot, png, show, write
 from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
-from poise.drawing._text import draw_label, text
+from poise.drawing._text import draw_label, label_size, place_label, text
 from poise.drawing._trails import Trails
 
 __all__ = [
@@ -22,8 +22,10 @@ __all__ = [
     "draw_trails",
     "ellipses",
     "instance_colours",
+    "label_size",
     "limbs",
     "page",
+    "place_label",
     "plot",
     "png",
     "save",

@@ -47,8 +47,8 @@ def spatial(xy: Floats, xyz: Floats | None) -> Floats:
     flat = np.concatenate([xy, np.zeros((*xy.shape[:-1], 1))], axis=-1).astype(np.float64)
     if xyz is None:
         return flat
-    deep = np.isfinite(xyz).all(axis=(1, 2))
-    points: Floats = np.where(deep[:, None, None], xyz, flat)
+    deep = np.isfinite(xyz).all(axis=(1, 2), keepdims=True)
+    points: Floats = np.where(deep, xyz, flat)
     return points
 
 
