@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from poise.errors import FormatError, MissingExtra, ModelError, PoiseError, SourceError
     from poise.model import YOLO, Pose
     from poise.motion.gestures import GestureRecognizer
+    from poise.motion.reps import RepCounter
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
 
 _HOME = {
     "Pose": "poise.model",
     "YOLO": "poise.model",
+    "RepCounter": "poise.motion.reps",
     "Results": "poise.results",
     "Boxes": "poise.results",
     "Keypoints": "poise.results",
@@ -46,6 +48,7 @@ __all__ = [
     "ModelError",
     "PoiseError",
     "Pose",
+    "RepCounter",
     "Results",
     "Skeleton",
     "SourceError",

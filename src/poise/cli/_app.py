@@ -20,6 +20,7 @@ _COMMANDS = {
     "track": "Find keypoints in video and say who is who.",
     "fix": "Repair a video in a second pass: broken tracks, gaps, swapped sides, trembling.",
     "angles": "Measure joint angles in a video, as a table, with how far each can be trusted.",
+    "reps": "Count the repetitions of an exercise in a video, or learn one from a demonstration.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "gestures": "Say what hands and bodies show, or teach gestures of your own.",

@@ -1,4 +1,4 @@
-"""Keypoints over time: steady points, repair, and joint angles."""
+"""Keypoints over time: steady points, repair, joint angles, repetitions."""
 
 from __future__ import annotations
 

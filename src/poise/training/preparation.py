@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from poise.datasets import Dataset, DataSpec, Labels, Problem, Scan, open_dataset, scan
+from poise.datasets.doctor import quick
 from poise.errors import FormatError, ModelError
 from poise.networks import PoseNetwork
 from poise.training.augment import Augmentation
@@ -101,13 +102,16 @@ def _open_val(settings: TrainSettings, spec: DataSpec, notes: list[str]) -> tupl
 
 
 def _problems(dataset: Dataset, found: Scan) -> Iterator[str]:
-    """Say what is wrong, a line a kind and the first few of each."""
-    kinds = Counter((p.severity, p.kind) for p in found.problems)
+    """Say what is wrong with labels and mirror map, a line a kind and the first few of each."""
+    # The mirror map belongs to the whole data set and is spoken of once.
+    more = [p for p in quick(dataset, found) if dataset.split == "train" or not p.kind.startswith("flip-map")]
+    problems = [*found.problems, *more]
+    kinds = Counter((p.severity, p.kind) for p in problems)
     for (severity, kind), count in sorted(kinds.items()):
         if severity == "note":
             continue
         yield f"{dataset.split}: {severity}: {kind}, {count} times"
-        several = [p for p in found.problems if (p.severity, p.kind) == (severity, kind)]
+        several = [p for p in problems if (p.severity, p.kind) == (severity, kind)]
         yield from (f"  {problem}" for problem in several[:_SHOWN])
         if count > _SHOWN:
             yield f"  … {count - _SHOWN} more: poise data check lists all"

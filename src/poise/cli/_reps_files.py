@@ -1,0 +1,116 @@
+"""What ``poise reps`` writes besides its answer: the report and the annotated video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poise.errors import PoiseError
+from poise.frames import Image
+from poise.motion.reps import Clip
+from poise.motion.reps.overlay import draw_reps
+from poise.motion.reps.report import Picture, html
+from poise.motion.reps.showing import Showing
+from poise.results import Results
+
+# Frames of a report: enough to scrub through, few enough that the page stays small.
+_MOST_PICTURES = 240
+_WIDTH = 400
+
+
+class Kept:
+    """Keeps what was found in each frame, without its picture; the video is read a second time to draw on it."""
+
+    def __init__(self) -> None:
+        self._found: list[Results] = []
+        self._path = ""
+
+    def watch(self, results: Iterable[Results]) -> Iterator[Results]:
+        """Pass results through and keep what is small of them."""
+        for result in results:
+            self._path = result.media.path or result.path
+            blank = np.broadcast_to(np.uint8(0), (*result.orig_shape, 3))
+            self._found.append(result.replace(orig_img=blank))
+            yield result
+
+    def _again(self) -> Iterator[Results]:
+        """Read the video again, with what was found in it."""
+        from poise.sources import open_source
+
+        if not Path(self._path).is_file():
+            raise PoiseError(f"{self._path}: pictures can only be drawn of a video file, which is read a second time")
+        with open_source(self._path) as frames:
+            by_index = {result.frame: result for result in self._found}
+            for frame in frames:
+                if frame.index in by_index:
+                    yield by_index[frame.index].replace(orig_img=frame.image)
+
+    def report(self, clip: Clip, path: Path, *, overwrite: bool) -> Path:
+        """Write the page; returns its path."""
+        if path.exists() and not overwrite:
+            raise PoiseError(f"{path} exists; pass --overwrite to replace it")
+        showing = Showing(clip)
+        every = max(1, -(-len(self._found) // _MOST_PICTURES))
+        peaks = {showing.nearest(rep.peak) for rep in showing.reps}
+        pictures = []
+        for n, result in enumerate(self._again()):
+            at_peak = result.frame in peaks
+            if n % every and not at_peak:
+                continue
+            pictures.append(Picture(result.time, _small(_plain(result, showing)), peak=at_peak))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(html(clip, pictures), encoding="utf-8")
+        return path
+
+    def video(self, clip: Clip, path: Path | None, *, overwrite: bool) -> Path:
+        """Write the video with the counter on it; returns its path."""
+        from poise.sinks import open_sink
+
+        target = path or _free(Path("runs/pose"), Path(self._path).stem)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        showing = Showing(clip)
+        with open_sink(target, overwrite=overwrite, render=lambda result: _with_counter(result, showing)) as sink:
+            for result in self._again():
+                sink.write(result)
+        return target
+
+
+def _plain(result: Results, showing: Showing) -> Image:
+    from poise.drawing import draw
+
+    row = showing.row(result)
+    return draw(result if row is None else result[[row]], boxes=False, labels=False)
+
+
+def _with_counter(result: Results, showing: Showing) -> Image:
+    now = showing.at(result)
+    return draw_reps(
+        result, row=now.row, label=now.label, count=now.count, progress=now.progress, exercise=showing.exercise,
+        trail=now.trail, flash=now.flash,
+    )  # fmt: skip
+
+
+def _small(picture: Image) -> bytes:
+    """Shrink and encode a picture for the page."""
+    import io
+
+    from poise.image import to_pil
+
+    image: Any = to_pil(picture)
+    image.thumbnail((_WIDTH, _WIDTH))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=68, optimize=True)
+    return buffer.getvalue()
+
+
+def _free(folder: Path, stem: str) -> Path:
+    """Return a path in runs/pose/reps, reps2, … that does not exist yet."""
+    n = 1
+    while True:
+        target = folder / (f"reps{n}" if n > 1 else "reps") / f"{stem}.mp4"
+        if not target.parent.exists():
+            return target
+        n += 1

@@ -1,0 +1,204 @@
+"""``poise reps``: repetitions counted in a video, live or from the whole of it."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+import cyclopts
+from cyclopts import Parameter
+
+from poise.cli._report import Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poise.model import Pose
+    from poise.motion.reps import Clip
+    from poise.results import Results
+
+reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.")
+
+
+@reps.default
+def count(
+    source: str,
+    /,
+    *,
+    exercise: str = "auto",
+    json: bool = False,
+    report: Path | None = None,
+    save: Annotated[bool, Parameter(negative=())] = False,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    live: Annotated[bool, Parameter(negative=())] = False,
+    exercises: Path | None = None,
+    model: str = "body",
+    overwrite: bool = False,
+    threads: int | None = None,
+    device: str | None = None,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+) -> int:
+    """Count the repetitions in SOURCE: a video, or with --live a camera or address.
+
+    Args:
+        source: The video.
+        exercise: Its name, the path of a .toml, or auto to recognise it.
+        json: Print JSON on standard output: the whole result, or with --live one line a repetition.
+        report: Write a page with the pictures, curves and repetitions: one file that opens offline.
+        save: Write the video with the counter drawn on it, under runs/pose/reps.
+        out: Write that video here.
+        live: Count as the frames come, without looking ahead.
+        exercises: A folder of your own exercises (.toml).
+        model: A name from 'poise models', or a network file.
+        overwrite: Let --out and --report replace files that exist.
+        threads: CPU threads a network uses.
+        device: cpu, cuda, cuda:1, ...
+        quiet: Show nothing but results and errors.
+    """
+    from poise.model import Pose
+    from poise.motion.reps import count_reps, get
+
+    if exercise != "auto":
+        get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
+    show = Reporter(quiet=quiet, lines=True)
+    pose = Pose(model, threads=threads, device=device)
+    frames = show.watch(_people(pose, source))
+    if not (quiet or show.console.is_terminal):
+        frames = _progress(frames)
+    if live:
+        return _live(frames, exercise, exercises, json=json)
+    if report is not None or save or out is not None:
+        from poise.cli._reps_files import Kept
+
+        kept = Kept()
+        frames = kept.watch(frames)
+    clip = count_reps(frames, exercise, folder=exercises)
+    if json:
+        print(json_.dumps(clip.record(), ensure_ascii=False))  # noqa: T201
+    else:
+        _tell(clip)
+    for warning in dict.fromkeys(w for one in clip.people for w in one.found.warnings):
+        print(f"poise: {warning}", file=sys.stderr)  # noqa: T201
+    if report is not None:
+        show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
+    if save or out is not None:
+        show.console.print(f"video: {kept.video(clip, out, overwrite=overwrite)}", soft_wrap=True)
+    return 0
+
+
+@reps.command
+def learn(
+    source: str,
+    /,
+    *,
+    reps: int,
+    name: str,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    model: str = "body",
+    overwrite: bool = False,
+    threads: int | None = None,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+) -> int:
+    """Learn an exercise from a video of somebody doing it, and write its TOML.
+
+    Args:
+        source: The demonstration: begins and ends at rest.
+        reps: How many repetitions it shows.
+        name: What the exercise is to be called.
+        out: Where to write it; NAME.toml unless given.
+        model: A name from 'poise models', or a network file.
+        overwrite: Replace the file if it exists.
+        threads: CPU threads a network uses.
+        quiet: Show nothing but results and errors.
+    """
+    from poise.errors import PoiseError
+    from poise.model import Pose
+    from poise.motion.reps import from_toml, gather, measured
+    from poise.motion.reps.counting import count as count_one
+    from poise.motion.reps.learn import learn as learn_from
+    from poise.motion.reps.learn import to_toml
+
+    target = out or Path(f"{name}.toml")
+    if target.exists() and not overwrite:
+        raise PoiseError(f"{target} exists; pass --overwrite to replace it")
+    show = Reporter(quiet=quiet, lines=True)
+    people = gather(show.watch(_people(Pose(model, threads=threads), source)))
+    if not people:
+        raise PoiseError(f"{source}: nobody was found in it")
+    main = people[0]
+    measures = measured(main.time, main.xy, main.conf)
+    target.write_text(to_toml(learn_from(measures, name, reps=reps)), encoding="utf-8")
+    again = count_one(measures, from_toml(target)).count
+    print(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")  # noqa: T201
+    return 0
+
+
+def _people(pose: Pose, source: str) -> Iterator[Results]:
+    """Find everybody in a video, with ids where a tracker is installed."""
+    from poise.errors import MissingExtra
+
+    wanted: dict[str, Any] = {"verbose": False}
+    try:
+        yield from pose.track(source, stream=True, **wanted)
+    except MissingExtra as error:
+        if "lap" not in str(error):
+            raise
+        yield from pose.predict(source, stream=True, **wanted)
+
+
+def _progress(frames: Iterator[Results], *, every_s: float = 10.0) -> Iterator[Results]:
+    """Say on standard error how far it is, where no bar can be shown."""
+    said = monotonic()
+    for result in frames:
+        if monotonic() - said > every_s:
+            said = monotonic()
+            total = f" of {result.media.frames}" if result.media.frames else ""
+            print(f"poise: {result.frame + 1}{total} frames", file=sys.stderr)  # noqa: T201
+        yield result
+
+
+def _live(frames: Iterator[Results], exercise: str, folder: Path | None, *, json: bool) -> int:
+    from poise.motion.reps import RepCounter
+
+    counter = RepCounter(exercise, folder=folder)
+    for result in frames:
+        for event in counter.update(result):
+            total = counter.state(event.id).count
+            rep = event.rep
+            if json:
+                line = {
+                    "time": round(result.time, 3), "id": event.id, "exercise": event.exercise, "count": total,
+                    "start": round(rep.start, 3), "peak": round(rep.peak, 3), "end": round(rep.end, 3),
+                    "depth": round(rep.depth, 3), "side": rep.side, "conf": round(rep.conf, 3),
+                }  # fmt: skip
+                print(json_.dumps(line), flush=True)  # noqa: T201
+            else:
+                print(f"{result.time:8.2f} s  #{event.id}  {event.exercise}  {total}", flush=True)  # noqa: T201
+    return 0
+
+
+def _tell(clip: Clip) -> None:
+    """Print what was counted, for people."""
+    shown = [one for one in clip.people if one.found.count or one.found.hold_s] or list(clip.people[:1])
+    if not shown:
+        print("nobody was found")  # noqa: T201
+    for one in shown:
+        found = one.found
+        if found.hold_s:
+            print(f"#{one.person.id}  {found.exercise}: held {found.hold_s:.1f} s")  # noqa: T201
+        elif found.exercise == "none":
+            print(f"#{one.person.id}  no exercise recognised")  # noqa: T201
+        else:
+            between = f" ({found.count_low} to {found.count_high})" if found.count_low != found.count_high else ""
+            print(f"#{one.person.id}  {found.exercise}: {found.count}{between}")  # noqa: T201
+        for n, rep in enumerate(found.reps, 1):
+            down, up = rep.tempo
+            print(  # noqa: T201
+                f"  {n:3d}  {rep.start:6.2f} to {rep.end:6.2f} s  depth {rep.depth:4.0%}  {down:.1f} + {up:.1f} s  "
+                f"{rep.side:5s}  conf {rep.conf:.2f}"
+            )
+        for no in found.rejected:
+            print(f"    -  {no.start:6.2f} to {no.end:6.2f} s  not counted: {no.reason}")  # noqa: T201

@@ -1,0 +1,148 @@
+"""Whether a cycle is a repetition of an exercise: depth, duration, confidence, and the exercise's rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from poise.motion.reps.detect import EDGE_SHARE, SHARE, Curve, Cycle, named
+from poise.motion.reps.exercises import Exercise, Rule
+from poise.motion.reps.people import Measured
+
+FLOOR = 0.02
+# A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many
+# torso lengths, and faster than this many a second. (A slow pan of the camera moves people too; a step is 1.4 torsos.)
+PLACE = 0.35
+PACE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is thought of one cycle.
+
+    Attributes:
+        fit: In [0, 1], how well it fits the exercise's rules.
+        reason: Why it is no repetition; empty if it is one.
+        conf: In [0, 1].
+        near: Whether it was rejected by a little, so that it widens the count's interval.
+    """
+
+    fit: float
+    reason: str
+    conf: float
+    near: bool = False
+
+
+def rule_value(person: Measured, rule: Rule, line: Curve, cycle: Cycle) -> float:
+    """Measure what a rule is about; NaN where it was not seen."""
+    one = _at_moment(person, rule.signal, rule.at, line, cycle)
+    if not rule.over:
+        return one
+    other = _at_moment(person, rule.over, rule.at, line, cycle)
+    return one / max(other, 1e-3) if np.isfinite(other) else np.nan
+
+
+def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cycle) -> float:
+    span = slice(*np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9]))
+    value = named(person, name, cycle.side)[0][span]
+    progress = line.value[span]
+    good = np.isfinite(value) & np.isfinite(progress)
+    if good.sum() < 3:
+        return np.nan
+    value, progress = value[good], progress[good]
+    if moment == "mean":
+        return float(np.median(value))
+    if moment == "range":
+        return float(np.subtract(*np.percentile(value, (95, 5))))
+    low, high = progress.min(), progress.max()
+    share = (progress - low) / max(high - low, 1e-9)
+    if moment == "corr":
+        x, y = value - value.mean(), share - share.mean()
+        return float((x * y).sum() / max(np.sqrt((x * x).sum() * (y * y).sum()), 1e-9))
+    rest, effort = float(np.median(value[share <= 0.25])), float(np.median(value[share >= 0.75]))
+    return {"rest": rest, "effort": effort, "change": effort - rest}[moment]
+
+
+def drift(person: Measured, cycle: Cycle) -> float:
+    """Return how far the hips (or, unseen, the shoulders) moved sideways over a cycle, torso lengths, or NaN."""
+    first, past = np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9])
+    for name in ("hip_x", "shoulder_x"):
+        x = named(person, name, "both")[0][first:past]
+        x = x[np.isfinite(x)]
+        if len(x) >= 4:
+            ends = max(1, len(x) // 8)
+            return float(abs(np.median(x[-ends:]) - np.median(x[:ends])))
+    return float("nan")
+
+
+def _walks(person: Measured, cycle: Cycle) -> bool:
+    way = drift(person, cycle)
+    return way > PLACE and way > PACE * (cycle.end - cycle.start)
+
+
+def rule_score(rule: Rule, value: float) -> float:
+    """Return 1 within the rule's limits, falling to 0 at ``soft`` beyond them; the rule's ``unseen`` for NaN."""
+    if not np.isfinite(value):
+        return rule.unseen
+    beyond = max(rule.min - value, value - rule.max, 0.0)
+    if beyond == 0.0:
+        return 1.0
+    return max(0.0, 1.0 - beyond / rule.soft) if rule.soft > 0 else 0.0
+
+
+def judge(
+    person: Measured, exercise: Exercise, line: Curve, cycle: Cycle, *, typical: float, strict: bool = False
+) -> Verdict:
+    """Judge one cycle.
+
+    Args:
+        person: The person's measures.
+        exercise: The exercise.
+        line: The curve that the cycle is from.
+        cycle: The cycle.
+        typical: Depth of a usual repetition of this set.
+        strict: Whether every rule can reject it, not only gates.
+    """
+    fixed = exercise.thresholds is not None
+    least = 0.0 if fixed else max(exercise.min_depth, SHARE * typical)
+    reason = "" if fixed else _too_small(cycle, least)
+    if reason:
+        near = cycle.depth > 0.8 * least and cycle.depth > exercise.min_depth
+        return Verdict(0.0, reason, 0.0, near)
+    length = cycle.end - cycle.start
+    if length < exercise.min_rep_s:
+        reason = f"too fast: {length:.2f} s"
+    elif length > exercise.max_rep_s:
+        reason = f"too slow: {length:.1f} s"
+    elif cycle.seen < 0.5:
+        reason = f"the points were seen in {cycle.seen:.0%} of it only"
+    elif cycle.sure < 0.2:
+        reason = f"the points are not confident ({cycle.sure:.2f})"
+    elif not exercise.travels and not fixed and _walks(person, cycle):
+        reason = "the person moves from place to place"
+    if reason:
+        return Verdict(0.0, reason, 0.0)
+    scores = [rule_score(rule, rule_value(person, rule, line, cycle)) for rule in exercise.rules]
+    fit = float(np.prod([max(s, FLOOR) for s in scores])) if scores else 1.0
+    for rule, score in zip(exercise.rules, scores, strict=True):
+        if score < 0.35 and (rule.gate or strict):
+            return Verdict(fit, rule.why or f"{rule.signal} at {rule.at} is out of its limits", 0.0)
+    # The user's word is believed against one rule, which an odd view may break, but not against two.
+    broken = [rule for rule, score in zip(exercise.rules, scores, strict=True) if score < 0.1]
+    if len(broken) > 1:
+        return Verdict(fit, " and ".join(rule.why or rule.signal for rule in broken[:2]), 0.0)
+    margin = float(np.clip((cycle.depth - 0.7 * least) / (0.5 * least), 0, 1)) if least else 1.0
+    gates = [s for rule, s in zip(exercise.rules, scores, strict=True) if rule.gate]
+    conf = float(np.clip(cycle.sure * 1.3, 0, 1)) ** 0.5 * (0.5 + 0.5 * margin) * (min(gates) if gates else 1.0) ** 0.5
+    return Verdict(fit, "", round(min(conf, 1.0), 3))
+
+
+def _too_small(cycle: Cycle, least: float) -> str:
+    """Return why a movement covers too little, or nothing."""
+    if max(cycle.rise, cycle.fall) < least:
+        return "too shallow"
+    if cycle.depth < (EDGE_SHARE * least if cycle.cut else least):
+        short = "not finished" if cycle.fall < cycle.rise else "not begun at rest"
+        return f"{short}: it covers {cycle.depth / max(cycle.rise, cycle.fall):.0%} of the way"
+    return ""

@@ -1,0 +1,246 @@
+"""Count repetitions while they are done: no look-ahead, bounded memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from poise.errors import suggest
+from poise.geometry import Floats
+from poise.motion.reps.counting import MIN_SCORE, Count, Rep, count, recognise
+from poise.motion.reps.exercises import Exercise, every, from_points, get
+from poise.motion.reps.people import Follower, Measured, Ruled, identified, points17
+from poise.results import Results
+
+
+class RepCounter:
+    """Counts the repetitions of everybody in a stream, as they are finished.
+
+    A repetition is counted when the movement has come most of the way back to rest. Only the last seconds of each
+    person are kept.
+
+    Args:
+        exercise: A name, the path of a ``.toml``, an exercise, or ``"auto"``.
+        kpts: Three keypoint indices instead of an exercise, for the plain angle counter that users of this field
+            know: below ``down_angle``, then above ``up_angle``.
+        up_angle: Degrees, with ``kpts``.
+        down_angle: Degrees, with ``kpts``.
+        folder: A folder of the user's own exercises.
+        window_s: Seconds that are kept of each person; a repetition must fit in.
+        every_s: Look for new repetitions this often, seconds of the stream.
+        patience_s: Forget a person who is not seen for this long.
+        max_people: Forget the one not seen for longest beyond this many.
+
+    Raises:
+        ValueError: No exercise has this name; with the nearest one that there is.
+
+    Example:
+        >>> counter = RepCounter("squat")
+        >>> counter.count
+        0
+    """
+
+    def __init__(
+        self,
+        exercise: str | Path | Exercise = "auto",
+        *,
+        kpts: Sequence[int] | None = None,
+        up_angle: float = 145.0,
+        down_angle: float = 90.0,
+        folder: str | Path | None = None,
+        window_s: float = 20.0,
+        every_s: float = 0.1,
+        patience_s: float = 60.0,
+        max_people: int = 100,
+    ) -> None:
+        if window_s <= 1 or every_s < 0 or patience_s <= 0 or max_people < 1:
+            raise ValueError(
+                f"window_s must be more than 1, every_s 0 or more, patience_s and max_people positive, "
+                f"got {window_s}, {every_s}, {patience_s}, {max_people}"
+            )
+        if kpts is not None:
+            self.exercise: Exercise | None = from_points(kpts, up_angle=up_angle, down_angle=down_angle)
+        elif isinstance(exercise, Exercise):
+            self.exercise = exercise
+        else:
+            self.exercise = None if exercise == "auto" else get(exercise, folder=folder)
+        self._known = every(folder) if self.exercise is None else (self.exercise,)
+        self._window, self._every, self._patience, self._most = window_s, every_s, patience_s, max_people
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self._people: OrderedDict[int, _Live] = OrderedDict()
+        self._follower = Follower()
+
+    @property
+    def count(self) -> int:
+        """Repetitions of the main person: the one with the most picture so far."""
+        main = self.main
+        return 0 if main is None else self._people[main].total
+
+    @property
+    def main(self) -> int | None:
+        """Id of the main person; None before anybody was seen."""
+        return max(self._people, key=lambda i: self._people[i].extent) if self._people else None
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """Repetitions of everybody who is remembered, by id."""
+        return {number: person.total for number, person in self._people.items()}
+
+    def state(self, number: int) -> State:
+        """Return what is known of one person.
+
+        Raises:
+            KeyError: Nobody has this id.
+        """
+        if number not in self._people:
+            raise KeyError(f"nobody with id {number}{suggest(str(number), map(str, self._people))}")
+        return self._people[number].state()
+
+    def update(self, result: Results) -> list[Event]:
+        """Take one frame; frames come in order of time.
+
+        Args:
+            result: With ids from tracking; people without an id are followed by their place.
+
+        Returns:
+            The repetitions that this frame finished, with the ids of who did them.
+        """
+        xy, conf = points17(result)
+        boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
+        events: list[Event] = []
+        for row, number in identified(result, xy, conf, boxes, self._follower):
+            if number < 1:
+                continue
+            person = self._people.get(number)
+            if person is None:
+                person = self._people[number] = _Live(self._known, self.exercise, self._window, self._every)
+            self._people.move_to_end(number)
+            size = float(np.sqrt(max(float(np.prod(boxes[row, 2:] - boxes[row, :2])), 0.0)))
+            events += [Event(number, rep, name) for rep, name in person.update(result.time, xy[row], conf[row], size)]
+        for number in [n for n, p in self._people.items() if result.time - p.last > self._patience]:
+            del self._people[number]
+        while len(self._people) > self._most:
+            self._people.popitem(last=False)
+        return events
+
+
+class Event:
+    """A repetition that has just been counted.
+
+    Attributes:
+        id: Who did it.
+        rep: The repetition.
+        exercise: What it was.
+    """
+
+    __slots__ = ("exercise", "id", "rep")
+
+    def __init__(self, number: int, rep: Rep, exercise: str) -> None:
+        self.id, self.rep, self.exercise = number, rep, exercise
+
+    def __repr__(self) -> str:
+        return f"Event(id={self.id}, exercise={self.exercise!r}, peak={self.rep.peak:.2f})"
+
+
+class State:
+    """What a live counter knows of one person.
+
+    Attributes:
+        count: Repetitions so far.
+        exercise: Its name; ``"none"`` as long as it was not recognised.
+        progress: From 0 (rest) to 1 (effort), now.
+    """
+
+    __slots__ = ("count", "exercise", "progress")
+
+    def __init__(self, total: int, exercise: str, progress: float) -> None:
+        self.count, self.exercise, self.progress = total, exercise, progress
+
+
+class _Live:
+    """One person's last seconds, and how many repetitions were counted."""
+
+    def __init__(self, known: Sequence[Exercise], fixed: Exercise | None, window_s: float, every_s: float) -> None:
+        self._known, self._fixed = known, fixed
+        self._window, self._every = window_s, every_s
+        self._chosen: Exercise | None = fixed
+        self._seen = Ruled()
+        self._looked = self._sought = -np.inf
+        self._after = -np.inf  # peaks up to here are counted or past
+        self.total = 0
+        self.extent = 0.0
+        self.last = -np.inf
+        self._progress = 0.0
+
+    def state(self) -> State:
+        return State(self.total, self._chosen.name if self._chosen else "none", self._progress)
+
+    def update(self, time: float, xy: Floats, conf: Floats, size: float) -> list[tuple[Rep, str]]:
+        """Take one frame, and return the repetitions that are new."""
+        if time <= self.last:
+            if time > self.last - 1.0:
+                return []
+            self._seen = Ruled()  # the stream began anew
+            self._looked = self._sought = self._after = -np.inf
+        self.last = time
+        self.extent += size
+        if not self._seen.add(time, xy, conf):
+            return []
+        every = self._every if self._chosen is not None else max(self._every, SEEK_S)
+        if time - self._looked < every - 1e-6 or len(self._seen) < 6:
+            return []
+        self._looked = time
+        self._seen.forget(before=time - self._window)
+        return self._look(time)
+
+    def _look(self, time: float) -> list[tuple[Rep, str]]:
+        person = self._seen.measured()
+        if self._fixed is None and time - self._sought >= (SEEK_S if self._chosen is None else 0.5) - 1e-6:
+            self._sought = time
+            self._choose(person)
+        if self._chosen is None or self._chosen.hold:
+            return []
+        made = count(person, self._chosen, refine=False)
+        self._progress = _now(made)
+        fresh = [rep for rep in made.reps if rep.peak > self._after]
+        one_limb = self._chosen.sides == "alternating"
+        for rep in fresh:
+            self.total += 1
+            # Limbs in turn overlap; otherwise nothing begins before this one's end.
+            self._after = max(self._after, rep.peak + (0.5 if one_limb else 0.9) * (rep.end - rep.peak))
+        return [(rep, self._chosen.name) for rep in fresh]
+
+    def _choose(self, person: Measured) -> None:
+        """Recognise the exercise; another is taken over only when it is clearly better, and then counts anew."""
+        scored = [(s, c) for s, c in recognise(person, self._known) if s >= MIN_SCORE]
+        # One repetition alone may be the beginning of anything: it must fit without doubt.
+        scored = [(s, c) for s, c in scored if len(c.reps) > 1 or s >= ALONE]
+        if not scored:
+            return
+        now = self._chosen.name if self._chosen else ""
+        best = scored[0][1].exercise
+        held = next((s for s, c in scored if c.exercise == now), 0.0)
+        if self._chosen is None or (best != now and scored[0][0] > 1.1 * held):
+            self._chosen = next(e for e in self._known if e.name == best)
+            self.total, self._after = 0, -np.inf
+
+
+# Seconds between attempts to recognise an exercise: a fifth of a second later nobody notices.
+SEEK_S = 0.25
+# The score from which a single repetition is believed while more may follow.
+ALONE = 0.7
+
+
+def _now(made: Count) -> float:
+    """Return the last value of the curve between its rest and its effort."""
+    line = max(made.curves, key=lambda c: c.travel, default=None)
+    if line is None or not np.isfinite(line.value).any():
+        return 0.0
+    low, high = np.nanpercentile(line.value, (3, 97))
+    return float(np.clip((np.nan_to_num(line.value[-1]) - low) / max(high - low, 0.2), 0, 1))
