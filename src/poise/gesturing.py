@@ -115,8 +115,8 @@ def wrist_squares(xy: Floats, conf: Floats) -> Floats:
     forearm = np.linalg.norm(wrist - elbow, axis=-1)
     least = np.fmax(_FOREARM_A_WIDTH * width, _FOREARM_A_TRUNK * trunk)[:, None]
     squares = np.concatenate([wrist + _BEYOND * (wrist - elbow), _SIDE * np.fmax(forearm, least)[..., None]], axis=-1)
-    seen = (conf[:, _ARMS[:, 1:]] >= _MIN_WRIST).all(axis=-1)
-    return np.where(seen[..., None], squares, np.nan)
+    seen = (conf[:, _ARMS[:, 1:]] >= _MIN_WRIST).all(axis=-1, keepdims=True)
+    return np.where(seen, squares, np.nan)
 
 
 def owners(hands: Results, squares: Floats) -> list[int | None]:
@@ -316,7 +316,8 @@ def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bod
     if bodies is not None:
         ids.append(known or [None] * len(bodies))
     if frame.media.kind == "image":
-        gestures = [gesture for one in shown for gesture in recognizer.recognize(one)]
+        # A tracker takes pictures for one scene; here each stands alone, and nobody in it has an id.
+        gestures = [replace(gesture, id=None) for one in shown for gesture in recognizer.recognize(one)]
         return Seen(frame, hands, bodies, gestures, [])
     gestures = recognizer.update(*shown, ids=ids)
     return Seen(frame, hands, bodies, gestures, recognizer.events)

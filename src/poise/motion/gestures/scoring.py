@@ -29,7 +29,8 @@ class HandScorer:
         mine = [one for one in gestures if one.part == "hand"]
         conditions = [condition for one in mine for condition in one.conditions]
         points = get("hand21")
-        pairs, columns = [], []
+        pairs: list[tuple[int, int]] = []
+        columns: list[int] = []
         for condition in conditions:
             if condition.measure.startswith("distance "):
                 _, a, b = condition.measure.split()
