@@ -17,6 +17,7 @@ from poise._version import __version__
 if TYPE_CHECKING:
     from poise.errors import FormatError, MissingExtra, ModelError, PoiseError, SourceError
     from poise.model import YOLO, Pose
+    from poise.motion.gestures import GestureRecognizer
     from poise.motion.reps import RepCounter
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
@@ -29,6 +30,7 @@ _HOME = {
     "Boxes": "poise.results",
     "Keypoints": "poise.results",
     "Skeleton": "poise.skeletons",
+    "GestureRecognizer": "poise.motion.gestures",
     "PoiseError": "poise.errors",
     "ModelError": "poise.errors",
     "SourceError": "poise.errors",
@@ -40,6 +42,7 @@ __all__ = [
     "YOLO",
     "Boxes",
     "FormatError",
+    "GestureRecognizer",
     "Keypoints",
     "MissingExtra",
     "ModelError",

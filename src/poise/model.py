@@ -118,6 +118,11 @@ class Pose:
         """Always ``"pose"``."""
         return "pose"
 
+    @property
+    def estimator(self) -> Estimator:
+        """What runs the networks, for code that has frames of its own."""
+        return self._estimator(self.device)
+
     def to(self, device: str) -> Self:
         """Run on another device from now on.
 

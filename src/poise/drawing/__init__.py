@@ -7,7 +7,7 @@ from poise.drawing._heat import heat, shares
 from poise.drawing._plot import page, plot, png, show, write
 from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
-from poise.drawing._text import draw_label, text
+from poise.drawing._text import draw_label, label_size, place_label, text
 from poise.drawing._trails import Trails
 from poise.drawing._zones import draw_zones, paint_heat
 
@@ -26,9 +26,11 @@ __all__ = [
     "ellipses",
     "heat",
     "instance_colours",
+    "label_size",
     "limbs",
     "page",
     "paint_heat",
+    "place_label",
     "plot",
     "png",
     "save",

@@ -1,0 +1,229 @@
+"""Gestures of hands and bodies, frame by frame."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from poise.geometry import Floats
+from poise.motion.gestures.definitions import Definitions, read_set
+from poise.motion.gestures.embedding import embed
+from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
+from poise.motion.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
+from poise.motion.gestures.taught import UNKNOWN, Taught
+from poise.results import Results
+
+DEFAULT_SETS = ("hands", "body")
+# A hand or body below this is too doubtful to say anything of; MediaPipe's own limit for hands.
+_MIN_CONF = 0.5
+# Of a body's network, whose scores are lower: from here its points are usable.
+_MIN_BODY_CONF = 0.3
+# Points of a body below this are not compared with taught ones.
+_MIN_POINT = 0.3
+
+
+class GestureRecognizer:
+    """Says what hands and bodies show.
+
+    Args:
+        set: Name of a bundled set (``"hands"``, ``"numbers"``, ``"body"``, ``"moves"``), the path of a TOML file of
+            definitions or taught examples, or several of them. The default is hands and body.
+        mirrored: The pictures are mirrored, as selfie cameras give them: left and right are exchanged.
+        hold_s: Seconds until a gesture counts as an event; see :class:`GestureEvents`.
+        release_s: Seconds that it may be missing.
+
+    ``recognize`` looks at one frame alone. ``update`` is for the frames of one video in order; it keeps the past that
+    moving gestures need, and ``events`` holds what began or ended in the last frame.
+
+    Raises:
+        ValueError: There is no such set; with the nearest name.
+        FormatError: A file is wrong: its line, what was found, what was expected.
+
+    Example:
+        >>> GestureRecognizer().names[:3]
+        ['fist', 'open_palm', 'point']
+    """
+
+    def __init__(
+        self,
+        set: str | Path | Sequence[str | Path] | None = None,
+        *,
+        mirrored: bool = False,
+        hold_s: float = 0.2,
+        release_s: float = 0.4,
+    ) -> None:
+        wanted = DEFAULT_SETS if set is None else [set] if isinstance(set, (str, Path)) else set
+        sets = [read_set(one) for one in wanted]
+        self.sets = [one for one in sets if isinstance(one, Definitions)]
+        self.taught = [one for one in sets if isinstance(one, Taught)]
+        gestures = [gesture for one in self.sets for gesture in one.gestures]
+        self.mirrored = mirrored
+        self._hands, self._bodies = HandScorer(gestures), BodyScorer(gestures)
+        holds = {one.name: one.hold_s for one in gestures if one.hold_s is not None}
+        self._stream = GestureEvents(hold_s=hold_s, release_s=release_s, holds=holds)
+        self._past: dict[Hashable, deque[tuple[float, Floats, Floats]]] = {}
+        self.events: list[GestureEvent] = []
+
+    @property
+    def names(self) -> list[str]:
+        """Every gesture that can be said, in the order of the sets."""
+        taught = [name for one in self.taught for name in one.names]
+        return list(dict.fromkeys([*taught, *self._hands.names, *self._bodies.names]))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Which models it needs: ``"hand"``, ``"body"`` or both."""
+        skeletons = {one.skeleton for one in self.taught}
+        hand = self._hands.names or "hand21" in skeletons
+        body = self._bodies.names or skeletons - {"hand21"}
+        return tuple(part for part, there in (("hand", hand), ("body", body)) if there)
+
+    @property
+    def conflicts(self) -> list[str]:
+        """One sentence for each two gestures of the sets that nothing tells apart."""
+        gestures = tuple(gesture for one in self.sets for gesture in one.gestures)
+        found = Definitions("all", gestures).conflicts
+        defined = {gesture.name for gesture in gestures}
+        for one in self.taught:
+            found += [
+                f"{one.name}: {name!r} is taught and defined; what was taught is asked first"
+                for name in one.names
+                if name in defined
+            ]
+        return found
+
+    def reset(self) -> None:
+        """Forget the past, as a new object does."""
+        self._past.clear()
+        self._stream.reset()
+        self.events = []
+
+    def recognize(self, result: Results) -> list[Gesture]:
+        """Say what each hand or body of one frame shows, without a past; moving gestures are not seen.
+
+        Args:
+            result: Of a model with 21 points a hand, or with those of coco17.
+
+        Raises:
+            ValueError: The keypoints are of another kind.
+        """
+        if result.skeleton.name == "hand21":
+            return self._of_hands(result)
+        return self._of_bodies(result, None)
+
+    def update(self, *results: Results, ids: Sequence[Sequence[int | None]] | None = None) -> list[Gesture]:
+        """Take the results of the next frame, of one or several models, and say what each hand or body shows.
+
+        Args:
+            *results: Of the same frame.
+            ids: Who each row of each result is; the default is ``boxes.id``.
+        """
+        gestures: list[Gesture] = []
+        keys: list[Hashable] = []
+        time = max((result.time for result in results), default=0.0)
+        for n, result in enumerate(results):
+            known = None if ids is None else ids[n]
+            if result.skeleton.name == "hand21":
+                found = self._of_hands(result, known)
+            else:
+                found = self._of_bodies(result, time, known)
+            gestures += found
+            # Hands or bodies that nobody tracks are told apart by their order.
+            keys += [(one.part, one.id if one.id is not None else f"row {one.row}") for one in found]
+        self.events = self._stream.update(gestures, time, keys=keys)
+        return gestures
+
+    def finish(self, time: float) -> list[GestureEvent]:
+        """End what is on, because the video ends."""
+        return self._stream.finish(time)
+
+    def _of_hands(self, result: Results, ids: Sequence[int | None] | None = None) -> list[Gesture]:
+        points = result.keypoints
+        scores = self._hands(np.asarray(points.xy, dtype=np.float64), np.asarray(points.xyz, dtype=np.float64))
+        known = _ids(result) if ids is None else ids
+        taught = self._taught(result)
+        gestures = []
+        for row, conf in enumerate(np.asarray(result.boxes.conf).tolist()):
+            right = result.names.get(int(result.boxes.cls[row])) == "right_hand"
+            part = "right_hand" if right != self.mirrored else "left_hand"
+            name, score = pick(self._hands.names, scores[row]) if self._hands.names else taught[row]
+            if taught[row][0] != UNKNOWN:
+                name, score = taught[row]
+            if conf < _MIN_CONF:
+                name, score = UNKNOWN, 1.0 - conf
+            sure = score * conf if name != UNKNOWN else score
+            gestures.append(Gesture(part, name, float(sure), known[row], row))
+        return gestures
+
+    def _of_bodies(self, result: Results, time: float | None, ids: Sequence[int | None] | None = None) -> list[Gesture]:
+        skeleton, points = result.skeleton, result.keypoints
+        taught = self._taught(result)
+        if skeleton.name != "coco17" and any(one.skeleton == skeleton.name for one in self.taught):
+            known = _ids(result) if ids is None else ids
+            return [Gesture("body", *said, known[row], row) for row, said in enumerate(taught)]
+        if skeleton.name != "coco17":
+            raise ValueError(
+                f"gestures need keypoints of skeleton 'hand21' or 'coco17', got {skeleton.name!r}; "
+                "convert them with Skeleton.convert, or use a model of those"
+            )
+        xy = np.asarray(points.xy, dtype=np.float64)
+        conf = np.ones(xy.shape[:2]) if points.conf is None else np.asarray(points.conf, dtype=np.float64)
+        if self.mirrored:
+            xy, conf = xy[:, skeleton.flip_idx], conf[:, skeleton.flip_idx]
+        known = _ids(result) if ids is None else ids
+        gestures = []
+        for row, sure in enumerate(np.asarray(result.boxes.conf).tolist()):
+            past = self._remember(known[row] if known[row] is not None else f"row {row}", time, xy[row], conf[row])
+            scores = self._bodies(*past)
+            name, score = pick_body(self._bodies.names, scores, self._bodies.moving)
+            if taught[row][0] != UNKNOWN or not self._bodies.names:
+                name, score = taught[row]
+            if sure < _MIN_BODY_CONF:
+                name, score = UNKNOWN, 1.0 - sure
+            gestures.append(Gesture("body", name, float(score), known[row], row))
+        if time is not None:
+            self._forget(time)
+        return gestures
+
+    def _taught(self, result: Results) -> list[tuple[str, float]]:
+        """Ask the taught sets of this skeleton; the surest answer counts."""
+        said = [(UNKNOWN, 1.0)] * len(result)
+        xy = np.asarray(result.keypoints.xy, dtype=np.float64)
+        if result.keypoints.conf is not None and result.skeleton.name != "hand21":
+            xy = np.where(np.asarray(result.keypoints.conf)[..., None] >= _MIN_POINT, xy, np.nan)
+        xyz = np.asarray(result.keypoints.xyz, dtype=np.float64)
+        for one in self.taught:
+            if one.skeleton != result.skeleton.name or not len(result):
+                continue
+            found = one.classify(embed(result.skeleton, xy, xyz, upright=one.upright))
+            for row, (name, conf) in enumerate(found):
+                if name != UNKNOWN and (said[row][0] == UNKNOWN or conf > said[row][1]):
+                    said[row] = (name, conf)
+                elif said[row][0] == UNKNOWN:
+                    said[row] = (UNKNOWN, min(said[row][1], conf))
+        return said
+
+    def _remember(self, key: Hashable, time: float | None, xy: Floats, conf: Floats) -> tuple[Floats, Floats, Floats]:
+        """Add the present to somebody's past; returns its times, points and confidences."""
+        if time is None:
+            return np.zeros(1), xy[None], conf[None]
+        past = self._past.setdefault(key, deque())
+        if past and time <= past[-1][0]:
+            past.clear()  # the clock ran backwards: another video, or a seek
+        past.append((time, xy, conf))
+        while past[0][0] < time - self._bodies.past_s:
+            past.popleft()
+        times, points, confs = zip(*past, strict=True)
+        return np.array(times), np.array(points), np.array(confs)
+
+    def _forget(self, time: float) -> None:
+        for key in [key for key, past in self._past.items() if past[-1][0] < time - self._bodies.past_s - 1.0]:
+            del self._past[key]
+
+
+def _ids(result: Results) -> list[int | None]:
+    ids = result.boxes.id
+    return [None] * len(result) if ids is None else [int(one) for one in np.asarray(ids).tolist()]
