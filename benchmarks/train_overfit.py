@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="coco8-pose.yaml")
     parser.add_argument("--model", default="yolo26n-pose")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--imgsz", type=int, default=320)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="keep the run here")
@@ -54,7 +54,7 @@ def main() -> None:
     network = Pose(asked.model)
     network.train(
         data=str(data), epochs=max(asked.steps // REPEATS, 1), imgsz=asked.imgsz, batch=4, nbs=4, workers=0,
-        cache="ram", optimizer="AdamW", lr0=0.002, lrf=0.05, warmup_epochs=1.0, weight_decay=0.0, patience=0,
+        cache="ram", optimizer="MuSGD", lr0=0.01, momentum=0.9, lrf=0.05, warmup_epochs=1.0, weight_decay=0.0, patience=0,
         val=False, plots=False, project=str(folder), name="run", exist_ok=True, **PLAIN,
     )  # fmt: skip
     spent = time.process_time() - cpu

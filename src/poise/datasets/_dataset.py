@@ -68,9 +68,9 @@ class YoloDataset(Pictures):
 
     def __init__(self, spec: DataSpec, split: str) -> None:
         self.spec, self.split = spec, split
-        self.paths = sorted(
-            {p for part in spec.splits[split] for p in _pictures(spec, part)}, key=lambda p: natural(str(p))
-        )
+        # A picture that a list names twice is there twice: that is how rare ones are shown more often.
+        found = [path for part in spec.splits[split] for path in _pictures(spec, part)]
+        self.paths = sorted(found, key=lambda path: natural(str(path)))
         if not self.paths:
             raise FormatError(
                 f"{spec.file}: {split}: no pictures in {', '.join(spec.splits[split])} (below {spec.root})"

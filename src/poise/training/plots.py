@@ -178,7 +178,7 @@ def label_overview(spec: DataSpec, found: Scan) -> Image:
     size = (boxes[:, 2:] - boxes[:, :2]) / side
     panels = [_per_picture(per, len(every)), _classes(spec, every)] if len(spec.names) > 1 else []
     panels = panels or [_per_picture(per, len(every))]
-    unit = {"x_range": (0.0, 1.0), "size": _PANEL}
+    unit: dict[str, Any] = {"x_range": (0.0, 1.0), "size": _PANEL}
     places = heat(centre[:, 0], centre[:, 1], x_range=(0, 1), y_range=(0, 1))
     panels.append(
         chart([], title="centres of boxes in the picture", x="x", y="y", ground=places, y_range=(1.0, 0.0), **unit)
@@ -234,7 +234,7 @@ def _point_maps(names: Sequence[str], every: Labels, width: int) -> Image:
     """Draw where each keypoint lies in its box."""
     corner, extent = every.boxes[:, None, :2], np.maximum(every.boxes[:, None, 2:] - every.boxes[:, None, :2], 1e-6)
     place = (every.xy - corner) / extent
-    ends = {"x_range": (-0.1, 1.1), "y_range": (-0.1, 1.1), "bins": 32}
+    ends: dict[str, Any] = {"x_range": (-0.1, 1.1), "y_range": (-0.1, 1.1), "bins": 32}
     if len(names) > _MAPS:
         names, place = [f"all {len(names)} keypoints"], place.reshape(len(place), -1, 1, 2)
     maps = [heat(place[..., i, 0], place[..., i, 1], **ends) for i in range(len(names))]
