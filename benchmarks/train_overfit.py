@@ -54,8 +54,8 @@ def main() -> None:
     network = Pose(asked.model)
     network.train(
         data=str(data), epochs=max(asked.steps // REPEATS, 1), imgsz=asked.imgsz, batch=4, nbs=4, workers=0,
-        cache="ram", optimizer="MuSGD", lr0=0.01, momentum=0.9, lrf=0.05, warmup_epochs=1.0, weight_decay=0.0, patience=0,
-        val=False, plots=False, project=str(folder), name="run", exist_ok=True, **PLAIN,
+        cache="ram", optimizer="MuSGD", lr0=0.01, momentum=0.9, lrf=0.05, warmup_epochs=1.0, weight_decay=0.0,
+        patience=0, val=False, plots=False, project=str(folder), name="run", exist_ok=True, **PLAIN,
     )  # fmt: skip
     spent = time.process_time() - cpu
     scores = network.val(data=str(data), imgsz=asked.imgsz)
