@@ -36,10 +36,17 @@ def backend() -> str:
     return "pillow" if cv2 is None else "opencv"
 
 
-def use_one_thread() -> None:
-    """Keep OpenCV from starting threads in a worker process."""
-    if cv2 is not None:
-        cv2.setNumThreads(1)
+def set_threads(count: int) -> int:
+    """Let OpenCV use so many threads in this process; return how many it used. Without OpenCV nothing happens.
+
+    A process must not be forked while OpenCV has threads: in the child they are gone, and OpenCV waits for them.
+    """
+    if cv2 is None:
+        return count
+    before = int(cv2.getNumThreads())
+    if before != count:
+        cv2.setNumThreads(count)
+    return before
 
 
 def is_upright(matrix: Matrix) -> bool:

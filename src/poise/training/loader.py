@@ -124,6 +124,7 @@ class Loader:
         self._pin = torch.cuda.is_available()
         self._tickets = _Tickets()
         self._workers: DataLoader[Any] | None = None
+        self._threads = _warp.set_threads(1) if workers else 0
         if workers:
             self._workers = DataLoader(
                 self._recipe,  # type: ignore[arg-type]
@@ -170,6 +171,7 @@ class Loader:
             if iterator is not None:
                 iterator._shutdown_workers()
             self._workers = None
+            _warp.set_threads(self._threads)
 
     def _tell(self, text: str) -> None:
         if text not in self.notes:
@@ -202,7 +204,7 @@ def _as_is(made: Any) -> Any:
 def _start_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     torch.set_num_threads(1)
-    _warp.use_one_thread()
+    _warp.set_threads(1)
 
 
 def _check(*, imgsz: int, batch: int, workers: int, seed: int, cache: object, fraction: float) -> None:
