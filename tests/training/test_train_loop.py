@@ -87,9 +87,7 @@ def test_killed_training_resumes_exactly(cards: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_interrupt_ends_the_command_with_130_and_says_how_to_go_on(cards: Path, tmp_path: Path) -> None:
-    words = [
-        f"--{k.replace('_', '-')}={v}" for k, v in settings(cards, epochs=60, workers=1).items() if k != "verbose"
-    ]
+    words = [f"--{k.replace('_', '-')}={v}" for k, v in settings(cards, epochs=60, workers=1).items() if k != "verbose"]
     words = [w for w in words if not w.startswith(("--plots", "--project"))] + ["--no-plots", f"--project={tmp_path}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "poise", "train", *words],
