@@ -255,9 +255,9 @@ def _settled(person: Measured, made: Count, exercise: Exercise) -> float:
     if len(made.reps) > 1 and not exercise.everyday:
         return place
     share = moved / max(moved + _busy(made), 1e-6)
-    length = [rep.end - rep.start for rep in made.reps]
+    lasts = [rep.end - rep.start for rep in made.reps]
     # Two movements of daily life of which one takes more than twice as long as the other are no set.
-    alike = float(np.clip(3.0 - max(length) / max(min(length), 1e-6), 0, 1))
+    alike = float(np.clip(3.0 - max(lasts) / max(min(lasts), 1e-6), 0, 1))
     return place * alike * float(np.clip(share / 0.45, 0, 1) ** 2)
 
 
