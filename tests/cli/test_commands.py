@@ -164,7 +164,14 @@ def test_standard_input_is_a_source(photo: Path) -> None:
 def test_ctrl_c_leaves_a_video_that_opens_and_a_manifest(desk: Path) -> None:
     av = pytest.importorskip("av")
     words = [sys.executable, "-m", "poise", "predict", *[str(CLIP)] * 200, "--model", "body-fast", "--save", "--json"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores the signal, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdout is not None
     for _ in range(30):
         process.stdout.readline()
