@@ -1,0 +1,166 @@
+"""Hands of a source, found by the hand model and a body model together, each helping the other.
+
+The hand model looks for palms in the whole picture and misses small and dark ones. The body model knows where the
+wrists are. Where a wrist is seen without a hand, the hand model looks again at a square round it, at its own scale; in
+a video what it finds there is followed from then on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poise.estimators import Estimate, Options, to_results
+from poise.estimators.hands import rois_from_hands
+from poise.estimators.roi import RoiMemory
+from poise.frames import Frame, Media
+from poise.geometry import Floats
+from poise.results import Results
+
+if TYPE_CHECKING:
+    from poise.model import Pose
+
+# Shoulder, elbow and wrist of the left and the right arm in coco17.
+_ARMS = np.array([[5, 7, 9], [6, 8, 10]])
+# Wrists and elbows below this are not searched: the square would be a guess. The body networks' own limit for drawing.
+_MIN_WRIST = 0.2
+# A hand's middle lies this share of the forearm beyond the wrist. The square's side in forearms: a hand is about 0.75
+# of a forearm long, and the palm detector wants a palm of about a quarter of the picture.
+_BEYOND, _SIDE = 0.4, 2.2
+# A forearm that points at the camera looks short; it is never shorter than these shares of shoulder width and trunk.
+_FOREARM_A_WIDTH, _FOREARM_A_TRUNK = 0.6, 0.5
+# Hands are looked for at wrists from this confidence on, and kept from it; MediaPipe's own limit.
+_MIN_HAND = 0.5
+# Seconds between two looks round wrists without a hand in a video: a look costs as much as a frame.
+_AGAIN_S = 0.5
+
+
+def wrist_squares(xy: Floats, conf: Floats) -> Floats:
+    """Return where the hands of bodies should be.
+
+    Args:
+        xy: ``(N, 17, 2)`` coco17 keypoints, pixels.
+        conf: ``(N, 17)``.
+
+    Returns:
+        ``(N, 2, 3)`` centre x, centre y and side of a square for the left and the right hand, pixels; NaN where wrist
+        or elbow are not seen.
+    """
+    shoulders, hips = xy[:, [5, 6]], xy[:, [11, 12]].mean(axis=1)
+    width = np.linalg.norm(shoulders[:, 0] - shoulders[:, 1], axis=-1)
+    trunk = np.linalg.norm(shoulders.mean(axis=1) - hips, axis=-1)
+    elbow, wrist = xy[:, _ARMS[:, 1]], xy[:, _ARMS[:, 2]]
+    forearm = np.linalg.norm(wrist - elbow, axis=-1)
+    least = np.fmax(_FOREARM_A_WIDTH * width, _FOREARM_A_TRUNK * trunk)[:, None]
+    squares = np.concatenate([wrist + _BEYOND * (wrist - elbow), _SIDE * np.fmax(forearm, least)[..., None]], axis=-1)
+    seen = (conf[:, _ARMS[:, 1:]] >= _MIN_WRIST).all(axis=-1, keepdims=True)
+    return np.where(seen, squares, np.nan)
+
+
+def owners(hands: Results, squares: Floats) -> list[int | None]:
+    """Return the row of the body that each hand belongs to, or None: the nearest square that holds its middle.
+
+    Args:
+        hands: N hands.
+        squares: ``(M, 2, 3)`` of :func:`wrist_squares`.
+    """
+    if not len(hands) or not len(squares):
+        return [None] * len(hands)
+    middle = np.asarray(hands.keypoints.xy, dtype=np.float64).mean(axis=1)
+    off = np.linalg.norm(middle[:, None, None] - squares[None, ..., :2], axis=-1) / (squares[None, ..., 2] / 2)
+    nearest = np.nan_to_num(off, nan=np.inf).min(axis=2)  # (N, M)
+    return [int(row.argmin()) if row.min() <= 1.0 else None for row in nearest]
+
+
+class HandFinder:
+    """Finds the hands of one source, with the help of what a body model saw.
+
+    Args:
+        hands: ``Pose("hands")``.
+    """
+
+    def __init__(self, hands: Pose) -> None:
+        self._estimator = hands.estimator
+        self._options = Options(conf=_MIN_HAND)
+        self._media: Media | None = None
+        self._memory: RoiMemory | None = None
+        self._looked = -np.inf
+
+    def find(self, frame: Frame, bodies: Results | None = None) -> Results:
+        """Find the hands of the next frame."""
+        if frame.media is not self._media:
+            video = frame.media.kind != "image"
+            memory = self._estimator.memory() if video else None
+            self._media, self._looked = frame.media, -np.inf
+            self._memory = memory if isinstance(memory, RoiMemory) else None
+        (found,) = self._estimator([frame.image], self._options, self._memory, times=[frame.time])
+        result = to_results(frame, found, self._estimator)
+        if bodies is None or not len(bodies):
+            return result
+        squares = wrist_squares(*points_of_bodies(bodies))
+        empty = _empty(squares, result)
+        waited = frame.time - self._looked
+        if not len(empty) or (self._memory is not None and 0 <= waited < _AGAIN_S):
+            return result
+        self._looked = frame.time
+        more = [one for square in empty if (one := self._look(frame, square)) is not None]
+        return _joined(frame, [found, *more], self._estimator, self._memory)
+
+    def _look(self, frame: Frame, square: Floats) -> Estimate | None:
+        """Look into one square of the picture; returns the best hand, in pixels of the picture."""
+        height, width = frame.image.shape[:2]
+        low = np.clip(np.floor(square[:2] - square[2] / 2), 0, [width, height]).astype(int)
+        high = np.clip(np.ceil(square[:2] + square[2] / 2), 0, [width, height]).astype(int)
+        if (high - low < 16).any():
+            return None
+        crop = np.ascontiguousarray(frame.image[low[1] : high[1], low[0] : high[0]])
+        (found,) = self._estimator([crop], self._options)
+        if not len(found.boxes):
+            return None
+        boxes = found.boxes[:1].copy()
+        boxes[:, :4] += np.tile(low, 2)
+        return replace(
+            found,
+            boxes=boxes,
+            xy=(found.xy[:1] + low).astype(np.float32),
+            conf=None if found.conf is None else found.conf[:1],
+            xyz=None if found.xyz is None else found.xyz[:1],
+        )
+
+
+def points_of_bodies(bodies: Results) -> tuple[Floats, Floats]:
+    """Return ``(N, K, 2)`` keypoints and ``(N, K)`` conf, 1 where the network gives none."""
+    xy = np.asarray(bodies.keypoints.xy, dtype=np.float64)
+    conf = bodies.keypoints.conf
+    return xy, np.ones(xy.shape[:2]) if conf is None else np.asarray(conf, dtype=np.float64)
+
+
+def _empty(squares: Floats, hands: Results) -> Floats:
+    """Return the ``(S, 3)`` squares in whose middle half no hand was found."""
+    flat = squares.reshape(-1, 3)
+    flat = flat[np.isfinite(flat).all(axis=1)]
+    middle = np.asarray(hands.keypoints.xy, dtype=np.float64).mean(axis=1).reshape(-1, 2)
+    off = np.linalg.norm(middle[None] - flat[:, None, :2], axis=-1)
+    empty: Floats = flat[(off > flat[:, 2:] / 2).all(axis=1)]
+    return empty
+
+
+def _joined(frame: Frame, found: list[Estimate], estimator: Any, memory: RoiMemory | None) -> Results:
+    """Join what was found in the whole picture and round wrists; each hand once, the surer stays."""
+    boxes = np.concatenate([one.boxes for one in found])
+    xy = np.concatenate([one.xy for one in found])
+    xyz = np.concatenate([one.xyz for one in found if one.xyz is not None])
+    conf = np.concatenate([one.conf for one in found if one.conf is not None])
+    kept: list[int] = []
+    for row in np.argsort(-boxes[:, 4], kind="stable").tolist():
+        size = np.linalg.norm(boxes[row, 2:4] - boxes[row, :2])
+        apart = np.linalg.norm(xy[kept].mean(axis=1) - xy[row].mean(axis=0), axis=-1) if kept else np.array([np.inf])
+        if apart.min() > size / 4:
+            kept.append(row)
+    if memory is not None:
+        new = [row for row in kept if row >= len(found[0].boxes)]
+        memory.rois = np.concatenate([memory.rois, rois_from_hands(xy[new].astype(np.float64))])
+    joined = Estimate(boxes[kept], xy[kept], conf[kept], xyz=xyz[kept], speed=found[0].speed)
+    return to_results(frame, joined, estimator)
