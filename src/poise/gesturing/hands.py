@@ -17,20 +17,15 @@ from poise.estimators.hands import rois_from_hands
 from poise.estimators.roi import RoiMemory
 from poise.frames import Frame, Media
 from poise.geometry import Floats
+from poise.motion.gestures.following import MIN_WRIST, forearms
 from poise.results import Results
 
 if TYPE_CHECKING:
     from poise.model import Pose
 
-# Shoulder, elbow and wrist of the left and the right arm in coco17.
-_ARMS = np.array([[5, 7, 9], [6, 8, 10]])
-# Wrists and elbows below this are not searched: the square would be a guess. The body networks' own limit for drawing.
-_MIN_WRIST = 0.2
 # A hand's middle lies this share of the forearm beyond the wrist. The square's side in forearms: a hand is about 0.75
 # of a forearm long, and the palm detector wants a palm of about a quarter of the picture.
 _BEYOND, _SIDE = 0.4, 2.2
-# A forearm that points at the camera looks short; it is never shorter than these shares of shoulder width and trunk.
-_FOREARM_A_WIDTH, _FOREARM_A_TRUNK = 0.6, 0.5
 # Hands are looked for at wrists from this confidence on, and kept from it; MediaPipe's own limit.
 _MIN_HAND = 0.5
 # Seconds between two looks round wrists without a hand in a video: a look costs as much as a frame.
@@ -48,30 +43,11 @@ def wrist_squares(xy: Floats, conf: Floats) -> Floats:
         ``(N, 2, 3)`` centre x, centre y and side of a square for the left and the right hand, pixels; NaN where wrist
         or elbow are not seen.
     """
-    shoulders, hips = xy[:, [5, 6]], xy[:, [11, 12]].mean(axis=1)
-    width = np.linalg.norm(shoulders[:, 0] - shoulders[:, 1], axis=-1)
-    trunk = np.linalg.norm(shoulders.mean(axis=1) - hips, axis=-1)
-    elbow, wrist = xy[:, _ARMS[:, 1]], xy[:, _ARMS[:, 2]]
-    forearm = np.linalg.norm(wrist - elbow, axis=-1)
-    least = np.fmax(_FOREARM_A_WIDTH * width, _FOREARM_A_TRUNK * trunk)[:, None]
-    squares = np.concatenate([wrist + _BEYOND * (wrist - elbow), _SIDE * np.fmax(forearm, least)[..., None]], axis=-1)
-    seen = (conf[:, _ARMS[:, 1:]] >= _MIN_WRIST).all(axis=-1, keepdims=True)
+    elbow, wrist = xy[:, [7, 8]], xy[:, [9, 10]]
+    sides = _SIDE * forearms(xy)[..., None]
+    squares = np.concatenate([wrist + _BEYOND * (wrist - elbow), sides], axis=-1)
+    seen = (conf[:, [[7, 9], [8, 10]]] >= MIN_WRIST).all(axis=-1, keepdims=True)
     return np.where(seen, squares, np.nan)
-
-
-def owners(hands: Results, squares: Floats) -> list[int | None]:
-    """Return the row of the body that each hand belongs to, or None: the nearest square that holds its middle.
-
-    Args:
-        hands: N hands.
-        squares: ``(M, 2, 3)`` of :func:`wrist_squares`.
-    """
-    if not len(hands) or not len(squares):
-        return [None] * len(hands)
-    middle = np.asarray(hands.keypoints.xy, dtype=np.float64).mean(axis=1)
-    off = np.linalg.norm(middle[:, None, None] - squares[None, ..., :2], axis=-1) / (squares[None, ..., 2] / 2)
-    nearest = np.nan_to_num(off, nan=np.inf).min(axis=2)  # (N, M)
-    return [int(row.argmin()) if row.min() <= 1.0 else None for row in nearest]
 
 
 class HandFinder:

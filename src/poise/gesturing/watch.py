@@ -11,7 +11,7 @@ import numpy as np
 from poise.drawing import draw, draw_label, label_size, place_label
 from poise.errors import SourceError
 from poise.frames import Frame, Media
-from poise.gesturing.hands import HandFinder, owners, points_of_bodies, wrist_squares
+from poise.gesturing.hands import HandFinder
 from poise.motion.gestures import UNKNOWN, Gesture, GestureEvent, GestureRecognizer
 from poise.results import Results
 
@@ -118,19 +118,12 @@ def watch_gestures(
 
 
 def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bodies: Results | None) -> Seen:
-    ids: list[list[int | None]] = []
     shown = [one for one in (hands, bodies) if one is not None]
-    known = [] if bodies is None or bodies.boxes.id is None else np.asarray(bodies.boxes.id).astype(int).tolist()
-    if hands is not None:
-        rows = [None] * len(hands) if bodies is None else owners(hands, wrist_squares(*points_of_bodies(bodies)))
-        ids.append([known[row] if row is not None and known else None for row in rows])
-    if bodies is not None:
-        ids.append(known or [None] * len(bodies))
     if frame.media.kind == "image":
         # A tracker takes pictures for one scene; here each stands alone, and nobody in it has an id.
-        gestures = [replace(gesture, id=None) for one in shown for gesture in recognizer.recognize(one)]
+        gestures = [replace(gesture, id=None) for gesture in recognizer.recognize(*shown)]
         return Seen(frame, hands, bodies, gestures, [])
-    gestures = recognizer.update(*shown, ids=ids)
+    gestures = recognizer.update(*shown)
     return Seen(frame, hands, bodies, gestures, recognizer.events)
 
 

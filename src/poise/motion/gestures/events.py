@@ -17,7 +17,9 @@ class Gesture:
         part: ``"left_hand"``, ``"right_hand"`` or ``"body"``; left is the person's own.
         gesture: Its name, or ``"unknown"``.
         conf: How sure the recogniser is of what it says, in [0, 1]; of ``"unknown"`` too.
-        id: The person's track id; None where nobody is tracked.
+        id: The person's track id; None in pictures and where nobody is tracked. Of a hand near no body's wrist it is
+            the hand's own: from 1 where only hands are looked for, from 1,000,001 beside bodies, so that it is nobody
+            else's in the video.
         row: Row of the hand or body in the results it was seen in.
     """
 
@@ -125,10 +127,13 @@ class GestureEvents:
         events: list[GestureEvent] = []
         gestures = list(seen)
         names = [(one.id, one.part) for one in gestures] if keys is None else list(keys)
+        for state in self._states.values():
+            state.looks += 1
         for key, one in zip(names, gestures, strict=True):
             state = self._states.setdefault(key, _State())
-            state.part, state.id = one.part, one.id
-            state.looks += 1
+            if not state.shown:
+                # What began as somebody's ends as theirs, so that each "off" has its "on".
+                state.part, state.id = one.part, one.id
             if one.gesture != UNKNOWN:
                 self._saw(state, one, time, events)
         for key in list(self._states):
@@ -163,6 +168,7 @@ class GestureEvents:
         if time - state.since >= hold - 1e-9 and state.frames >= enough:
             if state.shown:
                 events.append(_off(state, time))
+            state.part, state.id = one.part, one.id
             state.shown, state.start, state.last, state.conf = one.gesture, state.since, time, state.next_conf
             state.next = ""
             events.append(GestureEvent("on", state.shown, state.part, state.id, time, state.start, None, state.conf))

@@ -12,6 +12,7 @@ from poise.geometry import Floats
 from poise.motion.gestures.definitions import Definitions, read_set
 from poise.motion.gestures.embedding import embed
 from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
+from poise.motion.gestures.following import Followed, HandFollower, follow
 from poise.motion.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
 from poise.motion.gestures.taught import UNKNOWN, Taught
 from poise.results import Results
@@ -65,6 +66,7 @@ class GestureRecognizer:
         holds = {one.name: one.hold_s for one in gestures if one.hold_s is not None}
         self._stream = GestureEvents(hold_s=hold_s, release_s=release_s, holds=holds)
         self._past: dict[Hashable, deque[tuple[float, Floats, Floats]]] = {}
+        self._follower = HandFollower()
         self.events: list[GestureEvent] = []
 
     @property
@@ -99,23 +101,34 @@ class GestureRecognizer:
         """Forget the past, as a new object does."""
         self._past.clear()
         self._stream.reset()
+        self._follower = HandFollower()
         self.events = []
 
-    def recognize(self, result: Results) -> list[Gesture]:
+    def recognize(self, *results: Results) -> list[Gesture]:
         """Say what each hand or body of one frame shows, without a past; moving gestures are not seen.
 
         Args:
-            result: Of a model with 21 points a hand, or with those of coco17.
+            *results: Of the same frame, of a model with 21 points a hand, of coco17, or of both: the bodies' wrists
+                then tell left hands from right ones better than the hands do.
 
         Raises:
             ValueError: The keypoints are of another kind.
         """
-        if result.skeleton.name == "hand21":
-            return self._of_hands(result)
-        return self._of_bodies(result, None)
+        gestures: list[Gesture] = []
+        ids = [_ids(result) for result in results]
+        for result in results:
+            if result.skeleton.name == "hand21":
+                followed = follow(HandFollower(), result, results, ids)
+                gestures += self._of_hands(result, followed, _ids(result))
+            else:
+                gestures += self._of_bodies(result, None)
+        return gestures
 
     def update(self, *results: Results, ids: Sequence[Sequence[int | None]] | None = None) -> list[Gesture]:
         """Take the results of the next frame, of one or several models, and say what each hand or body shows.
+
+        Hands are followed here. A hand near a wrist of a body in ``results`` has that person's id, any other one of
+        its own; see :class:`Gesture`.
 
         Args:
             *results: Of the same frame.
@@ -124,14 +137,17 @@ class GestureRecognizer:
         gestures: list[Gesture] = []
         keys: list[Hashable] = []
         time = max((result.time for result in results), default=0.0)
+        known = [_ids(result) for result in results] if ids is None else [list(one) for one in ids]
         for n, result in enumerate(results):
-            known = None if ids is None else ids[n]
             if result.skeleton.name == "hand21":
-                found = self._of_hands(result, known)
-            else:
-                found = self._of_bodies(result, time, known)
+                followed = follow(self._follower, result, results, known)
+                named = [a if a is not None else b for a, b in zip(known[n], followed.ids, strict=True)]
+                gestures += self._of_hands(result, followed, named)
+                keys += [("hand", key) for key in followed.keys]
+                continue
+            found = self._of_bodies(result, time, known[n])
             gestures += found
-            # Hands or bodies that nobody tracks are told apart by their order.
+            # Bodies that nobody tracks are told apart by their order.
             keys += [(one.part, one.id if one.id is not None else f"row {one.row}") for one in found]
         self.events = self._stream.update(gestures, time, keys=keys)
         return gestures
@@ -140,22 +156,20 @@ class GestureRecognizer:
         """End what is on, because the video ends."""
         return self._stream.finish(time)
 
-    def _of_hands(self, result: Results, ids: Sequence[int | None] | None = None) -> list[Gesture]:
+    def _of_hands(self, result: Results, followed: Followed, ids: Sequence[int | None]) -> list[Gesture]:
         points = result.keypoints
         scores = self._hands(np.asarray(points.xy, dtype=np.float64), np.asarray(points.xyz, dtype=np.float64))
-        known = _ids(result) if ids is None else ids
         taught = self._taught(result)
         gestures = []
         for row, conf in enumerate(np.asarray(result.boxes.conf).tolist()):
-            right = result.names.get(int(result.boxes.cls[row])) == "right_hand"
-            part = "right_hand" if right != self.mirrored else "left_hand"
+            part = "right_hand" if bool(followed.right[row]) != self.mirrored else "left_hand"
             name, score = pick(self._hands.names, scores[row]) if self._hands.names else taught[row]
             if taught[row][0] != UNKNOWN:
                 name, score = taught[row]
             if conf < _MIN_CONF:
                 name, score = UNKNOWN, 1.0 - conf
             sure = score * conf if name != UNKNOWN else score
-            gestures.append(Gesture(part, name, float(sure), known[row], row))
+            gestures.append(Gesture(part, name, float(sure), ids[row], row))
         return gestures
 
     def _of_bodies(self, result: Results, time: float | None, ids: Sequence[int | None] | None = None) -> list[Gesture]:
