@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from poise.geometry import Floats
+from poise.geometry import Bools, Floats
 
 # Points of each finger from the palm to the tip. Source: skeletons/hand21.toml.
 FINGERS = {
@@ -35,6 +35,23 @@ NAMES = (
 # comparable. Chosen on the hands of benchmarks/gestures.py: thumbs laid in were at 0.58 and below or bent by 54 and
 # more, thumbs stretched at 0.55 and above and bent by 42 and less.
 _OUT, _OUT_SCALE, _BENT, _BENT_SCALE = 0.42, 0.2, 50.0, 25.0
+
+# A hand says something from this score of the network and this longer side in pixels. MediaPipe follows hands from 0.5
+# on, but sees them in blurred backgrounds and sleeves up to 0.7; of a hand of under 20 pixels the fingers are guessed.
+# Dark and small hands of benchmarks/gesture_hands.py that are told right have 0.88 and 21 pixels.
+_MIN_SCORE, _MIN_SIDE = 0.7, 20.0
+# Of a hand that the picture's edge cuts, the points outside are invented. They may be this many hand sizes outside,
+# which is what the network is off by.
+_OUTSIDE = 0.08
+
+
+def readable(xy: Floats, conf: Floats, size: tuple[int, int]) -> Bools:
+    """Say which ``(N, 21, 2)`` hands with ``(N,)`` scores show enough, in a picture of height and width ``size``."""
+    low, high = xy.min(axis=1), xy.max(axis=1)
+    side = (high - low).max(axis=1)
+    beyond = np.maximum(-low, high - (size[1], size[0])).max(axis=1)
+    clear: Bools = (conf >= _MIN_SCORE) & (side >= _MIN_SIDE) & (beyond <= _OUTSIDE * side)
+    return clear
 
 
 def spatial(xy: Floats, xyz: Floats | None) -> Floats:

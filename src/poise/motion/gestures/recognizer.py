@@ -13,14 +13,13 @@ from poise.motion.gestures.definitions import Definitions, read_set
 from poise.motion.gestures.embedding import embed
 from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
 from poise.motion.gestures.following import Followed, HandFollower, follow
+from poise.motion.gestures.hand_measures import readable
 from poise.motion.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
 from poise.motion.gestures.taught import UNKNOWN, Taught
 from poise.results import Results
 
 DEFAULT_SETS = ("hands", "body")
-# A hand or body below this is too doubtful to say anything of; MediaPipe's own limit for hands.
-_MIN_CONF = 0.5
-# Of a body's network, whose scores are lower: from here its points are usable.
+# A body below this is too doubtful to say anything of: from here its points are usable.
 _MIN_BODY_CONF = 0.3
 # Points of a body below this are not compared with taught ones.
 _MIN_POINT = 0.3
@@ -158,18 +157,19 @@ class GestureRecognizer:
 
     def _of_hands(self, result: Results, followed: Followed, ids: Sequence[int | None]) -> list[Gesture]:
         points = result.keypoints
-        scores = self._hands(np.asarray(points.xy, dtype=np.float64), np.asarray(points.xyz, dtype=np.float64))
+        xy, sure = np.asarray(points.xy, dtype=np.float64), np.asarray(result.boxes.conf, dtype=np.float64)
+        scores = self._hands(xy, np.asarray(points.xyz, dtype=np.float64))
+        clear = readable(xy, sure, result.orig_shape) if len(xy) else np.zeros(0, dtype=bool)
         taught = self._taught(result)
         gestures = []
-        for row, conf in enumerate(np.asarray(result.boxes.conf).tolist()):
+        for row, conf in enumerate(sure.tolist()):
             part = "right_hand" if bool(followed.right[row]) != self.mirrored else "left_hand"
             name, score = pick(self._hands.names, scores[row]) if self._hands.names else taught[row]
             if taught[row][0] != UNKNOWN:
                 name, score = taught[row]
-            if conf < _MIN_CONF:
-                name, score = UNKNOWN, 1.0 - conf
-            sure = score * conf if name != UNKNOWN else score
-            gestures.append(Gesture(part, name, float(sure), ids[row], row))
+            if not clear[row]:
+                name, score = UNKNOWN, max(0.5, 1.0 - conf)
+            gestures.append(Gesture(part, name, float(score * conf if name != UNKNOWN else score), ids[row], row))
         return gestures
 
     def _of_bodies(self, result: Results, time: float | None, ids: Sequence[int | None] | None = None) -> list[Gesture]:
