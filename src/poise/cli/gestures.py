@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,7 +17,9 @@ from poise.cli._report import Reporter
 
 if TYPE_CHECKING:
     from poise.frames import Image
+    from poise.gesturing import Seen
     from poise.results import Results
+    from poise.sinks import RunFolder, SinkBase
 
 gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.")
 
@@ -62,10 +65,11 @@ def watch(
     """
     if not source:
         raise ValueError("gestures needs a source: a picture, video, folder, camera number, webcam, or - for input")
-    from poise.gesturing import drawn, watch_gestures
+    if events and not json:
+        raise ValueError("--events goes with --json; without --json only what begins and ends is printed of a video")
+    from poise.gesturing import GesturePainter, watch_gestures
     from poise.model import Pose
     from poise.motion.gestures import GestureRecognizer
-    from poise.sinks import open_sink
 
     report = Reporter(quiet=quiet, lines=False)
     recognizer = GestureRecognizer(set, mirrored=mirrored)
@@ -85,35 +89,90 @@ def watch(
         on_error=report.error,
         vid_stride=vid_stride,
     )
+    say = (_events if events else _records) if json else _lines
+    painter = GesturePainter()
     with ExitStack() as stack:
+        # Closing the generator is what frees the camera when Ctrl-C comes between two frames.
         stack.callback(seen.close)
-        sink = None
-        folder = out or (_free(Path("runs/pose/gestures")) if save else None)
-        for one in seen:
-            if folder is not None and (one.hands is not None or one.bodies is not None):
-                if sink is None:
-                    video = one.frame.media.kind != "image" and not folder.suffix
-                    stem = Path(one.frame.media.name).stem or "camera"
-                    sink = stack.enter_context(
-                        open_sink(folder / f"{stem}.mp4" if video else folder, render=_plain, overwrite=overwrite)
-                    )
-                sink.write(drawn(one))
-            if json and not events:
-                for line in one.records():
-                    _say(json_.dumps(line, ensure_ascii=False))
-            elif json:
-                for event in one.events:
-                    _say(json_.dumps({"source": one.frame.media.name} | event.record(), ensure_ascii=False))
-            elif one.frame.media.kind == "image":
-                for gesture in one.gestures:
-                    _say(f"{one.frame.media.name}  {gesture.part}  {gesture.gesture}  {gesture.conf:.2f}")
-            else:
-                for event in one.events:
-                    who = "" if event.id is None else f"#{event.id} "
-                    _say(f"{event.time:8.2f} s  {who}{event.part}  {event.gesture}  {event.state}")
-    if folder is not None:
-        report.console.print(f"saved to {folder}", soft_wrap=True)
+        sinks = _pictures(stack, report, save=save, out=out, overwrite=overwrite)
+        for one in _watched(report, seen):
+            if sinks and (one.hands is not None or one.bodies is not None):
+                picture = painter.paint(one)
+                for sink in sinks:
+                    sink.write(picture)
+            for line in say(one):
+                sys.stdout.write(line + "\n")
+            sys.stdout.flush()
     return report.finish()
+
+
+def _watched(report: Reporter, seen: Iterable[Seen]) -> Iterator[Seen]:
+    """Pass frames through the progress bar; those that only say what ended are not counted."""
+    waiting: list[Seen] = []
+
+    def results() -> Iterator[Results]:
+        for one in seen:
+            waiting.append(one)
+            result = one.hands if one.bodies is None else one.bodies
+            if result is not None:
+                yield result
+
+    for _ in report.watch(results()):
+        yield from waiting
+        waiting.clear()
+    yield from waiting
+
+
+def _pictures(stack: ExitStack, report: Reporter, *, save: bool, out: Path | None, overwrite: bool) -> list[SinkBase]:
+    """Open what the drawn frames are written to."""
+    from poise.sinks import RunFolder, RunSink, open_sink
+
+    sinks: list[SinkBase] = []
+    if save:
+        folder = RunFolder("runs/pose", "gestures")
+        report.saved(folder.path)
+        folder.manifest("running")
+        sinks.append(RunSink(folder.path, render=_plain))
+        stack.push(lambda kind, *_: _ended(folder, kind, report, sinks[0]))
+    if out is not None:
+        a_file = out.suffix and not out.is_dir()
+        sinks.append(
+            open_sink(out, render=_plain, overwrite=overwrite)
+            if a_file
+            else RunSink(out, render=_plain, overwrite=overwrite)
+        )
+        report.saved(out)
+    for sink in sinks:
+        stack.callback(sink.close)
+    return sinks
+
+
+def _ended(folder: RunFolder, kind: type[BaseException] | None, report: Reporter, sink: SinkBase) -> None:
+    stopped = kind is not None and issubclass(kind, (KeyboardInterrupt, GeneratorExit))
+    status: Literal["done", "interrupted", "failed"] = (
+        "done" if kind is None else "interrupted" if stopped else "failed"
+    )
+    folder.manifest(status, counts={"frames": report.frames}, errors=report.errors, files=sink.paths)
+
+
+def _records(one: Seen) -> list[str]:
+    return [json_.dumps(line, ensure_ascii=False) for line in one.records()]
+
+
+def _events(one: Seen) -> list[str]:
+    source = {"source": one.frame.media.name}
+    return [json_.dumps(source | event.record(), ensure_ascii=False) for event in one.events]
+
+
+def _lines(one: Seen) -> list[str]:
+    """Return what people read: of a picture every gesture, of a video what begins and ends."""
+    from poise.gesturing import event_words
+
+    if one.frame.media.kind != "image":
+        return [event_words(event) for event in one.events]
+    name = one.frame.media.name
+    said = [f"{name}  {seen.part.replace('_', ' ')}  {seen.gesture}  {seen.conf:.2f}" for seen in one.gestures]
+    return said or [f"{name}  nothing found"]
 
 
 @gestures.command
@@ -184,16 +243,3 @@ def teach(
 def _plain(result: Results) -> Image:
     """Give a picture that is drawn on already."""
     return result.orig_img
-
-
-def _free(folder: Path) -> Path:
-    """Return the first of folder, folder2, folder3 … that does not exist."""
-    n = 1
-    while (found := folder.with_name(f"{folder.name}{n if n > 1 else ''}")).exists():
-        n += 1
-    return found
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from poise.gesturing.examples import gather_examples
 from poise.gesturing.hands import HandFinder
-from poise.gesturing.watch import Seen, drawn, watch_gestures
+from poise.gesturing.showing import GesturePainter, event_words
+from poise.gesturing.watch import Seen, watch_gestures
 
-__all__ = ["HandFinder", "Seen", "drawn", "gather_examples", "watch_gestures"]
+__all__ = ["GesturePainter", "HandFinder", "Seen", "event_words", "gather_examples", "watch_gestures"]

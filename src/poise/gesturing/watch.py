@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poise.drawing import draw, draw_label, label_size, place_label
 from poise.errors import SourceError
 from poise.frames import Frame, Media
 from poise.gesturing.hands import HandFinder
-from poise.motion.gestures import UNKNOWN, Gesture, GestureEvent, GestureRecognizer
+from poise.motion.gestures import Gesture, GestureEvent, GestureRecognizer
 from poise.results import Results
+from poise.tracking import Tracker
 
 if TYPE_CHECKING:
     from poise.model import Pose
 
-# Plates of labels, BGR.
-_HAND_LABEL, _BODY_LABEL = (60, 200, 250), (220, 160, 60)
+# What ``Pose.track`` and ``Pose.predict`` ask of an instance: an unlikely one can continue a track.
+_MIN_TRACKED, _MIN_BODY = 0.1, 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +30,8 @@ class Seen:
     Attributes:
         frame: Its picture.
         hands: Results of the hand model; None where no gesture of a hand is wanted.
-        bodies: Results of the body model; None where there was none.
+        bodies: Results of the body model; None where there was none. Both are None where a source ends: then it is
+            its last frame again, with what ended.
         gestures: One a hand and body.
         events: What began or ended.
     """
@@ -47,29 +49,6 @@ class Seen:
             head | {"id": one.id, "part": one.part, "gesture": one.gesture, "conf": round(one.conf, 3)}
             for one in self.gestures
         ]
-
-
-def drawn(seen: Seen) -> Results:
-    """Return the frame with bodies, hands and the names of their gestures drawn on it, without instances."""
-    image = np.array(seen.frame.image)
-    height, width = image.shape[:2]
-    size = max(12.0, min(height, width) / 28)
-    taken = np.empty((0, 4))
-    for result in (seen.bodies, seen.hands):
-        if result is not None and len(result):
-            image = draw(result, image=image, boxes=False, labels=False)
-    for one in seen.gestures:
-        result = seen.bodies if one.part == "body" else seen.hands
-        if one.gesture == UNKNOWN or result is None:
-            continue
-        words = f"{one.gesture} {one.conf:.2f}"
-        box = np.asarray(result.boxes.xyxy[one.row]).tolist()
-        place = place_label((height, width), box, label_size(words, size), taken)
-        draw_label(image, place[:2], words, _BODY_LABEL if one.part == "body" else _HAND_LABEL, size)
-        taken = np.vstack([taken, place])
-    base = seen.bodies if seen.bodies is not None else seen.hands
-    assert base is not None  # a frame was looked at by at least one model
-    return base[:0].replace(orig_img=image)
 
 
 def watch_gestures(
@@ -101,20 +80,20 @@ def watch_gestures(
         raise ValueError("watch_gestures() needs a hand model, a body model or both")
     finder = None if hands is None else HandFinder(hands)
     media: Media | None = None
-    last = 0.0
-    for result in _followed(first, source, wanted) if body is not None else first.predict(source, **wanted):
+    shown: Frame | None = None
+    for result in _bodies(first, source, wanted) if body is not None else first.predict(source, **wanted):
         frame = Frame(result.orig_img, result.media, result.frame, result.time)
         if frame.media is not media:
-            if media is not None and (ended := recognizer.finish(last)):
-                yield Seen(replace(frame, media=media), None, None, [], ended)
+            if shown is not None and (ended := recognizer.finish(shown.time)):
+                yield Seen(shown, None, None, [], ended)
             recognizer.reset()
             media = frame.media
         bodies = result if body is not None else None
         found = result if body is None else finder.find(frame, bodies) if finder else None
         yield _say(recognizer, frame, found, bodies)
-        last = frame.time
-    if media is not None and (ended := recognizer.finish(last)):
-        yield Seen(Frame(np.zeros((1, 1, 3), np.uint8), media, 0, last), None, None, [], ended)
+        shown = frame
+    if shown is not None and (ended := recognizer.finish(shown.time)):
+        yield Seen(shown, None, None, [], ended)
 
 
 def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bodies: Results | None) -> Seen:
@@ -127,16 +106,19 @@ def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bod
     return Seen(frame, hands, bodies, gestures, recognizer.events)
 
 
-def _followed(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Results]:
-    """Find bodies, with ids where a tracker is installed; pictures have none."""
-    from poise.errors import MissingExtra
-
-    track = getattr(body, "track", None)
-    if track is not None:
-        try:
-            yield from track(source, **wanted)
-            return
-        except MissingExtra as error:
-            if "lap" not in str(error):
-                raise
-    yield from body.predict(source, **wanted)
+def _bodies(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Results]:
+    """Find bodies, in video with ids where what tracking needs is installed."""
+    # Asked beforehand: the tracker only misses it once two people are near each other, in the midst of a video.
+    if not find_spec("lap"):
+        yield from body.predict(source, **wanted)
+        return
+    tracker = Tracker()
+    media: Media | None = None
+    for result in body.predict(source, conf=_MIN_TRACKED, **wanted):
+        if result.media.kind == "image":
+            yield result[np.asarray(result.boxes.conf) >= _MIN_BODY]
+            continue
+        if result.media is not media:
+            tracker.reset()
+            media = result.media
+        yield tracker.update(result)

@@ -22,8 +22,8 @@ _FOREARM_A_WIDTH, _FOREARM_A_TRUNK = 0.6, 0.5
 # A hand belongs to a body when its wrist lies this near to the body's, in forearms. In ten sign clips the two are 0.06
 # apart in the middle, 0.36 in the worst clip's worst tenth; a hand that is free of the body is beyond 2.
 _NEAR = 0.8
-# The body's word on the side counts this many times the hand network's. Where the two wrists are clearly apart and the
-# two disagreed, the body was right each time (9 of 9, seen by eye; benchmarks/hands.py --sides).
+# The body's word on the side counts this many times the hand network's: where its wrists are clearly apart, say
+# otherwise and the eye can tell, the body is right in 15 of 15 hands of benchmarks/gesture_hands.py.
 _BODY_SAYS = 3.0
 # How clearly the nearer wrist must be the nearer one, as a share of both distances, to say anything of the side.
 _CLEAR = 0.5
