@@ -9,16 +9,24 @@ what ``mediapipe`` found: {path: [{"xy": (21, 2), "xyz": (21, 3)}]}.
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import pickle
+import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from poise.columns import Boxes, Keypoints, freeze
-from poise.frames import Media
+from poise.frames import Image, Media
 from poise.motion.gestures import GestureRecognizer
 from poise.motion.gestures.embedding import embed
 from poise.motion.gestures.examples import Picture, meant
@@ -163,30 +171,73 @@ def speed() -> None:
     )
 
 
-def end_to_end(shared: Path) -> None:
-    """Time the hand model and the recogniser on one 720p frame with two hands, followed as in a video."""
-    from poise import Pose
-    from poise.frames import Frame
-    from poise.gesturing import HandFinder
-    from poise.image import resize
+def video_of(pictures: Iterable[Image], path: Path) -> int:
+    """Write pictures of 1280 x 720 as H.264 at 30 frames a second; returns how many."""
+    import av
+
+    count = 0
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for picture in pictures:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+            count += 1
+        file.mux(stream.encode())
+    return count
+
+
+def two_hands(shared: Path) -> Iterator[Image]:
+    """Yield 240 crops that wander over a real photo with two hands."""
+    from poise.image import warp
     from poise.sources import read_picture
 
     picture = read_picture(next((shared / "data/gestures/none").glob("00c84257*")))
-    image = np.zeros((720, 1280, 3), np.uint8)
-    image[:, 370:910] = resize(picture, (540, 720))
-    finder, recognizer = HandFinder(Pose("hands", threads=2)), GestureRecognizer("hands")
-    media, walls, cpus, hands = Media("two hands", "video"), [], [], 0
-    for n in range(90):
-        wall, cpu = time.perf_counter(), time.process_time()
-        found = finder.find(Frame(image, media, n, n / 25))
-        recognizer.update(found)
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-        hands += len(found)
-    wall, cpu = np.median(walls[10:]), np.median(cpus[10:])
-    print(
-        f"hands at 720p, {hands / 90:.1f} a frame: {1 / wall:.1f} frames/s, {cpu * 1e3:.0f} ms of CPU a frame (median)"
-    )
+    height, width = picture.shape[:2]
+    for t in np.linspace(0, 6 * np.pi, 240):
+        scale = 720 / height * (1.1 + 0.08 * np.sin(t))
+        x = 640 - scale * width * (0.5 + 0.03 * np.sin(1.7 * t))
+        y = 360 - scale * height * (0.5 + 0.02 * np.cos(1.3 * t))
+        yield warp(picture, np.array([[[scale, 0, x], [0, scale, y]]]), (1280, 720))[0]
+
+
+def signs(shared: Path) -> Iterator[Image]:
+    """Yield four sign clips at twice their size."""
+    from poise.image import resize
+    from poise.sources import open_source
+
+    for name in ("again", "help", "school", "book"):
+        with open_source(shared / f"data/gestures/asl_clips/{name}.mp4") as frames:
+            for frame in frames:
+                yield resize(np.ascontiguousarray(frame.image[100:460]), (1280, 720))
+
+
+def command(video: Path, *options: str) -> tuple[float, float, list[dict[str, Any]]]:
+    """Run the real command; returns seconds of wall and of CPU time, and its lines."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "poise", "gestures", str(video), "--json", "-q", *options],
+        capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall, cpu, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def end_to_end(shared: Path) -> None:
+    """Time the real command on 720p video: decoding, networks, gestures, JSON; without its start."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, pictures in (("photo with two hands", two_hands), ("sign clips", signs)):
+            long, short = Path(folder) / "long.mp4", Path(folder) / "short.mp4"
+            frames = video_of(pictures(shared), long)
+            few = video_of(islice(pictures(shared), 2), short)
+            for options in (("--hands-only",), ()):
+                (wall0, cpu0, _), (wall, cpu, lines) = command(short, *options), command(long, *options)
+                hands = sum(line["part"] != "body" for line in lines) / frames
+                rate, each = (frames - few) / (wall - wall0), (cpu - cpu0) / (frames - few) * 1e3
+                print(
+                    f"{name}, {' '.join(options) or 'with bodies'}: {hands:.1f} hands a frame, {rate:.1f} frames/s, "
+                    f"{each:.0f} ms of CPU a frame; load of the machine {os.getloadavg()[0]:.1f}"
+                )
 
 
 def main() -> None:

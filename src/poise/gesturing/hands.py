@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 # A hand's middle lies this share of the forearm beyond the wrist. The square's side in forearms: a hand is about 0.75
 # of a forearm long, and the palm detector wants a palm of about a quarter of the picture.
 _BEYOND, _SIDE = 0.4, 2.2
+# Longer side at which the palm detector takes a picture.
+_PALM_SIDE = 192
 # Hands are looked for at wrists from this confidence on, and kept from it; MediaPipe's own limit.
 _MIN_HAND = 0.5
 # Seconds between two looks round wrists without a hand in a video: a look costs as much as a frame.
-_AGAIN_S = 0.5
+_AGAIN_S = 0.12
 
 
 def wrist_squares(xy: Floats, conf: Floats) -> Floats:
@@ -60,6 +62,8 @@ class HandFinder:
     def __init__(self, hands: Pose) -> None:
         self._estimator = hands.estimator
         self._options = Options(conf=_MIN_HAND)
+        # In video: the whole of what is given once, as the palm detector takes it.
+        self._quick = Options(conf=_MIN_HAND, imgsz=_PALM_SIDE)
         self._media: Media | None = None
         self._memory: RoiMemory | None = None
         self._looked = -np.inf
@@ -71,7 +75,9 @@ class HandFinder:
             memory = self._estimator.memory() if video else None
             self._media, self._looked = frame.media, -np.inf
             self._memory = memory if isinstance(memory, RoiMemory) else None
-        (found,) = self._estimator([frame.image], self._options, self._memory, times=[frame.time])
+        # Beside bodies no second look at the whole picture in tiles is needed: the looks round wrists are sharper.
+        options = self._options if self._memory is None or bodies is None else self._quick
+        (found,) = self._estimator([frame.image], options, self._memory, times=[frame.time])
         result = to_results(frame, found, self._estimator)
         if bodies is None or not len(bodies):
             return result
@@ -92,7 +98,7 @@ class HandFinder:
         if (high - low < 16).any():
             return None
         crop = np.ascontiguousarray(frame.image[low[1] : high[1], low[0] : high[0]])
-        (found,) = self._estimator([crop], self._options)
+        (found,) = self._estimator([crop], self._options if self._memory is None else self._quick)
         if not len(found.boxes):
             return None
         boxes = found.boxes[:1].copy()
