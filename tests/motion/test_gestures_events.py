@@ -86,6 +86,26 @@ def test_what_is_on_ends_with_the_source() -> None:
     assert [e.state for e in stream.finish(1.0)] == ["off"]
 
 
+def test_a_hand_that_is_found_now_and_then_is_no_event() -> None:
+    stream = GestureEvents()
+    said = []
+    for n in range(60):
+        seen = [Gesture("left_hand", "a", 0.9, 1)] if n % 7 == 0 else []
+        said += stream.update(seen, n * STEP)
+
+    assert said == []
+
+
+def test_an_end_names_whom_the_beginning_named() -> None:
+    stream = GestureEvents()
+    said = []
+    for n in range(40):
+        seen = [Gesture("left_hand", "a" if n < 20 else "unknown", 0.9, 1_000_001 if n < 15 else 1)]
+        said += stream.update(seen, n * STEP, keys=["this hand"])
+
+    assert [(event.state, event.id) for event in said] == [("on", 1_000_001), ("off", 1_000_001)]
+
+
 @given(st.text(alphabet="ab.", max_size=120))
 def test_on_and_off_alternate(names: str) -> None:
     states = [event[0] for event in run(names)]

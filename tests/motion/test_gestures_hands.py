@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from poise.motion.gestures.definitions import bundled
 from poise.results import Results
 from poise.skeletons import get
 
-HANDS = json.loads((Path(__file__).parents[1] / "assets/gesture_hands.json").read_text(encoding="utf-8"))
+ASSETS = Path(__file__).parents[1] / "assets"
+JUDGED = json.loads((ASSETS / "judged_hands.json").read_text(encoding="utf-8"))
+HANDS = json.loads((ASSETS / "gesture_hands.json").read_text(encoding="utf-8"))
 
 
 def hand(name: str, *, change: np.ndarray | None = None, cls: int | None = None, conf: float = 0.99) -> Results:
@@ -33,6 +36,16 @@ def hand(name: str, *, change: np.ndarray | None = None, cls: int | None = None,
     )
     image = np.zeros((600, 600, 3), np.uint8)
     return Results(image, Boxes(freeze(boxes), (600, 600)), points, {0: "left_hand", 1: "right_hand"})
+
+
+def judged(entry: dict[str, Any]) -> str:
+    """Return what is said of a hand of a real picture."""
+    xy, xyz, size = np.array(entry["xy"]), np.array(entry["xyz"]), tuple(entry["size"])
+    row = [*xy.min(axis=0), *xy.max(axis=0), entry["conf"], float(entry["network"] == "right")]
+    points = Keypoints(freeze(xy[None]), freeze(np.ones((1, 21))), get("hand21"), size, xyz=freeze(xyz[None]))
+    image = np.broadcast_to(np.uint8(0), (*size, 3))
+    result = Results(image, Boxes(freeze(np.array([row])), size), points, {0: "left_hand", 1: "right_hand"})
+    return GestureRecognizer("hands").recognize(result)[0].gesture
 
 
 def turned(degrees: float, scale: float = 1.0) -> np.ndarray:
@@ -73,6 +86,59 @@ def test_side_is_the_persons_own(mirrored: bool, part: str) -> None:
     (found,) = GestureRecognizer("hands", mirrored=mirrored).recognize(hand("rock_right"))
 
     assert found.part == part
+
+
+@pytest.mark.parametrize("group", ["photos", "clips"])
+def test_no_gesture_is_taken_for_another(group: str) -> None:
+    shown = [one for one in JUDGED if one["group"] == group and one["gesture"] not in ("?", "unknown")]
+
+    wrong = [
+        (one["source"], one["gesture"], said)
+        for one in shown
+        if "|" not in one["gesture"] and (said := judged(one)) not in (one["gesture"], "unknown")
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("group", "least"), [("photos", 27 / 29), ("clips", 16 / 19)])
+def test_gestures_of_real_hands_are_told(group: str, least: float) -> None:
+    shown = [one for one in JUDGED if one["group"] == group and one["gesture"] not in ("?", "unknown")]
+    plain = [one for one in shown if "|" not in one["gesture"]]
+
+    right = np.mean([judged(one) == one["gesture"] for one in plain])
+
+    assert right >= least
+
+
+@pytest.mark.parametrize(("group", "least"), [("photos", 70 / 78), ("clips", 61 / 64)])
+def test_hands_at_rest_and_at_work_are_unknown(group: str, least: float) -> None:
+    none = [one for one in JUDGED if one["group"] == group and one["gesture"] == "unknown"]
+
+    unknown = np.mean([judged(one) == "unknown" for one in none])
+
+    assert unknown >= least
+
+
+def test_a_hand_that_the_edge_cuts_is_unknown() -> None:
+    entry = HANDS["rock_right"]
+    xy = np.array(entry["xy"])
+    # The picture ends at the hand's middle.
+    result = hand("rock_right")
+    cut = (600, int(xy[:, 0].mean()))
+    points = Keypoints(result.keypoints.xy, result.keypoints.conf, get("hand21"), cut, xyz=result.keypoints.xyz)
+    boxes = Boxes(result.boxes.data, cut)
+    image = np.zeros((*cut, 3), np.uint8)
+
+    (found,) = GestureRecognizer("hands").recognize(Results(image, boxes, points, result.names))
+
+    assert found.gesture == "unknown"
+
+
+def test_a_tiny_hand_is_unknown() -> None:
+    (found,) = GestureRecognizer("hands").recognize(hand("rock_right", change=0.1 * np.eye(2)))
+
+    assert found.gesture == "unknown"
 
 
 def test_a_doubtful_hand_is_unknown() -> None:
