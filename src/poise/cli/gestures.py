@@ -27,8 +27,8 @@ gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.")
 @gestures.default
 def watch(
     *source: str,
-    set: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
-    json: bool = False,
+    set: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
     events: Annotated[bool, Parameter(negative=())] = False,
     save: Annotated[bool, Parameter(negative=())] = False,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
@@ -52,11 +52,11 @@ def watch(
         json: Print one JSON line a hand or person and frame on standard output.
         events: With --json: print only what begins and ends.
         save: Write the annotated pictures or video under runs/pose/gestures.
-        out: Write them here: a video (.mp4), a picture, or a folder of pictures.
+        out: Write them here: a video (.mp4, .gif), a picture, or a folder.
         mirrored: The pictures are mirrored, as a selfie camera gives them.
         body: Body model; its wrists help to find hands.
         hands: Hand model.
-        hands_only: Use no body model: faster, but small hands are missed and nobody has an id.
+        hands_only: Use no body model: faster, but small hands are missed and every hand has an id of its own.
         vid_stride: Read every n-th frame of a video.
         overwrite: Let --out replace a file.
         threads: CPU threads a network uses.
