@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -184,8 +185,11 @@ def test_pictures_go_to_a_folder(desk: Path, photo: Path) -> None:
 
 
 def test_the_webcam_is_camera_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("av")
+    av = pytest.importorskip("av")
     from poise.sources import _camera
+
+    if "lavfi" not in av.formats_available:
+        pytest.skip("this FFmpeg has no lavfi")
 
     def address(number: int) -> tuple[str, str, dict[str, str]]:
         assert number == 0
@@ -197,6 +201,32 @@ def test_the_webcam_is_camera_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     said = lines(capsys, "webcam", "--set", "body")
 
     assert {line["source"] for line in said} == {"camera 0"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_lines_reach_their_file_while_a_terminal_shows_the_bar(desk: Path) -> None:
+    import pty
+
+    terminal, end = pty.openpty()
+    words = [sys.executable, "-m", "poise", "gestures", str(CLIP), "--set", "body", "--json"]
+    with (desk / "lines.jsonl").open("wb") as file:
+        process = subprocess.Popen(words, stdout=file, stderr=end)
+        os.close(end)
+        shown = b""
+        while chunk := _read(terminal):
+            shown += chunk
+        process.wait()
+
+    assert b"clip.mp4" in shown
+    assert b'"gesture"' not in shown
+    assert [json.loads(line)["frame"] for line in (desk / "lines.jsonl").open()][-1] == 19
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # how Linux says that the other end is closed
+        return b""
 
 
 def test_ctrl_c_leaves_a_video_that_opens_and_a_manifest(desk: Path) -> None:

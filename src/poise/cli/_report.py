@@ -89,6 +89,8 @@ class Reporter:
             console=self.console,
             transient=True,
             disable=self._quiet or not self.console.is_terminal,
+            # Lines that a terminal shows must pass above the bar; those that go to a file must not be caught for it.
+            redirect_stdout=sys.stdout.isatty(),
         )
         video: Media | None = None
         frames = most = 0
