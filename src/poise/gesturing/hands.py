@@ -29,7 +29,7 @@ _BEYOND, _SIDE = 0.4, 2.2
 # Longer side at which the palm detector takes a picture.
 _PALM_SIDE = 192
 # Hands are looked for at wrists from this confidence on, and kept from it; MediaPipe's own limit.
-_MIN_HAND = 0.5
+MIN_HAND = 0.5
 # Seconds between two looks round wrists without a hand in a video: a look costs as much as a frame.
 _AGAIN_S = 0.12
 
@@ -61,9 +61,9 @@ class HandFinder:
 
     def __init__(self, hands: Pose) -> None:
         self._estimator = hands.estimator
-        self._options = Options(conf=_MIN_HAND)
+        self._options = Options(conf=MIN_HAND)
         # In video: the whole of what is given once, as the palm detector takes it.
-        self._quick = Options(conf=_MIN_HAND, imgsz=_PALM_SIDE)
+        self._quick = Options(conf=MIN_HAND, imgsz=_PALM_SIDE)
         self._media: Media | None = None
         self._memory: RoiMemory | None = None
         self._looked = -np.inf

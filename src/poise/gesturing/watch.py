@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from poise.errors import SourceError
 from poise.frames import Frame, Media
-from poise.gesturing.hands import HandFinder
+from poise.gesturing.hands import MIN_HAND, HandFinder
 from poise.motion.gestures import Gesture, GestureEvent, GestureRecognizer
 from poise.results import Results
 from poise.tracking import Tracker
@@ -75,13 +75,17 @@ def watch_gestures(
         SourceError: The source cannot be read.
     """
     wanted: dict[str, Any] = {"stream": True, "on_error": on_error, "vid_stride": vid_stride}
-    first = body or hands
-    if first is None:
+    results: Iterable[Results]
+    if body is not None:
+        finder = None if hands is None else HandFinder(hands)
+        results = _bodies(body, source, wanted)
+    elif hands is not None:
+        finder, results = None, hands.predict(source, conf=MIN_HAND, **wanted)
+    else:
         raise ValueError("watch_gestures() needs a hand model, a body model or both")
-    finder = None if hands is None else HandFinder(hands)
     media: Media | None = None
     shown: Frame | None = None
-    for result in _bodies(first, source, wanted) if body is not None else first.predict(source, **wanted):
+    for result in results:
         frame = Frame(result.orig_img, result.media, result.frame, result.time)
         if frame.media is not media:
             if shown is not None and (ended := recognizer.finish(shown.time)):
