@@ -30,8 +30,11 @@ _BEYOND, _SIDE = 0.4, 2.2
 _PALM_SIDE = 192
 # Hands are looked for at wrists from this confidence on, and kept from it; MediaPipe's own limit.
 MIN_HAND = 0.5
-# Seconds between two looks round wrists without a hand in a video: a look costs as much as a frame.
-_AGAIN_S = 0.12
+# Seconds between two looks round wrists without a hand in a video, and at how many of them: a wrist costs as much as
+# following two hands, and a crowd must not stop the video. The others' turn comes at the next look.
+_AGAIN_S, _A_LOOK = 0.12, 2
+# In a video smaller squares are left out: their hands have under 20 pixels, of which no gesture is told.
+_MIN_SQUARE = 60.0
 
 
 def wrist_squares(xy: Floats, conf: Floats) -> Floats:
@@ -52,6 +55,23 @@ def wrist_squares(xy: Floats, conf: Floats) -> Floats:
     return np.where(seen, squares, np.nan)
 
 
+def owners(hands: Results, squares: Floats) -> list[int | None]:
+    """Return the row of the body that each hand belongs to, or None: the nearest square that holds its middle.
+
+    For code that has no :class:`~poise.motion.gestures.GestureRecognizer`, which follows hands over time.
+
+    Args:
+        hands: N hands.
+        squares: ``(M, 2, 3)`` of :func:`wrist_squares`.
+    """
+    if not len(hands) or not len(squares):
+        return [None] * len(hands)
+    middle = np.asarray(hands.keypoints.xy, dtype=np.float64).mean(axis=1)
+    off = np.linalg.norm(middle[:, None, None] - squares[None, ..., :2], axis=-1) / (squares[None, ..., 2] / 2)
+    nearest = np.nan_to_num(off, nan=np.inf).min(axis=2)  # (N, M)
+    return [int(row.argmin()) if row.min() <= 1.0 else None for row in nearest]
+
+
 class HandFinder:
     """Finds the hands of one source, with the help of what a body model saw.
 
@@ -66,7 +86,7 @@ class HandFinder:
         self._quick = Options(conf=MIN_HAND, imgsz=_PALM_SIDE)
         self._media: Media | None = None
         self._memory: RoiMemory | None = None
-        self._looked = -np.inf
+        self._looked, self._turn = -np.inf, 0
 
     def find(self, frame: Frame, bodies: Results | None = None) -> Results:
         """Find the hands of the next frame."""
@@ -81,14 +101,22 @@ class HandFinder:
         result = to_results(frame, found, self._estimator)
         if bodies is None or not len(bodies):
             return result
-        squares = wrist_squares(*points_of_bodies(bodies))
-        empty = _empty(squares, result)
-        waited = frame.time - self._looked
-        if not len(empty) or (self._memory is not None and 0 <= waited < _AGAIN_S):
+        empty = _empty(wrist_squares(*points_of_bodies(bodies)), result)
+        if self._memory is not None:
+            empty = self._turn_of(empty, frame.time)
+        if not len(empty):
             return result
-        self._looked = frame.time
         more = [one for square in empty if (one := self._look(frame, square)) is not None]
         return _joined(frame, [found, *more], self._estimator, self._memory)
+
+    def _turn_of(self, squares: Floats, time: float) -> Floats:
+        """Return the squares of a video that are looked into now."""
+        squares = squares[squares[:, 2] >= _MIN_SQUARE]
+        if not len(squares) or 0 <= time - self._looked < _AGAIN_S:
+            return squares[:0]
+        self._looked = time
+        self._turn += _A_LOOK
+        return squares[np.unique((self._turn + np.arange(_A_LOOK)) % len(squares))]
 
     def _look(self, frame: Frame, square: Floats) -> Estimate | None:
         """Look into one square of the picture; returns the best hand, in pixels of the picture."""
