@@ -88,6 +88,19 @@ def test_side_is_the_persons_own(mirrored: bool, part: str) -> None:
     assert found.part == part
 
 
+@pytest.mark.parametrize("turn", [0, 20, -20])
+@pytest.mark.parametrize("name", ["victory", "fist", "thumb_up", "point"])
+def test_hands_that_others_have_labelled_are_told_the_same(name: str, turn: float) -> None:
+    entry = json.loads((ASSETS / "mediapipe_gestures.json").read_text(encoding="utf-8"))[name]
+    xy, xyz, by = np.array(entry["xy"]), np.array(entry["xyz"]), turned(turn)
+    xy = (xy - xy.mean(axis=0)) @ by.T + 500
+    xyz[:, :2] = xyz[:, :2] @ by.T
+
+    said = judged({"xy": xy, "xyz": xyz, "size": [1000, 1000], "conf": 0.99, "network": "right"})
+
+    assert said == name
+
+
 @pytest.mark.parametrize("group", ["photos", "clips"])
 def test_no_gesture_is_taken_for_another(group: str) -> None:
     shown = [one for one in JUDGED if one["group"] == group and one["gesture"] not in ("?", "unknown")]
