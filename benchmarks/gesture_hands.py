@@ -64,7 +64,7 @@ def told_sides(entries: list[dict[str, Any]]) -> None:
 
 
 def agreement(shared: Path) -> None:
-    """Count in how many hands of the sign clips hand network and wrists agree."""
+    """Count in how many hands of the sign clips hand network and wrists agree, and print the events of hands."""
     from poise import Pose
     from poise.frames import Frame
     from poise.gesturing import HandFinder
@@ -72,7 +72,7 @@ def agreement(shared: Path) -> None:
     body, hands = Pose("body-fast"), Pose("hands")
     same = total = alone = 0
     for path in sorted((shared / "data/gestures/asl_clips").glob("*.mp4")):
-        finder = HandFinder(hands)
+        finder, recognizer, events = HandFinder(hands), GestureRecognizer("hands"), []
         for bodies in body.track(path, stream=True):
             found = finder.find(Frame(bodies.orig_img, bodies.media, bodies.frame, bodies.time), bodies)
             xy, conf = np.asarray(bodies.keypoints.xy, dtype=float), np.asarray(bodies.keypoints.conf, dtype=float)
@@ -81,6 +81,9 @@ def agreement(shared: Path) -> None:
             clear = sides != 0
             total, same = total + int(clear.sum()), same + int(((sides > 0) == right)[clear].sum())
             alone += int((rows < 0).sum())
+            recognizer.update(found, bodies)
+            events += [f"{one.part} {one.gesture} {one.time:.1f} s" for one in recognizer.events if one.state == "on"]
+        print(f"  {path.name}: {', '.join(events) or 'no events'}")
     print(f"sign clips: hand network and wrist say the same side of {same} of {total} hands; {alone} without a body")
 
 

@@ -164,10 +164,11 @@ def speed() -> None:
     for _ in range(9):
         start = time.process_time()
         for _ in range(200):
-            recognizer.recognize(result)
+            recognizer.update(result)
         times.append((time.process_time() - start) / 400 * 1e3)
     print(
-        f"recogniser, two hands a frame: {min(times):.3f} ms a hand at least, {np.median(times):.3f} median (CPU time)"
+        f"recogniser of a video, two hands a frame: {min(times):.3f} ms of CPU a hand at least, "
+        f"{np.median(times):.3f} median"
     )
 
 
