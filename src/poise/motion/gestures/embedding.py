@@ -14,17 +14,18 @@ from poise.skeletons import Skeleton
 HAND = "hand21"
 _CHAINS = np.array(list(FINGERS.values()))
 _TIPS = _CHAINS[:, 3]
-_THUMB_TO_TIPS = np.array([[4, 8], [4, 12], [4, 16], [4, 20]])
-_NEIGHBOURS = np.array([[8, 12], [12, 16], [16, 20]])
-_THUMB_TO_PALM = np.array([[4, 5], [4, 9], [4, 17]])
-# Where a thumb that is laid on the hand comes to rest: knuckles and middle joints of the fingers.
-_LAP = np.array([5, 9, 13, 17, 6, 10, 14])
+# From tip to tip: the thumb's to the others', and between neighbours.
+_TO_TIPS = [[4, 8], [4, 12], [4, 16], [4, 20], [8, 12], [12, 16], [16, 20]]
+# From the thumb's tip to three knuckles, and to the other joints that it may be laid on.
+_TO_PALM = [[4, 5], [4, 9], [4, 17]]
+_TO_LAP = [*_TO_PALM, [4, 13], [4, 6], [4, 10], [4, 14]]
+_PAIRS = np.array(_TO_TIPS + _TO_LAP)
 # A finger's reach is its tip's distance from the wrist as a share of what it is when straight: 1 when straight, about
 # 0.5 when rolled in, and 0.85 when its two joints bend by a right angle together, which is half-way. Reach says more
 # than the bends, which a network overstates in straight fingers that point at the camera.
 _HALF_REACH, _REACH_SOFT = 0.85, 0.06
 # A thumb is half bent at 50 degrees over its two joints, and half away at 0.42 palms from the nearest joint it can
-# rest on: between the thumbs laid in and those stretched out on the hands of benchmarks/gestures.py.
+# rest on: between the thumbs laid in and those stretched out on the hands of benchmarks/taught_gestures.py.
 _HALF_BENT, _BENT_SOFT = 50.0, 12.0
 _HALF_AWAY, _AWAY_SOFT = 0.42, 0.15
 # Palms from which a distance or an offset counts as simply far: whether tips touch matters, how far apart they are
@@ -123,20 +124,19 @@ def _embed_hands(xy: Floats, xyz: Floats | None, *, upright: bool) -> Floats:
     bones = np.diff(points[:, _CHAINS], axis=2)
     lengths = np.linalg.norm(bones, axis=-1)
     from_wrist = np.linalg.norm(points - points[:, :1], axis=-1)
-    scale = palm_size(points)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         reach = from_wrist[:, _TIPS] / (from_wrist[:, _CHAINS[:, 0]] + lengths.sum(axis=-1))
         cosines = (bones[:, 0, :-1] * bones[:, 0, 1:]).sum(axis=-1) / (lengths[:, 0, :-1] * lengths[:, 0, 1:])
     bent = np.rad2deg(np.arccos(np.clip(cosines, -1.0, 1.0))).sum(axis=1, keepdims=True)
-    away = np.linalg.norm(points[:, _LAP] - points[:, 4:5], axis=-1).min(axis=1, keepdims=True) / scale
+    between = distances(points, _PAIRS)
+    away = between[:, len(_TO_TIPS) :].min(axis=1, keepdims=True)
     columns = [
         _soft((reach[:, 1:] - _HALF_REACH) / _REACH_SOFT),
         _soft((_HALF_BENT - bent) / _BENT_SOFT),
         _soft((away - _HALF_AWAY) / _AWAY_SOFT),
-        np.tanh(distances(points, _THUMB_TO_TIPS) / _FAR_TIP),
-        np.tanh(distances(points, _NEIGHBOURS) / _FAR_TIP),
-        np.tanh(distances(points, _THUMB_TO_PALM) / _FAR_PALM),
-        0.5 * np.tanh(np.diff(_aside(points) / scale, axis=1) / _FAR_ASIDE),
+        np.tanh(between[:, : len(_TO_TIPS)] / _FAR_TIP),
+        np.tanh(between[:, len(_TO_TIPS) : len(_TO_TIPS + _TO_PALM)] / _FAR_PALM),
+        0.5 * np.tanh(np.diff(_aside(points), axis=1) / palm_size(points)[:, None] / _FAR_ASIDE),
     ]
     if upright:
         for along in (points[:, 4] - points[:, 2], points[:, 9] - points[:, 0]):

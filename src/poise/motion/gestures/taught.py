@@ -107,7 +107,7 @@ class Taught:
         """Return each vector's gesture and how sure that is; "none" is said as unknown.
 
         How sure is a number from one half, at the limit or midway between two gestures, to 1 near an example. It is
-        no probability by construction; how often answers of each conf are right is measured (benchmarks/gestures.py).
+        no probability by construction; benchmarks/taught_gestures.py prints how often answers of each conf are right.
         """
         return [self._say(row) for row in self.distances(vectors)]
 
@@ -144,7 +144,7 @@ def learn(
     The spread of each component and the limit come from plausible variations of the examples (:func:`augmented`) and,
     the more the more examples there are, from how far those of a class lie apart. Examples of other classes and of
     "none" do not move the limits; what is nearer to one of them is that. Trying limits that they narrow refused more
-    of what belongs than of what does not (benchmarks/gestures.py).
+    of what belongs than of what does not (benchmarks/taught_gestures.py).
 
     Args:
         name: Of the set.

@@ -15,7 +15,7 @@ from poise.skeletons import Skeleton
 # Standard deviations. Of a hand: degrees that a finger is curled more or less as a whole, that each of its joints
 # adds, that it is spread, and that the hand is tilted in space; shares of a bone's length and of the depth that the
 # network believes; palms that a point is off. Chosen so that the variations of one hand spread about as far as the
-# hands of different people who show the same (0.8 to 1.0 of it on the hands of benchmarks/gestures.py).
+# hands of different people who show the same (0.8 to 1.0 of it on the hands of benchmarks/taught_gestures.py).
 _CURL, _JOINT, _SPREAD, _TILT = 8.0, 4.0, 4.0, 15.0
 _BONE, _DEPTH, _POINT = 0.05, 0.15, 0.015
 # Of anything else: degrees that each limb swings and that the whole is turned in the picture; the share by which it
