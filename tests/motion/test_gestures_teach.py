@@ -389,6 +389,32 @@ def test_faces_are_told_however_tilted(degrees: float) -> None:
     assert [name for name, _ in one.classify(embed(FACE, shown))] == ["closed", "open"]
 
 
+def opened(face: np.ndarray) -> np.ndarray:
+    """Move the points below the middle of a real mouth down, along the face, by a third of the eyes' distance."""
+    across = face[263] - face[33]
+    down = np.array([-across[1], across[0]])
+    scale = across @ across
+    off = face - face[[13, 14]].mean(axis=0)
+    weight = np.where(off @ down > 0, np.exp(-np.square(off @ across / scale / 0.35)), 0.0)
+    moved: np.ndarray = face + weight[:, None] * down / 3
+    return moved
+
+
+def test_an_open_mouth_is_told_on_other_real_faces(shared: Path) -> None:
+    from poise import Pose
+
+    model = Pose("face", threads=1)
+    paths = [*sorted((shared / "data/gestures/rock").glob("*.jpg")), shared / "data/images/single_upper_kitchen.jpg"]
+    *known, first, second = (model(path)[0].keypoints.xy[0].astype(float) for path in paths)
+
+    one = learn(
+        "mouth", FACE, [pair for face in known for pair in (("closed", face, None), ("open", opened(face), None))]
+    )
+
+    shown = np.stack([first, opened(first), second, opened(second)])
+    assert [name for name, _ in one.classify(embed(FACE, shown))] == ["closed", "open", "closed", "open"]
+
+
 TIGER = np.array(
     [[0, 0], [10, -5], [40, -10], [110, -8], [100, 30], [98, 50], [118, 52], [120, 31], [38, 30], [36, 50], [52, 30],
      [54, 52]], dtype=float,
