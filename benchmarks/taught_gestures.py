@@ -1,10 +1,11 @@
 """How well taught gestures are told: python benchmarks/taught_gestures.py --found NPZ [--strangers SHARED] …
 
-``--found`` takes points found before, ``tests/assets/gesture_crops.npz``, and needs a minute; ``--crops`` finds them
-anew in the 24 crops with both networks. ``--strangers`` learns from all crops and judges hands that show none of it:
-labelled hands of other data sets, and every third frame of the sign clips (minutes). ``--postures`` takes
-``tests/assets/postures.npz``. Each figure is the mean of five seeds of 20 splits, with the standard deviation of
-the seeds: one seed is one draw of splits, and who picks among them can pick 0.03.
+``--found`` takes points found before, ``tests/assets/gesture_crops.npz``, and needs a minute; ``--crops SHARED`` finds
+them anew in the 24 crops with both networks. ``--strangers SHARED`` learns from all crops and judges hands that show
+none of it: labelled hands of other data sets, and every third frame of the sign clips (minutes). ``--postures`` takes
+``tests/assets/postures.npz``; ``--faces SHARED`` opens the mouths of the faces in the data. Each figure of the crops is
+the mean of five seeds of 20 splits, with the standard deviation of the seeds: one seed is one draw of splits, and who
+picks among them can pick 0.03.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from poise.motion.gestures.examples import Picture, meant
 from poise.motion.gestures.taught import NONE, UNKNOWN, Taught, learn, leave_one_out
 from poise.skeletons import get
 
-HAND, BODY = get("hand21"), get("coco17")
+HAND, BODY, FACE = get("hand21"), get("coco17"), get("face468")
 LABELS = ("call", "four", "none", "rock")
 TAUGHT = ("call", "four", "rock")
 SEEDS, SPLITS = 5, 20
@@ -194,12 +195,49 @@ def postures(path: Path) -> None:
         )
 
 
+def opened(face: Floats, by: float) -> Floats:
+    """Move the points below the middle of a mouth down, along the face, by a share of the eyes' distance."""
+    across = face[263] - face[33]
+    down = np.array([-across[1], across[0]])
+    off = face - face[[13, 14]].mean(axis=0)
+    weight = np.where(off @ down > 0, np.exp(-np.square(off @ across / (across @ across) / 0.35)), 0.0)
+    moved: Floats = face + by * weight[:, None] * down
+    return moved
+
+
+def faces(shared: Path, *, people: int = 5) -> None:
+    """Teach closed mouths and the same opened from a few real faces, and judge each other face."""
+    from poise import Pose
+
+    model, rng = Pose("face"), np.random.default_rng(0)
+    paths = [
+        *sorted((shared / "data/gestures").glob("*/*.jpg")),
+        *(path for path in sorted((shared / "data/images").iterdir()) if path.suffix in (".jpg", ".png")),
+    ]
+    found = [result.keypoints.xy[0].astype(float) for path in paths for result in model(path) if len(result)]
+    pairs = [(one, opened(one, rng.uniform(0.25, 0.4))) for one in found]
+    told = []
+    for i, pair in enumerate(pairs):
+        others = rng.permutation([j for j in range(len(pairs)) if j != i])[:people].tolist()
+        examples = [(name, pairs[j][k], None) for j in others for k, name in enumerate(("closed", "open"))]
+        taught = learn("mouth", FACE, examples, groups=[j for j in others for _ in range(2)])
+        said = taught.classify(embed(FACE, np.stack(pair)))
+        told += [(name, answer) for name, (answer, _) in zip(("closed", "open"), said, strict=True)]
+    right = sum(a == b for a, b in told)
+    unknown = sum(b == UNKNOWN for _, b in told)
+    print(
+        f"mouths of {len(pairs)} faces, closed and opened by moving points, each judged by {people} others: "
+        f"{right} of {len(told)} right, {len(told) - right - unknown} wrong, {unknown} unknown"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--found", type=Path)
     parser.add_argument("--crops", type=Path)
     parser.add_argument("--strangers", type=Path)
     parser.add_argument("--postures", type=Path)
+    parser.add_argument("--faces", type=Path)
     wanted = parser.parse_args()
     seen = {who: found(wanted.found, who) for who in ("poise", "flipped", "mediapipe")} if wanted.found else {}
     if wanted.crops:
@@ -218,6 +256,8 @@ def main() -> None:
                 print(f"{name}, taught {words}, strangers taken for a gesture: {', '.join(cells)}")
     if wanted.postures:
         postures(wanted.postures)
+    if wanted.faces:
+        faces(wanted.faces)
 
 
 if __name__ == "__main__":

@@ -247,16 +247,24 @@ def test_examples_of_one_picture_never_judge_each_other() -> None:
     assert {answer for _, answer in leave_one_out(one, ["same"] * len(one.labels))} == {"unknown"}
 
 
-def test_frames_of_one_video_count_as_one_example() -> None:
+def test_frames_of_one_video_do_not_narrow_the_limit() -> None:
     rng = np.random.default_rng(0)
-    flat, deep = augmented(HAND, *(one[None] for one in points("rock_left")), copies=30, rng=rng)
+    flat, deep = (np.repeat(one[None], 30, axis=0) for one in points("rock_left"))
+    flat, deep = flat + rng.normal(size=flat.shape), deep + rng.normal(size=deep.shape) * 1e-3
     frames = [("rock", a, b) for a, b in zip(flat, deep, strict=True)]
 
-    grouped = learn("mine", HAND, frames, groups=["me.mp4"] * len(frames))
-    alone = learn("mine", HAND, frames)
+    unsaid = learn("mine", HAND, frames)
+    video = learn("mine", HAND, frames, groups=["me.mp4"] * 30)
+    people = learn("mine", HAND, frames, groups=range(30))
 
-    # What the frames say of the spread is not counted, so their nearness makes no limit narrower.
-    assert grouped.limits[0] > alone.limits[0]
+    assert unsaid.limits[0] == pytest.approx(video.limits[0])
+    assert people.limits[0] < 0.8 * video.limits[0]
+    assert (people.spread < video.spread).all()
+
+
+def test_nothing_found_is_said() -> None:
+    with pytest.raises(ValueError, match="nothing was found in any of the examples"):
+        learn("mine", HAND, [])
 
 
 def test_an_answer_is_surer_near_an_example() -> None:

@@ -154,13 +154,16 @@ def learn(
         mirror: Whether a mirrored example shows the same. None: not for bodies of people, whose left and right arm
             mean different things, but for faces and animals. Hands are always free of mirrors.
         groups: What each example belongs to, such as its picture or video; examples of one group say nothing of how
-            far the next one may lie. None: each stands alone.
+            far the next one may lie. None: nobody knows; they may all be frames of one video, so examples that lie
+            near each other make nothing narrower, while examples far apart still make it wider.
         seed: Of the variations.
 
     Raises:
         ValueError: There is no example of a gesture, one is named "unknown", or the points are not the skeleton's.
     """
     classes = tuple(dict.fromkeys(label for label, _, _ in examples))
+    if not classes:
+        raise ValueError("there is nothing to learn from: nothing was found in any of the examples")
     if not any(label != NONE for label in classes):
         raise ValueError("teaching needs at least one example of a gesture; got none besides 'none'")
     if UNKNOWN in classes:
@@ -186,7 +189,7 @@ def learn(
         name, skeleton.name, up, classes, vectors, labels, np.ones(vectors.shape[1]), np.ones(len(classes)),
         tuple(skeleton.flip_idx) if both else (),
     )  # fmt: skip
-    kin = np.arange(len(labels)) if groups is None else np.unique([str(one) for one in groups], return_inverse=True)[1]
+    kin = None if groups is None else np.unique([str(one) for one in groups], return_inverse=True)[1]
     off = np.stack([_off(taught, copies[1:], copies[:1]) for copies in moved])
     prior = _mean_square(off.reshape(-1, off.shape[-1]))
     taught = replace(taught, spread=_spread(taught, prior, kin))
@@ -220,7 +223,7 @@ def _variations(skeleton: Skeleton, xy: Floats, deep: Floats | None, upright: bo
     return more.reshape(1 + copies, len(xy), -1).swapaxes(0, 1)
 
 
-def _spread(taught: Taught, prior: Floats, kin: NDArray[np.intp]) -> Floats:
+def _spread(taught: Taught, prior: Floats, kin: NDArray[np.intp] | None) -> Floats:
     """Return how much each component varies within a class.
 
     The variance is that of the variations, ``prior``, and that between the examples, weighted like a scaled inverse
@@ -229,19 +232,22 @@ def _spread(taught: Taught, prior: Floats, kin: NDArray[np.intp]) -> Floats:
     Source:
         Gelman et al., Bayesian Data Analysis (3rd ed., 2013), section 2.6: normal model with known mean.
     """
+    groups = np.arange(len(taught.labels)) if kin is None else kin
+    least = prior if kin is None else 0.0
     own, free = np.zeros(len(prior)), 0
     for c, name in enumerate(taught.classes):
         rows = np.flatnonzero(taught.labels == c)
         rows = rows[:: -(-len(rows) // _MOST_COMPARED)] if len(rows) else rows
-        more = len(np.unique(kin[rows])) - 1
+        more = len(np.unique(groups[rows])) - 1
         if name == NONE or more < 1:
             continue
         pairs = [
-            _off(taught, taught.vectors[[row]], taught.vectors[rows[kin[rows] != kin[row]]]) for row in rows.tolist()
+            _off(taught, taught.vectors[[row]], taught.vectors[rows[groups[rows] != groups[row]]])
+            for row in rows.tolist()
         ]
         # Two draws lie twice the variance apart.
         between = _mean_square(np.concatenate(pairs)) / 2.0
-        own += more * np.where(np.isfinite(between), between, prior)
+        own += more * np.where(np.isfinite(between), np.maximum(between, least), prior)
         free += more
     return _mixed((_PRIOR * prior + own) / (_PRIOR + free))
 
@@ -254,7 +260,7 @@ def _mixed(variance: Floats) -> Floats:
     return spread
 
 
-def _limits(taught: Taught, common: float, kin: NDArray[np.intp]) -> Floats:
+def _limits(taught: Taught, common: float, kin: NDArray[np.intp] | None) -> Floats:
     """Return the distance from which each class is unknown.
 
     Within ``common`` lie 97.5 % of the variations of an example. It is mixed with the distance within which as many
@@ -262,19 +268,22 @@ def _limits(taught: Taught, common: float, kin: NDArray[np.intp]) -> Floats:
     belongs is refused, as far as the variations are like what people do; how much of what does not belong is refused
     follows from nothing, and is measured.
     """
+    groups = np.arange(len(taught.labels)) if kin is None else kin
+    least = common if kin is None else 0.0
     limits = np.full(len(taught.classes), common)
     for c in range(len(taught.classes)):
         rows = np.flatnonzero(taught.labels == c)
-        count = len(np.unique(kin[rows]))
+        count = len(np.unique(groups[rows]))
         if count < 2:
             continue
         near = []
         for row in rows.tolist():
-            rest = rows[kin[rows] != kin[row]]
+            rest = rows[groups[rows] != groups[row]]
             part = replace(taught, vectors=taught.vectors[rest], labels=taught.labels[rest])
             near.append(part.distances(taught.vectors[[row]])[0, c])
         if np.isfinite(near).any():
-            limits[c] = (_PRIOR * common + count * np.nanquantile(near, _WITHIN)) / (_PRIOR + count)
+            own = max(float(np.nanquantile(near, _WITHIN)), least)
+            limits[c] = (_PRIOR * common + count * own) / (_PRIOR + count)
     return limits
 
 
