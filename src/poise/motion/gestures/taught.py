@@ -19,13 +19,13 @@ UNKNOWN = "unknown"
 NONE = "none"
 # Variations of all examples together, and of each at least and at most.
 _VARIATIONS, _LEAST_COPIES, _MOST_COPIES = 2000, 4, 32
-# The spread within a class and the limit follow from plausible variations, which count as much as this many examples;
+# The spread within a class and the limit follow from plausible variations, which count as much as this many examples:
 # the few that people give say too little of the next one.
 _PRIOR = 20.0
 # A component's spread is drawn half-way to that of all components: one that happened not to vary would rule.
 _POOLED = 0.5
-# This share of the variations of an example is to lie within the limit.
-_WITHIN = 0.975
+# This share of the variations of an example is to lie within the limit: one in twenty may be refused wrongly.
+_WITHIN = 0.95
 # The nearest class is said when its distance is at most this share of its and the next one's together.
 _TIE = 0.48
 # How fast an answer becomes surer inside the limit: 0.98 at half of it.
@@ -141,10 +141,9 @@ def learn(
 ) -> Taught:
     """Learn gestures from examples.
 
-    The spread of each component and the limit come from plausible variations of the examples (:func:`augmented`) and,
-    the more the more examples there are, from how far those of a class lie apart. Examples of other classes and of
-    "none" do not move the limits; what is nearer to one of them is that. Trying limits that they narrow refused more
-    of what belongs than of what does not (benchmarks/taught_gestures.py).
+    The spread of each component and the limit come from plausible variations of the examples (:func:`augmented`) and
+    grow where those of a class lie further apart, the more the more examples there are. Examples of other classes and
+    of "none" do not move the limits; what is nearer to one of them is that.
 
     Args:
         name: Of the set.
@@ -154,8 +153,7 @@ def learn(
         mirror: Whether a mirrored example shows the same. None: not for bodies of people, whose left and right arm
             mean different things, but for faces and animals. Hands are always free of mirrors.
         groups: What each example belongs to, such as its picture or video; examples of one group say nothing of how
-            far the next one may lie. None: nobody knows; they may all be frames of one video, so examples that lie
-            near each other make nothing narrower, while examples far apart still make it wider.
+            far the next one may lie. None: each stands alone.
         seed: Of the variations.
 
     Raises:
@@ -189,7 +187,7 @@ def learn(
         name, skeleton.name, up, classes, vectors, labels, np.ones(vectors.shape[1]), np.ones(len(classes)),
         tuple(skeleton.flip_idx) if both else (),
     )  # fmt: skip
-    kin = None if groups is None else np.unique([str(one) for one in groups], return_inverse=True)[1]
+    kin = _kin(labels, groups)
     off = np.stack([_off(taught, copies[1:], copies[:1]) for copies in moved])
     prior = _mean_square(off.reshape(-1, off.shape[-1]))
     taught = replace(taught, spread=_spread(taught, prior, kin))
@@ -206,7 +204,7 @@ def leave_one_out(taught: Taught, groups: Sequence[object] | None = None) -> lis
         groups: What each example belongs to, such as its picture or signer; examples of one group never judge each
             other. None: each stands alone.
     """
-    kin = np.arange(len(taught.labels)) if groups is None else np.array([str(one) for one in groups])
+    kin = _kin(taught.labels, groups)
     told = []
     for i, label in enumerate(taught.labels.tolist()):
         others = kin != kin[i]
@@ -216,6 +214,14 @@ def leave_one_out(taught: Taught, groups: Sequence[object] | None = None) -> lis
     return told
 
 
+def _kin(labels: NDArray[np.intp], groups: Sequence[object] | None) -> NDArray[np.intp]:
+    """Return a number for the group of each example."""
+    if groups is None:
+        return np.arange(len(labels))
+    numbers: NDArray[np.intp] = np.unique([str(one) for one in groups], return_inverse=True)[1]
+    return numbers
+
+
 def _variations(skeleton: Skeleton, xy: Floats, deep: Floats | None, upright: bool, rng: np.random.Generator) -> Floats:
     """Return ``(R, 1 + V, D)``: the vectors of R examples and of V variations of each."""
     copies = int(np.clip(_VARIATIONS // len(xy), _LEAST_COPIES, _MOST_COPIES))
@@ -223,31 +229,29 @@ def _variations(skeleton: Skeleton, xy: Floats, deep: Floats | None, upright: bo
     return more.reshape(1 + copies, len(xy), -1).swapaxes(0, 1)
 
 
-def _spread(taught: Taught, prior: Floats, kin: NDArray[np.intp] | None) -> Floats:
+def _spread(taught: Taught, prior: Floats, kin: NDArray[np.intp]) -> Floats:
     """Return how much each component varies within a class.
 
-    The variance is that of the variations, ``prior``, and that between the examples, weighted like a scaled inverse
-    chi-squared prior of ``_PRIOR`` degrees of freedom and the data's own.
+    The variance is that of the variations, ``prior``, and that between the examples where it is larger, weighted like
+    a scaled inverse chi-squared prior of ``_PRIOR`` degrees of freedom and the data's own. Examples that lie close
+    together make nothing narrower: most people teach with pictures of themselves, which say little of others.
 
     Source:
         Gelman et al., Bayesian Data Analysis (3rd ed., 2013), section 2.6: normal model with known mean.
     """
-    groups = np.arange(len(taught.labels)) if kin is None else kin
-    least = prior if kin is None else 0.0
     own, free = np.zeros(len(prior)), 0
     for c, name in enumerate(taught.classes):
         rows = np.flatnonzero(taught.labels == c)
         rows = rows[:: -(-len(rows) // _MOST_COMPARED)] if len(rows) else rows
-        more = len(np.unique(groups[rows])) - 1
+        more = len(np.unique(kin[rows])) - 1
         if name == NONE or more < 1:
             continue
         pairs = [
-            _off(taught, taught.vectors[[row]], taught.vectors[rows[groups[rows] != groups[row]]])
-            for row in rows.tolist()
+            _off(taught, taught.vectors[[row]], taught.vectors[rows[kin[rows] != kin[row]]]) for row in rows.tolist()
         ]
         # Two draws lie twice the variance apart.
         between = _mean_square(np.concatenate(pairs)) / 2.0
-        own += more * np.where(np.isfinite(between), np.maximum(between, least), prior)
+        own += more * np.where(np.isfinite(between), np.maximum(between, prior), prior)
         free += more
     return _mixed((_PRIOR * prior + own) / (_PRIOR + free))
 
@@ -260,29 +264,27 @@ def _mixed(variance: Floats) -> Floats:
     return spread
 
 
-def _limits(taught: Taught, common: float, kin: NDArray[np.intp] | None) -> Floats:
+def _limits(taught: Taught, common: float, kin: NDArray[np.intp]) -> Floats:
     """Return the distance from which each class is unknown.
 
-    Within ``common`` lie 97.5 % of the variations of an example. It is mixed with the distance within which as many
-    examples of the class lie as seen from the others, weighted as in :func:`_spread`. So about one in forty of what
-    belongs is refused, as far as the variations are like what people do; how much of what does not belong is refused
-    follows from nothing, and is measured.
+    Within ``common`` lie 95 % of the variations of an example. Where the examples of a class lie further apart, it is
+    mixed with the distance within which as many of them lie as seen from the others, weighted as in :func:`_spread`.
+    So about one in twenty of what belongs is refused, as far as the variations are like what people do; how much of
+    what does not belong is refused follows from nothing, and is measured.
     """
-    groups = np.arange(len(taught.labels)) if kin is None else kin
-    least = common if kin is None else 0.0
     limits = np.full(len(taught.classes), common)
     for c in range(len(taught.classes)):
         rows = np.flatnonzero(taught.labels == c)
-        count = len(np.unique(groups[rows]))
+        count = len(np.unique(kin[rows]))
         if count < 2:
             continue
         near = []
         for row in rows.tolist():
-            rest = rows[groups[rows] != groups[row]]
+            rest = rows[kin[rows] != kin[row]]
             part = replace(taught, vectors=taught.vectors[rest], labels=taught.labels[rest])
             near.append(part.distances(taught.vectors[[row]])[0, c])
         if np.isfinite(near).any():
-            own = max(float(np.nanquantile(near, _WITHIN)), least)
+            own = max(float(np.nanquantile(near, _WITHIN)), common)
             limits[c] = (_PRIOR * common + count * own) / (_PRIOR + count)
     return limits
 
