@@ -132,6 +132,19 @@ def test_only_none_cannot_be_taught() -> None:
         learn("mine", HAND, [("none", *points("rock_right"))])
 
 
+@pytest.mark.parametrize("skeleton", [HAND, BODY], ids=lambda one: one.name)
+def test_examples_without_points_cannot_be_taught(skeleton: Skeleton) -> None:
+    with pytest.raises(ValueError, match="no example shows enough points"):
+        learn("mine", skeleton, [("rock", np.full((len(skeleton), 2), np.nan), None)] * 2)
+
+
+def test_an_example_without_points_among_others_does_no_harm() -> None:
+    hidden = np.full((21, 2), np.nan)
+    one = learn("mine", HAND, [("rock", *points("rock_right")), ("rock", hidden, None), ("four", hidden, None)])
+
+    assert said(one, "rock_left") == "rock"
+
+
 def test_unknown_cannot_be_taught() -> None:
     with pytest.raises(ValueError, match="name that class 'none'"):
         learn("mine", HAND, [("unknown", *points("rock_right"))])

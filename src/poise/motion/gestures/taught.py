@@ -157,7 +157,8 @@ def learn(
         seed: Of the variations.
 
     Raises:
-        ValueError: There is no example of a gesture, one is named "unknown", or the points are not the skeleton's.
+        ValueError: There is no example of a gesture, none shows enough points, one is named "unknown", or the points
+            are not the skeleton's.
     """
     classes = tuple(dict.fromkeys(label for label, _, _ in examples))
     if not classes:
@@ -189,9 +190,11 @@ def learn(
     )  # fmt: skip
     kin = _kin(labels, groups)
     off = np.stack([_off(taught, copies[1:], copies[:1]) for copies in moved])
+    if not np.isfinite(off).any():
+        raise ValueError(f"no example shows enough points of {skeleton.name} to learn from")
     prior = _mean_square(off.reshape(-1, off.shape[-1]))
     taught = replace(taught, spread=_spread(taught, prior, kin))
-    common = np.quantile(np.sqrt(_mean_square(off / _mixed(prior), axis=2)), _WITHIN)
+    common = np.nanquantile(np.sqrt(_mean_square(off / _mixed(prior), axis=2)), _WITHIN)
     return replace(taught, limits=_limits(taught, float(common), kin))
 
 

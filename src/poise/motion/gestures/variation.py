@@ -102,9 +102,11 @@ def _moved_points(skeleton: Skeleton, xy: Floats, rng: np.random.Generator) -> F
             swing = np.exp(1j * np.deg2rad(rng.normal(0.0, _SWING, (n, 1))))
             there = np.isfinite(joint)
             points[:, rest] = np.where(there, joint + (points[:, rest] - joint) * swing, points[:, rest])
-    middle = np.nanmean(points, axis=1, keepdims=True)
+    seen = np.isfinite(points)
+    count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    middle = np.where(seen, points, 0.0).sum(axis=1, keepdims=True) / count
     off = points - middle
-    radius = np.sqrt(np.nanmean(np.square(np.abs(off)), axis=1))
+    radius = np.sqrt(np.square(np.abs(np.where(seen, off, 0.0))).sum(axis=1) / count[:, 0])
     width = np.exp(rng.normal(0.0, _WIDTH, (n, 1)))
     noise = rng.normal(0.0, _OFF, xy.shape) * radius[:, None, None]
     turned = (off.real * width + 1j * off.imag) * np.exp(1j * np.deg2rad(rng.normal(0.0, _TURN, (n, 1))))
