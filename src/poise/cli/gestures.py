@@ -16,6 +16,7 @@ from poise.cli._report import Reporter
 
 if TYPE_CHECKING:
     from poise.frames import Image
+    from poise.model import Pose
     from poise.results import Results
 
 gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.")
@@ -122,7 +123,11 @@ def teach(
     /,
     *,
     examples: Annotated[list[Path], Parameter(name="--from", consume_multiple=True)],
-    part: Literal["hand", "body"] = "hand",
+    moving: Annotated[bool, Parameter(negative=())] = False,
+    part: Literal["hand", "body", "both"] = "hand",
+    split: Annotated[bool, Parameter(negative=())] = False,
+    mirror: Annotated[bool, Parameter(negative=())] = False,
+    mirrored: Annotated[bool, Parameter(negative=())] = False,
     upright: bool | None = None,
     name: str | None = None,
     body: str = "body-fast",
@@ -134,13 +139,18 @@ def teach(
 ) -> int:
     """Learn gestures from folders of examples and write a set that --set takes.
 
-    Every folder is a gesture, named after it; 5 to 50 pictures, or some videos. A folder named none holds what is no
-    gesture. How well each example is told by the others is printed at once.
+    Every folder is a gesture, named after it; 5 to 50 pictures, or some videos. With --moving a gesture is a movement,
+    and each video is one try of it. A folder named none holds what is no gesture. How well each example is told by the
+    others is printed at once.
 
     Args:
         out: The set to write (.toml).
         examples: Folders of pictures or video.
-        part: Learn from hand or body.
+        moving: Learn movements instead of shapes.
+        part: Learn from hand or body; with --moving also from both, as sign languages need.
+        split: With --moving: a video holds several tries with a rest between them.
+        mirror: With --moving: a movement made with the other side is the same gesture.
+        mirrored: The videos are mirrored, as a selfie camera gives them.
         upright: Up and down matter, as for thumbs (default: for bodies only).
         name: The set's name (default: the file's).
         body: Body model.
@@ -151,34 +161,83 @@ def teach(
         quiet: Show nothing but results and errors.
     """
     from poise.errors import PoiseError
-    from poise.gesturing import gather_examples
     from poise.model import Pose
-    from poise.motion.gestures.examples import confusion, meant, warnings
-    from poise.motion.gestures.setfile import write_taught
-    from poise.motion.gestures.taught import learn, leave_one_out
-    from poise.skeletons import get
 
     if out.suffix != ".toml":
         raise ValueError(f"a set of gestures is a .toml file, got {str(out)!r}")
     if out.exists() and not overwrite:
         raise PoiseError(f"{out} exists; pass --overwrite to replace it")
+    if not moving and (part == "both" or split or mirror or mirrored):
+        raise ValueError("--part both, --split, --mirror and --mirrored are for movements: add --moving")
+    report = Reporter(quiet=quiet, lines=False)
     find_bodies = Pose(body, threads=threads, device=device)
-    find_hands = Pose(hands, threads=threads, device=device) if part == "hand" else None
-    skeleton = get("hand21") if part == "hand" else find_bodies.skeleton
-    pictures = gather_examples(examples, hands=find_hands, body=find_bodies)
-    upright = part == "body" if upright is None else upright
+    find_hands = None if part == "body" else Pose(hands, threads=threads, device=device)
+    if moving:
+        told, said, gestures = _teach_moves(
+            out,
+            name or out.stem,
+            examples,
+            part,
+            find_hands,
+            find_bodies,
+            split=split,
+            mirror=mirror,
+            mirrored=mirrored,
+        )
+    else:
+        told, said, gestures = _teach_shapes(out, name or out.stem, examples, find_hands, find_bodies, upright=upright)
+    for sentence in said:
+        report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
+    print(told)  # noqa: T201
+    print(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(gestures)}")  # noqa: T201
+    return 0
+
+
+def _teach_shapes(
+    out: Path, name: str, examples: list[Path], hands: Pose | None, body: Pose, *, upright: bool | None
+) -> tuple[str, list[str], list[str]]:
+    """Write a set of shapes; returns the confusion table, what the user should know, and the gestures."""
+    from poise.gesturing import gather_examples
+    from poise.motion.gestures.examples import confusion, meant, warnings
+    from poise.motion.gestures.setfile import write_taught
+    from poise.motion.gestures.taught import learn, leave_one_out
+    from poise.skeletons import get
+
+    skeleton = body.skeleton if hands is None else get("hand21")
+    pictures = gather_examples(examples, hands=hands, body=body)
+    upright = hands is None if upright is None else upright
     rows = meant(skeleton, pictures, upright=upright)
     used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
-    taught = learn(
-        name or out.stem, skeleton, [(one.label, one.xy[row], one.xyz[row]) for one, row in used], upright=upright
-    )
-    report = Reporter(quiet=quiet, lines=False)
-    for sentence in warnings(pictures, rows):
-        report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
-    print(confusion(leave_one_out(taught, [one.source for one, _ in used])))  # noqa: T201
+    taught = learn(name, skeleton, [(one.label, one.xy[row], one.xyz[row]) for one, row in used], upright=upright)
     write_taught(taught, out)
-    print(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(taught.names)}")  # noqa: T201
-    return 0
+    told = leave_one_out(taught, [one.source for one, _ in used])
+    return confusion(told), warnings(pictures, rows), taught.names
+
+
+def _teach_moves(
+    out: Path,
+    name: str,
+    examples: list[Path],
+    part: Literal["hand", "body", "both"],
+    hands: Pose | None,
+    body: Pose,
+    *,
+    split: bool,
+    mirror: bool,
+    mirrored: bool,
+) -> tuple[str, list[str], list[str]]:
+    """Write a set of movements; returns the confusion table, what the user should know, and the gestures."""
+    from poise.gesturing import gather_tries
+    from poise.motion.gestures.examples import confusion
+    from poise.motion.gestures.movesfile import write_moves
+    from poise.motion.gestures.moving import learn_moves, leave_one_out_moves, usable
+
+    skeleton = body.skeleton.name
+    tries = gather_tries(examples, part=part, hands=hands, body=body, split=split, mirror=mirrored)
+    used, said = usable(tries)
+    moves = learn_moves(name, part, used, skeleton=skeleton, mirror=mirror)
+    write_moves(moves, out)
+    return confusion(leave_one_out_moves(moves, used, mirror=mirror)), said, moves.names
 
 
 def _plain(result: Results) -> Image:

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from poise.errors import FormatError, suggest
 from poise.motion.gestures import body_measures, hand_measures
-from poise.motion.gestures.moving import TaughtMoves
 from poise.motion.gestures.movesfile import parse_moves
+from poise.motion.gestures.moving import TaughtMoves
 from poise.motion.gestures.setfile import parse_taught
 from poise.motion.gestures.taught import Taught
 from poise.skeletons import get

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
+from poise.motion.gestures.looks import Look
 from poise.motion.gestures.taught import NONE, UNKNOWN
-from poise.motion.gestures.traces import RATE, RESTART_S, Columns, Look, Part, Tracer, columns, mirrored
+from poise.motion.gestures.traces import BACK, RATE, RESTART_S, Columns, Part, Tracer, columns, mirrored
 from poise.motion.gestures.warping import Warper
 
 # How much a column varies between two who make the same movement seen from the same side: places in trunks, their
@@ -34,6 +35,8 @@ _MOST_TEMPLATES = 12
 # Ends of an example are cut where everything moves less than this share of its quick moments, or than this many trunks
 # (palms) in 0.15 s, which is what the networks' noise makes of somebody who stands still.
 _STILL_SHARE, _STILL = 0.15, 0.05
+# A bend counts as this much of a way: a finger that folds by 90 degrees in 0.15 s moves as a hand that goes 0.3 trunks.
+_BEND_SHARE = 0.3
 # The shortest movement, rows; shorter ones are a twitch.
 MIN_ROWS = 5
 # The longest: 10 s. What takes longer is an activity, and following it costs.
@@ -116,10 +119,12 @@ class Spotter:
 
     Args:
         moves: The set.
+        warper: One of this set whose templates are shared.
+        mirrored: The pictures are mirrored.
     """
 
-    def __init__(self, moves: TaughtMoves, warper: Warper | None = None) -> None:
-        self._moves = moves
+    def __init__(self, moves: TaughtMoves, warper: Warper | None = None, *, mirrored: bool = False) -> None:
+        self._moves, self._mirrored = moves, mirrored
         self._warper = moves.warper() if warper is None else warper.fresh()
         self._tracer = Tracer(moves.part, moves.skeleton)
         self._times: list[float] = []
@@ -129,6 +134,8 @@ class Spotter:
     def update(self, time: float, look: Look) -> Spotted | None:
         """Take the next look; returns what was made, once it is sure."""
         times, rows = self._tracer.add(time, look)
+        if self._mirrored:
+            rows = mirrored(rows, self._tracer.columns)
         said = None
         for when, row in zip(times.tolist(), rows, strict=True):
             if self._times and when - self._times[-1] > RESTART_S:
@@ -228,6 +235,32 @@ def leave_one_out_moves(moves: TaughtMoves, tries: Sequence[Try], *, mirror: boo
     return told
 
 
+def usable(tries: Sequence[Try]) -> tuple[list[Try], list[str]]:
+    """Return the examples that can be learned from, and one sentence for each thing that the user should know."""
+    used, said = [], []
+    for one in tries:
+        seconds = len(one.rows) / RATE
+        if one.label == NONE or MIN_ROWS <= len(one.rows) <= MAX_ROWS:
+            used.append(one)
+        elif not len(one.rows):
+            said.append(f"{one.label}: nothing that moves was found in {one.source}; it is left out")
+        elif len(one.rows) < MIN_ROWS:
+            said.append(f"{one.label}: the movement in {one.source} takes {seconds:.1f} s, too short; it is left out")
+        else:
+            said.append(
+                f"{one.label}: the movement in {one.source} takes {seconds:.0f} s, longer than {MAX_ROWS / RATE:g}; it "
+                "is left out: give one try a video, or --split where there are rests between several"
+            )
+    for label in dict.fromkeys(one.label for one in used):
+        count = sum(one.label == label for one in used)
+        if label != NONE and count < 5:
+            few = "one example" if count == 1 else f"{count} examples"
+            said.append(f"{label}: {few}; how others make it is a guess, give 5 or more, best by several people")
+    if not any(one.label == NONE for one in used):
+        said.append("there is no folder 'none': give some videos of what is no gesture, and less will be taken for one")
+    return used, said
+
+
 def best_fit(moves: TaughtMoves, rows: Floats) -> str:
     """Return what the ``(T, D)`` rows show, the best fit of all; "unknown" when nothing fits."""
     warper, least = moves.warper(), np.full(len(moves.templates), np.inf)
@@ -247,17 +280,32 @@ def trace(part: Part, looks: Sequence[tuple[float, Look]], *, skeleton: str = "c
 
 def trimmed(rows: Floats, what: Columns) -> Floats:
     """Return the ``(T, D)`` rows without the rest before and after the movement."""
-    moves = np.array(
-        [("moved" in name) or (part and "bend" in name) for name, part in zip(what.names, what.hand, strict=True)]
-    )
-    changes = np.abs(rows[:, moves])
-    with np.errstate(invalid="ignore"):
-        quick = np.nan_to_num(changes).max(axis=1, initial=0.0)
-    if not len(quick):
-        return rows
-    limit = max(_STILL_SHARE * float(np.quantile(quick, 0.9)), _STILL)
-    busy = np.flatnonzero(quick > limit)
+    busy = _busy(rows, what)
     return rows[max(busy[0] - 2, 0) : busy[-1] + 1] if len(busy) else rows[:0]
+
+
+def movements(rows: Floats, what: Columns, *, rest_s: float = 0.6) -> list[Floats]:
+    """Return the movements in ``(T, D)`` rows, parted by rests of at least ``rest_s`` seconds and without them."""
+    busy = _busy(rows, what)
+    if not len(busy):
+        return []
+    gaps = np.flatnonzero(np.diff(busy) > rest_s * RATE)
+    begins, ends = busy[np.concatenate([[0], gaps + 1])], busy[np.concatenate([gaps, [len(busy) - 1]])]
+    parts = [rows[max(a - 2, 0) : b + 1] for a, b in zip(begins, ends, strict=True)]
+    return [part for part in parts if len(part) >= MIN_ROWS]
+
+
+def _busy(rows: Floats, what: Columns) -> NDArray[np.intp]:
+    """Return the rows in which something moves."""
+    if not len(rows):
+        return np.empty(0, dtype=np.intp)
+    moved = np.array(["moved" in name for name in what.names])
+    bends = np.array([name.endswith("_bend") for name in what.names])
+    bent = rows[:, bends]
+    turned = bent - np.concatenate([bent[:1].repeat(min(BACK, len(bent)), axis=0), bent[:-BACK]])
+    changes = np.abs(np.concatenate([rows[:, moved], _BEND_SHARE * turned], axis=1))
+    quick = np.nan_to_num(changes).max(axis=1)
+    return np.flatnonzero(quick > max(_STILL_SHARE * float(np.quantile(quick, 0.9)), _STILL))
 
 
 def _weights(examples: Sequence[Floats], what: Columns) -> Floats:

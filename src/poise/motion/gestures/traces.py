@@ -19,6 +19,7 @@ import numpy as np
 from poise.geometry import Bools, Floats
 from poise.motion.gestures import hand_measures
 from poise.motion.gestures.body_measures import body_scale
+from poise.motion.gestures.looks import Look
 from poise.skeletons import get
 
 Part = Literal["hand", "body", "both"]
@@ -27,7 +28,7 @@ PARTS: tuple[Part, ...] = ("hand", "body", "both")
 # which is five rows; more rows only cost time.
 RATE = 20.0
 # Rows over which a change is taken: 0.15 s, long enough to stand out from the networks' noise.
-_BACK = 3
+BACK = 3
 # What was not seen for longer than this is not bridged, seconds; the bundled hand model loses a fast hand that long.
 _BRIDGE_S = 0.3
 # From this gap on, seconds, it is another stretch: nothing before it belongs to a movement after it.
@@ -37,34 +38,14 @@ _MIN_POINT = 0.3
 # The length that positions are divided by is the median of the last so many rows: 2 s. It may not jump with one bad
 # frame, and has to follow somebody who comes nearer.
 _SCALE_ROWS = 40
+# No limb is further away than this many trunks; what seems to be is a wrong point, and is kept from looking worse.
+FARTHEST = 2.5
 # Body points that are compared and what each is measured from, by keypoints of coco17: arms and head from the middle of
 # the shoulders, legs from the middle of the hips. Source of the indices: skeletons/coco17.toml.
 _UPPER, _LOWER = np.array([0, 7, 8, 9, 10]), np.array([13, 14, 15, 16])
 _CHAINS = ((5, 6), (11, 12))
 # One sees a hand's shape by its bends (in these many degrees) and by where it points.
 _BEND_UNIT = 90.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """What one frame shows of a person.
-
-    Attributes:
-        xy: ``(K, 2)`` pixels of the body, or of the one hand; NaN where not seen.
-        conf: ``(K,)``.
-        xyz: ``(21, 3)`` metres of the one hand, or None.
-        hands: ``(2, 21, 3)`` of the left and the right hand in space, NaN where not seen; see
-            :func:`hand_measures.spatial`. Used with part "both".
-        flat: ``(2, 21, 2)`` the same in pixels.
-        left: Whether the one hand is a left one.
-    """
-
-    xy: Floats
-    conf: Floats
-    xyz: Floats | None = None
-    hands: Floats | None = None
-    flat: Floats | None = None
-    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +79,7 @@ class Tracer:
         self.skeleton = "hand21" if part == "hand" else skeleton
         self._scales: deque[float] = deque(maxlen=_SCALE_ROWS)
         self._before: tuple[float, Floats] | None = None
-        self._rows: deque[Floats] = deque(maxlen=_BACK)
+        self._rows: deque[Floats] = deque(maxlen=BACK)
         self._next = 0.0
 
     @property
@@ -142,7 +123,7 @@ class Tracer:
         self._rows.append(pose)
         places, moving = _layout(self.part, self.skeleton)
         row: Floats = np.concatenate([pose[places], pose[moving] - past[moving]])
-        return row
+        return np.clip(row, -FARTHEST, FARTHEST)
 
     def _pose(self, look: Look) -> Floats:
         if self.part == "hand":
