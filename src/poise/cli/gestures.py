@@ -194,7 +194,7 @@ def teach(
 
 
 def _teach_shapes(
-    out: Path, name: str, examples: list[Path], hands: Pose | None, body: Pose, *, upright: bool | None
+    out: Path, name: str | None, examples: list[Path], hands: Pose | None, body: Pose, *, upright: bool | None
 ) -> tuple[str, list[str], list[str]]:
     """Write a set of shapes; returns the confusion table, what the user should know, and the gestures."""
     from poise.gesturing import gather_examples
@@ -208,7 +208,9 @@ def _teach_shapes(
     upright = hands is None if upright is None else upright
     rows = meant(skeleton, pictures, upright=upright)
     used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
-    taught = learn(name, skeleton, [(one.label, one.xy[row], one.xyz[row]) for one, row in used], upright=upright)
+    taught = learn(
+        name or out.stem, skeleton, [(one.label, one.xy[row], one.xyz[row]) for one, row in used], upright=upright
+    )
     write_taught(taught, out)
     told = leave_one_out(taught, [one.source for one, _ in used])
     return confusion(told), warnings(pictures, rows), taught.names
@@ -216,7 +218,7 @@ def _teach_shapes(
 
 def _teach_moves(
     out: Path,
-    name: str,
+    name: str | None,
     examples: list[Path],
     part: Literal["hand", "body", "both"],
     hands: Pose | None,
@@ -235,7 +237,7 @@ def _teach_moves(
     skeleton = body.skeleton.name
     tries = gather_tries(examples, part=part, hands=hands, body=body, split=split, mirror=mirrored)
     used, said = usable(tries)
-    moves = learn_moves(name, part, used, skeleton=skeleton, mirror=mirror)
+    moves = learn_moves(name or out.stem, part, used, skeleton=skeleton, mirror=mirror)
     write_moves(moves, out)
     return confusion(leave_one_out_moves(moves, used, mirror=mirror)), said, moves.names
 

@@ -97,8 +97,8 @@ def gather_tries(
         path = Path(folder)
         if not path.is_dir():
             raise SourceError(f"{path}: no such folder; expected one folder a gesture, named after it")
-        for name, frames in _videos(path, hands, body):
-            rows = trace(part, _looks(frames, part), skeleton=skeleton)
+        for name, looks in gather_looks(path, part=part, hands=hands, body=body):
+            rows = trace(part, looks, skeleton=skeleton)
             if mirror:
                 rows = mirrored(rows, what)
             if path.name == NONE:
@@ -111,6 +111,24 @@ def gather_tries(
             else:
                 tries.append(Try(path.name, name, trimmed(rows, what)))
     return tries
+
+
+def gather_looks(
+    source: str | Path, *, part: Part, hands: Pose | None, body: Pose
+) -> Iterator[tuple[str, list[tuple[float, Look]]]]:
+    """Yield each video of a source with the seconds and looks of the one hand or person that counts.
+
+    Args:
+        source: A video or a folder of videos.
+        part: As for :func:`gather_tries`.
+        hands: ``Pose("hands")``; None where hands do not matter.
+        body: Finds the bodies.
+
+    Raises:
+        SourceError: There is no video in it.
+    """
+    for name, frames in _videos(Path(source), hands, body):
+        yield name, _looks(frames, part)
 
 
 # A frame of an example: its time, the bodies, the hands and the row of the body that each belongs to.

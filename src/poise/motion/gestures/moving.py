@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ _GIVEN = 0.5
 # Spreads up to which two people who do the same, seen from the same side, differ; what is believed of a gesture with
 # one example. It counts as much as this many examples.
 _BELIEVED, _BELIEF = 0.9, 2.0
+# However alike the examples of one person are, another camera or network differs from them by this much.
+_LEAST = 0.6
 # Own examples differ by this much less from each other than the next person will.
 _WIDEN = 1.3
 # A gesture reaches at most this share of the way to the nearest example of another one or of none.
@@ -251,11 +254,14 @@ def usable(tries: Sequence[Try]) -> tuple[list[Try], list[str]]:
                 f"{one.label}: the movement in {one.source} takes {seconds:.0f} s, longer than {MAX_ROWS / RATE:g}; it "
                 "is left out: give one try a video, or --split where there are rests between several"
             )
-    for label in dict.fromkeys(one.label for one in used):
-        count = sum(one.label == label for one in used)
-        if label != NONE and count < 5:
-            few = "one example" if count == 1 else f"{count} examples"
-            said.append(f"{label}: {few}; how others make it is a guess, give 5 or more, best by several people")
+    counts = Counter(one.label for one in used if one.label != NONE)
+    if single := [label for label, count in counts.items() if count == 1]:
+        said.append(
+            f"{', '.join(single)}: one example each; how others make it is a guess, and the table can only show what "
+            "it is mistaken for; give 5 or more, best by several people"
+        )
+    if few := [f"{label} ({count})" for label, count in counts.items() if 1 < count < 5]:
+        said.append(f"few examples: {', '.join(few)}; give 5 or more, best by several people")
     if not any(one.label == NONE for one in used):
         said.append("there is no folder 'none': give some videos of what is no gesture, and less will be taken for one")
     return used, said
@@ -313,12 +319,20 @@ def _weights(examples: Sequence[Floats], what: Columns) -> Floats:
     base = np.where(what.hand, _HAND_WEIGHT, 1.0)
     if not examples:
         return np.asarray(base / base.mean())
-    with np.errstate(invalid="ignore"):
-        moved = np.nan_to_num([np.nanstd(rows, axis=0) if len(rows) else np.zeros(len(base)) for rows in examples])
-    energy = moved.mean(axis=0)
+    energy = np.mean([_energy(rows) for rows in examples], axis=0)
     weights: Floats = base * (_GIVEN + (1.0 - _GIVEN) * energy / max(float(energy.mean()), 1e-9))
     scaled: Floats = weights / float(weights.mean())
     return scaled
+
+
+def _energy(rows: Floats) -> Floats:
+    """Return the ``(D,)`` standard deviation of each column of ``(T, D)`` rows; 0 where it was not seen."""
+    seen = np.isfinite(rows)
+    count = np.maximum(seen.sum(axis=0), 1)
+    filled = np.where(seen, rows, 0.0)
+    mean = filled.sum(axis=0) / count
+    energy: Floats = np.sqrt((np.where(seen, rows - mean, 0.0) ** 2).sum(axis=0) / count)
+    return energy
 
 
 def _spread(what: Columns) -> Floats:
@@ -363,7 +377,7 @@ def _limit(
             own.append(float(nearest))
     limit = _BELIEVED
     if own:
-        limit = (_BELIEF * _BELIEVED + len(own) * _WIDEN * max(own)) / (_BELIEF + len(own))
+        limit = max((_BELIEF * _BELIEVED + len(own) * _WIDEN * max(own)) / (_BELIEF + len(own)), _LEAST)
     foreign = [m for m, one in enumerate(tries) if one.label != label]
     if foreign:
         near = float(apart[mine][:, foreign].min())

@@ -81,6 +81,8 @@ class Tracer:
         self._before: tuple[float, Floats] | None = None
         self._rows: deque[Floats] = deque(maxlen=BACK)
         self._next = 0.0
+        self._middle: Floats | None = None
+        self._way: Floats = np.zeros(2)
 
     @property
     def columns(self) -> Columns:
@@ -146,12 +148,23 @@ class Tracer:
             self._scales.append(size)
         return float(np.median(self._scales)) if self._scales else float("nan")
 
+    def _went(self, middle: Floats, scale: float) -> Floats:
+        """Return the ``(2,)`` way gone so far in the unit of its time, so that a change of the unit is no movement."""
+        if np.isfinite(middle).all() and np.isfinite(scale):
+            if self._middle is not None:
+                self._way = self._way + (middle - self._middle) / scale
+            self._middle = middle
+            return self._way
+        return np.full(2, np.nan)
+
     def _body_pose(self, seen: Floats) -> Floats:
         scale = self._scaled(body_scale(seen[None]))
         shoulders, hips = (seen[list(pair)].mean(axis=0) for pair in _CHAINS)
         upper = (seen[_UPPER] - shoulders) / scale
         lower = (seen[_LOWER] - hips) / scale
-        pose: Floats = np.concatenate([upper.ravel(), ((hips - shoulders) / scale), lower.ravel(), shoulders / scale])
+        pose: Floats = np.concatenate(
+            [upper.ravel(), ((hips - shoulders) / scale), lower.ravel(), self._went(shoulders, scale)]
+        )
         return pose
 
     def _other_pose(self, seen: Floats) -> Floats:
@@ -159,7 +172,7 @@ class Tracer:
             return np.full(seen.size + 2, np.nan)
         middle = np.nanmean(seen, axis=0)
         scale = self._scaled(float(np.nanmean(np.linalg.norm(seen - middle, axis=-1))))
-        pose: Floats = np.concatenate([((seen - middle) / scale).ravel(), middle / scale])
+        pose: Floats = np.concatenate([((seen - middle) / scale).ravel(), self._went(middle, scale)])
         return pose
 
     def _hand_pose(self, look: Look) -> Floats:
@@ -169,7 +182,9 @@ class Tracer:
         flat = hand_measures.spatial(xy[None], None)
         scale = self._scaled(float(hand_measures.palm_size(flat)[0]))
         space = hand_measures.spatial(xy[None], None if look.xyz is None else look.xyz[None])[0]
-        pose: Floats = np.concatenate([_shape(xy, space, left=look.left), xy[[0, 5, 17]].mean(axis=0) / scale])
+        pose: Floats = np.concatenate(
+            [_shape(xy, space, left=look.left), self._went(xy[[0, 5, 17]].mean(axis=0), scale)]
+        )
         return pose
 
 
