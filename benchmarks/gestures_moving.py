@@ -1,6 +1,7 @@
 """How well taught movements are told: python benchmarks/gestures_moving.py --cache DIR.
 
-DIR keeps what the networks found (NAME.MODEL.looks.npz), because running them over every clip takes ten minutes.
+DIR keeps what the networks found, because running them over every clip takes twenty minutes: NAME.MODEL.clip.npz are
+tracked bodies as benchmarks/events.py keeps them, NAME.MODEL.looks.npz the main person with hands.
 
 Signs: each of ten signs is taught from its one clip as ``body-fast`` and the hand model see it, and told as ``body``
 sees it, at other tempos and frame rates; nobody else makes the same sign in this data, so a sign made by another
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 from _common import arguments, save, table
 
+from poise.clips import Clip
 from poise.motion.gestures.looks import Look
 from poise.motion.gestures.moving import Spotter, TaughtMoves, Try, best_fit, learn_moves, trace, trimmed
 from poise.motion.gestures.taught import UNKNOWN
@@ -53,6 +55,22 @@ def looks(path: Path, model: str, cache: Path) -> Looks:
             *(data[key] for key in ("time", "xy", "conf", "hands", "flat")), strict=True
         )
     ]
+
+
+def bodies(path: Path, model: str, cache: Path) -> Looks:
+    """Return the body of a clip's main person, the one that is largest over all frames."""
+    kept = cache / f"{path.stem}.{model}.clip.npz"
+    if not kept.exists():
+        from poise import Pose
+
+        cache.mkdir(parents=True, exist_ok=True)
+        Clip.of(Pose(model).track(path, stream=True, verbose=False)).save(kept)
+    clip = Clip.load(kept)
+    sides = clip.boxes[..., 2:] - clip.boxes[..., :2]
+    main = int(np.nan_to_num(sides.prod(axis=-1)).sum(axis=1).argmax())
+    seen = np.isfinite(clip.boxes[main, :, 0])
+    conf = np.nan_to_num(clip.conf[main])
+    return [(float(clip.times[t]), Look(clip.xy[main, t].astype(float), conf[t])) for t in np.flatnonzero(seen)]
 
 
 def spotted(moves: TaughtMoves, seen: Looks) -> list[str]:
@@ -115,7 +133,7 @@ def repetitions(shared: Path, cache: Path) -> list[tuple[str, str, list[Try], Lo
     for one in labels["exercises"]:
         kind = next(name for key, name in KINDS.items() if one["exercise"].startswith(key))
         path = shared / "data/videos" / one["file"]
-        seen = looks(path, "body", cache)
+        seen = bodies(path, "body", cache)
         spans = [(rep["start"] / one["fps"], rep["end"] / one["fps"]) for rep in one["rep_frames"]]
         tries = [
             Try(kind, f"{path.stem} #{n}", trimmed(trace("body", [s for s in seen if a <= s[0] <= b]), what))

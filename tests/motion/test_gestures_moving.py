@@ -319,6 +319,37 @@ def test_what_is_thin_about_the_examples_is_said() -> None:
     assert "no folder 'none'" in sentences[2]
 
 
+def one_hand(sign: str, model: str) -> list[tuple[float, Look]]:
+    """Return the right hand alone, where it was seen."""
+    return [
+        (at, Look(one.flat[1], np.ones(21), xyz=one.hands[1]))
+        for at, one in looks(sign, model)
+        if one.flat is not None and one.hands is not None and np.isfinite(one.flat[1]).all()
+    ]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_hand_alone_is_followed_too(sign: str) -> None:
+    what = columns("hand", "hand21")
+    shown = [Try(one, one, trimmed(trace("hand", one_hand(one, "body-fast")), what)) for one in SIGNS]
+
+    moves = learn_moves("hands", "hand", shown)
+
+    assert said(moves, one_hand(sign, "body")) == [sign]
+
+
+def test_the_same_movement_of_the_other_hand_has_the_same_palm() -> None:
+    seen = one_hand("no", "body")
+    turned = []
+    for at, one in seen:
+        xy, xyz = one.xy * [-1, 1] + [640, 0], one.xyz * [-1, 1, 1]  # type: ignore[operator]
+        turned.append((at, Look(xy, one.conf, xyz=xyz, left=True)))
+
+    np.testing.assert_allclose(
+        trace("hand", turned), mirrored(trace("hand", seen), columns("hand", "hand21")), atol=1e-6
+    )
+
+
 # --- its file
 
 

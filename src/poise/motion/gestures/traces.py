@@ -44,8 +44,12 @@ FARTHEST = 2.5
 # the shoulders, legs from the middle of the hips. Source of the indices: skeletons/coco17.toml.
 _UPPER, _LOWER = np.array([0, 7, 8, 9, 10]), np.array([13, 14, 15, 16])
 _CHAINS = ((5, 6), (11, 12))
+# Of skeletons with more points than this, such as a face's mesh, only the places are compared and how the middle goes:
+# neighbours say the same, and every column costs time.
+_MANY = 40
 # One sees a hand's shape by its bends (in these many degrees) and by where it points.
 _BEND_UNIT = 90.0
+_THUMB = hand_measures.NAMES.index("thumb_open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +138,12 @@ class Tracer:
         body = self._body_pose(seen) if self.skeleton == "coco17" else self._other_pose(seen)
         if self.part == "body":
             return body
-        shapes = np.full(2 * _SHAPE, np.nan)
+        shapes = np.full((2, _SHAPE), np.nan)
         if look.hands is not None and look.flat is not None:
-            for side in range(2):
-                if np.isfinite(look.flat[side]).all():
-                    shapes[side * _SHAPE : (side + 1) * _SHAPE] = _shape(
-                        look.flat[side], look.hands[side], left=side == 0
-                    )
-        return np.concatenate([body, shapes])
+            there = np.isfinite(look.flat[:, 0, 0])
+            if there.any():
+                shapes[there] = _shapes(look.flat[there], look.hands[there], np.array([True, False])[there])
+        return np.concatenate([body, shapes.ravel()])
 
     def _scaled(self, size: float) -> float:
         if np.isfinite(size) and size > 0:
@@ -183,7 +185,7 @@ class Tracer:
         scale = self._scaled(float(hand_measures.palm_size(flat)[0]))
         space = hand_measures.spatial(xy[None], None if look.xyz is None else look.xyz[None])[0]
         pose: Floats = np.concatenate(
-            [_shape(xy, space, left=look.left), self._went(xy[[0, 5, 17]].mean(axis=0), scale)]
+            [_shapes(xy[None], space[None], np.array([look.left]))[0], self._went(xy[[0, 5, 17]].mean(axis=0), scale)]
         )
         return pose
 
@@ -192,15 +194,24 @@ class Tracer:
 _SHAPE = 12
 
 
-def _shape(flat: Floats, space: Floats, *, left: bool) -> Floats:
-    """Return the ``(12,)`` shape and direction of a hand of ``(21, 2)`` pixels and ``(21, 3)`` points in space."""
-    measures = hand_measures.hand_measures(flat[None], space[None])[0]
-    thumb = np.clip(measures[hand_measures.NAMES.index("thumb_open")], -1.5, 1.5) / 1.5
-    along, across = space[9] - space[0], space[17] - space[5]
-    normal = np.cross(across, along) if left else np.cross(along, across)
-    ways = [way / max(float(np.linalg.norm(way)), 1e-9) for way in (along, normal)]
-    shape: Floats = np.concatenate([measures[:5] / _BEND_UNIT, [thumb], *ways])
-    return shape
+def _shapes(flat: Floats, space: Floats, left: Bools) -> Floats:
+    """Return the ``(N, 12)`` shapes and directions of hands.
+
+    Args:
+        flat: ``(N, 21, 2)`` pixels.
+        space: ``(N, 21, 3)`` points in space.
+        left: ``(N,)`` which are left hands, whose palms face the other way.
+    """
+    measures = hand_measures.hand_measures(flat, space)
+    thumb = np.clip(measures[:, [_THUMB]], -1.5, 1.5) / 1.5
+    along, across = space[:, 9] - space[:, 0], space[:, 17] - space[:, 5]
+    across = np.where(left[:, None], -across, across)
+    # The cross product, written out: numpy's own takes longer than everything else here.
+    facing = along[:, [1, 2, 0]] * across[:, [2, 0, 1]] - along[:, [2, 0, 1]] * across[:, [1, 2, 0]]
+    ways = np.stack([along, facing], axis=1)
+    ways /= np.maximum(np.sqrt((ways**2).sum(axis=2, keepdims=True)), 1e-9)
+    shapes: Floats = np.concatenate([measures[:, :5] / _BEND_UNIT, thumb, ways.reshape(-1, 6)], axis=1)
+    return shapes
 
 
 @cache
@@ -210,7 +221,7 @@ def _layout(part: Part, skeleton: str) -> tuple[np.ndarray, np.ndarray]:
         return np.arange(_SHAPE), np.arange(_SHAPE, _SHAPE + 2)
     if skeleton != "coco17":
         size = 2 * len(get(skeleton)) + 2
-        return np.arange(size - 2), np.arange(size)
+        return np.arange(size - 2), np.arange(size) if size <= 2 * _MANY + 2 else np.arange(size - 2, size)
     places = np.arange(2 * (len(_UPPER) + 1 + len(_LOWER)))
     root = np.array([len(places), len(places) + 1])
     wrists = np.arange(6, 10)
@@ -221,44 +232,30 @@ def _layout(part: Part, skeleton: str) -> tuple[np.ndarray, np.ndarray]:
 @cache
 def columns(part: Part, skeleton: str) -> Columns:
     """Return what the columns of a trace of this part and skeleton are."""
-    hand = [f"{name}" for name in ("thumb", "index", "middle", "ring", "pinky")]
-    shape = [
-        *(f"{name}_bend" for name in hand),
-        "thumb_open",
-        *(f"{way}_{axis}" for way in ("points", "faces") for axis in "xyz"),
-    ]
+    fingers = ("thumb_bend", "index_bend", "middle_bend", "ring_bend", "pinky_bend", "thumb_open")
+    shape = [*fingers, *(f"{way}_{axis}" for way in ("points", "faces") for axis in "xyz")]
+    twins = {"left_hand": "right_hand", "right_hand": "left_hand"}
+    # Each column is something, x and y mostly, of a place.
     if part == "hand":
-        names = [*shape, "moved_x", "moved_y"]
-        return Columns(tuple(names), np.zeros(len(names), dtype=bool), np.arange(len(names)), np.ones(len(names)))
-    body = get(skeleton)
-    if skeleton == "coco17":
-        points = [*(body.keypoints[k] for k in _UPPER), "hips", *(body.keypoints[k] for k in _LOWER)]
-        moving = ["left_wrist", "right_wrist", "shoulders"]
+        found = [("hand", one) for one in shape] + [("hand", "moved_x"), ("hand", "moved_y")]
     else:
+        body = get(skeleton)
         points = list(body.keypoints)
-        moving = [*points, "middle"]
-    names = [f"{point}_{axis}" for point in points for axis in "xy"]
-    hands = [f"{side}_hand_{one}" for side in ("left", "right") for one in shape] if part == "both" else []
-    names += hands
-    names += [f"{point}_moved_{axis}" for point in moving for axis in "xy"]
-    other = {a: b for pair in body.pairs for a, b in (_both(body.keypoints, pair), _both(body.keypoints, pair)[::-1])}
-    partner, sign = [], []
-    for name in names:
-        twin = name
-        for a, b in other.items():
-            if name.startswith(f"{a}_") and name[len(a) + 1 :].split("_")[0] in ("x", "y", "moved"):
-                twin = b + name[len(a) :]
-        if name.startswith(("left_hand_", "right_hand_")):
-            twin = name.replace("left", "right") if name.startswith("left") else name.replace("right", "left")
-        partner.append(names.index(twin))
-        sign.append(-1.0 if name.endswith("_x") else 1.0)
+        twins |= {points[k]: points[twin] for k, twin in enumerate(body.flip_idx)}
+        moving = [*points, "middle"] if len(points) <= _MANY else ["middle"]
+        if skeleton == "coco17":
+            points = [*(body.keypoints[k] for k in _UPPER), "hips", *(body.keypoints[k] for k in _LOWER)]
+            moving = ["left_wrist", "right_wrist", "shoulders"]
+        found = [(point, axis) for point in points for axis in "xy"]
+        found += [(side, one) for side in ("left_hand", "right_hand") for one in shape] if part == "both" else []
+        found += [(point, f"moved_{axis}") for point in moving for axis in "xy"]
     return Columns(
-        tuple(names), np.array([name in hands for name in names]), np.array(partner, dtype=np.intp), np.array(sign)
+        tuple(f"{place}_{one}" for place, one in found),
+        np.array([place in ("left_hand", "right_hand") for place, _ in found]),
+        np.array([found.index((twins.get(place, place), one)) for place, one in found], dtype=np.intp),
+        # In a mirrored picture x turns round.
+        np.array([-1.0 if one == "x" or one.endswith("_x") else 1.0 for _, one in found]),
     )
-
-
-def _both(keypoints: tuple[str, ...], pair: tuple[int, int]) -> tuple[str, str]:
-    return keypoints[pair[0]], keypoints[pair[1]]
 
 
 def mirrored(trace: Floats, what: Columns) -> Floats:

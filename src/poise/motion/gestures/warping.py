@@ -50,7 +50,12 @@ class Warper:
         self._whole = (weight * seen).sum(axis=1)
         self._starts = np.cumsum([0, *self._lengths])[:-1]
         self.ends = np.cumsum(self._lengths) - 1
-        # Rows that cannot be reached by a step of one or of two rows, because a template begins there.
+        # Each row's predecessor and the one before it; where a template begins there is none, and index n says inf.
+        n = len(rows)
+        self._back = np.arange(-1, n - 1)
+        self._back[self._starts] = n
+        self._further = np.append(self._back, n)[self._back]
+        # Rows that can be the second of two rows with which a template begins at once.
         self._second = self._starts + 1
         self.reset()
 
@@ -62,11 +67,10 @@ class Warper:
 
     def reset(self) -> None:
         """Forget the past."""
-        n = len(self._seen)
+        n = len(self._seen) + 1
         self._row = 0
-        self._one, self._two = np.full(n, np.inf), np.full(n, np.inf)
-        self._from_one, self._from_two = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-        self._last = np.full(n, np.inf)
+        self._one, self._two, self._last = np.full((3, n), np.inf)
+        self._from_one, self._from_two = np.zeros((2, n), dtype=np.int64)
 
     def forget(self, row: int) -> None:
         """Let no stretch begin before ``row`` from now on, because what was there is told."""
@@ -84,23 +88,21 @@ class Warper:
             none yet. ``(N,)`` the row in which that stretch begins, counted from 0.
         """
         cost = self._costs(row)
-        shifted = _shift(self._one, self._starts)
-        wide = _shift(self._two, self._starts) + 0.5 * (self._last + cost)
-        skip = _shift(_shift(self._one, self._starts), self._starts) + _shift(cost, self._starts) + cost
+        back, further = self._back, self._further
+        last, before = self._last[:-1], np.append(cost, np.inf)[back]
+        ways = np.empty((4, len(cost)))
+        ways[0] = self._one[back] + cost
+        ways[1] = self._two[back] + 0.5 * (last + cost)
+        ways[2] = self._one[further] + before + cost
         # A template may begin now, with its first row or with its first two at once.
-        begun = np.full(len(cost), np.inf)
-        begun[self._starts] = cost[self._starts]
-        begun[self._second] = cost[self._starts] + cost[self._second]
-        ways = np.stack([shifted + cost, wide, skip, begun])
+        ways[3] = np.inf
+        ways[3, self._starts] = cost[self._starts]
+        ways[3, self._second] = before[self._second] + cost[self._second]
         best = ways.argmin(axis=0)
-        at = np.arange(len(cost))
-        now = np.full(len(cost), self._row, dtype=np.int64)
-        froms = np.stack([np.roll(self._from_one, 1), np.roll(self._from_two, 1), np.roll(self._from_one, 2), now])[
-            best, at
-        ]
+        froms = np.choose(best, [self._from_one[back], self._from_two[back], self._from_one[further], self._row])
         self._two, self._from_two = self._one, self._from_one
-        self._one, self._from_one = ways[best, at], froms
-        self._last = cost
+        self._one, self._from_one = np.append(ways.min(axis=0), np.inf), np.append(froms, 0)
+        self._last = np.append(cost, np.inf)
         self._row += 1
         return self._one[self.ends] / self._lengths, froms[self.ends]
 
@@ -119,10 +121,3 @@ class Warper:
         cost = np.minimum(np.nan_to_num(cost, nan=_MOST), _MOST)
         compared: Floats = np.where(both >= _LEAST_SEEN * self._whole, cost, _MOST)
         return compared
-
-
-def _shift(values: Floats, starts: np.ndarray) -> Floats:
-    """Return each row's predecessor in its template, inf where there is none."""
-    moved = np.roll(values, 1)
-    moved[starts] = np.inf
-    return moved
