@@ -303,6 +303,11 @@ def test_too_short_and_too_long_movements_are_refused(rows: int, word: str) -> N
         learn_moves("signs", "both", [Try("long", "a.mp4", np.zeros((rows, len(BOTH.names))))])
 
 
+def test_a_body_with_hands_is_one_of_coco17() -> None:
+    with pytest.raises(ValueError, match="needs a body of skeleton 'coco17', got 'halpe26'"):
+        learn_moves("signs", "both", tries("no"), skeleton="halpe26")
+
+
 def test_only_none_cannot_be_taught() -> None:
     with pytest.raises(ValueError, match="at least one example of a gesture"):
         learn_moves("signs", "both", [Try("none", "a.mp4", tries("no")[0].rows)])
@@ -379,6 +384,7 @@ def broken(moves: TaughtMoves, folder: Path, old: str, new: str) -> Path:
         ("rate = 20", "rate = 30", "rate 30 is not known here"),
         ('part = "both"', 'part = "foot"', "'part' must be one of"),
         ('skeleton = "coco17"', 'skeleton = "coco71"', "coco71"),
+        ('skeleton = "coco17"', 'skeleton = "halpe26"', "does not go with skeleton 'halpe26'"),
         ("[limits]", "[limit]", "unknown key 'limit'; did you mean 'limits'"),
         ('"milk" = [', '"milk" = [1, ', "must list the rows of its templates"),
         ('"milk" = [', '"milk" = [2, ', "rows of"),

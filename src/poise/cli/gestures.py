@@ -235,6 +235,8 @@ def _teach_moves(
     from poise.motion.gestures.moving import learn_moves, leave_one_out_moves, usable
 
     skeleton = body.skeleton.name
+    if part == "both" and skeleton != "coco17":
+        raise ValueError(f"--part both needs a body model of skeleton coco17; {body.name} gives {skeleton}")
     tries = gather_tries(examples, part=part, hands=hands, body=body, split=split, mirror=mirrored)
     used, said = usable(tries)
     moves = learn_moves(name or out.stem, part, used, skeleton=skeleton, mirror=mirror)

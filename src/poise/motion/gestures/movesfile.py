@@ -94,6 +94,8 @@ def parse_moves(table: dict[str, Any], text: str, path: Path) -> TaughtMoves:
         get(skeleton)
     except KeyError as error:
         raise fail("skeleton", str(error.args[0])) from None
+    if {"both": "coco17", "hand": "hand21"}.get(part, skeleton) != skeleton:
+        raise fail("skeleton", f"part {part!r} does not go with skeleton {skeleton!r}")
     width = len(columns(part, skeleton).names)
     examples, limits = table["examples"], table["limits"]
     if not isinstance(examples, dict) or not examples or NONE in examples:

@@ -198,6 +198,8 @@ def learn_moves(
         ValueError: There is no example of a gesture, or one is too short or too long.
     """
     skeleton = "hand21" if part == "hand" else skeleton
+    if part == "both" and skeleton != "coco17":
+        raise ValueError(f"part 'both' needs a body of skeleton 'coco17', got {skeleton!r}; take another body model")
     what = columns(part, skeleton)
     for one in tries:
         if one.label != NONE and not MIN_ROWS <= len(one.rows) <= MAX_ROWS:

@@ -176,7 +176,8 @@ class GestureRecognizer:
     def _of_bodies(self, result: Results, time: float | None, ids: Sequence[int | None] | None = None) -> list[Gesture]:
         skeleton, points = result.skeleton, result.keypoints
         taught = self._taught(result)
-        if skeleton.name != "coco17" and any(one.skeleton == skeleton.name for one in self.taught):
+        own = {one.skeleton for one in self.taught} | {one.skeleton for one in self.moves}
+        if skeleton.name != "coco17" and skeleton.name in own:
             known = _ids(result) if ids is None else ids
             return [Gesture("body", *said, known[row], row) for row, said in enumerate(taught)]
         if skeleton.name != "coco17":
