@@ -194,7 +194,14 @@ def teach(
 
 
 def _teach_shapes(
-    out: Path, name: str | None, examples: list[Path], hands: Pose | None, body: Pose, *, upright: bool | None
+    report: Reporter,
+    out: Path,
+    name: str | None,
+    examples: list[Path],
+    hands: Pose | None,
+    body: Pose,
+    *,
+    upright: bool | None,
 ) -> tuple[str, list[str], list[str]]:
     """Write a set of shapes; returns the confusion table, what the user should know, and the gestures."""
     from poise.gesturing import gather_examples
@@ -204,7 +211,7 @@ def _teach_shapes(
     from poise.skeletons import get
 
     skeleton = body.skeleton if hands is None else get("hand21")
-    pictures = gather_examples(examples, hands=hands, body=body)
+    pictures = gather_examples(examples, hands=hands, body=body, watch=report.watch)
     upright = hands is None if upright is None else upright
     rows = meant(skeleton, pictures, upright=upright)
     used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
@@ -217,6 +224,7 @@ def _teach_shapes(
 
 
 def _teach_moves(
+    report: Reporter,
     out: Path,
     name: str | None,
     examples: list[Path],
@@ -237,7 +245,7 @@ def _teach_moves(
     skeleton = body.skeleton.name
     if part == "both" and skeleton != "coco17":
         raise ValueError(f"--part both needs a body model of skeleton coco17; {body.name} gives {skeleton}")
-    tries = gather_tries(examples, part=part, hands=hands, body=body, split=split, mirror=mirrored)
+    tries = gather_tries(examples, part=part, hands=hands, body=body, split=split, mirror=mirrored, watch=report.watch)
     used, said = usable(tries)
     moves = learn_moves(name or out.stem, part, used, skeleton=skeleton, mirror=mirror)
     write_moves(moves, out)

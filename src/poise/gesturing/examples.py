@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,17 @@ if TYPE_CHECKING:
 # Points of a body below this are no part of an example.
 _MIN_POINT = 0.3
 
+# Passes results on as they come.
+Watch = Callable[[Iterable[Results]], Iterable[Results]]
+
 
 def gather_examples(
-    folders: Sequence[str | Path], *, hands: Pose | None, body: Pose, every_s: float = 0.3
+    folders: Sequence[str | Path],
+    *,
+    hands: Pose | None,
+    body: Pose,
+    every_s: float = 0.3,
+    watch: Watch | None = None,
 ) -> list[Picture]:
     """Find the hands, or bodies, in folders of examples.
 
@@ -37,6 +45,7 @@ def gather_examples(
         hands: ``Pose("hands")`` to learn from hands; None: from bodies.
         body: Finds the bodies, and helps to find hands.
         every_s: Seconds between two frames of a video that become examples; frames in between look alike.
+        watch: Passes the results of each folder on, to show how far it is.
 
     Raises:
         SourceError: A folder is not there or holds nothing that can be read.
@@ -48,7 +57,8 @@ def gather_examples(
             raise SourceError(f"{path}: no such folder; expected one folder a gesture, named after it")
         finder = None if hands is None else HandFinder(hands)
         media, taken = None, -np.inf
-        for result in body.predict(path, stream=True):
+        results: Iterable[Results] = body.predict(path, stream=True)
+        for result in results if watch is None else watch(results):
             frame = Frame(result.orig_img, result.media, result.frame, result.time)
             if frame.media is not media:
                 media, taken = frame.media, -np.inf
@@ -71,6 +81,7 @@ def gather_tries(
     body: Pose,
     split: bool = False,
     mirror: bool = False,
+    watch: Watch | None = None,
 ) -> list[Try]:
     """Find the movements in folders of videos.
 
@@ -83,6 +94,7 @@ def gather_tries(
         body: Finds the bodies, and helps to find hands.
         split: A video holds several tries with rests in between.
         mirror: The videos are mirrored, as selfie cameras give them.
+        watch: Passes the results of each folder on, to show how far it is.
 
     Returns:
         One an example; without rows where nothing was found.
@@ -97,7 +109,7 @@ def gather_tries(
         path = Path(folder)
         if not path.is_dir():
             raise SourceError(f"{path}: no such folder; expected one folder a gesture, named after it")
-        for name, looks in gather_looks(path, part=part, hands=hands, body=body):
+        for name, looks in gather_looks(path, part=part, hands=hands, body=body, watch=watch):
             rows = trace(part, looks, skeleton=skeleton)
             if mirror:
                 rows = mirrored(rows, what)
@@ -114,7 +126,7 @@ def gather_tries(
 
 
 def gather_looks(
-    source: str | Path, *, part: Part, hands: Pose | None, body: Pose
+    source: str | Path, *, part: Part, hands: Pose | None, body: Pose, watch: Watch | None = None
 ) -> Iterator[tuple[str, list[tuple[float, Look]]]]:
     """Yield each video of a source with the seconds and looks of the one hand or person that counts.
 
@@ -123,11 +135,12 @@ def gather_looks(
         part: As for :func:`gather_tries`.
         hands: ``Pose("hands")``; None where hands do not matter.
         body: Finds the bodies.
+        watch: Passes the results on, to show how far it is.
 
     Raises:
         SourceError: There is no video in it.
     """
-    for name, frames in _videos(Path(source), hands, body):
+    for name, frames in _videos(Path(source), hands, body, watch):
         yield name, _looks(frames, part)
 
 
@@ -135,12 +148,13 @@ def gather_looks(
 _Seen = tuple[float, Results, Results | None, list[int | None]]
 
 
-def _videos(path: Path, hands: Pose | None, body: Pose) -> Iterator[tuple[str, list[_Seen]]]:
+def _videos(path: Path, hands: Pose | None, body: Pose, watch: Watch | None) -> Iterator[tuple[str, list[_Seen]]]:
     """Yield each video of a folder with what its frames show; pictures are left out, as nothing moves in them."""
     finder = None if hands is None else HandFinder(hands)
     media, frames = None, list[_Seen]()
     pictures = 0
-    for result in followed(body, path, {"stream": True}):
+    results: Iterable[Results] = followed(body, path, {"stream": True})
+    for result in results if watch is None else watch(results):
         if result.media.kind == "image":
             pictures += 1
             continue
@@ -158,7 +172,7 @@ def _videos(path: Path, hands: Pose | None, body: Pose) -> Iterator[tuple[str, l
             found = found.replace(orig_img=small.orig_img)
         frames.append((result.time, small, found, mine))
     if media is None:
-        there = f"{pictures} pictures and no video" if pictures else "no video"
+        there = {0: "no video", 1: "a picture and no video"}.get(pictures, f"{pictures} pictures and no video")
         raise SourceError(f"{path}: {there}; a movement is taught from videos, one try each")
     yield media.name, frames
 
