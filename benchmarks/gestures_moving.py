@@ -7,7 +7,7 @@ Signs: each of ten signs is taught from its one clip as ``body-fast`` and the ha
 sees it, at other tempos and frame rates; nobody else makes the same sign in this data, so a sign made by another
 person can only be judged as what is not known: every sign is shown to what the other signers taught. Exercises: taught
 from the first half of a clip's repetitions, told in the second half; and taught from other people's clips. Then every
-clip that shows none of it: events a minute. ``--spread`` prints what the spreads of moving.py rest on.
+clip, with what is said of it. The table of distances is what the spreads and the believed limit of moving.py rest on.
 """
 
 from __future__ import annotations
@@ -23,11 +23,23 @@ from _common import arguments, save, table
 
 from poise.clips import Clip
 from poise.motion.gestures.looks import Look
-from poise.motion.gestures.moving import Spotter, TaughtMoves, Try, best_fit, learn_moves, trace, trimmed
+from poise.motion.gestures.moving import (
+    Spotter,
+    TaughtMoves,
+    Try,
+    _apart,
+    _weights,
+    best_fit,
+    learn_moves,
+    trace,
+    trimmed,
+)
 from poise.motion.gestures.taught import UNKNOWN
 from poise.motion.gestures.traces import columns
 
 Looks = list[tuple[float, Look]]
+# Kind, clip, tries, stream and true spans of each exercise clip.
+Reps = list[tuple[str, str, list[Try], Looks, list[tuple[float, float]]]]
 KINDS = {
     "squat": "squat", "push-up": "push-up", "biceps curl": "curl", "lunge": "lunge", "jumping jack": "jumping jack",
     "sit-up": "sit-up", "shoulder press": "press", "lat pull-down": "pull-down",
@@ -125,7 +137,7 @@ def signs(shared: Path, cache: Path, part: Any) -> tuple[TaughtMoves, list[dict[
     return moves, rows
 
 
-def repetitions(shared: Path, cache: Path) -> list[tuple[str, str, list[Try], Looks, list[tuple[float, float]]]]:
+def repetitions(shared: Path, cache: Path) -> Reps:
     """Return kind, clip, tries, stream and true spans of every exercise clip."""
     labels = json.loads((shared / "data/videos/labels.json").read_text())
     what = columns("body", "coco17")
@@ -143,7 +155,7 @@ def repetitions(shared: Path, cache: Path) -> list[tuple[str, str, list[Try], Lo
     return found
 
 
-def exercises(reps: list[tuple[str, str, list[Try], Looks, list[tuple[float, float]]]]) -> list[dict[str, Any]]:
+def exercises(reps: Reps) -> list[dict[str, Any]]:
     """Teach from the first half of each clip's repetitions and count the second half in the stream."""
     taught = [one for _, _, tries, _, _ in reps if len(tries) > 1 for one in tries[: min((len(tries) + 1) // 2, 5)]]
     moves = learn_moves("exercises", "body", taught)
@@ -163,7 +175,7 @@ def exercises(reps: list[tuple[str, str, list[Try], Looks, list[tuple[float, flo
     return rows
 
 
-def other_people(reps: list[tuple[str, str, list[Try], Looks, list[tuple[float, float]]]]) -> list[dict[str, Any]]:
+def other_people(reps: Reps) -> list[dict[str, Any]]:
     """Teach each kind that several clips show from the other clips, and everything else from all."""
     rows = []
     for kind, name, tries, _, _ in reps:
@@ -179,6 +191,33 @@ def other_people(reps: list[tuple[str, str, list[Try], Looks, list[tuple[float, 
                     "unknown": told[UNKNOWN], "wrong": len(tries) - told[kind] - told[UNKNOWN],
                 }
             )  # fmt: skip
+    return rows
+
+
+def distances(reps: Reps) -> list[dict[str, Any]]:
+    """Return how far repetitions lie from others: of the same clip, of other people, of other kinds."""
+    tries = [one for _, _, ts, _, _ in reps for one in ts]
+    clips = np.array([name for _, name, ts, _, _ in reps for _ in ts])
+    kinds = np.array([one.label for one in tries])
+    what = columns("body", "coco17")
+    weights = np.stack([_weights([one.rows], what) for one in tries])
+    apart = _apart(tries, tries, weights, what).T
+    same = clips[:, None] == clips[None]
+    kind = kinds[:, None] == kinds[None]
+    rows = []
+    for words, mask in (
+        ("another one of the same clip", same & kind & ~np.eye(len(tries), dtype=bool)),
+        ("the same kind by somebody else", kind & ~same),
+        ("another kind", ~kind),
+    ):
+        # The nearest template tells, so that of each repetition counts.
+        nearest = np.where(mask, apart, np.inf).min(axis=1)
+        nearest = nearest[mask.any(axis=1) & np.isfinite(nearest)]
+        quarters = np.quantile(nearest, [0, 0.25, 0.5, 0.75, 1])
+        rows.append(
+            {"nearest": words, "n": len(nearest)}
+            | dict(zip(("least", "25 %", "median", "75 %", "most"), quarters, strict=True))
+        )
     return rows
 
 
@@ -213,6 +252,8 @@ def main() -> None:
     table(every["exercises"], title="Exercises, the second half of a clip told by its first")
     every["others"] = other_people(reps)
     table(every["others"], title="Exercises told by other people's clips")
+    every["distances"] = distances(reps)
+    table(every["distances"], title="Spreads between repetitions")
     sets["exercises"] = learn_moves("exercises", "body", [one for _, _, tries, _, _ in reps for one in tries])
     every["silent"] = silent(sets, wanted.shared, wanted.cache)
     table(every["silent"], title="What is said of every clip")
