@@ -213,11 +213,9 @@ def distances(reps: Reps) -> list[dict[str, Any]]:
         # The nearest template tells, so that of each repetition counts.
         nearest = np.where(mask, apart, np.inf).min(axis=1)
         nearest = nearest[mask.any(axis=1) & np.isfinite(nearest)]
-        quarters = np.quantile(nearest, [0, 0.25, 0.5, 0.75, 1])
-        rows.append(
-            {"nearest": words, "n": len(nearest)}
-            | dict(zip(("least", "25 %", "median", "75 %", "most"), quarters, strict=True))
-        )
+        heads = ("least", "25 %", "median", "75 %", "most")
+        quarters = dict(zip(heads, np.quantile(nearest, [0, 0.25, 0.5, 0.75, 1]), strict=True))
+        rows.append({"nearest": words, "n": len(nearest)} | quarters)
     return rows
 
 

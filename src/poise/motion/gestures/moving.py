@@ -16,16 +16,17 @@ from poise.motion.gestures.traces import BACK, RATE, RESTART_S, Columns, Part, T
 from poise.motion.gestures.warping import Warper
 
 # How much a column varies between two who make the same movement seen from the same side: places in trunks, their
-# changes within a moment, and a hand's shape. Measured by benchmarks/gestures.py --moving on exercises that several
-# people make; a column's own unit is divided by it.
+# changes within a moment, and a hand's shape. Counted in these, exercises lie 0.4 from another repetition of the same
+# clip (median), 0.6 to 0.95 from somebody else's seen from the same side, and 1.2 or more from another exercise
+# (benchmarks/gestures_moving.py).
 _PLACE, _CHANGE, _HAND = 0.20, 0.12, 0.35
 # A hand has 12 columns and a wrist 4; this weight makes the two count about alike.
 _HAND_WEIGHT = 0.35
 # Half of a column's weight is given, half follows from how much it moves in the examples.
 # Source: Reyes, Dominguez, Escalera, Feature weighting in dynamic time warping for gesture recognition (ICCVW 2011).
 _GIVEN = 0.5
-# Spreads up to which two people who do the same, seen from the same side, differ; what is believed of a gesture with
-# one example. It counts as much as this many examples.
+# Spreads up to which two people who do the same, seen from the same side, differ (see above); what is believed of a
+# gesture with one example. It counts as much as this many examples.
 _BELIEVED, _BELIEF = 0.9, 2.0
 # However alike the examples of one person are, another camera or network differs from them by this much.
 _LEAST = 0.6
