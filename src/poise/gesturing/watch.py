@@ -78,7 +78,7 @@ def watch_gestures(
     results: Iterable[Results]
     if body is not None:
         finder = None if hands is None else HandFinder(hands)
-        results = _bodies(body, source, wanted)
+        results = followed(body, source, wanted)
     elif hands is not None:
         finder, results = None, hands.predict(source, conf=MIN_HAND, **wanted)
     else:
@@ -110,7 +110,7 @@ def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bod
     return Seen(frame, hands, bodies, gestures, recognizer.events)
 
 
-def _bodies(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Results]:
+def followed(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Results]:
     """Find bodies, in video with ids where what tracking needs is installed."""
     # Asked beforehand: the tracker only misses it once two people are near each other, in the midst of a video.
     if not find_spec("lap"):

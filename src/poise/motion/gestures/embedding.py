@@ -110,6 +110,12 @@ def mirrored(vectors: Floats, flip_idx: Sequence[int]) -> Floats:
     return flipped
 
 
+def unmirrored(xy: Floats, skeleton: Skeleton) -> Floats:
+    """Return ``(N, K, 2)`` points of a mirrored picture as they are: left and right exchanged, x turned round."""
+    turned: Floats = xy[:, list(skeleton.flip_idx)] * np.array([-1.0, 1.0])
+    return turned
+
+
 def _placed(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Move complex points to their middle and scale them to a mean square distance of 1; unseen ones must be 0."""
     count = np.maximum(seen.sum(axis=-1, keepdims=True), 1)
