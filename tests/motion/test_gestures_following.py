@@ -120,6 +120,28 @@ def test_wrists_side_by_side_say_nothing() -> None:
     assert side.tolist() == [0.0]
 
 
+@pytest.mark.parametrize(("conf", "row"), [(0.7, 0), (0.3, -1)])
+def test_a_wrist_without_its_elbow_must_be_surer(conf: float, row: int) -> None:
+    person = body(400, left=wrist((550, 300)), right=wrist((200, 300)))[None]
+    sure = np.ones((1, 17))
+    sure[0, [7, 8]] = 0.05
+    sure[0, 9] = conf
+
+    rows, _ = wrist_pairs(hands((550, 300)), person, sure)
+
+    assert rows.tolist() == [row]
+
+
+def test_an_unseen_wrist_at_the_same_place_leaves_the_side_open() -> None:
+    person = body(400, left=(420, 300), right=(400, 300))[None]
+    sure = np.ones((1, 17))
+    sure[0, 10] = 0.05
+
+    rows, side = wrist_pairs(hands((410, 290)), person, sure)
+
+    assert (rows.tolist(), side.tolist()) == ([0], [0.0])
+
+
 def test_a_wrist_has_one_hand() -> None:
     person = body(400, left=wrist((500, 300)), right=wrist((200, 300)))[None]
 

@@ -45,14 +45,15 @@ def wrist_squares(xy: Floats, conf: Floats) -> Floats:
         conf: ``(N, 17)``.
 
     Returns:
-        ``(N, 2, 3)`` centre x, centre y and side of a square for the left and the right hand, pixels; NaN where wrist
-        or elbow are not seen.
+        ``(N, 2, 3)`` centre x, centre y and side of a square for the left and the right hand, pixels; NaN where the
+        wrist is not seen.
     """
     elbow, wrist = xy[:, [7, 8]], xy[:, [9, 10]]
-    sides = _SIDE * forearms(xy)[..., None]
-    squares = np.concatenate([wrist + _BEYOND * (wrist - elbow), sides], axis=-1)
-    seen = (conf[:, [[7, 9], [8, 10]]] >= MIN_WRIST).all(axis=-1, keepdims=True)
-    return np.where(seen, squares, np.nan)
+    # Without its elbow nobody knows on which side of the wrist the hand is.
+    along = np.where(conf[:, [7, 8], None] >= MIN_WRIST, wrist - elbow, 0.0)
+    sides = _SIDE * forearms(xy, conf)[..., None]
+    squares = np.concatenate([wrist + _BEYOND * along, sides], axis=-1)
+    return np.where(np.isfinite(sides), squares, np.nan)
 
 
 def owners(hands: Results, squares: Floats) -> list[int | None]:

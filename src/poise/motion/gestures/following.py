@@ -15,8 +15,9 @@ Index = NDArray[np.intp]
 
 # Shoulder, elbow and wrist of the left and the right arm in coco17.
 _SHOULDERS, _ELBOWS, _WRISTS, _HIPS = [5, 6], [7, 8], [9, 10], [11, 12]
-# Wrists and elbows below this say nothing. The body networks' own limit for drawing.
-MIN_WRIST = 0.2
+# Wrists and elbows below this say nothing: the body networks' own limit for drawing. A wrist without its elbow must be
+# this much surer, for it could be a guess.
+MIN_WRIST, MIN_LONE_WRIST = 0.2, 0.4
 # A forearm that points at the camera looks short; it is never shorter than these shares of shoulder width and trunk.
 _FOREARM_A_WIDTH, _FOREARM_A_TRUNK = 0.6, 0.5
 # A hand belongs to a body when its wrist lies this near to the body's, in forearms. In ten sign clips the two are 0.06
@@ -41,14 +42,25 @@ _PATIENCE_S = 1.0
 BESIDE_BODIES = 1_000_001
 
 
-def forearms(xy: Floats) -> Floats:
-    """Return ``(N, 2)`` lengths of the left and right forearm of ``(N, 17, 2)`` bodies, pixels, as if seen sideways."""
+def forearms(xy: Floats, conf: Floats) -> Floats:
+    """Return lengths of forearms as if seen sideways.
+
+    Args:
+        xy: ``(N, 17, 2)`` coco17 keypoints, pixels.
+        conf: ``(N, 17)``.
+
+    Returns:
+        ``(N, 2)`` of the left and the right arm, pixels; NaN where the wrist is not seen, or is doubtful without its
+        elbow.
+    """
     shoulders, hips = xy[:, _SHOULDERS], xy[:, _HIPS].mean(axis=1)
     width = np.linalg.norm(shoulders[:, 0] - shoulders[:, 1], axis=-1)
     trunk = np.linalg.norm(shoulders.mean(axis=1) - hips, axis=-1)
-    seen = np.linalg.norm(xy[:, _WRISTS] - xy[:, _ELBOWS], axis=-1)
+    elbow = conf[:, _ELBOWS] >= MIN_WRIST
+    long = np.where(elbow, np.linalg.norm(xy[:, _WRISTS] - xy[:, _ELBOWS], axis=-1), np.nan)
     least = np.fmax(_FOREARM_A_WIDTH * width, _FOREARM_A_TRUNK * trunk)[:, None]
-    lengths: Floats = np.fmax(seen, least)
+    seen = conf[:, _WRISTS] >= np.where(elbow, MIN_WRIST, MIN_LONE_WRIST)
+    lengths: Floats = np.where(seen, np.fmax(long, least), np.nan)
     return lengths
 
 
@@ -67,16 +79,17 @@ def wrist_pairs(hands: Floats, bodies: Floats, conf: Floats) -> tuple[Index, Flo
     rows, sides = np.full(len(hands), -1), np.zeros(len(hands))
     if not len(hands) or not len(bodies):
         return rows, sides
-    off = np.linalg.norm(hands[:, None, None, 0] - bodies[None, :, _WRISTS], axis=-1) / forearms(bodies)
-    seen = (conf[:, _WRISTS] >= MIN_WRIST) & (conf[:, _ELBOWS] >= MIN_WRIST)
-    off = np.where(seen & np.isfinite(off), off, np.inf)
+    away = np.linalg.norm(hands[:, None, None, 0] - bodies[None, :, _WRISTS], axis=-1)
+    off = away / forearms(bodies, conf)
+    off = np.where(np.isfinite(off), off, np.inf)
     near = np.where(off <= _NEAR, off, np.inf)
     while np.isfinite(near).any():
         hand, body, wrist = (int(i) for i in np.unravel_index(int(near.argmin()), near.shape))
         rows[hand] = body
-        mine, other = off[hand, body, wrist], off[hand, body, 1 - wrist]
-        clear = (other - mine) / (other + mine) if np.isfinite(other) else 1.0
-        sides[hand] = (1.0 if wrist else -1.0) * (clear > _CLEAR)
+        # A wrist that is not seen may well be there too, where its network guesses it.
+        mine, other = away[hand, body, wrist], away[hand, body, 1 - wrist]
+        clear = not np.isfinite(other) or other - mine > _CLEAR * (other + mine)
+        sides[hand] = (1.0 if wrist else -1.0) * clear
         near[hand], near[:, body, wrist] = np.inf, np.inf
     for hand in np.flatnonzero(rows < 0).tolist():
         nearest = off[hand].min(axis=1)
