@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from poise.geometry import Floats
+from poise.motion.gestures.body_measures import body_measures
 from poise.motion.gestures.definitions import Definitions, read_set
 from poise.motion.gestures.embedding import embed
 from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
-from poise.motion.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
+from poise.motion.gestures.past import BodyPast
+from poise.motion.gestures.scoring import FACING_S, BodyScorer, HandScorer, pick, pick_body
 from poise.motion.gestures.taught import UNKNOWN, Taught
 from poise.results import Results
 
@@ -64,7 +65,7 @@ class GestureRecognizer:
         self._hands, self._bodies = HandScorer(gestures), BodyScorer(gestures)
         holds = {one.name: one.hold_s for one in gestures if one.hold_s is not None}
         self._stream = GestureEvents(hold_s=hold_s, release_s=release_s, holds=holds)
-        self._past: dict[Hashable, deque[tuple[float, Floats, Floats]]] = {}
+        self._past: dict[Hashable, BodyPast] = {}
         self.events: list[GestureEvent] = []
 
     @property
@@ -175,9 +176,10 @@ class GestureRecognizer:
             xy, conf = xy[:, skeleton.flip_idx], conf[:, skeleton.flip_idx]
         known = _ids(result) if ids is None else ids
         gestures = []
+        measured = body_measures(xy, conf)
         for row, sure in enumerate(np.asarray(result.boxes.conf).tolist()):
-            past = self._remember(known[row] if known[row] is not None else f"row {row}", time, xy[row], conf[row])
-            scores = self._bodies(*past)
+            key = known[row] if known[row] is not None else f"row {row}"
+            scores = self._bodies(self._remember(key, time, measured[0][row], measured[1][row], measured[2][row]))
             name, score = pick_body(self._bodies.names, scores, self._bodies.moving)
             if taught[row][0] != UNKNOWN or not self._bodies.names:
                 name, score = taught[row]
@@ -206,21 +208,16 @@ class GestureRecognizer:
                     said[row] = (UNKNOWN, min(said[row][1], conf))
         return said
 
-    def _remember(self, key: Hashable, time: float | None, xy: Floats, conf: Floats) -> tuple[Floats, Floats, Floats]:
-        """Add the present to somebody's past; returns its times, points and confidences."""
-        if time is None:
-            return np.zeros(1), xy[None], conf[None]
-        past = self._past.setdefault(key, deque())
-        if past and time <= past[-1][0]:
-            past.clear()  # the clock ran backwards: another video, or a seek
-        past.append((time, xy, conf))
-        while past[0][0] < time - self._bodies.past_s:
-            past.popleft()
-        times, points, confs = zip(*past, strict=True)
-        return np.array(times), np.array(points), np.array(confs)
+    def _remember(self, key: Hashable, time: float | None, row: Floats, scale: float, across: float) -> BodyPast:
+        """Add the present to somebody's past, and return it."""
+        past = BodyPast(self._bodies.past_s) if time is None else self._past.get(key)
+        if past is None:
+            past = self._past[key] = BodyPast(max(self._bodies.past_s, FACING_S))
+        past.push(time or 0.0, row, scale, across)
+        return past
 
     def _forget(self, time: float) -> None:
-        for key in [key for key, past in self._past.items() if past[-1][0] < time - self._bodies.past_s - 1.0]:
+        for key in [key for key, past in self._past.items() if past.time[-1] < time - self._bodies.past_s - 1.0]:
             del self._past[key]
 
 

@@ -1,0 +1,198 @@
+"""One body's past, and what is taken of it: means, changes, swings, hops, speeds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from poise.geometry import Floats
+from poise.motion.gestures.body_measures import LENGTHS, NAMES, TURNS
+
+STATISTICS = (
+    "now", "mean", "least", "most", "change", "net", "swings", "hop", "gravity", "dip", "growth", "drop", "speed",
+    "pace",
+)  # fmt: skip
+# A measure must be seen in this share of a window, or nothing is said of it.
+MIN_SEEN = 0.8
+# Speeds are taken over this long, seconds: three frames of ordinary video, so that one frame's noise counts a third.
+SPEED_OVER_S = 0.1
+# Single frames that are off are left out of video that is at least this quick, frames per second; in slower video a
+# frame is too long to be called a slip.
+_MEDIAN_FROM_FPS = 20.0
+_FIRST = 128  # frames there is room for at first
+
+
+class BodyPast:
+    """What was measured on one body in the last seconds, as columns that grow at the end.
+
+    Args:
+        keep_s: Seconds that are kept.
+    """
+
+    def __init__(self, keep_s: float) -> None:
+        self.keep_s = keep_s
+        self._time = np.zeros(_FIRST)
+        self._rows = np.zeros((_FIRST, len(NAMES) + 2))
+        self._raw: list[Floats] = []
+        self._start = self._end = 0
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    @property
+    def time(self) -> Floats:
+        """``(T,)`` seconds, rising; the last is now."""
+        return self._time[self._start : self._end]
+
+    def push(self, time: float, row: Floats, scale: float, across: float) -> None:
+        """Add the present, as :func:`~poise.motion.gestures.body_measures.body_measures` gives it for one body.
+
+        A clock that runs backwards, by a seek or another video, forgets what was.
+        """
+        if len(self) and time <= self._time[self._end - 1]:
+            self._start = self._end = 0
+            self._raw.clear()
+        if self._end == len(self._time):
+            self._make_room()
+        values = np.append(row, (scale, across))
+        self._raw = [*self._raw[-2:], values]
+        if len(self._raw) == 3 and time - self._time[self._end - 2] <= 2.2 / _MEDIAN_FROM_FPS:
+            a, b, c = self._raw
+            middle = np.fmax(np.fmin(a, b), np.fmin(np.fmax(a, b), c))
+            values = np.where(np.isfinite(c), middle, np.nan)
+        self._time[self._end], self._rows[self._end] = time, values
+        self._end += 1
+        self._start += int(np.searchsorted(self.time, time - self.keep_s - 1e-9))
+
+    def scale(self) -> float:
+        """Return the length of the trunk in pixels, the median of the past; NaN where no shoulders are seen."""
+        trunk = self._rows[self._start : self._end, -2]
+        trunk = trunk[trunk > 0]
+        return float(np.median(trunk)) if len(trunk) else float("nan")
+
+    def window(self, over_s: float, scale: float) -> tuple[Floats, Floats]:
+        """Return the times and measures of the last seconds, ``(T,)`` and ``(T, M)``: lengths in trunks, sides own."""
+        start = self._start + int(np.searchsorted(self.time, self._time[self._end - 1] - over_s - 1e-9))
+        rows = self._rows[start : self._end]
+        across = rows[:, -1]
+        # One answer for the window: seen from the side, networks exchange left and right from frame to frame, and
+        # that is not a movement.
+        facing = np.where(np.isfinite(across), across, 0.0).sum()
+        factors = np.where(LENGTHS, 1.0 / scale, 1.0)
+        if facing < 0:
+            factors = np.where(TURNS, -factors, factors)
+        return self._time[start : self._end], rows[:, :-2] * factors
+
+    def _make_room(self) -> None:
+        kept = len(self)
+        size = max(_FIRST, 2 * kept)
+        time, rows = np.zeros(size), np.zeros((size, self._rows.shape[1]))
+        time[:kept], rows[:kept] = self.time, self._rows[self._start : self._end]
+        self._time, self._rows, self._start, self._end = time, rows, 0, kept
+
+
+def whole(values: Floats) -> Floats:
+    """Bridge short gaps of ``(T, C)`` columns in a straight line; NaN throughout where less than 80 % was seen."""
+    there = np.isfinite(values)
+    if there.all():
+        return values
+    made = np.full_like(values, np.nan)
+    at = np.arange(len(values))
+    for c in np.flatnonzero(there.mean(axis=0) >= MIN_SEEN):
+        made[:, c] = np.interp(at, at[there[:, c]], values[there[:, c], c])
+    return made
+
+
+def statistic(time: Floats, values: Floats, kind: str, swing: float = 0.1) -> Floats:
+    """Reduce the past of measures to one number each.
+
+    Args:
+        time: ``(T,)`` seconds, rising.
+        values: ``(T, C)`` without gaps, or NaN throughout; see :func:`whole`.
+        kind: One of :data:`STATISTICS`. ``mean``, ``least``, ``most``; ``change``: greatest less least; ``net``: now
+            less at first; ``swings``: turns of direction; ``hop``: top above both ends; ``gravity``: how quickly a hop
+            rises and falls, as the acceleration of a free fall of its height and length, per second squared; ``dip``:
+            ends above the bottom; ``growth``: now less least; ``drop``: greatest less now; ``speed``: the greatest,
+            per second; ``pace``: the speed now.
+        swing: Least size of a swing.
+
+    Returns:
+        ``(C,)``.
+    """
+    now = values[-1]
+    reduced: Floats
+    match kind:
+        case "now":
+            reduced = now
+        case "mean":
+            reduced = values.mean(axis=0)
+        case "least":
+            reduced = values.min(axis=0)
+        case "most":
+            reduced = values.max(axis=0)
+        case "change":
+            reduced = np.ptp(values, axis=0)
+        case "net":
+            reduced = now - values[0]
+        case "hop":
+            reduced = values.max(axis=0) - np.maximum(values[0], now)
+        case "dip":
+            reduced = np.minimum(values[0], now) - values.min(axis=0)
+        case "growth":
+            reduced = now - values.min(axis=0)
+        case "drop":
+            reduced = values.max(axis=0) - now
+        case "speed" | "pace":
+            rates = _rates(time, values)
+            reduced = np.abs(rates[-1]) if kind == "pace" else np.abs(rates).max(axis=0)
+        case _:
+            one = gravity if kind == "gravity" else lambda _, column: swings(column, swing)
+            reduced = np.array([one(time, values[:, c]) for c in range(values.shape[1])], dtype=float)
+    return reduced
+
+
+def _rates(time: Floats, values: Floats) -> Floats:
+    """Return ``(≥ 1, C)`` changes per second over about :data:`SPEED_OVER_S`."""
+    if len(time) < 2:
+        return np.full((1, values.shape[1]), np.nan)
+    step = (time[-1] - time[0]) / (len(time) - 1)
+    lag = int(np.clip(round(SPEED_OVER_S / step), 1, len(time) - 1))
+    rates: Floats = (values[lag:] - values[:-lag]) / (time[lag:] - time[:-lag])[:, None]
+    return rates
+
+
+def gravity(time: Floats, values: Floats) -> float:
+    """Return the acceleration of the free fall that a hop looks like, in the unit of ``values`` per second squared.
+
+    A body thrown up passes half of its height h twice, and is above it for t = 2 sqrt(h / g) seconds; so g = 4 h / t².
+    NaN where the values do not hop.
+    """
+    top = int(np.argmax(values)) if np.isfinite(values).all() else 0
+    base = max(values[0], values[-1])
+    if not 0 < top < len(values) - 1 or values[top] <= base:
+        return float("nan")
+    half = (values[top] + base) / 2
+    below = values < half
+    left = top - int(np.argmax(below[top::-1]))
+    right = top + int(np.argmax(below[top:]))
+    up = time[left] + (time[left + 1] - time[left]) * (half - values[left]) / (values[left + 1] - values[left])
+    down = time[right - 1] + (time[right] - time[right - 1]) * (values[right - 1] - half) / (
+        values[right - 1] - values[right]
+    )
+    return float(4 * (values[top] - base) / (down - up) ** 2)
+
+
+def swings(values: Floats, size: float) -> int:
+    """Count the turns of direction of ``(T,)`` values, leaving out movements smaller than ``size``."""
+    turns, direction = 0, 0
+    low = high = extreme = float(values[0])
+    for value in values[1:].tolist():
+        if not direction:
+            low, high = min(low, value), max(high, value)
+            if high - low >= size:
+                direction = 1 if value == high else -1
+                extreme = value
+        elif direction * (value - extreme) > 0:
+            extreme = value
+        elif direction * (extreme - value) >= size:
+            turns, direction, extreme = turns + 1, -direction, value
+    return turns
