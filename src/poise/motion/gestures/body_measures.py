@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poise.geometry import Bools, Floats
 
@@ -41,6 +42,33 @@ NAMES = (
 _DEGREES = ("arm_lift", "elbow_angle", "knee_angle", "leg_lift", "trunk_lean", "trunk_upright")
 # Which measures are lengths, to be divided by the trunk.
 LENGTHS: Bools = np.array([not name.endswith(_DEGREES) for name in NAMES])
+# The points of each kind of measure, as places in a limb of shoulder, elbow, wrist, hip, knee, ankle.
+_USES = {
+    "wrist_lift": (0, 2), "wrist_over_elbow": (1, 2), "wrist_side": (0, 2), "wrist_over_head": (2,),
+    "hand_from_head": (1, 2), "elbow_side": (0, 1), "reach": (0, 2), "wrist_to_other_elbow": (2,), "ankle_lift": (5,),
+    "ankle_side": (5,), "arm_lift": (0, 1), "elbow_angle": (0, 1, 2), "knee_angle": (3, 4, 5), "leg_lift": (3, 5),
+    "wrist_gap": (2,), "wrists_crossed": (2,), "trunk_lean": (0, 3), "trunk_upright": (0, 3), "leg_height": (3, 5),
+    "hips_height": (3,), "feet_height": (5,), "shoulder_width": (0,), "knees_level": (4,), "feet_gap": (5,),
+}  # fmt: skip
+
+
+def _points() -> NDArray[np.intp]:
+    """Return ``(M, 6)`` keypoints of each measure, repeated where it has fewer."""
+    rows = []
+    for name in NAMES:
+        side, _, rest = name.partition("_")
+        limbs = _LIMBS if name in _USES else _LIMBS[["left", "right"].index(side)][None]
+        used = limbs[:, _USES[name if name in _USES else rest]].ravel().tolist()
+        rows.append((used * 6)[:6])
+    return np.array(rows, dtype=np.intp)
+
+
+_POINTS = _points()
+# Lines of a limb: elbow from shoulder, shoulder from elbow, wrist from elbow, hip from knee, ankle from knee, ankle from
+# hip, wrist from shoulder.
+_ENDS, _STARTS = [1, 0, 2, 3, 5, 5, 2], [0, 1, 1, 4, 4, 3, 0]
+_OUTWARDS = np.array([1.0, -1.0])
+_DEGREE = 180.0 / np.pi
 # How a measure changes its sign where the person's own left is on the picture's left: those that say left or right.
 TURNS: Bools = np.array([name.endswith(("_side", "trunk_lean", "wrists_crossed")) for name in NAMES])
 # Of a grown-up who stands: shoulders to hips over the distance between the shoulder joints. Assumed, from ordinary
@@ -51,7 +79,7 @@ _TORSO_A_WIDTH = 1.4
 _HAND_BEYOND = 0.37
 
 
-def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[Floats, Floats, Floats]:
+def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[Floats, Floats]:
     """Measure bodies in one frame.
 
     Args:
@@ -61,9 +89,10 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
             within a fifth of the trunk.
 
     Returns:
-        ``(N, M)`` measures in the order of :data:`NAMES`, lengths in pixels, NaN where a point is not seen; ``(N,)``
-        length of the trunk in pixels; ``(N,)`` how far the left shoulder is right of the right one, pixels: above 0
-        for who faces the camera, below 0 for who turns the back to it.
+        ``(N, M)`` measures in the order of :data:`NAMES`, lengths in pixels, NaN where a point is not seen; and
+        ``(N, M + 2)`` how sure each is, the least confidence of the points it needs, then the length of the trunk in
+        pixels, then how far the left shoulder is right of the right one in pixels: above 0 for who faces the camera,
+        below 0 for who turns the back to it.
 
         ``wrist_lift``, ``ankle_lift``: above the shoulder, above the other ankle. ``wrist_side``, ``elbow_side``: away
         from the own shoulder, outwards. ``ankle_side``: where the ankle is, outwards. ``hand_from_head``: from
@@ -75,67 +104,57 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
         higher one knee is. ``feet_gap``: between the ankles. ``wrists_crossed``: how far the left wrist is on the right
         of the right one. Outwards and the own left are for somebody who faces the camera; see :data:`TURNS`.
     """
+    n = len(xy)
     seen = np.where((conf >= min_conf)[..., None], xy, np.nan)
     limbs = seen[:, _LIMBS]  # (N, 2, 6, 2)
-    outwards = np.array([1.0, -1.0])
-    vectors = limbs[:, :, [1, 0, 2, 3, 5, 5, 2]] - limbs[:, :, [0, 1, 1, 4, 4, 3, 0]]
-    # elbow from shoulder, shoulder from elbow, wrist from elbow, hip from knee, ankle from knee, ankle from hip,
-    # wrist from shoulder
-    lengths = np.sqrt(np.square(vectors).sum(axis=-1))
+    lines = limbs[:, :, _ENDS] - limbs[:, :, _STARTS]  # (N, 2, 7, 2)
+    lengths = np.sqrt((lines * lines).sum(axis=-1))
     wrist, ankle = limbs[:, :, 2], limbs[:, :, 5]
-    head = _middle(seen[:, _HEAD])
-    from_head = wrist + vectors[:, :, 2] * _HAND_BEYOND - head[:, None]
-    to_elbow = wrist - limbs[:, ::-1, 1]
+    rows: Floats = np.empty((n, len(NAMES)))
+    sided = rows[:, : 2 * len(_SIDED)].reshape(n, len(_SIDED), 2)  # a view
+    sided[:, 0] = -lines[:, :, 6, 1]
+    sided[:, 1] = -lines[:, :, 2, 1]
+    sided[:, 2] = lines[:, :, 6, 0] * _OUTWARDS
+    sided[:, 3] = seen[:, :1, 1] - wrist[..., 1]
+    sided[:, 4] = _length(wrist + lines[:, :, 2] * _HAND_BEYOND - _middle(seen[:, _HEAD])[:, None])
+    sided[:, 5] = lines[:, :, 0, 0] * _OUTWARDS
+    sided[:, 6] = lengths[:, :, 6]
+    sided[:, 7] = _length(wrist - limbs[:, ::-1, 1])
+    sided[:, 8] = ankle[:, ::-1, 1] - ankle[..., 1]
+    sided[:, 9] = ankle[..., 0] * _OUTWARDS
+    cosines = sided[:, 10:]
     with np.errstate(invalid="ignore", divide="ignore"):
-        cosines = np.stack(
-            [
-                vectors[:, :, 0, 1] / lengths[:, :, 0],
-                (vectors[:, :, 1] * vectors[:, :, 2]).sum(axis=-1) / (lengths[:, :, 1] * lengths[:, :, 2]),
-                (vectors[:, :, 3] * vectors[:, :, 4]).sum(axis=-1) / (lengths[:, :, 3] * lengths[:, :, 4]),
-                vectors[:, :, 5, 1] / lengths[:, :, 5],
-            ],
-            axis=1,
-        )
-    angles = np.rad2deg(np.arccos(np.clip(cosines, -1.0, 1.0)))
-    sided = np.stack(
-        [
-            -vectors[:, :, 6, 1],
-            -vectors[:, :, 2, 1],
-            vectors[:, :, 6, 0] * outwards,
-            seen[:, None, 0, 1] - wrist[..., 1],
-            np.sqrt(np.square(from_head).sum(axis=-1)),
-            vectors[:, :, 0, 0] * outwards,
-            lengths[:, :, 6],
-            np.sqrt(np.square(to_elbow).sum(axis=-1)),
-            ankle[:, ::-1, 1] - ankle[..., 1],
-            ankle[..., 0] * outwards,
-        ],
-        axis=1,
-    )
+        cosines[:, 0] = lines[:, :, 0, 1] / lengths[:, :, 0]
+        cosines[:, 1] = (lines[:, :, 1] * lines[:, :, 2]).sum(axis=-1) / (lengths[:, :, 1] * lengths[:, :, 2])
+        cosines[:, 2] = (lines[:, :, 3] * lines[:, :, 4]).sum(axis=-1) / (lengths[:, :, 3] * lengths[:, :, 4])
+        cosines[:, 3] = lines[:, :, 5, 1] / lengths[:, :, 5]
+    cosines[:] = np.arccos(np.minimum(np.maximum(cosines, -1.0), 1.0)) * _DEGREE
     pairs = limbs[:, 0] - limbs[:, 1]  # left less right, (N, 6, 2)
-    middles = limbs.mean(axis=1)
+    gaps = _length(pairs)
+    middles = (limbs[:, 0] + limbs[:, 1]) / 2
     trunk = middles[:, 0] - middles[:, 3]
-    lean = np.rad2deg(np.arctan2(trunk[:, 0], -trunk[:, 1]))
-    gaps = np.sqrt(np.square(pairs).sum(axis=-1))
-    whole = np.stack(
-        [
-            gaps[:, 2],
-            -pairs[:, 2, 0],
-            lean,
-            np.abs(lean),
-            middles[:, 5, 1] - middles[:, 3, 1],
-            -middles[:, 3, 1],
-            -ankle[..., 1].max(axis=1),
-            np.abs(pairs[:, 0, 0]),
-            np.abs(pairs[:, 4, 1]),
-            gaps[:, 5],
-        ],
-        axis=1,
-    )
-    n = len(xy)
-    rows: Floats = np.concatenate([sided.reshape(n, 20), angles.reshape(n, 8), whole], axis=1)
-    scale = np.fmax(np.sqrt(np.square(trunk).sum(axis=-1)), gaps[:, 0] * _TORSO_A_WIDTH)
-    return rows, scale, pairs[:, 0, 0]
+    lean = np.arctan2(trunk[:, 0], -trunk[:, 1]) * _DEGREE
+    whole = rows[:, 2 * len(_SIDED) :]
+    whole[:, 0] = gaps[:, 2]
+    whole[:, 1] = -pairs[:, 2, 0]
+    whole[:, 2] = lean
+    whole[:, 3] = np.abs(lean)
+    whole[:, 4] = middles[:, 5, 1] - middles[:, 3, 1]
+    whole[:, 5] = -middles[:, 3, 1]
+    whole[:, 6] = -ankle[..., 1].max(axis=1)
+    whole[:, 7] = np.abs(pairs[:, 0, 0])
+    whole[:, 8] = np.abs(pairs[:, 4, 1])
+    whole[:, 9] = gaps[:, 5]
+    about: Floats = np.empty((n, len(NAMES) + 2))
+    about[:, :-2] = conf[:, _POINTS].min(axis=-1)
+    about[:, -2] = np.fmax(_length(trunk), gaps[:, 0] * _TORSO_A_WIDTH)
+    about[:, -1] = pairs[:, 0, 0]
+    return rows, about
+
+
+def _length(vectors: Floats) -> Floats:
+    length: Floats = np.sqrt((vectors * vectors).sum(axis=-1))
+    return length
 
 
 def _middle(points: Floats) -> Floats:

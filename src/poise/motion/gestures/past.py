@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poise.geometry import Floats
 from poise.motion.gestures.body_measures import LENGTHS, NAMES, TURNS
@@ -15,9 +16,13 @@ STATISTICS = (
 MIN_SEEN = 0.8
 # Speeds are taken over this long, seconds: three frames of ordinary video, so that one frame's noise counts a third.
 SPEED_OVER_S = 0.1
+# A hop that came down longer ago, seconds, is over: the next one may begin.
+JUST_S = 0.25
 # Single frames that are off are left out of video that is at least this quick, frames per second; in slower video a
 # frame is too long to be called a slip.
 _MEDIAN_FROM_FPS = 20.0
+_LENGTH, _ANGLE = LENGTHS.astype(float), 1.0 - LENGTHS
+_STRAIGHT, _TURNED = np.ones(len(NAMES)), np.where(TURNS, -1.0, 1.0)
 _FIRST = 128  # frames there is room for at first
 
 
@@ -31,7 +36,7 @@ class BodyPast:
     def __init__(self, keep_s: float) -> None:
         self.keep_s = keep_s
         self._time = np.zeros(_FIRST)
-        self._rows = np.zeros((_FIRST, len(NAMES) + 2))
+        self._rows, self._about = np.zeros((_FIRST, len(NAMES))), np.zeros((_FIRST, len(NAMES) + 2))
         self._raw: list[Floats] = []
         self._start = self._end = 0
 
@@ -43,7 +48,7 @@ class BodyPast:
         """``(T,)`` seconds, rising; the last is now."""
         return self._time[self._start : self._end]
 
-    def push(self, time: float, row: Floats, scale: float, across: float) -> None:
+    def push(self, time: float, row: Floats, about: Floats) -> None:
         """Add the present, as :func:`~poise.motion.gestures.body_measures.body_measures` gives it for one body.
 
         A clock that runs backwards, by a seek or another video, forgets what was.
@@ -53,41 +58,60 @@ class BodyPast:
             self._raw.clear()
         if self._end == len(self._time):
             self._make_room()
-        values = np.append(row, (scale, across))
-        self._raw = [*self._raw[-2:], values]
+        values = row
+        self._raw = [*self._raw[-2:], row]
         if len(self._raw) == 3 and time - self._time[self._end - 2] <= 2.2 / _MEDIAN_FROM_FPS:
             a, b, c = self._raw
             middle = np.fmax(np.fmin(a, b), np.fmin(np.fmax(a, b), c))
             values = np.where(np.isfinite(c), middle, np.nan)
-        self._time[self._end], self._rows[self._end] = time, values
+        self._time[self._end], self._rows[self._end], self._about[self._end] = time, values, about
         self._end += 1
         self._start += int(np.searchsorted(self.time, time - self.keep_s - 1e-9))
 
     def scale(self) -> float:
         """Return the length of the trunk in pixels, the median of the past; NaN where no shoulders are seen."""
-        trunk = self._rows[self._start : self._end, -2]
+        trunk = self._about[self._start : self._end, -2]
         trunk = trunk[trunk > 0]
-        return float(np.median(trunk)) if len(trunk) else float("nan")
+        half = len(trunk) // 2
+        return float(np.partition(trunk, half)[half]) if len(trunk) else float("nan")
 
-    def window(self, over_s: float, scale: float) -> tuple[Floats, Floats]:
-        """Return the times and measures of the last seconds, ``(T,)`` and ``(T, M)``: lengths in trunks, sides own."""
-        start = self._start + int(np.searchsorted(self.time, self._time[self._end - 1] - over_s - 1e-9))
-        rows = self._rows[start : self._end]
-        across = rows[:, -1]
-        # One answer for the window: seen from the side, networks exchange left and right from frame to frame, and
-        # that is not a movement.
-        facing = np.where(np.isfinite(across), across, 0.0).sum()
-        factors = np.where(LENGTHS, 1.0 / scale, 1.0)
-        if facing < 0:
-            factors = np.where(TURNS, -factors, factors)
-        return self._time[start : self._end], rows[:, :-2] * factors
+    def factors(self, scale: float, *, facing_s: float = 0.5) -> Floats:
+        """Return the ``(M,)`` factors that make lengths of trunks, and sides the person's own.
+
+        Args:
+            scale: Length of the trunk, pixels.
+            facing_s: Seconds of the past that say which way somebody faces. Seen from the side, networks exchange left
+                and right from frame to frame, and that is not a movement.
+        """
+        across = self._about[self.since(facing_s) : self._end, -1]
+        facing = across[np.isfinite(across)].sum()
+        turned = _TURNED if facing < 0 else _STRAIGHT
+        return turned * (_LENGTH / scale + _ANGLE)
+
+    def latest(self) -> Floats:
+        """Return the ``(M,)`` present measures, lengths in pixels."""
+        return self._rows[self._end - 1]
+
+    def since(self, over_s: float) -> int:
+        """Return where the last seconds begin, for :meth:`columns`."""
+        earliest = self._time[self._end - 1] - over_s - 1e-9
+        return self._start + int(self.time.searchsorted(earliest))
+
+    def columns(self, since: int, which: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
+        """Return ``(T,)`` times, ``(T, C)`` measures with lengths in pixels, and ``(C,)`` how sure they are on average."""
+        rows = slice(since, self._end)
+        sure = self._about[rows][:, which]
+        return self._time[rows], self._rows[rows][:, which], np.add.reduce(sure, axis=0) / len(sure)
 
     def _make_room(self) -> None:
         kept = len(self)
         size = max(_FIRST, 2 * kept)
-        time, rows = np.zeros(size), np.zeros((size, self._rows.shape[1]))
-        time[:kept], rows[:kept] = self.time, self._rows[self._start : self._end]
-        self._time, self._rows, self._start, self._end = time, rows, 0, kept
+        for name in ("_time", "_rows", "_about"):
+            old = getattr(self, name)
+            new = np.zeros((size, *old.shape[1:]))
+            new[:kept] = old[self._start : self._end]
+            setattr(self, name, new)
+        self._start, self._end = 0, kept
 
 
 def whole(values: Floats) -> Floats:
@@ -164,7 +188,7 @@ def gravity(time: Floats, values: Floats) -> float:
     """Return the acceleration of the free fall that a hop looks like, in the unit of ``values`` per second squared.
 
     A body thrown up passes half of its height h twice, and is above it for t = 2 sqrt(h / g) seconds; so g = 4 h / t².
-    NaN where the values do not hop.
+    NaN where the values do not hop, or came down longer ago than :data:`JUST_S`.
     """
     top = int(np.argmax(values)) if np.isfinite(values).all() else 0
     base = max(values[0], values[-1])
@@ -178,6 +202,8 @@ def gravity(time: Floats, values: Floats) -> float:
     down = time[right - 1] + (time[right] - time[right - 1]) * (values[right - 1] - half) / (
         values[right - 1] - values[right]
     )
+    if time[-1] - down > JUST_S:
+        return float("nan")
     return float(4 * (values[top] - base) / (down - up) ** 2)
 
 

@@ -13,7 +13,7 @@ from poise.motion.gestures.definitions import Definitions, read_set
 from poise.motion.gestures.embedding import embed
 from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
 from poise.motion.gestures.past import BodyPast
-from poise.motion.gestures.scoring import FACING_S, BodyScorer, HandScorer, pick, pick_body
+from poise.motion.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
 from poise.motion.gestures.taught import UNKNOWN, Taught
 from poise.results import Results
 
@@ -176,10 +176,10 @@ class GestureRecognizer:
             xy, conf = xy[:, skeleton.flip_idx], conf[:, skeleton.flip_idx]
         known = _ids(result) if ids is None else ids
         gestures = []
-        measured = body_measures(xy, conf)
+        rows, about = body_measures(xy, conf)
         for row, sure in enumerate(np.asarray(result.boxes.conf).tolist()):
             key = known[row] if known[row] is not None else f"row {row}"
-            scores = self._bodies(self._remember(key, time, measured[0][row], measured[1][row], measured[2][row]))
+            scores = self._bodies(self._remember(key, time, rows[row], about[row]))
             name, score = pick_body(self._bodies.names, scores, self._bodies.moving)
             if taught[row][0] != UNKNOWN or not self._bodies.names:
                 name, score = taught[row]
@@ -208,12 +208,12 @@ class GestureRecognizer:
                     said[row] = (UNKNOWN, min(said[row][1], conf))
         return said
 
-    def _remember(self, key: Hashable, time: float | None, row: Floats, scale: float, across: float) -> BodyPast:
+    def _remember(self, key: Hashable, time: float | None, row: Floats, about: Floats) -> BodyPast:
         """Add the present to somebody's past, and return it."""
         past = BodyPast(self._bodies.past_s) if time is None else self._past.get(key)
         if past is None:
-            past = self._past[key] = BodyPast(max(self._bodies.past_s, FACING_S))
-        past.push(time or 0.0, row, scale, across)
+            past = self._past[key] = BodyPast(max(self._bodies.past_s, 0.5))
+        past.push(time or 0.0, row, about)
         return past
 
     def _forget(self, time: float) -> None:
