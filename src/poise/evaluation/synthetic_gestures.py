@@ -61,10 +61,25 @@ _MOVES: dict[str, Sequence[Key]] = {
     "step_right": [(0.35, {"right_foot": (0.5, 0.0), "body": (-0.25, 0.0)})] * 3,
 }  # fmt: skip
 
+# What people do with their arms all day, and which is no gesture.
+_OTHERS: dict[str, Sequence[Key]] = {
+    "touch_head_SIDE": [(0.6, {"SIDE_elbow": (0.35, -0.1), "SIDE_wrist": (-0.02, 0.3)})] * 2,
+    "phone_SIDE": [(0.7, {"SIDE_elbow": (0.25, -0.45), "SIDE_wrist": (-0.05, 0.12)})] * 3,
+    "drink_SIDE": [(0.9, {"SIDE_elbow": (0.3, -0.3), "SIDE_wrist": (-0.22, 0.08)}), (0.8, {})],
+    "look_at_watch_SIDE": [(0.7, {"SIDE_elbow": (0.2, -0.4), "SIDE_wrist": (-0.2, -0.25)})] * 2,
+    "hands_on_hips": [
+        (0.6, {f"{s}_elbow": (0.4, -0.45) for s in _BOTH} | {f"{s}_wrist": (0.05, -0.8) for s in _BOTH})
+    ] * 2,
+    "fold_hands": [
+        (0.6, {f"{s}_elbow": (0.1, -0.5) for s in _BOTH} | {f"{s}_wrist": (-0.27, -0.6) for s in _BOTH})
+    ] * 2,
+    "shift_weight": [(0.6, {"body": (0.15, -0.02)}), (0.6, {"body": (-0.15, -0.02)})] * 2,
+}
 
-def _moves() -> dict[str, Sequence[Key]]:
+
+def _sided(table: Mapping[str, Sequence[Key]]) -> dict[str, Sequence[Key]]:
     made: dict[str, Sequence[Key]] = {}
-    for name, keys in _MOVES.items():
+    for name, keys in table.items():
         for side in _BOTH if "SIDE" in name else ("",):
             made[name.replace("SIDE", side)] = [
                 (seconds, {what.replace("SIDE", side): place for what, place in at.items()}) for seconds, at in keys
@@ -72,24 +87,34 @@ def _moves() -> dict[str, Sequence[Key]]:
     return made
 
 
-MOVES = _moves()
+MOVES, OTHERS = _sided(_MOVES), _sided(_OTHERS)
 
 
 def lasts(name: str) -> float:
-    """Return the seconds that a movement of :data:`MOVES` takes, without the way back to rest."""
-    return sum(seconds for seconds, _ in MOVES[name])
+    """Return the seconds that a movement of :data:`MOVES` takes at its own tempo, without the way back to rest."""
+    return sum(seconds for seconds, _ in (MOVES | OTHERS)[name])
 
 
 def act(
-    xy: Floats, times: Floats, name: str, *, start: float, noise: float = 0.0, seed: int = 0
+    xy: Floats,
+    times: Floats,
+    name: str,
+    *,
+    start: float,
+    tempo: float = 1.0,
+    size: float = 1.0,
+    noise: float = 0.0,
+    seed: int = 0,
 ) -> NDArray[np.float64]:
     """Let somebody who stands make a gesture.
 
     Args:
         xy: ``(T, 17, 2)`` pixels of somebody who stands and faces the camera, or turns the back to it.
         times: ``(T,)`` seconds, increasing.
-        name: One of :data:`MOVES`.
+        name: One of :data:`MOVES` or of :data:`OTHERS`, which are no gestures.
         start: When it begins, seconds. It ends :func:`lasts` later, and half a second after that all is at rest.
+        tempo: How many times as quick; what is in the air falls as it must.
+        size: How many times as far from rest limbs go.
         noise: Standard deviation in pixels that is added to every point of every frame.
         seed: Of the noise.
 
@@ -102,20 +127,22 @@ def act(
     Source:
         Flash and Hogan 1985, The coordination of arm movements: the path of least jerk between rests, eq. 1.
     """
-    if name not in MOVES:
-        raise ValueError(f"no movement named {name!r}; known: {', '.join(MOVES)}")
+    known = MOVES | OTHERS
+    if name not in known:
+        raise ValueError(f"no movement named {name!r}; known: {', '.join(known)}")
     moved: NDArray[np.float64] = np.array(xy, dtype=np.float64)
     trunk = moved[:, [5, 6]].mean(axis=1) - moved[:, [11, 12]].mean(axis=1)
     scale = float(np.nanmedian(np.linalg.norm(trunk, axis=-1)))
     left = 1.0 if np.nanmedian(moved[:, 5, 0] - moved[:, 6, 0]) >= 0 else -1.0
-    keys = MOVES[name]
-    ends = start + np.cumsum([0.0, *(seconds for seconds, _ in keys), 0.5])
+    keys = known[name]
+    stretches = [seconds * size**0.5 if "air" in at else seconds / tempo for seconds, at in keys]
+    ends = start + np.cumsum([0.0, *stretches, 0.5 / tempo])
     names = {what for _, at in keys for what in at}
     paths = {}
     for what in names:
         rest = _rest(moved, what, scale, left)
         stops = [rest, *(np.array(at.get(what, rest)) for _, at in keys), rest]
-        paths[what] = _path(times, ends, np.array(stops), ballistic=what == "air") - rest
+        paths[what] = size * (_path(times, ends, np.array(stops), ballistic=what == "air") - rest)
     for what, path in paths.items():
         side = what.partition("_")[0]
         outwards = left if side != "right" else -left

@@ -9,7 +9,7 @@ from poise.geometry import Bools, Floats
 
 # Keypoints of coco17, shoulder to ankle, left and right. Source: skeletons/coco17.toml.
 _LIMBS = np.array([[5, 7, 9, 11, 13, 15], [6, 8, 10, 12, 14, 16]])
-_HEAD = [0, 1, 2, 3, 4]
+_HEAD = slice(0, 5)  # nose, eyes, ears
 _SIDED = (
     "wrist_lift",
     "wrist_over_elbow",
@@ -66,7 +66,7 @@ def _points() -> NDArray[np.intp]:
 _POINTS = _points()
 # Lines of a limb: elbow from shoulder, shoulder from elbow, wrist from elbow, hip from knee, ankle from knee, ankle from
 # hip, wrist from shoulder.
-_ENDS, _STARTS = [1, 0, 2, 3, 5, 5, 2], [0, 1, 1, 4, 4, 3, 0]
+_ENDS, _STARTS = np.array([1, 0, 2, 3, 5, 5, 2]), np.array([0, 1, 1, 4, 4, 3, 0])
 _OUTWARDS = np.array([1.0, -1.0])
 _DEGREE = 180.0 / np.pi
 # How a measure changes its sign where the person's own left is on the picture's left: those that say left or right.
@@ -106,9 +106,9 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
     """
     n = len(xy)
     seen = np.where((conf >= min_conf)[..., None], xy, np.nan)
-    limbs = seen[:, _LIMBS]  # (N, 2, 6, 2)
-    lines = limbs[:, :, _ENDS] - limbs[:, :, _STARTS]  # (N, 2, 7, 2)
-    lengths = np.sqrt((lines * lines).sum(axis=-1))
+    limbs = seen.take(_LIMBS, axis=1)  # (N, 2, 6, 2)
+    lines = limbs.take(_ENDS, axis=2) - limbs.take(_STARTS, axis=2)  # (N, 2, 7, 2)
+    lengths = _length(lines)
     wrist, ankle = limbs[:, :, 2], limbs[:, :, 5]
     rows: Floats = np.empty((n, len(NAMES)))
     sided = rows[:, : 2 * len(_SIDED)].reshape(n, len(_SIDED), 2)  # a view
@@ -125,8 +125,8 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
     cosines = sided[:, 10:]
     with np.errstate(invalid="ignore", divide="ignore"):
         cosines[:, 0] = lines[:, :, 0, 1] / lengths[:, :, 0]
-        cosines[:, 1] = (lines[:, :, 1] * lines[:, :, 2]).sum(axis=-1) / (lengths[:, :, 1] * lengths[:, :, 2])
-        cosines[:, 2] = (lines[:, :, 3] * lines[:, :, 4]).sum(axis=-1) / (lengths[:, :, 3] * lengths[:, :, 4])
+        cosines[:, 1] = _dot(lines[:, :, 1], lines[:, :, 2]) / (lengths[:, :, 1] * lengths[:, :, 2])
+        cosines[:, 2] = _dot(lines[:, :, 3], lines[:, :, 4]) / (lengths[:, :, 3] * lengths[:, :, 4])
         cosines[:, 3] = lines[:, :, 5, 1] / lengths[:, :, 5]
     cosines[:] = np.arccos(np.minimum(np.maximum(cosines, -1.0), 1.0)) * _DEGREE
     pairs = limbs[:, 0] - limbs[:, 1]  # left less right, (N, 6, 2)
@@ -146,15 +146,20 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
     whole[:, 8] = np.abs(pairs[:, 4, 1])
     whole[:, 9] = gaps[:, 5]
     about: Floats = np.empty((n, len(NAMES) + 2))
-    about[:, :-2] = conf[:, _POINTS].min(axis=-1)
+    about[:, :-2] = np.minimum.reduce(conf.take(_POINTS, axis=1), axis=-1)
     about[:, -2] = np.fmax(_length(trunk), gaps[:, 0] * _TORSO_A_WIDTH)
     about[:, -1] = pairs[:, 0, 0]
     return rows, about
 
 
 def _length(vectors: Floats) -> Floats:
-    length: Floats = np.sqrt((vectors * vectors).sum(axis=-1))
+    length: Floats = np.sqrt(np.square(vectors[..., 0]) + np.square(vectors[..., 1]))
     return length
+
+
+def _dot(a: Floats, b: Floats) -> Floats:
+    product: Floats = a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1]
+    return product
 
 
 def _middle(points: Floats) -> Floats:

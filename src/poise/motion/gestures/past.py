@@ -12,8 +12,8 @@ STATISTICS = (
     "now", "mean", "least", "most", "change", "net", "swings", "hop", "gravity", "dip", "growth", "drop", "speed",
     "pace",
 )  # fmt: skip
-# A measure must be seen in this share of a window, or nothing is said of it.
-MIN_SEEN = 0.8
+# The longest gap of a measure, as a share of the window, over which a line is drawn.
+MAX_GAP = 0.2
 # Speeds are taken over this long, seconds: three frames of ordinary video, so that one frame's noise counts a third.
 SPEED_OVER_S = 0.1
 # A hop that came down longer ago, seconds, is over: the next one may begin.
@@ -115,14 +115,21 @@ class BodyPast:
 
 
 def whole(values: Floats) -> Floats:
-    """Bridge short gaps of ``(T, C)`` columns in a straight line; NaN throughout where less than 80 % was seen."""
+    """Bridge the gaps of ``(T, C)`` columns in a straight line.
+
+    NaN throughout where a gap is longer than a fifth of the window, because a movement may be hidden in it, or where
+    less than half was seen.
+    """
     there = np.isfinite(values)
     if there.all():
         return values
     made = np.full_like(values, np.nan)
     at = np.arange(len(values))
-    for c in np.flatnonzero(there.mean(axis=0) >= MIN_SEEN):
-        made[:, c] = np.interp(at, at[there[:, c]], values[there[:, c], c])
+    for c in np.flatnonzero(there.mean(axis=0) >= 0.5):
+        seen = at[there[:, c]]
+        longest = np.diff(seen, prepend=-1, append=len(values)).max() - 1
+        if longest <= MAX_GAP * len(values):
+            made[:, c] = np.interp(at, seen, values[seen, c])
     return made
 
 
