@@ -99,7 +99,9 @@ def place(clip: Clip, event: GestureEvent) -> tuple[float, float]:
     return float((box[0] + box[2]) / 2 / clip.size[0]), float((box[1] + box[3]) / 2 / clip.size[1])
 
 
-def judge(clip: Clip, name: str, wanted: list[Label], known: set[str]) -> tuple[dict[str, Any], list[tuple[str, float]]]:
+def judge(
+    clip: Clip, name: str, wanted: list[Label], known: set[str]
+) -> tuple[dict[str, Any], list[tuple[str, float]]]:
     """Compare the events of one clip with what was seen by eye."""
     on, off = events(clip, name)
     right, false, seen, late = 0, [], set(), []
@@ -129,7 +131,9 @@ def judge(clip: Clip, name: str, wanted: list[Label], known: set[str]) -> tuple[
         "false": len(false),
         "to see": len(asked),
         "missed": len(missed),
-        "which": "; ".join([f"false: {', '.join(false)}"] * bool(false) + [f"missed: {', '.join(missed)}"] * bool(missed)),
+        "which": "; ".join(
+            [f"false: {', '.join(false)}"] * bool(false) + [f"missed: {', '.join(missed)}"] * bool(missed)
+        ),
     }
     return row, late
 
@@ -244,7 +248,7 @@ def noise(shared: Path, cache: Path, models: list[str]) -> list[dict[str, Any]]:
         for row in range(len(clip.ids)):
             xy = np.where((clip.conf[row] >= 0.3)[..., None], clip.xy[row].astype(float), np.nan)
             trunk = np.linalg.norm(xy[:, [5, 6]].mean(axis=1) - xy[:, [11, 12]].mean(axis=1), axis=-1)
-            # Third differences leave the noise and little of the movement; of white noise they have 20 times its square.
+            # Third differences leave little of the movement, and 20 times the square of white noise.
             rough = np.abs(np.diff(xy[:, 5:], n=3, axis=0)).ravel() / np.sqrt(20)
             rough = rough[np.isfinite(rough)]
             if len(rough) < 300:
@@ -253,8 +257,8 @@ def noise(shared: Path, cache: Path, models: list[str]) -> list[dict[str, Any]]:
             bin_ = next((edge for edge in (24, 48, 96, 192) if size < edge), 400)
             found[model, bin_].append((sigma, sigma / size))
     rows = [
-        {"model": model, "trunk below, px": edge, "people": len(some), "noise, px": float(np.median([a for a, _ in some])),
-         "noise, trunks": float(np.median([b for _, b in some]))}
+        {"model": model, "trunk below, px": edge, "people": len(some),
+         "noise, px": float(np.median([a for a, _ in some])), "noise, trunks": float(np.median([b for _, b in some]))}
         for (model, edge), some in sorted(found.items())
     ]  # fmt: skip
     table(rows, title="noise from frame to frame (median of people, robust)")

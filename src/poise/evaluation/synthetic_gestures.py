@@ -26,9 +26,9 @@ Place = tuple[float, float]
 Key = tuple[float, Mapping[str, Place]]
 
 # Each step: how many seconds it takes, and where limbs are at its end: outwards and up in trunks, arms from their
-# shoulder, legs from their hip. From where they are: "foot" and "bend" move an ankle or a knee, "body" hips and all above
-# (towards the own left, up), "air" everything; "lean" turns all above the hips (degrees towards the own left, unused).
-# What is not named goes back to rest.
+# shoulder, legs from their hip. From where they are: "foot" and "bend" move an ankle or a knee, "body" the hips and all
+# above (towards the own left, up), "air" everything; "lean" turns all above the hips (degrees towards the own left,
+# unused). What is not named goes back to rest.
 _GUARD = {"SIDE_elbow": (0.12, -0.4), "SIDE_wrist": (0.1, -0.02)}
 _APART = {f"{side}_{point}": at for side in ("left", "right") for point, at in
           (("elbow", (0.08, -0.42)), ("wrist", (-0.02, -0.3)))}  # fmt: skip
@@ -67,12 +67,10 @@ _OTHERS: dict[str, Sequence[Key]] = {
     "phone_SIDE": [(0.7, {"SIDE_elbow": (0.25, -0.45), "SIDE_wrist": (-0.05, 0.12)})] * 3,
     "drink_SIDE": [(0.9, {"SIDE_elbow": (0.3, -0.3), "SIDE_wrist": (-0.22, 0.08)}), (0.8, {})],
     "look_at_watch_SIDE": [(0.7, {"SIDE_elbow": (0.2, -0.4), "SIDE_wrist": (-0.2, -0.25)})] * 2,
-    "hands_on_hips": [
-        (0.6, {f"{s}_elbow": (0.4, -0.45) for s in _BOTH} | {f"{s}_wrist": (0.05, -0.8) for s in _BOTH})
-    ] * 2,
-    "fold_hands": [
-        (0.6, {f"{s}_elbow": (0.1, -0.5) for s in _BOTH} | {f"{s}_wrist": (-0.27, -0.6) for s in _BOTH})
-    ] * 2,
+    "hands_on_hips": [(0.6, {f"{s}_elbow": (0.4, -0.45) for s in _BOTH} | {f"{s}_wrist": (0.05, -0.8) for s in _BOTH})]
+    * 2,
+    "fold_hands": [(0.6, {f"{s}_elbow": (0.1, -0.5) for s in _BOTH} | {f"{s}_wrist": (-0.27, -0.6) for s in _BOTH})]
+    * 2,
     "shift_weight": [(0.6, {"body": (0.15, -0.02)}), (0.6, {"body": (-0.15, -0.02)})] * 2,
 }
 
@@ -194,4 +192,6 @@ def _lean(xy: Floats, angle: Floats) -> None:
     middle = xy[:, [11, 12]].mean(axis=1, keepdims=True)
     arm = xy[:, _UPPER] - middle
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    xy[:, _UPPER] = middle + np.stack([arm[..., 0] * cos - arm[..., 1] * sin, arm[..., 0] * sin + arm[..., 1] * cos], -1)
+    xy[:, _UPPER] = middle + np.stack(
+        [arm[..., 0] * cos - arm[..., 1] * sin, arm[..., 0] * sin + arm[..., 1] * cos], -1
+    )

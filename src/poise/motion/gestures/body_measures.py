@@ -64,8 +64,8 @@ def _points() -> NDArray[np.intp]:
 
 
 _POINTS = _points()
-# Lines of a limb: elbow from shoulder, shoulder from elbow, wrist from elbow, hip from knee, ankle from knee, ankle from
-# hip, wrist from shoulder.
+# Lines of a limb: elbow from shoulder, shoulder from elbow, wrist from elbow, hip from knee, ankle from knee, ankle
+# from hip, wrist from shoulder.
 _ENDS, _STARTS = np.array([1, 0, 2, 3, 5, 5, 2]), np.array([0, 1, 1, 4, 4, 3, 0])
 _OUTWARDS = np.array([1.0, -1.0])
 _DEGREE = 180.0 / np.pi
@@ -95,14 +95,15 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
         below 0 for who turns the back to it.
 
         ``wrist_lift``, ``ankle_lift``: above the shoulder, above the other ankle. ``wrist_side``, ``elbow_side``: away
-        from the own shoulder, outwards. ``ankle_side``: where the ankle is, outwards. ``hand_from_head``: from
-        the middle of the hand to that of nose, eyes and ears. ``reach``: wrist from shoulder. ``arm_lift``, ``leg_lift``: degrees of the upper
-        arm, and of the line from hip to ankle, from hanging. ``trunk_lean``: degrees from upright, towards the own
-        left. ``trunk_upright``: degrees from upright. ``leg_height``: hips over ankles. ``hips_height``: of the middle
-        of the hips. ``feet_height``: of the lower ankle. Both heights are over the picture's upper edge, so only their
-        changes mean something. ``shoulder_width``: across the picture, small from the side. ``knees_level``: how much
-        higher one knee is. ``feet_gap``: between the ankles. ``wrists_crossed``: how far the left wrist is on the right
-        of the right one. Outwards and the own left are for somebody who faces the camera; see :data:`TURNS`.
+        from the own shoulder, outwards. ``ankle_side``: where the ankle is, outwards. ``hand_from_head``: from the
+        middle of the hand to that of nose, eyes and ears. ``reach``: wrist from shoulder. ``arm_lift``, ``leg_lift``:
+        degrees of the upper arm, and of the line from hip to ankle, from hanging. ``trunk_lean``: degrees from upright,
+        towards the own left. ``trunk_upright``: degrees from upright. ``leg_height``: hips over ankles.
+        ``hips_height``: of the middle of the hips. ``feet_height``: of the lower ankle. Both are over the picture's
+        upper edge, so only their changes mean something. ``shoulder_width``: across the picture, small from the side.
+        ``knees_level``: how much higher one knee is. ``feet_gap``: between the ankles. ``wrists_crossed``: how far the
+        left wrist is on the right of the right one. Outwards and the own left are for somebody who faces the camera;
+        see :data:`TURNS`.
     """
     n = len(xy)
     seen = np.where((conf >= min_conf)[..., None], xy, np.nan)

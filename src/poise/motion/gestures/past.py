@@ -86,11 +86,13 @@ class BodyPast:
         across = self._about[self.since(facing_s) : self._end, -1]
         facing = across[np.isfinite(across)].sum()
         turned = _TURNED if facing < 0 else _STRAIGHT
-        return turned * (_LENGTH / scale + _ANGLE)
+        factors: Floats = turned * (_LENGTH / scale + _ANGLE)
+        return factors
 
     def latest(self) -> Floats:
         """Return the ``(M,)`` present measures, lengths in pixels."""
-        return self._rows[self._end - 1]
+        present: Floats = self._rows[self._end - 1]
+        return present
 
     def since(self, over_s: float) -> int:
         """Return where the last seconds begin, for :meth:`columns`."""
@@ -98,7 +100,7 @@ class BodyPast:
         return self._start + int(self.time.searchsorted(earliest))
 
     def columns(self, since: int, which: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-        """Return ``(T,)`` times, ``(T, C)`` measures with lengths in pixels, and ``(C,)`` how sure they are on average."""
+        """Return ``(T,)`` times, ``(T, C)`` measures with lengths in pixels, ``(C,)`` how sure they are on average."""
         rows = slice(since, self._end)
         sure = self._about[rows][:, which]
         return self._time[rows], self._rows[rows][:, which], np.add.reduce(sure, axis=0) / len(sure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poise.geometry import Bools, Floats
 from poise.motion.gestures import body_measures, hand_measures
-from poise.motion.gestures.definitions import Condition, Definition
+from poise.motion.gestures.definitions import Definition
 from poise.motion.gestures.past import BodyPast, statistic, whole
 from poise.motion.gestures.taught import UNKNOWN
 from poise.skeletons import get
@@ -68,8 +68,8 @@ class HandScorer:
 # so the trunk has to be this long. A still gesture is held over several frames: half of it will do.
 MIN_MOVING_PX = 48.0
 MIN_STILL_PX = 24.0
-# Points that move must be this sure on average. A wrist behind the body is guessed, at 0.2 to 0.5, and the guess wanders;
-# the wrists and ankles of the clips that are really seen have 0.7 to 0.9.
+# Points that move must be this sure on average. A wrist behind the body is guessed, at 0.2 to 0.5, and the guess
+# wanders; the wrists and ankles of the clips that are really seen have 0.7 to 0.9.
 MIN_SURE = 0.55
 
 
@@ -86,11 +86,11 @@ class BodyScorer:
         self.moving = np.array([one.over_s > 0 for one in mine], dtype=bool)
         self.past_s = max((one.over_s for one in mine), default=0.0)
         self._over = np.array([one.over_s for one in mine])
-        self._now = _Asked.of(mine, lambda condition: condition.statistic == "now")
+        self._now = _Asked.of(mine, "now")
         # What a gesture asks of the past, by gesture and then by statistic.
         self._past = [
             [
-                (kind, swing, _Asked.of([one], lambda c, k=kind, s=swing: (c.statistic, c.swing) == (k, s)))
+                (kind, swing, _Asked.of([one], kind, swing))
                 for kind, swing in dict.fromkeys((c.statistic, c.swing) for c in one.conditions if c.statistic != "now")
             ]
             for one in mine
@@ -137,8 +137,14 @@ class _Asked(NamedTuple):
     soft: Floats
 
     @classmethod
-    def of(cls, gestures: Sequence[Definition], wanted: Callable[[Condition], bool]) -> _Asked:
-        found = [(g, c) for g, one in enumerate(gestures) for c in one.conditions if wanted(c)]
+    def of(cls, gestures: Sequence[Definition], kind: str, swing: float | None = None) -> _Asked:
+        """Take the conditions of a statistic, and of a size of swings where it is given."""
+        found = [
+            (g, c)
+            for g, one in enumerate(gestures)
+            for c in one.conditions
+            if c.statistic == kind and swing in (None, c.swing)
+        ]
         names = body_measures.NAMES
         return cls(
             np.array([g for g, _ in found], dtype=np.intp),
