@@ -216,7 +216,9 @@ def made(cache: Path) -> list[dict[str, Any]]:
     rows, start = [], 2.0
     for name in (*MOVES, *OTHERS):
         late, wrong = [], defaultdict(int)
-        seen: dict[str, list[bool]] = defaultdict(list)
+        seen: dict[str, list[bool]] = {
+            key: [] for key in ("all", *(f"tempo {x}" for x in TEMPOS), *(f"size {x}" for x in SIZES))
+        }
         for fps, view, tempo, size in product((30.0, 15.0), ("front", "behind", "mirrored"), TEMPOS, SIZES):
             base, at = standing(cache, fps, start + lasts(name) / tempo + 2.0)
             points = base if view == "front" else base * (-1, 1) + (1000, 0)
@@ -232,8 +234,8 @@ def made(cache: Path) -> list[dict[str, Any]]:
             for event in said:
                 wrong[event.gesture] += event.gesture != name
         rows.append(
-            {"gesture": name, "lasts, s": lasts(name), "on after its start, s": float(np.median(late or [np.nan])),
-             "at most": max(late or [np.nan])}
+            {"gesture": name, "lasts, s": lasts(name), "on after its start, s": float(np.median(late)) if late else None,
+             "at most": max(late, default=None)}
             | {key: f"{sum(some)}/{len(some)}" if name in MOVES else "" for key, some in seen.items()}
             | {"others said": ", ".join(f"{other} {count}" for other, count in wrong.items() if count)}
         )  # fmt: skip

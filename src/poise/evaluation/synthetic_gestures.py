@@ -69,7 +69,7 @@ _OTHERS: dict[str, Sequence[Key]] = {
     "look_at_watch_SIDE": [(0.7, {"SIDE_elbow": (0.2, -0.4), "SIDE_wrist": (-0.2, -0.25)})] * 2,
     "hands_on_hips": [(0.6, {f"{s}_elbow": (0.4, -0.45) for s in _BOTH} | {f"{s}_wrist": (0.05, -0.8) for s in _BOTH})]
     * 2,
-    "fold_hands": [(0.6, {f"{s}_elbow": (0.1, -0.5) for s in _BOTH} | {f"{s}_wrist": (-0.27, -0.6) for s in _BOTH})]
+    "fold_hands": [(0.6, {f"{s}_elbow": (0.1, -0.5) for s in _BOTH} | {f"{s}_wrist": (-0.2, -0.62) for s in _BOTH})]
     * 2,
     "shift_weight": [(0.6, {"body": (0.15, -0.02)}), (0.6, {"body": (-0.15, -0.02)})] * 2,
 }
