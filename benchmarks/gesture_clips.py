@@ -234,8 +234,8 @@ def made(cache: Path) -> list[dict[str, Any]]:
             for event in said:
                 wrong[event.gesture] += event.gesture != name
         rows.append(
-            {"gesture": name, "lasts, s": lasts(name), "on after its start, s": float(np.median(late)) if late else None,
-             "at most": max(late, default=None)}
+            {"gesture": name, "lasts, s": lasts(name),
+             "on after its start, s": float(np.median(late)) if late else None, "at most": max(late, default=None)}
             | {key: f"{sum(some)}/{len(some)}" if name in MOVES else "" for key, some in seen.items()}
             | {"others said": ", ".join(f"{other} {count}" for other, count in wrong.items() if count)}
         )  # fmt: skip

@@ -79,6 +79,14 @@ _TORSO_A_WIDTH = 1.4
 _HAND_BEYOND = 0.37
 
 
+def body_scale(xy: Floats) -> float:
+    """Return the length of the trunk in pixels, the median over ``(T, 17, 2)``; NaN where no shoulders are seen."""
+    trunk = _length((xy[:, 5] + xy[:, 6] - xy[:, 11] - xy[:, 12]) / 2)
+    length = np.fmax(trunk, _length(xy[:, 5] - xy[:, 6]) * _TORSO_A_WIDTH)
+    length = length[length > 0]
+    return float(np.median(length)) if len(length) else float("nan")
+
+
 def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[Floats, Floats]:
     """Measure bodies in one frame.
 
