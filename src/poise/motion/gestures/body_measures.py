@@ -34,6 +34,7 @@ NAMES = (
     "trunk_upright",
     "leg_height",
     "hips_height",
+    "shoulders_height",
     "feet_height",
     "shoulder_width",
     "knees_level",
@@ -47,8 +48,9 @@ _USES = {
     "wrist_lift": (0, 2), "wrist_over_elbow": (1, 2), "wrist_side": (0, 2), "wrist_over_head": (2,),
     "hand_from_head": (1, 2), "elbow_side": (0, 1), "reach": (0, 2), "wrist_to_other_elbow": (2,), "ankle_lift": (5,),
     "ankle_side": (5,), "arm_lift": (0, 1), "elbow_angle": (0, 1, 2), "knee_angle": (3, 4, 5), "leg_lift": (3, 5),
-    "wrist_gap": (2,), "wrists_crossed": (2,), "trunk_lean": (0, 3), "trunk_upright": (0, 3), "leg_height": (3, 5),
-    "hips_height": (3,), "feet_height": (5,), "shoulder_width": (0,), "knees_level": (4,), "feet_gap": (5,),
+    "wrist_gap": (2,), "wrists_crossed": (2,), "trunk_lean": (0, 3), "trunk_upright": (0,), "leg_height": (3, 5),
+    "hips_height": (3,), "shoulders_height": (0,), "feet_height": (5,), "shoulder_width": (0,), "knees_level": (4,),
+    "feet_gap": (5,),
 }  # fmt: skip
 
 
@@ -106,9 +108,10 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
         from the own shoulder, outwards. ``ankle_side``: where the ankle is, outwards. ``hand_from_head``: from the
         middle of the hand to that of nose, eyes and ears. ``reach``: wrist from shoulder. ``arm_lift``, ``leg_lift``:
         degrees of the upper arm, and of the line from hip to ankle, from hanging. ``trunk_lean``: degrees from upright,
-        towards the own left. ``trunk_upright``: degrees from upright. ``leg_height``: hips over ankles.
-        ``hips_height``: of the middle of the hips. ``feet_height``: of the lower ankle. Both are over the picture's
-        upper edge, so only their changes mean something. ``shoulder_width``: across the picture, small from the side.
+        towards the own left. ``trunk_upright``: degrees from upright; of the head over the shoulders where the hips are
+        not seen. ``leg_height``: hips over ankles. ``hips_height``, ``shoulders_height``: of their middle.
+        ``feet_height``: of the lower ankle. These three are over the picture's upper edge, so only their changes mean
+        something. ``shoulder_width``: across the picture, small from the side.
         ``knees_level``: how much higher one knee is. ``feet_gap``: between the ankles. ``wrists_crossed``: how far the
         left wrist is on the right of the right one. Outwards and the own left are for somebody who faces the camera;
         see :data:`TURNS`.
@@ -119,13 +122,14 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
     lines = limbs.take(_ENDS, axis=2) - limbs.take(_STARTS, axis=2)  # (N, 2, 7, 2)
     lengths = _length(lines)
     wrist, ankle = limbs[:, :, 2], limbs[:, :, 5]
+    head = _middle(seen[:, _HEAD])
     rows: Floats = np.empty((n, len(NAMES)))
     sided = rows[:, : 2 * len(_SIDED)].reshape(n, len(_SIDED), 2)  # a view
     sided[:, 0] = -lines[:, :, 6, 1]
     sided[:, 1] = -lines[:, :, 2, 1]
     sided[:, 2] = lines[:, :, 6, 0] * _OUTWARDS
     sided[:, 3] = seen[:, :1, 1] - wrist[..., 1]
-    sided[:, 4] = _length(wrist + lines[:, :, 2] * _HAND_BEYOND - _middle(seen[:, _HEAD])[:, None])
+    sided[:, 4] = _length(wrist + lines[:, :, 2] * _HAND_BEYOND - head[:, None])
     sided[:, 5] = lines[:, :, 0, 0] * _OUTWARDS
     sided[:, 6] = lengths[:, :, 6]
     sided[:, 7] = _length(wrist - limbs[:, ::-1, 1])
@@ -143,17 +147,20 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
     middles = (limbs[:, 0] + limbs[:, 1]) / 2
     trunk = middles[:, 0] - middles[:, 3]
     lean = np.arctan2(trunk[:, 0], -trunk[:, 1]) * _DEGREE
+    neck = head - middles[:, 0]
+    upright = np.abs(np.where(np.isnan(lean), np.arctan2(neck[:, 0], -neck[:, 1]) * _DEGREE, lean))
     whole = rows[:, 2 * len(_SIDED) :]
     whole[:, 0] = gaps[:, 2]
     whole[:, 1] = -pairs[:, 2, 0]
     whole[:, 2] = lean
-    whole[:, 3] = np.abs(lean)
+    whole[:, 3] = upright
     whole[:, 4] = middles[:, 5, 1] - middles[:, 3, 1]
     whole[:, 5] = -middles[:, 3, 1]
-    whole[:, 6] = -ankle[..., 1].max(axis=1)
-    whole[:, 7] = np.abs(pairs[:, 0, 0])
-    whole[:, 8] = np.abs(pairs[:, 4, 1])
-    whole[:, 9] = gaps[:, 5]
+    whole[:, 6] = -middles[:, 0, 1]
+    whole[:, 7] = -ankle[..., 1].max(axis=1)
+    whole[:, 8] = np.abs(pairs[:, 0, 0])
+    whole[:, 9] = np.abs(pairs[:, 4, 1])
+    whole[:, 10] = gaps[:, 5]
     about: Floats = np.empty((n, len(NAMES) + 2))
     about[:, :-2] = np.minimum.reduce(conf.take(_POINTS, axis=1), axis=-1)
     about[:, -2] = np.fmax(_length(trunk), gaps[:, 0] * _TORSO_A_WIDTH)
