@@ -1,12 +1,13 @@
-"""Gestures of bodies in clips: python benchmarks/gesture_clips.py --cache DIR [--made] [--noise] [--speed].
+"""Gestures of bodies in clips: python benchmarks/gesture_clips.py --cache DIR [--varied] [--made] [--noise] [--speed].
 
 DIR holds tracked clips as poise.clips.Clip files, NAME.MODEL.clip.npz; missing ones are made by running the networks,
 which takes the best part of an hour on two cores. What people really show is written down in
 gesture_labels/clips.toml, judged by eye.
 
 Prints for each clip and model how many events of the sets "body" and "moves" are right, false and missed, and how late
-they come; with --made the same of gestures made of real tracks (poise.evaluation.synthetic_gestures); with --noise how
-far networks place points from frame to frame; with --speed the cost of a body.
+they come; with --varied the same of the clips mirrored, with half of the frames and with noise; with --made the same of
+gestures made of a real track (poise.evaluation.synthetic_gestures); with --noise how far networks place points from
+frame to frame; with --speed the cost of a body.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,49 @@ def films(shared: Path, cache: Path, models: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
+def varied(shared: Path, cache: Path, models: list[str]) -> list[dict[str, Any]]:
+    """Judge the clips again as nobody looked at them: mirrored, with half of the frames, with noise of two pixels."""
+    wanted, rows = labels(), []
+    known = {name: set(GestureRecognizer(name).names) for name in SETS}
+    totals: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for clip_name, model, clip in clips(shared, cache, models):
+        for how, changed, answers in (
+            ("mirrored", _mirrored(clip), [_other_side(label) for label in wanted[clip_name]]),
+            ("half of the frames", _halved(clip), wanted[clip_name]),
+            ("2 px noise", _noisy(clip), wanted[clip_name]),
+        ):
+            for name in SETS:
+                totals[how, model, name].append(judge(changed, name, answers, known[name])[0])
+    for (how, model, name), judged in totals.items():
+        counts = {key: sum(row[key] for row in judged) for key in ("events", "right", "false", "to see", "missed")}
+        rows.append({"clips": how, "model": model, "set": name, **counts})
+    table(rows, title="all clips, changed")
+    return rows
+
+
+def _mirrored(clip: Clip) -> Clip:
+    boxes, xy = clip.boxes.copy(), clip.xy * (-1, 1) + (clip.size[0], 0)
+    boxes[..., [0, 2]] = clip.size[0] - clip.boxes[..., [2, 0]]
+    return clip.replace(xy=xy[:, :, BODY.flip_idx], conf=clip.conf[:, :, BODY.flip_idx], boxes=boxes)
+
+
+def _halved(clip: Clip) -> Clip:
+    rows = {name: getattr(clip, name)[:, ::2] for name in ("boxes", "box_conf", "xy", "conf", "sigma")}
+    return clip.replace(times=clip.times[::2], frames=clip.frames[::2], **rows)
+
+
+def _noisy(clip: Clip) -> Clip:
+    return clip.replace(xy=clip.xy + np.random.default_rng(0).normal(0.0, 2.0, clip.xy.shape))
+
+
+def _other_side(label: Label) -> Label:
+    swap = {"left": "right", "right": "left"}
+    names = [name.rpartition("_") for name in label.gesture]
+    gesture = [f"{stem}_{swap[side]}" if side in swap else f"{stem}{bar}{side}" for stem, bar, side in names]
+    x1, y1, x2, y2 = label.where
+    return replace(label, gesture=gesture, where=(1 - x2, y1, 1 - x1, y2))
+
+
 def _by_clip(rows: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
     """Yield the rows of both sets together."""
     for first in range(0, len(rows), len(SETS)):
@@ -301,12 +345,14 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--models", nargs="+", default=["body-fast", "body"])
-    for what in ("made", "noise", "speed", "no-clips"):
+    for what in ("varied", "made", "noise", "speed", "no-clips"):
         parser.add_argument(f"--{what}", action="store_true")
     wanted = parser.parse_args()
     rows: list[dict[str, Any]] = []
     if not wanted.no_clips:
         rows += films(wanted.shared, wanted.cache, wanted.models)
+    if wanted.varied:
+        rows += varied(wanted.shared, wanted.cache, wanted.models)
     if wanted.made:
         rows += made(wanted.cache)
     if wanted.noise:
