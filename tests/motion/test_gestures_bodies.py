@@ -297,6 +297,13 @@ def test_a_clock_that_runs_backwards_begins_anew() -> None:
     assert recognizer.events == []
 
 
+def test_people_who_change_places_in_the_list_make_no_move() -> None:
+    # Without a tracker the rows of one who stands and one who sits beside may be exchanged.
+    stands, sits = pose(), crouched(90) + (250, 0)
+
+    assert watch([stands] * 20 + [sits] * 20 + [stands] * 20, "moves") == []
+
+
 def test_other_skeletons_are_refused_with_what_to_do() -> None:
     n = len(get("mpii16"))
     points = Keypoints(freeze(np.zeros((1, n, 2))), None, get("mpii16"), (10, 10))
@@ -361,7 +368,7 @@ def test_a_long_gap_hides_a_measure_and_a_short_one_is_bridged() -> None:
 
 
 def test_the_past_keeps_seconds_and_no_more_however_long_it_runs() -> None:
-    past, row, about = BodyPast(1.0), np.zeros(len(NAMES)), np.ones(len(NAMES) + 2)
+    past, row, about = BodyPast(1.0), np.zeros(len(NAMES)), np.ones(len(NAMES) + 4)
     for n in range(3000):
         past.push(n / 100, row, about)
 

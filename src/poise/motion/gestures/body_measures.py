@@ -43,6 +43,8 @@ NAMES = (
 _DEGREES = ("arm_lift", "elbow_angle", "knee_angle", "leg_lift", "trunk_lean", "trunk_upright")
 # Which measures are lengths, to be divided by the trunk.
 LENGTHS: Bools = np.array([not name.endswith(_DEGREES) for name in NAMES])
+# What else is told of a body: trunk, facing, x and y of the shoulders.
+ABOUT = 4
 # The points of each kind of measure, as places in a limb of shoulder, elbow, wrist, hip, knee, ankle.
 _USES = {
     "wrist_lift": (0, 2), "wrist_over_elbow": (1, 2), "wrist_side": (0, 2), "wrist_over_head": (2,),
@@ -100,9 +102,9 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
 
     Returns:
         ``(N, M)`` measures in the order of :data:`NAMES`, lengths in pixels, NaN where a point is not seen; and
-        ``(N, M + 2)`` how sure each is, the least confidence of the points it needs, then the length of the trunk in
-        pixels, then how far the left shoulder is right of the right one in pixels: above 0 for who faces the camera,
-        below 0 for who turns the back to it.
+        ``(N, M + 4)`` how sure each is, the least confidence of the points it needs, then in pixels the length of the
+        trunk, how far the left shoulder is right of the right one (above 0 for who faces the camera, below 0 for who
+        turns the back to it), and x and y of the middle of the shoulders.
 
         ``wrist_lift``, ``ankle_lift``: above the shoulder, above the other ankle. ``wrist_side``, ``elbow_side``: away
         from the own shoulder, outwards. ``ankle_side``: where the ankle is, outwards. ``hand_from_head``: from the
@@ -161,10 +163,11 @@ def body_measures(xy: Floats, conf: Floats, *, min_conf: float = 0.3) -> tuple[F
     whole[:, 8] = np.abs(pairs[:, 0, 0])
     whole[:, 9] = np.abs(pairs[:, 4, 1])
     whole[:, 10] = gaps[:, 5]
-    about: Floats = np.empty((n, len(NAMES) + 2))
-    about[:, :-2] = np.minimum.reduce(conf.take(_POINTS, axis=1), axis=-1)
-    about[:, -2] = np.fmax(_length(trunk), gaps[:, 0] * _TORSO_A_WIDTH)
-    about[:, -1] = pairs[:, 0, 0]
+    about: Floats = np.empty((n, len(NAMES) + ABOUT))
+    about[:, :-ABOUT] = np.minimum.reduce(conf.take(_POINTS, axis=1), axis=-1)
+    about[:, -4] = np.fmax(_length(trunk), gaps[:, 0] * _TORSO_A_WIDTH)
+    about[:, -3] = pairs[:, 0, 0]
+    about[:, -2:] = middles[:, 0]
     return rows, about
 
 

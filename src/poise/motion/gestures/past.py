@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
-from poise.motion.gestures.body_measures import LENGTHS, NAMES, TURNS
+from poise.motion.gestures.body_measures import ABOUT, LENGTHS, NAMES, TURNS
 
 STATISTICS = (
     "now", "mean", "least", "most", "change", "net", "swings", "hop", "gravity", "dip", "growth", "drop", "speed",
@@ -21,6 +23,8 @@ JUST_S = 0.25
 # Single frames that are off are left out of video that is at least this quick, frames per second; in slower video a
 # frame is too long to be called a slip.
 _MEDIAN_FROM_FPS = 20.0
+# Nobody runs faster than 12 m/s, 24 trunks of half a metre; and points may be half a trunk off.
+_FASTEST, _SLACK = 24.0, 0.5
 _LENGTH, _ANGLE = LENGTHS.astype(float), 1.0 - LENGTHS
 _STRAIGHT, _TURNED = np.ones(len(NAMES)), np.where(TURNS, -1.0, 1.0)
 _FIRST = 128  # frames there is room for at first
@@ -36,7 +40,7 @@ class BodyPast:
     def __init__(self, keep_s: float) -> None:
         self.keep_s = keep_s
         self._time = np.zeros(_FIRST)
-        self._rows, self._about = np.zeros((_FIRST, len(NAMES))), np.zeros((_FIRST, len(NAMES) + 2))
+        self._rows, self._about = np.zeros((_FIRST, len(NAMES))), np.zeros((_FIRST, len(NAMES) + ABOUT))
         self._raw: list[Floats] = []
         self._start = self._end = 0
 
@@ -51,9 +55,10 @@ class BodyPast:
     def push(self, time: float, row: Floats, about: Floats) -> None:
         """Add the present, as :func:`~poise.motion.gestures.body_measures.body_measures` gives it for one body.
 
-        A clock that runs backwards, by a seek or another video, forgets what was.
+        A clock that runs backwards, by a seek or another video, forgets what was; so does somebody who is suddenly
+        elsewhere, because that is somebody else.
         """
-        if len(self) and time <= self._time[self._end - 1]:
+        if len(self) and (time <= self._time[self._end - 1] or self._leapt(time, about)):
             self._start = self._end = 0
             self._raw.clear()
         if self._end == len(self._time):
@@ -68,9 +73,15 @@ class BodyPast:
         self._end += 1
         self._start += int(np.searchsorted(self.time, time - self.keep_s - 1e-9))
 
+    def _leapt(self, time: float, about: Floats) -> bool:
+        """Whether the shoulders are farther from where they were than anybody runs."""
+        before, trunk = self._about[self._end - 1], float(about[-4])
+        reach = trunk * (_SLACK + _FASTEST * (time - float(self._time[self._end - 1])))
+        return math.hypot(float(about[-2] - before[-2]), float(about[-1] - before[-1])) > reach
+
     def scale(self) -> float:
         """Return the length of the trunk in pixels, the median of the past; NaN where no shoulders are seen."""
-        trunk = self._about[self._start : self._end, -2]
+        trunk = self._about[self._start : self._end, -4]
         trunk = trunk[trunk > 0]
         half = len(trunk) // 2
         return float(np.partition(trunk, half)[half]) if len(trunk) else float("nan")
@@ -83,7 +94,7 @@ class BodyPast:
             facing_s: Seconds of the past that say which way somebody faces. Seen from the side, networks exchange left
                 and right from frame to frame, and that is not a movement.
         """
-        across = self._about[self.since(facing_s) : self._end, -1]
+        across = self._about[self.since(facing_s) : self._end, -3]
         facing = across[np.isfinite(across)].sum()
         turned = _TURNED if facing < 0 else _STRAIGHT
         factors: Floats = turned * (_LENGTH / scale + _ANGLE)
