@@ -10,7 +10,7 @@ import numpy as np
 from poise.geometry import Floats
 from poise.motion.gestures.body_measures import body_measures
 from poise.motion.gestures.definitions import Definitions, read_set
-from poise.motion.gestures.embedding import embed
+from poise.motion.gestures.embedding import embed, unmirrored
 from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
 from poise.motion.gestures.moving import TaughtMoves
 from poise.motion.gestures.past import BodyPast
@@ -213,6 +213,8 @@ class GestureRecognizer:
         if result.keypoints.conf is not None and result.skeleton.name != "hand21":
             xy = np.where(np.asarray(result.keypoints.conf)[..., None] >= _MIN_POINT, xy, np.nan)
         xyz = np.asarray(result.keypoints.xyz, dtype=np.float64)
+        if self.mirrored and result.skeleton.name != "hand21":
+            xy = unmirrored(xy, result.skeleton)
         for one in self.taught:
             if one.skeleton != result.skeleton.name or not len(result):
                 continue
