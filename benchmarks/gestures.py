@@ -1,10 +1,8 @@
-"""How well gestures are told: python benchmarks/gestures.py SHARED [--crops] [--clips POSES] [--speed] …
+"""How well gestures are told: python benchmarks/gestures.py SHARED [--crops] [--mediapipe FILE] [--speed]
 
 SHARED is the folder of test data. ``--crops`` runs the networks on the 24 crops and asks for the canned gestures; how
-well taught ones are told is printed by taught_gestures.py. ``--clips`` takes a folder of body
-keypoints (``NAME.body-fast.npz`` with ``n``, ``time``, ``xy``, ``conf``, ``box``, ``box_conf``, ``size``), because
-running the networks over every clip takes the best part of an hour on two cores. ``--mediapipe`` takes a pickle of
-what ``mediapipe`` found: {path: [{"xy": (21, 2), "xyz": (21, 3)}]}.
+well taught ones are told is printed by taught_gestures.py, gestures of bodies by gesture_clips.py. ``--mediapipe``
+takes a pickle of what ``mediapipe`` found: {path: [{"xy": (21, 2), "xyz": (21, 3)}]}.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -28,13 +25,13 @@ import numpy as np
 from taught_gestures import look
 
 from poise.columns import Boxes, Keypoints, freeze
-from poise.frames import Image, Media
+from poise.frames import Image
 from poise.motion.gestures import GestureRecognizer
 from poise.motion.gestures.examples import Picture
 from poise.results import Results
 from poise.skeletons import get
 
-HAND, BODY = get("hand21"), get("coco17")
+HAND = get("hand21")
 TRUE = {"call": "call", "four": "four", "rock": "rock"}
 
 
@@ -67,35 +64,6 @@ def results(xy: Any, xyz: Any) -> Results:
     data = np.column_stack([xy.min(axis=1), xy.max(axis=1), np.full(n, 0.99), np.ones(n)])
     points = Keypoints(freeze(xy), freeze(np.ones((n, 21))), HAND, (900, 900), xyz=freeze(xyz))
     return Results(np.zeros((900, 900, 3), np.uint8), Boxes(freeze(data), (900, 900)), points, {1: "right_hand"})
-
-
-def clips(poses: Path, names: tuple[str, ...] = ("body",)) -> None:
-    """Print the events of every clip: one person a clip, the surest, so that no tracker takes part."""
-    total = 0.0
-    for path in sorted(poses.glob("*.body-fast.npz")):
-        data = np.load(path)
-        stream = GestureRecognizer(names)
-        starts = np.concatenate([[0], np.cumsum(data["n"])])
-        media = Media(path.name.partition(".")[0], "video")
-        height, width = (int(side) for side in data["size"])
-        image = np.broadcast_to(np.uint8(0), (height, width, 3))
-        counts: Counter[str] = Counter()
-        for t in range(len(data["n"])):
-            rows = np.arange(starts[t], starts[t + 1])
-            rows = rows[data["box_conf"][rows] > 0.25][:1]
-            n = len(rows)
-            table = np.column_stack([data["box"][rows], np.ones(n), data["box_conf"][rows], np.zeros(n)])
-            boxes = Boxes(freeze(table.reshape(n, 7)), (height, width))
-            points = Keypoints(freeze(data["xy"][rows]), freeze(data["conf"][rows]), BODY, (height, width))
-            stream.update(Results(image, boxes, points, {0: "person"}, t, float(data["time"][t]), media))
-            counts.update(event.gesture for event in stream.events if event.state == "on")
-        seconds = float(data["time"][-1])
-        total += seconds
-        waves = sum(count for name, count in counts.items() if name.startswith("waving"))
-        print(
-            f"  {media.name:24s} {seconds:6.1f} s  waving {waves / seconds * 60:5.1f}/min  {dict(counts)}", flush=True
-        )
-    print(f"  {total / 60:.1f} minutes")
 
 
 def speed() -> None:
@@ -187,7 +155,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
     parser.add_argument("--crops", action="store_true")
-    parser.add_argument("--clips", type=Path)
     parser.add_argument("--mediapipe", type=Path)
     parser.add_argument("--speed", action="store_true")
     wanted = parser.parse_args()
@@ -195,10 +162,6 @@ def main() -> None:
         crops("poise", look(wanted.shared))
     if wanted.mediapipe:
         crops("mediapipe", from_mediapipe(wanted.mediapipe))
-    if wanted.clips:
-        for names in (("body",), ("moves",)):
-            print(f"events, set {names[0]}")
-            clips(wanted.clips, names)
     if wanted.speed:
         speed()
         end_to_end(wanted.shared)
