@@ -56,6 +56,10 @@ def test_movements_are_taught_and_then_told(shared: Path, desk: Path, capsys: py
     assert [(event["event"], event["gesture"]) for event in events] == [("gesture_on", "milk"), ("gesture_off", "milk")]
     assert 0 <= events[0]["start"] < events[1]["end"] <= 1.8
 
+    assert main(["gestures", "milk/milk.mp4", "--set", "signs.toml", "--body", "body-fast", "--json", "--quiet"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["part"], line["gesture"]) for line in lines if line["gesture"] != "unknown"] == [("body", "milk")]
+
 
 def test_shapes_are_taught_from_pictures(shared: Path, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures = {

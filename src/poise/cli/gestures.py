@@ -80,6 +80,8 @@ def watch(
     parts = recognizer.parts
     if hands_only and "hand" not in parts:
         raise ValueError("--hands-only needs a set with gestures of hands")
+    if hands_only and (whole := [one.name for one in recognizer.moves if one.part != "hand"]):
+        raise ValueError(f"--hands-only leaves out the body that the movements of {', '.join(whole)} need")
     find_hands = Pose(hands, threads=threads, device=device) if "hand" in parts else None
     find_bodies = None if hands_only else Pose(body, threads=threads, device=device)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]

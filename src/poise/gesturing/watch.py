@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ def watch_gestures(
         frame = Frame(result.orig_img, result.media, result.frame, result.time)
         if frame.media is not media:
             if shown is not None and (ended := recognizer.finish(shown.time)):
-                yield Seen(shown, None, None, [], ended)
+                yield Seen(shown, None, None, _made(ended), ended)
             recognizer.reset()
             media = frame.media
         bodies = result if body is not None else None
@@ -97,7 +97,12 @@ def watch_gestures(
         yield _say(recognizer, frame, found, bodies)
         shown = frame
     if shown is not None and (ended := recognizer.finish(shown.time)):
-        yield Seen(shown, None, None, [], ended)
+        yield Seen(shown, None, None, _made(ended), ended)
+
+
+def _made(ended: Sequence[GestureEvent]) -> list[Gesture]:
+    """Return the movements that were over with the last frame."""
+    return [Gesture(one.part, one.gesture, one.conf, one.id) for one in ended if one.state == "on"]
 
 
 def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bodies: Results | None) -> Seen:

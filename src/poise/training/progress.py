@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,14 @@ class Progress:
     def begin(self) -> None:
         """Start an epoch's line."""
         if not self._quiet and self._console.is_terminal:
-            self._live = Live(Text(), console=self._console, refresh_per_second=4, transient=True)
+            self._live = Live(
+                Text(),
+                console=self._console,
+                refresh_per_second=4,
+                transient=True,
+                # Lines that a terminal shows must pass above it; those that go to a file must not be caught for it.
+                redirect_stdout=sys.stdout.isatty(),
+            )
             self._live.start()
 
     def step(self, done: int, batches: int, line: str) -> None:
