@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.errors import PoiseError
 from poise.frames import Media
 from poise.geometry import Floats
 from poise.results import Results
@@ -79,6 +80,10 @@ class EventStream:
 
         Returns:
             What happened; first what ended with the last video.
+
+        Raises:
+            PoiseError: A detector failed; with its name and the frame.
+            ValueError: A detector cannot look at such results; with its name and the frame.
         """
         events: list[Event] = []
         if result.media is not self._media:
@@ -86,7 +91,17 @@ class EventStream:
                 events += self._finished()
             self._media = result.media
         for detector in self.detectors:
-            events += detector.update(result)
+            try:
+                events += detector.update(result)
+            except PoiseError:
+                raise
+            except ValueError as error:
+                raise ValueError(f"{_name(detector)}, frame {result.frame}: {error}") from error
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}"
+                raise PoiseError(
+                    f"{_name(detector)} failed in frame {result.frame} of {result.path}: {what}"
+                ) from error
         return self._said(events)
 
     def finish(self) -> list[Event]:
@@ -110,6 +125,10 @@ class EventStream:
             for event in events:
                 self._on_event(event)
         return events
+
+
+def _name(detector: Detector) -> str:
+    return type(detector).__name__
 
 
 def track_ids(result: Results) -> list[int]:
