@@ -6,34 +6,66 @@ are fast too. Only a fall is all of it, in that order.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from poise.motion.events import Event, points_of, track_ids
-from poise.motion.posture import classify, measure
+from poise.geometry import Floats
+from poise.motion.events import Event, track_ids
+from poise.motion.posture import classify, measure_result
 from poise.results import Results
 
 # Of every person this much is remembered: about 4 s at 30 frames a second; faster cameras are thinned out.
 _STEP_S = 1 / 31
 _KEPT_S = 4.0
+_KEPT = int(_KEPT_S / _STEP_S)
 _FORGET_S = 10.0
 # A track that ends and another that begins within this time and one body height are one person.
 _BROKEN_S = 1.5
+# Body heights a second. The head of a stick that falls over reaches sqrt(3 g L), 4.2 for 1.7 m, its middle half of
+# that; seen from near, more. Hips that are faster are somebody else's, who got this id.
+_FASTEST = 6.0
+# So many frames at another place make it the new one; fewer are keypoints that jumped.
+_JUMPED = 4
+# Columns of what is remembered.
+_TIME, _HIP, _HEAD, _ANKLE, _TRUNK, _LYING, _EXTENT, _LENGTHS = 0, 1, 3, 5, 7, 8, 9, 10
+_COLUMNS = 14
+# A body that tips over along the view shortens in all its parts, and stays as wide, and its feet where they are.
+_SHORTER, _SHORT_PART, _UNLIKE, _WIDER, _FEET = 0.75, 0.88, 1.5, 0.1, 0.2
 
 
 @dataclass(slots=True)
 class _Person:
-    """The last seconds of one person; columns of ``rows``: time, hip x, hip y, head x, head y, trunk, lying, extent."""
+    """The last seconds of one person."""
 
-    rows: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=int(_KEPT_S / _STEP_S)))
+    store: Floats = field(default_factory=lambda: np.empty((2 * _KEPT, _COLUMNS)))
+    start: int = 0
+    stop: int = 0
     height: float = 0.0  # of the body, pixels
     last: float = -np.inf
     seen: float = 0.0
+    jumps: int = 0
     fallen: float | None = None  # seconds
     up: float | None = None  # seconds: since when upright again
+
+    @property
+    def rows(self) -> Floats:
+        """Return what is remembered, oldest first, as a view."""
+        return self.store[self.start : self.stop]
+
+    def add(self, row: Floats) -> None:
+        """Remember one more frame, and forget the oldest."""
+        if self.stop == len(self.store):
+            kept = self.store[self.stop - _KEPT + 1 : self.stop].copy()
+            self.store[: len(kept)] = kept
+            self.start, self.stop = 0, len(kept)
+        self.store[self.stop] = row
+        self.stop += 1
+        self.start = max(self.start, self.stop - _KEPT)
+
+    def clear(self) -> None:
+        """Forget everything but the height."""
+        self.start = self.stop = self.jumps = 0
 
 
 class FallWatch:
@@ -93,92 +125,139 @@ class FallWatch:
 
     def update(self, result: Results) -> list[Event]:
         """Take the next frame."""
-        xy, conf, boxes = points_of(result)
-        found = measure(xy, conf, boxes, result.skeleton)
+        found = measure_result(result)
         names, sure = classify(found)
         lying = np.where(names == "lying", 1.0, np.where(names == "unknown", np.nan, 0.0))
+        extent = found.extent * found.height
+        rows = np.column_stack(
+            [np.full(len(lying), result.time), found.hip, found.head, found.ankle, found.trunk, lying, extent]
+            + [found.lengths]
+        )
+        whole = np.isfinite(rows[:, [_HIP, _HEAD]]).all(axis=1)
         events: list[Event] = []
         ids = track_ids(result)
-        for row, number in enumerate(ids):
+        for at, number in enumerate(ids):
             if number not in self._people:
-                self._people[number] = self._taken_over(found.hip[row], ids, result.time)
+                self._people[number] = self._taken_over(found.hip[at], ids, result.time)
             person = self._people[number]
             person.seen = result.time
-            if not np.isfinite(found.hip[row]).all() or not np.isfinite(found.head[row]).all():
+            if not whole[at] or result.time - person.last < _STEP_S - 1e-3:
                 continue
-            if result.time - person.last < _STEP_S - 1e-3:
+            if self._elsewhere(person, rows[at]):
                 continue
             person.last = result.time
-            _grow(person, float(found.height[row]))
-            person.rows.append(
-                (
-                    result.time, *found.hip[row], *found.head[row], float(found.trunk[row]), float(lying[row]),
-                    float(found.extent[row] * found.height[row]),
-                )
-            )  # fmt: skip
-            events += self._judge(person, number, result, float(sure[row]))
+            _grow(person, float(found.height[at]))
+            person.add(rows[at])
+            if person.fallen is None:
+                events += self._judge(person, number, result, float(sure[at]))
+            else:
+                events += self._after(person, number, result, float(sure[at]))
         for number in [n for n, person in self._people.items() if result.time - person.seen > _FORGET_S]:
             del self._people[number]
         return events
 
-    def _taken_over(self, hip: NDArray[np.float64], ids: list[int], time: float) -> _Person:
+    def _elsewhere(self, person: _Person, row: Floats) -> bool:
+        """Return whether the hips are where nobody gets that fast; a place that lasts begins a new past."""
+        if person.stop == person.start or person.height <= 0:
+            return False
+        last = person.store[person.stop - 1]
+        away = float(np.hypot(row[_HIP] - last[_HIP], row[_HIP + 1] - last[_HIP + 1])) / person.height
+        if away <= _FASTEST * max(row[_TIME] - last[_TIME], _STEP_S):
+            person.jumps = 0
+            return False
+        person.jumps += 1
+        if person.jumps < _JUMPED:
+            return True
+        person.clear()
+        return False
+
+    def _taken_over(self, hip: Floats, ids: list[int], time: float) -> _Person:
         """Return the past of somebody who vanished here a moment ago, else a new one: a fall may break a track."""
         for number, person in self._people.items():
-            away = number not in ids and person.rows and time - person.seen < _BROKEN_S
-            if away and np.linalg.norm(hip - person.rows[-1][1:3]) < person.height:
+            if number in ids or person.stop == person.start or time - person.seen >= _BROKEN_S:
+                continue
+            reach = person.height * min(1.0, _FASTEST * max(time - person.seen, _STEP_S))
+            last = person.store[person.stop - 1]
+            if np.hypot(hip[0] - last[_HIP], hip[1] - last[_HIP + 1]) < reach:
                 return self._people.pop(number)
         return _Person()
 
     def _judge(self, person: _Person, number: int, result: Results, sure: float) -> list[Event]:
-        now = result.time
-        if person.fallen is not None:
-            return self._after(person, number, result, sure)
-        rows = np.array(person.rows)
-        if person.height <= 0 or len(rows) < 6 or now - rows[0, 0] < self.still_s + 0.2:
+        now, rows = result.time, person.rows
+        if person.height <= 0 or len(rows) < 6 or now - rows[0, _TIME] < self.still_s + 0.2:
             return []
-        still = rows[rows[:, 0] >= now - self.still_s - 1e-6]
-        down = np.nan_to_num(still[:, 6]) + (still[:, 7] < self.max_extent * person.height) > 0
-        if len(still) < 4 or down.mean() < 0.7 or not down[-1]:
+        down_now = rows[-1, _LYING] == 1 or rows[-1, _EXTENT] < self.max_extent * person.height
+        if not down_now and not rows[-1, _EXTENT] < _SHORTER * np.fmax.reduce(rows[:, _EXTENT]):
             return []
-        motion = _speed_in_place(still) / person.height
-        if motion > self.max_motion:
+        still = rows[np.searchsorted(rows[:, _TIME], now - self.still_s - 1e-6) :]
+        if len(still) < 4 or _speed_in_place(still) > self.max_motion * person.height:
             return []
-        speed, drop = self._drop(rows, now, person.height)
+        if down_now:
+            down = (still[:, _LYING] == 1) | (still[:, _EXTENT] < self.max_extent * person.height)
+            speed, drop = self._drop(rows, now, person.height) if down.mean() >= 0.7 else (0.0, 0.0)
+        else:
+            speed, drop = self._along_the_view(rows, still, now, person.height)
         if speed < self.min_speed or drop < self.min_drop:
             return []
         person.fallen, person.up = now, None
         conf = float(np.clip(0.5 + 0.25 * (speed / self.min_speed - 1) + 0.25 * (drop / self.min_drop - 1), 0.5, 0.99))
         return [Event(now, result.frame, number, "fall", speed, conf * max(sure, 0.5))]
 
-    def _drop(self, rows: NDArray[np.float64], now: float, height: float) -> tuple[float, float]:
+    def _along_the_view(self, rows: Floats, still: Floats, now: float, height: float) -> tuple[float, float]:
+        """Return the fastest way down of the head, and how far it came, of a body that tipped over along the view.
+
+        A camera that looks down by about 40 degrees sees who fell away from it as upright as before: cos 40° and
+        sin 40° are alike. But the whole body is shorter, trunk, thighs and shins, which no way of sitting or bending
+        does; and it is as wide, so it is not the camera that zooms, and the feet are where they were.
+        """
+        begin = now - self.still_s - self.drop_s
+        time = rows[:, _TIME]
+        before = rows[(time >= begin - self.upright_s - 0.3) & (time <= begin + 0.1)]
+        if len(before) < 4 or not (before[:, _TRUNK] < 45).mean() > 0.8 or (before[:, _LYING] == 1).any():
+            return 0.0, 0.0
+        columns = [*range(_ANKLE, _ANKLE + 2), _EXTENT, *range(_LENGTHS, _COLUMNS)]
+        first, last = np.median(before[:, columns], axis=0), np.median(still[:, columns], axis=0)
+        feet = float(np.hypot(last[0] - first[0], last[1] - first[1])) / height
+        ratio = last[2:] / np.maximum(first[2:], 1e-9)
+        whole, parts, width = ratio[0], ratio[1:4], ratio[4]
+        same = feet < _FEET and whole < _SHORTER and (parts < _SHORT_PART).all()
+        if not same or parts.max() > _UNLIKE * parts.min() or not width > whole + _WIDER:
+            return 0.0, 0.0
+        falling = rows[(time >= begin) & (time <= now - self.still_s / 2)]
+        drop = (np.median(still[:, _HEAD + 1]) - np.min(falling[:, _HEAD + 1])) / height
+        return _fastest(falling, _HEAD + 1) / height, float(drop)
+
+    def _drop(self, rows: Floats, now: float, height: float) -> tuple[float, float]:
         """Return the fastest way down before the stillness, and how far the head came, from upright."""
-        part = rows[
-            (rows[:, 0] >= now - self.still_s - self.drop_s - self.upright_s) & (rows[:, 0] <= now - self.still_s / 2)
-        ]
+        time = rows[:, _TIME]
+        begin = now - self.still_s - self.drop_s - self.upright_s
+        part = rows[(time >= begin) & (time <= now - self.still_s / 2)]
         if len(part) < 4:
             return 0.0, 0.0
-        upright = (part[:, 5] < 60) & (part[:, 6] != 1) & (part[:, 7] > 0.5 * height)
+        # Who is cut off by the picture's edge has no extent, and may be upright.
+        tall = ~(part[:, _EXTENT] <= 0.5 * height)
+        upright = (part[:, _TRUNK] < 60) & (part[:, _LYING] != 1) & tall
         ended = np.flatnonzero(upright)
         if not len(ended):
             return 0.0, 0.0
         first, last = ended[0], ended[-1]
-        before = rows[(rows[:, 0] <= part[last, 0])]
-        steps = np.diff(before[:, 0], append=before[-1, 0])
-        calm = (before[:, 5] < 60) & (before[:, 6] != 1)
+        before = rows[time <= part[last, _TIME]]
+        steps = np.diff(before[:, _TIME], append=before[-1, _TIME])
+        calm = (before[:, _TRUNK] < 60) & (before[:, _LYING] != 1)
         if float(np.minimum(steps, 0.2)[calm].sum()) < self.upright_s - 1e-6:
             return 0.0, 0.0
         falling = part[first:]
-        drop = (np.median(rows[rows[:, 0] >= now - self.still_s / 2, 4]) - np.min(falling[:, 4])) / height
-        return min(_fastest(falling, 2), _fastest(falling, 4)) / height, float(drop)
+        drop = (np.median(rows[time >= now - self.still_s / 2, _HEAD + 1]) - np.min(falling[:, _HEAD + 1])) / height
+        return min(_fastest(falling, _HIP + 1), _fastest(falling, _HEAD + 1)) / height, float(drop)
 
     def _after(self, person: _Person, number: int, result: Results, sure: float) -> list[Event]:
         assert person.fallen is not None
         row = person.rows[-1]
-        if row[5] < 50 and row[6] == 0 and row[7] > 0.6 * person.height:
+        if row[_TRUNK] < 50 and row[_LYING] == 0 and row[_EXTENT] > 0.6 * person.height:
             person.up = result.time if person.up is None else person.up
             if result.time - person.up >= 0.5:
                 lasted, person.fallen, person.up = person.up - person.fallen, None, None
-                person.rows.clear()
+                person.clear()
                 return [Event(result.time, result.frame, number, "got_up", lasted, sure)]
         else:
             person.up = None
@@ -192,7 +271,7 @@ def _grow(person: _Person, chain: float) -> None:
         person.height = chain if person.height <= 0 else person.height + share * (chain - person.height)
 
 
-def _fastest(rows: NDArray[np.float64], column: int, *, over_s: float = 0.25) -> float:
+def _fastest(rows: Floats, column: int, *, over_s: float = 0.25) -> float:
     """Return the fastest speed downwards, pixels a second, by differences over a quarter of a second."""
     time, y = rows[:, 0], rows[:, column]
     later = np.searchsorted(time, time + over_s - 1e-6)
@@ -204,7 +283,7 @@ def _fastest(rows: NDArray[np.float64], column: int, *, over_s: float = 0.25) ->
     return float(np.max((y[end] - y[start]) / step))
 
 
-def _speed_in_place(rows: NDArray[np.float64]) -> float:
+def _speed_in_place(rows: Floats) -> float:
     """Return how fast the hips moved, pixels a second: the way between the means of both halves over their time."""
     half = len(rows) // 2
     way = np.linalg.norm(rows[half:, 1:3].mean(axis=0) - rows[:half, 1:3].mean(axis=0))
