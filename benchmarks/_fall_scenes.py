@@ -58,12 +58,24 @@ def upright(name: str, clip: Clip, *, most: int = 3) -> Iterator[Upright]:
         if np.median(sure) < 0.5 or (sure < 0.3).any(axis=1).mean() > 0.2 or np.ptp(first) > 2 * wait:
             continue
         found += 1
-        # Afterwards the last upright frames come again, there and back, so that the trembling stays real.
-        order = np.concatenate([first, np.resize(np.concatenate([first[::-1], first]), int(_SECONDS / step) - wait)])
+        # Afterwards the body keeps its last pose, for nobody walks on who falls; the trembling of the upright frames
+        # comes again, there and back.
+        at = np.arange(wait)
+        at = np.concatenate([at, np.resize(np.concatenate([at[::-1], at]), int(_SECONDS / step) - wait)])
+        order = first[at]
         xy, conf = clip.xy[row, order].astype(np.float64), clip.conf[row, order].astype(np.float64)
+        steady = np.stack([_mean_of_five(column) for column in xy[:wait].reshape(wait, -1).T], axis=1)
+        tremble = (xy[:wait].reshape(wait, -1) - steady).reshape(wait, *xy.shape[1:])
+        xy[wait:] = steady[-1].reshape(xy.shape[1:]) + tremble[at[wait:]]
         boxes = clip.boxes[row, order].astype(np.float64)
         height = float(np.nanmedian(measure(xy, conf, boxes, get("coco17")).height))
         yield Upright(f"{name} {clip.ids[row]}", xy, conf, np.arange(len(order)) * step, height, clip.size)
+
+
+def _mean_of_five(values: Points) -> Points:
+    """Return the running mean of ``(T,)`` values over five frames, fewer at the ends."""
+    window = np.ones(5)
+    return np.asarray(np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same"))
 
 
 def results(one: Upright, xy: Points, *, conf: Points | None = None) -> Iterator[Results]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from poise.geometry import Floats
+from poise.geometry import Bools, Floats
 from poise.motion.events import Event, track_ids
 from poise.motion.posture import classify, measure_result
 from poise.results import Results
@@ -22,6 +22,8 @@ _KEPT = int(_KEPT_S / _STEP_S)
 _FORGET_S = 10.0
 # A track that ends and another that begins within this time and one body height are one person.
 _BROKEN_S = 1.5
+# A body that lies along the view looks small, but not smaller than this share of its height.
+_SMALL = 0.35
 # Body heights a second. The head of a stick that falls over reaches sqrt(3 g L), 4.2 for 1.7 m, its middle half of
 # that; seen from near, more. Hips that are faster are somebody else's, who got this id.
 _FASTEST = 6.0
@@ -30,7 +32,11 @@ _JUMPED = 4
 # Columns of what is remembered.
 _TIME, _HIP, _HEAD, _ANKLE, _TRUNK, _LYING, _EXTENT, _LENGTHS = 0, 1, 3, 5, 7, 8, 9, 10
 _COLUMNS = 14
-# A body that tips over along the view shortens in all its parts, and stays as wide, and its feet where they are.
+# Body heights from the ankles up to the hips: about 0.5 of who stands on straight legs, less seen from above.
+_LEGS = 0.3
+# A body that tips over along the view of a camera above dips by this share of a body height at least, from where the
+# head is highest; shortens in all its parts, and stays as wide, and its feet where they are.
+_DIP = 0.25
 _SHORTER, _SHORT_PART, _UNLIKE, _WIDER, _FEET = 0.75, 0.88, 1.5, 0.1, 0.2
 
 
@@ -44,6 +50,7 @@ class _Person:
     height: float = 0.0  # of the body, pixels
     last: float = -np.inf
     seen: float = 0.0
+    looked: float = 0.0
     jumps: int = 0
     fallen: float | None = None  # seconds
     up: float | None = None  # seconds: since when upright again
@@ -71,18 +78,24 @@ class _Person:
 class FallWatch:
     """Says when somebody has fallen, and when they are up again.
 
-    A fall is, for one id: (1) upright for ``upright_s``; (2) hips and head coming down with ``min_speed`` at their
-    fastest, the head by ``min_drop`` in all within ``drop_s``; (3) then lying, or less high than ``max_extent`` where
-    the body points at the camera; (4) and moving less than ``max_motion`` for ``still_s``. So the alarm comes about
+    A fall is, for one id: (1) upright for ``upright_s``; (2) the head coming down by ``min_drop``, over the middle of
+    that with ``min_speed``, and the hips with ``min_hips`` at their fastest, within ``drop_s``; (3) then lying, or less
+    high than ``max_extent`` where the body points at the camera, or shorter in all its parts where it points away from
+    a camera that looks down; (4) and moving less than ``max_motion`` for ``still_s``. So the alarm comes about
     ``still_s`` after the ground is hit.
 
-    Events: ``fall`` (value: the fastest speed of the hips, body heights a second) and ``got_up`` (value: seconds since
-    the fall was said).
+    Speeds and ways are in upright heights: the height of head to ankles in the picture while the person was upright.
+    Seen from above, it shortens as the way down does.
+
+    Events: ``fall`` (value: speed of the head, upright heights a second) and ``got_up`` (value: seconds since the fall
+    was said).
 
     Args:
-        min_speed: Body heights a second. People who sit down reach 0.3 to 0.5; 1.3 m/s, the limit of the literature,
-            is 0.75 for 1.7 m; half of what is seen is lost to the view and to smoothing.
-        min_drop: Body heights by which the head comes down. From standing to lying it is 0.8, from a chair 0.6.
+        min_speed: Upright heights a second of the head. 1.3 m/s of the trunk, the limit of the literature, are 1.8 m/s
+            of the head of a body that tips over, 1.1 for 1.7 m; rounded down, for filming and smoothing take some. Who
+            lies down in 2 s reaches 0.85.
+        min_hips: Upright heights a second of the hips, which are half way up: who nods or bends does not fall.
+        min_drop: Upright heights by which the head comes down. From standing to lying it is 0.8, from a chair 0.6.
         drop_s: Longest time for that, seconds. A body that tips over like a stick takes about 1.
         upright_s: Seconds upright within the time before.
         max_extent: Height of head to ankles in the picture, in body heights, that counts as down.
@@ -97,7 +110,8 @@ class FallWatch:
     def __init__(
         self,
         *,
-        min_speed: float = 0.6,
+        min_speed: float = 1.0,
+        min_hips: float = 0.4,
         min_drop: float = 0.4,
         drop_s: float = 1.5,
         upright_s: float = 0.3,
@@ -105,11 +119,13 @@ class FallWatch:
         still_s: float = 1.0,
         max_motion: float = 0.25,
     ) -> None:
-        for key, value in {"min_speed": min_speed, "min_drop": min_drop, "drop_s": drop_s, "still_s": still_s}.items():
+        given = {"min_speed": min_speed, "min_drop": min_drop, "drop_s": drop_s, "still_s": still_s}
+        for key, value in given.items():
             if not value > 0:
                 raise ValueError(f"{key} must be more than 0, got {value}")
         if drop_s + still_s + upright_s > _KEPT_S - 0.5:
             raise ValueError(f"drop_s, still_s and upright_s together must be at most {_KEPT_S - 0.5} s")
+        self.min_hips = min_hips
         self.min_speed, self.min_drop, self.drop_s, self.upright_s = min_speed, min_drop, drop_s, upright_s
         self.max_extent, self.still_s, self.max_motion = max_extent, still_s, max_motion
         self._people: dict[int, _Person] = {}
@@ -138,7 +154,7 @@ class FallWatch:
         ids = track_ids(result)
         for at, number in enumerate(ids):
             if number not in self._people:
-                self._people[number] = self._taken_over(found.hip[at], ids, result.time)
+                self._people[number] = self._taken_over(found.hip[at], float(found.height[at]), ids, result.time)
             person = self._people[number]
             person.seen = result.time
             if not whole[at] or result.time - person.last < _STEP_S - 1e-3:
@@ -158,11 +174,12 @@ class FallWatch:
 
     def _elsewhere(self, person: _Person, row: Floats) -> bool:
         """Return whether the hips are where nobody gets that fast; a place that lasts begins a new past."""
+        passed, person.looked = row[_TIME] - person.looked, row[_TIME]
         if person.stop == person.start or person.height <= 0:
             return False
         last = person.store[person.stop - 1]
         away = float(np.hypot(row[_HIP] - last[_HIP], row[_HIP + 1] - last[_HIP + 1])) / person.height
-        if away <= _FASTEST * max(row[_TIME] - last[_TIME], _STEP_S):
+        if away <= _FASTEST * max(passed, _STEP_S):
             person.jumps = 0
             return False
         person.jumps += 1
@@ -171,11 +188,16 @@ class FallWatch:
         person.clear()
         return False
 
-    def _taken_over(self, hip: Floats, ids: list[int], time: float) -> _Person:
-        """Return the past of somebody who vanished here a moment ago, else a new one: a fall may break a track."""
+    def _taken_over(self, hip: Floats, height: float, ids: list[int], time: float) -> _Person:
+        """Return the past of somebody of this size who vanished here a moment ago, else a new one.
+
+        A fall may break a track.
+        """
         for number, person in self._people.items():
             if number in ids or person.stop == person.start or time - person.seen >= _BROKEN_S:
                 continue
+            if height < _SMALL * person.height:
+                continue  # a thing that is taken for somebody
             reach = person.height * min(1.0, _FASTEST * max(time - person.seen, _STEP_S))
             last = person.store[person.stop - 1]
             if np.hypot(hip[0] - last[_HIP], hip[1] - last[_HIP + 1]) < reach:
@@ -186,14 +208,14 @@ class FallWatch:
         now, rows = result.time, person.rows
         if person.height <= 0 or len(rows) < 6 or now - rows[0, _TIME] < self.still_s + 0.2:
             return []
-        down_now = rows[-1, _LYING] == 1 or rows[-1, _EXTENT] < self.max_extent * person.height
+        down_now = bool(self._down(rows[-1:], person.height)[0])
         if not down_now and not rows[-1, _EXTENT] < _SHORTER * np.fmax.reduce(rows[:, _EXTENT]):
             return []
         still = rows[np.searchsorted(rows[:, _TIME], now - self.still_s - 1e-6) :]
         if len(still) < 4 or _speed_in_place(still) > self.max_motion * person.height:
             return []
         if down_now:
-            down = (still[:, _LYING] == 1) | (still[:, _EXTENT] < self.max_extent * person.height)
+            down = self._down(still, person.height)
             speed, drop = self._drop(rows, now, person.height) if down.mean() >= 0.7 else (0.0, 0.0)
         else:
             speed, drop = self._along_the_view(rows, still, now, person.height)
@@ -203,8 +225,14 @@ class FallWatch:
         conf = float(np.clip(0.5 + 0.25 * (speed / self.min_speed - 1) + 0.25 * (drop / self.min_drop - 1), 0.5, 0.99))
         return [Event(now, result.frame, number, "fall", speed, conf * max(sure, 0.5))]
 
+    def _down(self, rows: Floats, height: float) -> Bools:
+        """Return in which rows the body lies, or is low without standing on its legs, as who bends over does."""
+        low = rows[:, _EXTENT] < self.max_extent * height
+        stands = rows[:, _ANKLE + 1] - rows[:, _HIP + 1] > _LEGS * height
+        return np.asarray((rows[:, _LYING] == 1) | (low & ~stands))
+
     def _along_the_view(self, rows: Floats, still: Floats, now: float, height: float) -> tuple[float, float]:
-        """Return the fastest way down of the head, and how far it came, of a body that tipped over along the view.
+        """Return speed and way down of the head of a body that tipped over along the view, in upright heights.
 
         A camera that looks down by about 40 degrees sees who fell away from it as upright as before: cos 40° and
         sin 40° are alike. But the whole body is shorter, trunk, thighs and shins, which no way of sitting or bending
@@ -224,11 +252,11 @@ class FallWatch:
         if not same or parts.max() > _UNLIKE * parts.min() or not width > whole + _WIDER:
             return 0.0, 0.0
         falling = rows[(time >= begin) & (time <= now - self.still_s / 2)]
-        drop = (np.median(still[:, _HEAD + 1]) - np.min(falling[:, _HEAD + 1])) / height
-        return _fastest(falling, _HEAD + 1) / height, float(drop)
+        drop, speed = _way_down(falling, float(np.median(still[:, _HEAD + 1])))
+        return speed / first[2], drop / first[2] * self.min_drop / _DIP
 
     def _drop(self, rows: Floats, now: float, height: float) -> tuple[float, float]:
-        """Return the fastest way down before the stillness, and how far the head came, from upright."""
+        """Return speed and way down of the head from upright to where it is still, in upright heights."""
         time = rows[:, _TIME]
         begin = now - self.still_s - self.drop_s - self.upright_s
         part = rows[(time >= begin) & (time <= now - self.still_s / 2)]
@@ -246,9 +274,13 @@ class FallWatch:
         calm = (before[:, _TRUNK] < 60) & (before[:, _LYING] != 1)
         if float(np.minimum(steps, 0.2)[calm].sum()) < self.upright_s - 1e-6:
             return 0.0, 0.0
-        falling = part[first:]
-        drop = (np.median(rows[time >= now - self.still_s / 2, _HEAD + 1]) - np.min(falling[:, _HEAD + 1])) / height
-        return min(_fastest(falling, _HIP + 1), _fastest(falling, _HEAD + 1)) / height, float(drop)
+        falling = rows[(time >= part[first, _TIME]) & (time <= now - self.still_s / 2)]
+        seen = float(np.median(before[calm, _EXTENT]))
+        tall = float(np.clip(seen, 0.5 * height, height)) if np.isfinite(seen) else height
+        end = float(np.median(rows[time >= now - self.still_s / 2, _HEAD + 1]))
+        drop, speed = _way_down(falling, end)
+        hips = _fastest(falling, _HIP + 1)
+        return (speed / tall if hips > self.min_hips * tall else 0.0), drop / tall
 
     def _after(self, person: _Person, number: int, result: Results, sure: float) -> list[Event]:
         assert person.fallen is not None
@@ -269,6 +301,22 @@ def _grow(person: _Person, chain: float) -> None:
     if np.isfinite(chain):
         share = 0.15 if chain > person.height else 0.001
         person.height = chain if person.height <= 0 else person.height + share * (chain - person.height)
+
+
+def _way_down(rows: Floats, end: float) -> tuple[float, float]:
+    """Return how far the head comes down to where it ends, pixels, and its speed on the way, pixels a second.
+
+    The speed is the mean over the middle three fifths of the way; it trembles less than the fastest moment.
+    """
+    y = rows[:, _HEAD + 1]
+    drop = end - float(np.min(y, initial=end))
+    landed = np.flatnonzero(y >= end - 0.2 * drop)
+    landed = landed[landed > int(np.argmin(y))]
+    if drop <= 0 or not len(landed):
+        return 0.0, 0.0
+    last = int(landed[0])
+    first = int(np.flatnonzero(y[:last] <= end - 0.8 * drop)[-1])
+    return drop, float((y[last] - y[first]) / (rows[last, _TIME] - rows[first, _TIME]))
 
 
 def _fastest(rows: Floats, column: int, *, over_s: float = 0.25) -> float:
