@@ -43,7 +43,7 @@ class Upright:
 
 
 def upright(name: str, clip: Clip, *, most: int = 3) -> Iterator[Upright]:
-    """Yield the tracks of a clip that show somebody whole from the beginning, at most three a clip, the longest first."""
+    """Yield the tracks of a clip that show somebody whole from the beginning, the longest first."""
     step = float(np.median(np.diff(clip.times)))
     wait = int(START / step)
     found = 0
@@ -145,6 +145,21 @@ def sit_down(seconds: float, *, seat: float = 0.26, view: str = "side") -> Scene
         for part, much in ((_UPPER, 1.0), (_HIPS, 1.0), (_KNEES, 0.1)):
             out[:, part, 1] += much * share * drop
             out[:, part, 0] -= share * back * (1.0 if part is not _KNEES else -0.25)
+        return out
+
+    return scene
+
+
+def collapse(seconds: float) -> Scene:
+    """Return somebody whose knees give way, and who then tips over to the side on the floor."""
+
+    def scene(xy: Points, times: Points, height: float) -> Points:
+        out = sit_down(0.6 * seconds, seat=0.08)(xy, times, height)
+        angle = np.radians(85) * _share(times, 0.6 * seconds, start=START + 0.4 * seconds)[:, None]
+        hip = out[:, _HIPS].mean(axis=1, keepdims=True)
+        x, y = (out[:, _UPPER] - hip)[..., 0], (out[:, _UPPER] - hip)[..., 1]
+        turned = np.stack([x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], axis=-1)
+        out[:, _UPPER] = hip + turned
         return out
 
     return scene

@@ -253,7 +253,8 @@ class FallWatch:
             return 0.0, 0.0
         falling = rows[(time >= begin) & (time <= now - self.still_s / 2)]
         drop, speed = _way_down(falling, float(np.median(still[:, _HEAD + 1])))
-        return speed / first[2], drop / first[2] * self.min_drop / _DIP
+        tall = float(first[2])
+        return speed / tall, drop / tall * self.min_drop / _DIP
 
     def _drop(self, rows: Floats, now: float, height: float) -> tuple[float, float]:
         """Return speed and way down of the head from upright to where it is still, in upright heights."""
@@ -263,8 +264,7 @@ class FallWatch:
         if len(part) < 4:
             return 0.0, 0.0
         # Who is cut off by the picture's edge has no extent, and may be upright.
-        tall = ~(part[:, _EXTENT] <= 0.5 * height)
-        upright = (part[:, _TRUNK] < 60) & (part[:, _LYING] != 1) & tall
+        upright = (part[:, _TRUNK] < 60) & (part[:, _LYING] != 1) & ~(part[:, _EXTENT] <= 0.5 * height)
         ended = np.flatnonzero(upright)
         if not len(ended):
             return 0.0, 0.0
@@ -275,8 +275,8 @@ class FallWatch:
         if float(np.minimum(steps, 0.2)[calm].sum()) < self.upright_s - 1e-6:
             return 0.0, 0.0
         falling = rows[(time >= part[first, _TIME]) & (time <= now - self.still_s / 2)]
-        seen = float(np.median(before[calm, _EXTENT]))
-        tall = float(np.clip(seen, 0.5 * height, height)) if np.isfinite(seen) else height
+        extent = float(np.median(before[calm, _EXTENT]))
+        tall = float(np.clip(extent, 0.5 * height, height)) if np.isfinite(extent) else height
         end = float(np.median(rows[time >= now - self.still_s / 2, _HEAD + 1]))
         drop, speed = _way_down(falling, end)
         hips = _fastest(falling, _HIP + 1)
@@ -333,8 +333,9 @@ def _fastest(rows: Floats, column: int, *, over_s: float = 0.25) -> float:
 
 def _speed_in_place(rows: Floats) -> float:
     """Return how fast the hips moved, pixels a second: the way between the means of both halves over their time."""
-    half = len(rows) // 2
-    way = np.linalg.norm(rows[half:, 1:3].mean(axis=0) - rows[:half, 1:3].mean(axis=0))
-    spread = np.linalg.norm(rows[:, 1:3].std(axis=0))
-    time = max(rows[-1, 0] - rows[0, 0], 1e-6)
-    return float(max(2 * way, 2 * spread) / time)
+    half, hips = len(rows) // 2, rows[:, _HIP : _HIP + 2]
+    first, second = np.add.reduce(hips[:half]) / half, np.add.reduce(hips[half:]) / (len(rows) - half)
+    off = hips - np.add.reduce(hips) / len(rows)
+    spread = np.sqrt(np.add.reduce(np.square(off), axis=None) / len(rows))
+    time = max(rows[-1, _TIME] - rows[0, _TIME], 1e-6)
+    return float(max(2 * np.hypot(*(second - first)), 2 * spread) / time)

@@ -97,47 +97,49 @@ def measure(
     Raises:
         KeyError: The skeleton has no such keypoint.
     """
-    shoulders, hips, knees, ankles = (_pair(skeleton, part) for part in ("shoulder", "hip", "knee", "ankle"))
-    seen, ends = conf >= min_conf, np.zeros(len(xy), dtype=bool)
+    pairs = np.array([_pair(skeleton, part) for part in ("shoulder", "hip", "knee", "ankle")])
+    ends, legs = np.zeros(len(xy), dtype=bool), pairs[2:]
+    seen = (conf >= min_conf)[:, pairs]  # (N, 4, 2)
+    points = xy[:, pairs]  # (N, 4, 2, 2)
+    edge = np.inf if size is None else (1 - _EDGE) * size[1]
     if size is not None:
-        legs = knees + ankles
-        seen[:, legs] &= xy[:, legs, 1] < (1 - _EDGE) * size[1]
-    shoulder, hip, knee, ankle = (_middle(xy, seen, pair) for pair in (shoulders, hips, knees, ankles))
+        seen[:, 2:] &= points[:, 2:, :, 1] < edge
+    middle = _middle(points, seen)
     if size is not None:
         # Where there is no room for shins between knees and edge, ankles are invented.
-        least = _ROOM * np.hypot(shoulder[:, 0] - hip[:, 0], shoulder[:, 1] - hip[:, 1])
-        cut = size[1] - knee[:, 1] < least
-        seen[:, ankles] &= ~cut[:, None]
-        ankle = np.where(cut[:, None], np.nan, ankle)
-        ends = cut | (~seen[:, ankles].any(axis=1) & (xy[:, legs, 1] >= (1 - _EDGE) * size[1]).any(axis=1))
-    head = _middle(xy, seen, [skeleton.index(name) for name in _HEAD if name in skeleton])
-    up, thigh, shin = shoulder - hip, knee - hip, ankle - knee
-    trunk_length, thigh_length, shin_length = (np.hypot(line[:, 0], line[:, 1]) for line in (up, thigh, shin))
-    across = xy[:, shoulders[0]] - xy[:, shoulders[1]]
-    width = np.where(seen[:, shoulders].all(axis=1), np.hypot(across[:, 0], across[:, 1]), np.nan)
-    height = np.fmax((trunk_length + thigh_length + shin_length) / _CHAIN, _WIDTH * width)
-    head = np.where(np.isfinite(head), head, shoulder)
+        trunk = middle[:, 0] - middle[:, 1]
+        cut = size[1] - middle[:, 2, 1] < _ROOM * np.hypot(trunk[:, 0], trunk[:, 1])
+        seen[:, 3] &= ~cut[:, None]
+        middle[cut, 3] = np.nan
+        ends = cut | (~seen[:, 3].any(axis=1) & (xy[:, legs, 1] >= edge).any(axis=(1, 2)))
+    shoulder, hip, ankle = middle[:, 0], middle[:, 1], middle[:, 3]
+    faces = [skeleton.index(name) for name in _HEAD if name in skeleton]
+    head = _middle(xy[:, faces], conf[:, faces] >= min_conf)
+    head = np.where(np.isnan(head), shoulder, head)
+    lines = middle[:, 1:] - middle[:, :-1]  # trunk, thigh, shin, each downwards
+    angles = np.degrees(np.arctan2(np.abs(lines[..., 0]), lines[..., 1]))
+    lengths = np.hypot(lines[..., 0], lines[..., 1])
+    across = points[:, 0, 0] - points[:, 0, 1]
+    width = np.where(seen[:, 0].all(axis=1), np.hypot(across[:, 0], across[:, 1]), np.nan)
+    height = np.fmax(lengths.sum(axis=1) / _CHAIN, _WIDTH * width)
     extent = (np.fmax(hip[:, 1], ankle[:, 1]) - head[:, 1]) / np.maximum(height, 1e-9)
-    extent = np.where(ends, np.nan, extent)
     box = boxes[:, 2:] - boxes[:, :2]
-    s_conf, h_conf, k_conf, a_conf = (
-        (conf[:, pair] * seen[:, pair]).max(axis=1) for pair in (shoulders, hips, knees, ankles)
-    )
+    sure = (conf[:, pairs] * seen).max(axis=2)
     return Measures(
-        trunk=_from_vertical(-up),
-        thigh=_from_vertical(thigh),
-        shin=_from_vertical(shin),
-        knee=_straighter(xy, seen, hips, knees, ankles),
-        fold=thigh_length / np.maximum(shin_length, 1e-9),
+        trunk=angles[:, 0],
+        thigh=angles[:, 1],
+        shin=angles[:, 2],
+        knee=_straighter(points, seen),
+        fold=lengths[:, 1] / np.maximum(lengths[:, 2], 1e-9),
         aspect=box[:, 0] / np.maximum(box[:, 1], 1e-9),
         height=height,
-        extent=extent,
-        lengths=np.stack([trunk_length, thigh_length, shin_length, width], axis=-1),
+        extent=np.where(ends, np.nan, extent),
+        lengths=np.concatenate([lengths, width[:, None]], axis=1),
         hip=hip,
         head=head,
         ankle=ankle,
-        upper=np.minimum(s_conf, h_conf),
-        lower=np.minimum(k_conf, a_conf),
+        upper=np.minimum(sure[:, 0], sure[:, 1]),
+        lower=np.minimum(sure[:, 2], sure[:, 3]),
     )
 
 
@@ -158,37 +160,26 @@ def classify(found: Measures, *, min_conf: float = 0.5) -> tuple[NDArray[np.str_
         ``(N,)`` names of :data:`POSTURES` or ``"unknown"``, and ``(N,)`` conf of what is said: that of the best
         posture, or one minus it for unknown.
     """
-    trunk, thigh, shin = (np.nan_to_num(column) for column in (found.trunk, found.thigh, found.shin))
-    legs = np.isfinite(found.thigh) & np.isfinite(found.shin)
-    short = _below(np.nan_to_num(found.fold, nan=1.0), 0.55, 0.2)
-    bent = _below(np.nan_to_num(found.knee, nan=180.0), 115, 30)
-    # Without shins, thighs must be level: a knee that is guessed hangs below the hip somehow.
-    folded = np.where(legs, np.maximum.reduce([_above(thigh, 50), short, bent]), _above(thigh, 75))
-    tall = np.nan_to_num(found.extent, nan=1.0)
-    upright = np.minimum(_below(trunk, 45), _above(tall, 0.5, 0.2))
+    trunk, thigh, shin = (_known(column, 0.0) for column in (found.trunk, found.thigh, found.shin))
+    thighs, legs = np.isfinite(found.thigh), np.isfinite(found.thigh) & np.isfinite(found.shin)
     # Knees above the hips mean hips on the floor, where nobody holds a trunk that leans back far.
     floor = thigh > 110
-    flat = np.minimum(
-        _above(trunk, np.where(floor, 38.0, 60.0)), np.where(legs, np.maximum(_above(thigh, 50), _above(shin, 60)), 0.0)
-    )
+    tall = _known(found.extent, 1.0)
+    short = _below(_known(found.fold, 1.0), 0.55, 0.2)
+    bent = _below(_known(found.knee, 180.0), 115, 30)
+    upright = np.minimum(_below(trunk, 45), _above(tall, 0.5, 0.2))
+    standing = np.minimum(upright, _below(thigh, 42) * (1 - short) * (1 - bent))
+    # Without shins, thighs must be level: a knee that is guessed hangs below the hip somehow.
+    folded = np.where(legs, np.maximum(np.maximum(_above(thigh, 50), short), bent), _above(thigh, 75))
+    held = _below(trunk, np.where(floor, 38.0, 55.0))
+    sitting = np.minimum(np.minimum(held, folded), _above(tall, 0.3, 0.1))
+    bending = np.minimum(np.minimum(_above(trunk, 40), _below(thigh, 50)), _below(shin, 55))
+    flat = np.minimum(_above(trunk, np.where(floor, 38.0, 60.0)), np.maximum(_above(thigh, 50), _above(shin, 60)))
     # Without legs a trunk that lies may be one that bends over a table; a wide box decides.
-    flat = np.where(legs, flat, _above(trunk, 65) * _above(found.aspect, 1.3, 0.3))
-    scores = np.stack(
-        [
-            np.where(legs, np.minimum(upright, _below(thigh, 42) * (1 - short) * (1 - bent)), 0.0),
-            np.where(
-                np.isfinite(found.thigh),
-                np.minimum.reduce([_below(trunk, np.where(floor, 38.0, 55.0)), folded, _above(tall, 0.3, 0.1)]),
-                0.0,
-            ),
-            np.where(legs, np.minimum.reduce([_above(trunk, 40), _below(thigh, 50), _below(shin, 55)]), 0.0),
-            flat,
-        ],
-        axis=-1,
-    )
-    seen = np.isfinite(found.trunk)
-    sure = np.sqrt(np.clip(np.where(legs, (found.upper + found.lower) / 2, found.upper * 0.9), 0, 1))
-    scores = np.where(seen[:, None], scores * np.nan_to_num(sure)[:, None], 0.0)
+    lying = np.where(legs, flat, _above(trunk, 65) * _above(found.aspect, 1.3, 0.3))
+    scores = np.stack([standing * legs, sitting * thighs, bending * legs, lying], axis=-1)
+    sure = np.sqrt(np.where(legs, (found.upper + found.lower) / 2, found.upper * 0.9))
+    scores *= np.where(np.isfinite(found.trunk), sure, 0.0)[:, None]
     best = scores.argmax(axis=-1)
     conf = scores.max(axis=-1, initial=0.0)
     known = conf >= min_conf
@@ -258,32 +249,36 @@ def _pair(skeleton: Skeleton, part: str) -> list[int]:
     return [skeleton.index(f"left_{part}"), skeleton.index(f"right_{part}")]
 
 
-def _middle(xy: Floats, seen: Bools, points: list[int]) -> Floats:
-    """Return the ``(N, 2)`` mean of those points that are seen, NaN without any."""
-    use = seen[:, points]
-    count = use.sum(axis=1)
-    total = np.where(use[..., None], xy[:, points], 0.0).sum(axis=1)
-    return np.where(count[:, None] > 0, total / np.maximum(count, 1)[:, None], np.nan)
+def _middle(points: Floats, seen: Bools) -> Floats:
+    """Return the ``(..., 2)`` mean of those of the ``(..., P, 2)`` points that are seen, NaN without any."""
+    count = seen.sum(axis=-1)[..., None]
+    total = np.where(seen[..., None], points, 0.0).sum(axis=-2)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _straighter(xy: Floats, seen: Bools, hips: list[int], knees: list[int], ankles: list[int]) -> Floats:
-    """Return degrees at the straighter of both knees, NaN where no leg is seen whole."""
-    thigh, shin = xy[:, knees] - xy[:, hips], xy[:, ankles] - xy[:, knees]
-    whole = seen[:, hips] & seen[:, knees] & seen[:, ankles]
-    lengths = np.hypot(thigh[..., 0], thigh[..., 1]) * np.hypot(shin[..., 0], shin[..., 1])
-    cosine = np.where(whole, (thigh * shin).sum(axis=-1) / np.maximum(lengths, 1e-9), np.nan)
-    angles: Floats = 180 - np.degrees(np.arccos(np.clip(np.fmax(cosine[:, 0], cosine[:, 1]), -1, 1)))
+def _straighter(points: Floats, seen: Bools) -> Floats:
+    """Return degrees at the straighter of both knees, NaN where no leg is seen whole; see :func:`measure`."""
+    bones = points[:, 2:] - points[:, 1:3]  # (N, thigh and shin, left and right, 2)
+    lengths = np.hypot(bones[..., 0], bones[..., 1])
+    cosine = (bones[:, 0] * bones[:, 1]).sum(axis=-1) / np.maximum(lengths[:, 0] * lengths[:, 1], 1e-9)
+    cosine = np.where(seen[:, 1:].all(axis=1), cosine, np.nan)
+    angles: Floats = 180 - np.degrees(np.arccos(_limited(np.fmax(cosine[:, 0], cosine[:, 1]), -1.0)))
     return angles
 
 
-def _from_vertical(line: Floats) -> Floats:
-    """Return degrees between ``(N, 2)`` lines and down, 0 to 180."""
-    return np.degrees(np.arctan2(np.abs(line[:, 0]), line[:, 1]))
+def _known(values: Floats, instead: float) -> Floats:
+    return np.where(np.isnan(values), instead, values)
+
+
+def _limited(values: Floats, least: float = 0.0) -> Floats:
+    """Return values between a least one and 1; np.clip takes thrice the time for a handful."""
+    limited: Floats = np.minimum(np.maximum(values, least), 1.0)
+    return limited
 
 
 def _above(values: Floats, middle: float | Floats, width: float = 20.0) -> Floats:
     """Return 0 below, 1 above a soft limit."""
-    return np.clip((np.asarray(values) - middle) / width + 0.5, 0, 1)
+    return _limited((values - middle) / width + 0.5)
 
 
 def _below(values: Floats, middle: float | Floats, width: float = 20.0) -> Floats:
