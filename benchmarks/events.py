@@ -34,11 +34,12 @@ from _fall_scenes import (
     results,
     upright,
 )
+from numpy.typing import NDArray
 
 from poise.clips import Clip
 from poise.motion.falls import FallWatch
 from poise.motion.posture import POSTURES, PostureWatch, classify, measure
-from poise.motion.zonefile import Zone, ZoneFile
+from poise.motion.zonefile import Line, Zone, ZoneFile
 from poise.motion.zones import ZoneWatch
 from poise.tracking import Tracker, follow_stream
 
@@ -91,8 +92,24 @@ def false_events(name: str, clip: Clip) -> dict[str, Any]:
     }
 
 
-# Zones and lines of two clips, and how often they are entered and left, by eye; see visits_by_eye in the docs.
-SCENES: dict[str, tuple[ZoneFile, dict[str, tuple[int, int]]]] = {}
+def _zone(x0: float, y0: float, x1: float, y1: float) -> NDArray[np.float64]:
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+# Zones and lines of two clips in pixels, and how often each is entered and left (a line: crossed "in" and "out").
+# One by one: six visits to the table, told in the clip's own labels; everybody leaves to the right.
+# vtest: a line across the road; the crossings were counted in a slice of the picture through time, that is the line's
+# column of every frame side by side, and their directions in frames before and after each.
+SCENES: dict[str, tuple[ZoneFile, dict[str, tuple[int, int]]]] = {
+    "people_one_by_one": (
+        ZoneFile((Zone("table", _zone(345, 302, 553, 432)),), (Line("exit", np.array([[620.0, 432], [620, 250]])),)),
+        {"table": (6, 6), "exit": (6, 0)},
+    ),
+    "people_vtest": (
+        ZoneFile((), (Line("road", np.array([[560.0, 150], [560, 420]])),)),
+        {"road": (18, 15)},
+    ),
+}
 
 
 def middle() -> ZoneFile:
@@ -233,7 +250,7 @@ def main() -> None:
         falls, wrong, late = fall_tables(people)
         table(falls, title=f"{model}: falls made of {len(people)} real tracks, found / made")
         spread = np.percentile(late, [0, 10, 50, 90, 100]).round(2).tolist()
-        print(f"\n{len(late)} of {2 * (len(falls) - 4) * len(people)} found; seconds after the fall begins: least, 10 %, "
+        print(f"\n{len(late)} of {2 * (len(falls) - 4) * len(people)} found; seconds after it begins: least, 10 %, "
               f"median, 90 %, most: {spread}")  # fmt: skip
         table(wrong, title=f"{model}: what is no fall, alarms of those made")
         scenes = [falling(azimuth, 0, 0.01) for azimuth in (0, 90, 180, 270)]
