@@ -133,6 +133,64 @@ def test_two_people_do_not_share_a_fall() -> None:
     assert [event.id for event in said] == [2]
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_fall_away_from_a_camera_above_is_said_though_the_body_looks_upright(noise: float) -> None:
+    said = watch(*fall(azimuth=270, elevation=40, noise=noise))
+
+    assert [name for name, _ in said] == ["fall"]
+
+
+def test_a_camera_that_zooms_out_makes_no_fall() -> None:
+    times = np.arange(5 * RATE) / RATE
+    xy = np.stack([person(height=200 - 80 * np.clip((t - 1.2) / 0.5, 0, 1)) for t in times])
+
+    assert watch(times, xy) == []
+
+
+def test_who_bends_to_the_floor_and_stays_has_not_fallen() -> None:
+    times = np.arange(5 * RATE) / RATE
+    xy = np.repeat(person()[None], len(times), axis=0)
+    angle = np.radians(120) * np.clip((times - 1.2) / 0.5, 0, 1)
+    hip = xy[0, 11:13].mean(axis=0)
+    up = xy[:, :11] - hip
+    turned = np.stack(
+        [
+            up[..., 0] * np.cos(angle)[:, None] - up[..., 1] * np.sin(angle)[:, None],
+            up[..., 0] * np.sin(angle)[:, None] + up[..., 1] * np.cos(angle)[:, None],
+        ],
+        axis=-1,
+    )
+    xy[:, :11] = hip + turned
+
+    assert watch(times, xy) == []
+
+
+@pytest.mark.parametrize("away", [250, 400])
+def test_an_id_that_jumps_to_somebody_lying_is_no_fall(away: float) -> None:
+    times = np.arange(5 * RATE) / RATE
+    xy = np.stack([person(at=(100, 400)) if t < 1.5 else person(at=(100 + away, 400), turn=90) for t in times])
+
+    assert watch(times, xy) == []
+
+
+def test_keypoints_that_jump_for_two_frames_do_not_hide_a_fall() -> None:
+    times, xy = fall()
+    xy[40:42] += 300
+
+    assert [name for name, _ in watch(times, xy)] == ["fall"]
+
+
+def test_a_small_thing_that_appears_where_somebody_left_has_not_fallen() -> None:
+    times = np.arange(6 * RATE) / RATE
+    detector = FallWatch()
+    said = []
+    for i, now in enumerate(times):
+        shown = person() if now < 2 else person(at=(330, 390), height=30, turn=90)
+        said += detector.update(frame([shown], time=float(now), index=i, ids=[1 if now < 2 else 2]))
+
+    assert said == []
+
+
 def test_a_parameter_without_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="still_s must be more than 0"):
         FallWatch(still_s=0)
