@@ -10,7 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
-from poise.drawing import draw_zones, paint_heat
+import numpy as np
+
+from poise.drawing import draw_label, draw_zone_labels, draw_zones, paint_heat
 from poise.errors import FormatError
 from poise.frames import Image
 from poise.geometry import Floats
@@ -107,10 +109,8 @@ class EventPainter:
     def paint(self, result: Results, events: Sequence[Event]) -> Image:
         """Return the picture of a frame, drawn on; called once a frame, in order."""
         self._recent = [one for one in (*self._recent, *events) if 0 <= result.time - one.time < _SHOWN_S][-6:]
-        picture: Image = result.plot()
-        for one in self._painted:
-            picture = one.paint(picture)
-        size = (picture.shape[1], picture.shape[0])
+        ground = np.array(result.orig_img, order="C")
+        size = (ground.shape[1], ground.shape[0])
         zones: dict[str, Floats] = {}
         lines: dict[str, Floats] = {}
         labels: dict[str, str] = {}
@@ -127,7 +127,11 @@ class EventPainter:
             active |= {zone.name for zone in watch.file.zones if counts[zone.name].now}
         # Whole for half of the time, then fading.
         said = [(_words(one), 2 - 2 * max(0.0, result.time - one.time) / _SHOWN_S) for one in self._recent]
-        draw_zones(picture, zones, lines, labels=labels, active=active, said=said)
+        draw_zones(ground, zones, lines, active=active)
+        picture: Image = result.plot(img=ground)
+        for one in self._painted:
+            picture = one.paint(picture)
+        draw_zone_labels(picture, zones, lines, labels=labels, said=said)
         return picture
 
 
@@ -203,8 +207,12 @@ def save_heatmap(path: str | Path, heatmap: Heatmap, picture: Image) -> None:
     Raises:
         PoiseError: It cannot be written.
     """
-    drawn = picture.copy()
-    paint_heat(drawn, heatmap.smooth())
+    drawn, seconds = picture.copy(), heatmap.smooth()
+    paint_heat(drawn, seconds)
+    if seconds.any():
+        font = max(12.0, min(drawn.shape[:2]) / 34)
+        words = f"red: {seconds.max():.1f} s within {heatmap.cell} pixels"
+        draw_label(drawn, (font / 2, font / 2), words, (40, 40, 40), font)
     with writing(path):
         Path(path).write_bytes(encode(drawn, Path(path).suffix or ".png"))
 

@@ -25,26 +25,21 @@ def draw_zones(
     zones: Mapping[str, NDArray[np.float64]],
     lines: Mapping[str, NDArray[np.float64]],
     *,
-    labels: Mapping[str, str] | None = None,
     active: Collection[str] = (),
-    said: Sequence[tuple[str, float]] = (),
 ) -> None:
-    """Paint zones and lines.
+    """Paint zones and lines; before the people, who stand on them.
 
     Args:
         image: ``(H, W, 3)`` uint8 BGR, painted on in place.
         zones: ``(V, 2)`` corners by name, pixels; each has a colour of its own, by its place in the order.
         lines: ``(2, 2)`` ends by name, pixels; an arrow points "in".
-        labels: What is written at each, by name; the name unless given.
         active: Zones that somebody is in; they are filled more and have a thicker edge.
-        said: Lines of text and how visible each is, 0 to 1, written at the bottom left, the last one lowest.
     """
     writable(image)
     height, width = image.shape[:2]
     stroke = max(2.0, min(height, width) / 240)
-    font = max(12.0, min(height, width) / 34)
-    words = labels or {}
-    colours = {name: _ZONES[n % len(_ZONES)] for n, name in enumerate(zones)} | dict.fromkeys(lines, _LINE)
+    font = _font(image)
+    colours = _colours(zones, lines)
     for name, polygon in zones.items():
         busy = name in active
         mask = _cover(tuple(map(tuple, polygon.tolist())), (height, width), _STRONG if busy else _FAINT)
@@ -59,6 +54,28 @@ def draw_zones(
         starts = np.array([a, middle, tip, tip])
         stops = np.array([b, tip, barb + along * font * 0.5, barb - along * font * 0.5])
         limbs(image, starts, stops, _LINE, stroke, outline=1.0)
+
+
+def draw_zone_labels(
+    image: Image,
+    zones: Mapping[str, NDArray[np.float64]],
+    lines: Mapping[str, NDArray[np.float64]],
+    *,
+    labels: Mapping[str, str] | None = None,
+    said: Sequence[tuple[str, float]] = (),
+) -> None:
+    """Write the names of zones and lines, and what happened; after the people.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR, painted on in place.
+        zones: As in :func:`draw_zones`.
+        lines: As in :func:`draw_zones`.
+        labels: What is written at each, by name; the name unless given.
+        said: Lines of text and how visible each is, 0 to 1, written at the bottom left, the last one lowest.
+    """
+    writable(image)
+    height, width = image.shape[:2]
+    font, words, colours = _font(image), labels or {}, _colours(zones, lines)
     taken: list[tuple[float, float, float, float]] = []
     for name, shape in (*zones.items(), *lines.items()):
         text = words.get(name, name)
@@ -83,6 +100,14 @@ def draw_zones(
         part[:] = (part * share + before * (1 - share) + 0.5).astype(np.uint8)
 
 
+def _font(image: Image) -> float:
+    return max(12.0, float(min(image.shape[:2])) / 34)
+
+
+def _colours(zones: Collection[str], lines: Collection[str]) -> dict[str, tuple[int, int, int]]:
+    return {name: _ZONES[n % len(_ZONES)] for n, name in enumerate(zones)} | dict.fromkeys(lines, _LINE)
+
+
 def paint_heat(image: Image, seconds: NDArray[np.float64]) -> None:
     """Paint time spent as a film of colour, blue through yellow to red.
 
@@ -92,10 +117,12 @@ def paint_heat(image: Image, seconds: NDArray[np.float64]) -> None:
     """
     writable(image)
     height, width = image.shape[:2]
-    share = np.sqrt(seconds / max(float(seconds.max(initial=0.0)), 1e-9))  # the root shows short stays too
-    rows = np.arange(height) * seconds.shape[0] // height
-    columns = np.arange(width) * seconds.shape[1] // width
-    share = share[rows[:, None], columns]
+    if not seconds.size:
+        return
+    share = np.sqrt(seconds / max(float(seconds.max()), 1e-9)).astype(np.float32)  # the root shows short stays too
+    from PIL import Image as Pictures
+
+    share = np.asarray(Pictures.fromarray(share).resize((width, height), Pictures.Resampling.BILINEAR))
     stops = [0.0, 0.5, 1.0]
     colour = np.stack(
         [np.interp(share, stops, tone) for tone in ((178, 66, 0), (114, 228, 94), (0, 240, 213))], axis=-1
