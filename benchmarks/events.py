@@ -31,6 +31,7 @@ from _fall_scenes import (
     falling,
     hidden,
     leave,
+    lie_down,
     results,
     upright,
 )
@@ -45,6 +46,7 @@ from poise.tracking import Tracker, follow_stream
 
 # The two rules that most projects on falls use.
 PLAIN = {"box aspect": BoxAspect, "low shoulders": LowShoulders}
+PARTS = ("clips", "falls", "speeds", "postures", "zones")
 LABELS = ("standing", "sitting", "squat", "kneel", "bending", "lying")
 # What a label is to be called.
 CALLED = {"squat": "sitting", "kneel": "sitting"}
@@ -118,9 +120,11 @@ def middle() -> ZoneFile:
     return ZoneFile((Zone("middle", corners),), relative=True)
 
 
-def alarm(one: Upright, made: Points, *, conf: Points | None = None, track: bool = False) -> float | None:
+def alarm(
+    one: Upright, made: Points, *, conf: Points | None = None, track: bool = False, watch: FallWatch | None = None
+) -> float | None:
     """Return how many seconds after a scene begins a fall is said, or None."""
-    watch = FallWatch()
+    watch = watch or FallWatch()
     seen = results(one, made, conf=conf)
     for result in follow_stream(seen, Tracker()) if track else seen:
         for event in watch.update(result):
@@ -176,6 +180,24 @@ def fall_tables(people: list[Upright]) -> tuple[list[dict[str, Any]], list[dict[
     return falls, wrong, late
 
 
+def sensitivity(every: list[tuple[str, Clip]], people: list[Upright]) -> list[dict[str, Any]]:
+    """Return what other limits of the head's speed find, and what they alarm for, over all clips and people."""
+    frames = [list(clip.results()) for _, clip in every]
+    scenes = {f"knees give way in {s} s": collapse(s) for s in (1.0, 1.5, 2.0)}
+    scenes |= {f"lies down in {s} s": lie_down(s) for s in (2.0, 3.0, 4.0)}
+    rows = []
+    for speed in (0.5, 0.6, 0.7, 0.8, 1.0):
+        line: dict[str, Any] = {"min_speed": speed, "alarms in clips": 0}
+        for clip in frames:
+            watch = FallWatch(min_speed=speed)
+            line["alarms in clips"] += sum(event.event == "fall" for result in clip for event in watch.update(result))
+        for name, scene in scenes.items():
+            made = [alarm(o, scene(o.xy, o.times, o.height), watch=FallWatch(min_speed=speed)) for o in people]
+            line[name] = f"{sum(when is not None for when in made)}/{len(made)}"
+        rows.append(line)
+    return rows
+
+
 def postures(every: list[tuple[str, Clip]], model: str) -> list[dict[str, Any]]:
     """Return how often each labelled posture is called what, in frames."""
     labels = tomllib.loads(Path(__file__).with_name("posture_labels.toml").read_text(encoding="utf-8"))
@@ -228,10 +250,10 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--models", nargs="*", default=["body-fast", "body"])
-    parser.add_argument("--only", choices=("clips", "falls", "postures", "zones"), help="print one part")
+    parser.add_argument("--only", choices=PARTS, help="print one part")
     options = parser.parse_args()
     every = list(clips(options.shared, options.cache, options.models))
-    wanted = (options.only,) if options.only else ("clips", "falls", "postures", "zones")
+    wanted = (options.only,) if options.only else PARTS
     said: dict[str, Any] = {}
     if "clips" in wanted:
         rows = [false_events(name, clip) for name, clip in every]
@@ -240,13 +262,17 @@ def main() -> None:
         alarms = {key: sum(row[key] for row in rows) for key in ("fall alarms", *PLAIN)}
         print(f"\nfall alarms in {total:.1f} minutes of {len(rows)} clips: {alarms}")
         said["clips"] = rows
-    for model in options.models if "falls" in wanted else ():
+    everybody: list[Upright] = []
+    for model in options.models if {"falls", "speeds"} & set(wanted) else ():
         people = [
             one
             for name, clip in every
             if name.endswith(f" {model}") and name.split()[0] in UPRIGHT
             for one in upright(name.split()[0], clip)
         ]
+        everybody += people
+        if "falls" not in wanted:
+            continue
         falls, wrong, late = fall_tables(people)
         table(falls, title=f"{model}: falls made of {len(people)} real tracks, found / made")
         spread = np.percentile(late, [0, 10, 50, 90, 100]).round(2).tolist()
@@ -257,6 +283,9 @@ def main() -> None:
         hits = [alarm(o, scene(o.xy, o.times, o.height), track=True) is not None for o in people for scene in scenes]
         print(f"\nwith ids from the tracker: {sum(hits)}/{len(hits)}")
         said[f"falls {model}"] = {"found": falls, "wrong": wrong, "late": late}
+    if "speeds" in wanted:
+        said["speeds"] = sensitivity(every, everybody)
+        table(said["speeds"], title="other limits of the head's speed, both models")
     for model in options.models if "postures" in wanted else ():
         said[f"postures {model}"] = postures(every, model)
         table(said[f"postures {model}"], title=f"{model}: frames by label (rows) and posture said (columns)")

@@ -47,6 +47,15 @@ def test_a_fall_towards_a_camera_above_is_said() -> None:
     assert [name for name, _ in said] == ["fall"]
 
 
+@pytest.mark.parametrize(("seconds", "names"), [(1.0, ["fall"]), (6.0, [])])
+def test_who_goes_down_fast_falls_and_who_does_so_slowly_lies_down(seconds: float, names: list[str]) -> None:
+    times = np.arange(10 * RATE) / RATE
+    share = np.clip((times - 1.5) / seconds, 0, 1)
+    xy = np.stack([person(turn=88 * s * s * (3 - 2 * s)) for s in share])
+
+    assert [name for name, _ in watch(times, xy)] == names
+
+
 def test_lying_down_slowly_is_no_fall() -> None:
     times = np.arange(8 * RATE) / RATE
     xy = np.stack([person(turn=90 * np.clip((t - 1) / 4, 0, 1)) for t in times])
