@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,30 @@ def test_a_frame_that_comes_again_with_what_ended_is_written_once(tmp_path: Path
             video.write(result, found)
 
     assert len(list(open_source(str(video.path / "drawn.mp4")))) == 10
+
+
+def test_memory_does_not_grow_with_people_who_pass() -> None:
+    from poise.gesturing import GestureWatch
+
+    door = ZoneFile((Zone("door", np.array([[200.0, 100], [440, 100], [440, 450]])),))
+    watch = [ZoneWatch(door), FallWatch(), PostureWatch(), GestureWatch("body")]
+    stream, painter = EventStream(watch), EventPainter(watch)
+
+    def passing(first: int, last: int) -> None:
+        for i in range(first, last):
+            result = frame([person(at=(320, 400))], time=float(i), index=i, ids=[i + 1])
+            painter.paint(result, stream.update(result)) if i % 20 == 0 else stream.update(result)
+
+    passing(0, 60)
+    tracemalloc.start()
+    passing(60, 80)
+    before, _ = tracemalloc.get_traced_memory()
+    passing(80, 220)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    # What one of 140 people leaves behind would be more than 1 kB.
+    assert after - before < 140_000
 
 
 def test_the_painter_forgets_events_that_have_faded() -> None:
