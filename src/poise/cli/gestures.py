@@ -6,19 +6,21 @@ import json as json_
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._report import Reporter
+from poise.cli.teach import teach
 
 if TYPE_CHECKING:
     from poise.frames import Image
     from poise.results import Results
 
 gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.")
+gestures.command(teach)
 
 
 @gestures.default
@@ -114,71 +116,6 @@ def watch(
     if folder is not None:
         report.console.print(f"saved to {folder}", soft_wrap=True)
     return report.finish()
-
-
-@gestures.command
-def teach(
-    out: Path,
-    /,
-    *,
-    examples: Annotated[list[Path], Parameter(name="--from", consume_multiple=True)],
-    part: Literal["hand", "body"] = "hand",
-    upright: bool | None = None,
-    name: str | None = None,
-    body: str = "body-fast",
-    hands: str = "hands",
-    overwrite: bool = False,
-    threads: int | None = None,
-    device: str | None = None,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
-) -> int:
-    """Learn gestures from folders of examples and write a set that --set takes.
-
-    Every folder is a gesture, named after it; 5 to 50 pictures, or some videos. A folder named none holds what is no
-    gesture. How well each example is told by the others is printed at once.
-
-    Args:
-        out: The set to write (.toml).
-        examples: Folders of pictures or video.
-        part: Learn from hand or body.
-        upright: Up and down matter, as for thumbs (default: for bodies only).
-        name: The set's name (default: the file's).
-        body: Body model.
-        hands: Hand model.
-        overwrite: Replace the file if it exists.
-        threads: CPU threads a network uses.
-        device: cpu, cuda, cuda:1, ...
-        quiet: Show nothing but results and errors.
-    """
-    from poise.errors import PoiseError
-    from poise.gesturing import gather_examples
-    from poise.model import Pose
-    from poise.motion.gestures.examples import confusion, meant, warnings
-    from poise.motion.gestures.setfile import write_taught
-    from poise.motion.gestures.taught import learn, leave_one_out
-    from poise.skeletons import get
-
-    if out.suffix != ".toml":
-        raise ValueError(f"a set of gestures is a .toml file, got {str(out)!r}")
-    if out.exists() and not overwrite:
-        raise PoiseError(f"{out} exists; pass --overwrite to replace it")
-    find_bodies = Pose(body, threads=threads, device=device)
-    find_hands = Pose(hands, threads=threads, device=device) if part == "hand" else None
-    skeleton = get("hand21") if part == "hand" else find_bodies.skeleton
-    pictures = gather_examples(examples, hands=find_hands, body=find_bodies)
-    upright = part == "body" if upright is None else upright
-    rows = meant(skeleton, pictures, upright=upright)
-    used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
-    taught = learn(
-        name or out.stem, skeleton, [(one.label, one.xy[row], one.xyz[row]) for one, row in used], upright=upright
-    )
-    report = Reporter(quiet=quiet, lines=False)
-    for sentence in warnings(pictures, rows):
-        report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
-    print(confusion(leave_one_out(taught, [one.source for one, _ in used])))  # noqa: T201
-    write_taught(taught, out)
-    print(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(taught.names)}")  # noqa: T201
-    return 0
 
 
 def _plain(result: Results) -> Image:

@@ -1,8 +1,17 @@
 """Where models, tracking and gestures meet: hands found with the help of bodies, gestures of any source, examples."""
 
 from poise.gesturing.detector import GestureWatch
-from poise.gesturing.examples import gather_examples
+from poise.gesturing.examples import gather_examples, gather_looks, gather_tries
 from poise.gesturing.hands import HandFinder
 from poise.gesturing.watch import Seen, drawn, watch_gestures
 
-__all__ = ["GestureWatch", "HandFinder", "Seen", "drawn", "gather_examples", "watch_gestures"]
+__all__ = [
+    "GestureWatch",
+    "HandFinder",
+    "Seen",
+    "drawn",
+    "gather_examples",
+    "gather_looks",
+    "gather_tries",
+    "watch_gestures",
+]

@@ -102,7 +102,7 @@ def watch_gestures(
     finder = None if hands is None else HandFinder(hands)
     media: Media | None = None
     last = 0.0
-    for result in _followed(first, source, wanted) if body is not None else first.predict(source, **wanted):
+    for result in followed(first, source, wanted) if body is not None else first.predict(source, **wanted):
         frame = Frame(result.orig_img, result.media, result.frame, result.time)
         if frame.media is not media:
             if media is not None and (ended := recognizer.finish(last)):
@@ -134,7 +134,7 @@ def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bod
     return Seen(frame, hands, bodies, gestures, recognizer.events)
 
 
-def _followed(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Results]:
+def followed(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Results]:
     """Find bodies, with ids where a tracker is installed; pictures have none."""
     from poise.errors import MissingExtra
 

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 from poise.errors import FormatError, suggest
 from poise.motion.gestures import body_measures, hand_measures
+from poise.motion.gestures.movesfile import parse_moves
+from poise.motion.gestures.moving import TaughtMoves
 from poise.motion.gestures.setfile import parse_taught
 from poise.motion.gestures.taught import Taught
 from poise.skeletons import get
@@ -108,11 +110,13 @@ def bundled() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def read_set(name: str | Path) -> Definitions | Taught:
+def read_set(name: str | Path) -> Definitions | Taught | TaughtMoves:
     """Read a set of gestures, defined or taught; see :func:`read_definitions`."""
     table, text, path = _load(name)
     if table.get("kind") == "taught":
         return parse_taught(table, text, path)
+    if table.get("kind") == "moves":
+        return parse_moves(table, text, path)
     return parse(table, text, path)
 
 

@@ -19,6 +19,7 @@ class Gesture:
         conf: How sure the recogniser is of what it says, in [0, 1]; of ``"unknown"`` too.
         id: The person's track id; None where nobody is tracked.
         row: Row of the hand or body in the results it was seen in.
+        span: Of a taught movement, which is said once, when it is over: when it began and ended, seconds.
     """
 
     part: str
@@ -26,6 +27,7 @@ class Gesture:
     conf: float
     id: int | None = None
     row: int = 0
+    span: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class _State:
     next_conf: float = 0.0
     part: str = ""
     id: int | None = None
+    end: float | None = None  # of a movement: when it was over
 
 
 class GestureEvents:
@@ -149,6 +152,14 @@ class GestureEvents:
         return events
 
     def _saw(self, state: _State, one: Gesture, time: float, events: list[GestureEvent]) -> None:
+        if one.span is not None:
+            # A whole movement: it counts at once, and again when it is made again.
+            if state.shown:
+                events.append(_off(state, time))
+            state.shown, state.conf, state.last, state.next = one.gesture, one.conf, time, ""
+            state.start, state.end = one.span
+            events.append(GestureEvent("on", state.shown, state.part, state.id, time, state.start, None, state.conf))
+            return
         if one.gesture == state.shown:
             state.last, state.conf, state.next = time, max(state.conf, one.conf), ""
             return
@@ -169,6 +180,7 @@ class GestureEvents:
 
 
 def _off(state: _State, time: float) -> GestureEvent:
-    event = GestureEvent("off", state.shown, state.part, state.id, time, state.start, state.last, state.conf)
-    state.shown = ""
+    end = state.last if state.end is None else state.end
+    event = GestureEvent("off", state.shown, state.part, state.id, time, state.start, end, state.conf)
+    state.shown, state.end = "", None
     return event

@@ -12,7 +12,9 @@ from poise.geometry import Floats
 from poise.motion.gestures.definitions import Definitions, read_set
 from poise.motion.gestures.embedding import embed
 from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
+from poise.motion.gestures.moving import TaughtMoves
 from poise.motion.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
+from poise.motion.gestures.spotting import MoveWatch, moved
 from poise.motion.gestures.taught import UNKNOWN, Taught
 from poise.results import Results
 
@@ -59,26 +61,30 @@ class GestureRecognizer:
         sets = [read_set(one) for one in wanted]
         self.sets = [one for one in sets if isinstance(one, Definitions)]
         self.taught = [one for one in sets if isinstance(one, Taught)]
+        self.moves = [one for one in sets if isinstance(one, TaughtMoves)]
         gestures = [gesture for one in self.sets for gesture in one.gestures]
         self.mirrored = mirrored
         self._hands, self._bodies = HandScorer(gestures), BodyScorer(gestures)
         holds = {one.name: one.hold_s for one in gestures if one.hold_s is not None}
         self._stream = GestureEvents(hold_s=hold_s, release_s=release_s, holds=holds)
+        self._taught_names = {one.name: one.names for one in self.moves} | {one.name: one.names for one in self.taught}
+        self._watch = MoveWatch(self.moves)
         self._past: dict[Hashable, deque[tuple[float, Floats, Floats]]] = {}
         self.events: list[GestureEvent] = []
 
     @property
     def names(self) -> list[str]:
         """Every gesture that can be said, in the order of the sets."""
-        taught = [name for one in self.taught for name in one.names]
+        taught = [name for names in self._taught_names.values() for name in names]
         return list(dict.fromkeys([*taught, *self._hands.names, *self._bodies.names]))
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Which models it needs: ``"hand"``, ``"body"`` or both."""
         skeletons = {one.skeleton for one in self.taught}
-        hand = self._hands.names or "hand21" in skeletons
-        body = self._bodies.names or skeletons - {"hand21"}
+        moving = {one.part for one in self.moves}
+        hand = self._hands.names or "hand21" in skeletons or moving & {"hand", "both"}
+        body = self._bodies.names or skeletons - {"hand21"} or moving & {"body", "both"}
         return tuple(part for part, there in (("hand", hand), ("body", body)) if there)
 
     @property
@@ -87,10 +93,10 @@ class GestureRecognizer:
         gestures = tuple(gesture for one in self.sets for gesture in one.gestures)
         found = Definitions("all", gestures).conflicts
         defined = {gesture.name for gesture in gestures}
-        for one in self.taught:
+        for set_name, names in self._taught_names.items():
             found += [
-                f"{one.name}: {name!r} is taught and defined; what was taught is asked first"
-                for name in one.names
+                f"{set_name}: {name!r} is taught and defined; what was taught is asked first"
+                for name in names
                 if name in defined
             ]
         return found
@@ -99,6 +105,7 @@ class GestureRecognizer:
         """Forget the past, as a new object does."""
         self._past.clear()
         self._stream.reset()
+        self._watch.reset()
         self.events = []
 
     def recognize(self, result: Results) -> list[Gesture]:
@@ -123,6 +130,7 @@ class GestureRecognizer:
         """
         gestures: list[Gesture] = []
         keys: list[Hashable] = []
+        seen: list[tuple[Results, list[Gesture]]] = []
         time = max((result.time for result in results), default=0.0)
         for n, result in enumerate(results):
             known = None if ids is None else ids[n]
@@ -130,15 +138,22 @@ class GestureRecognizer:
                 found = self._of_hands(result, known)
             else:
                 found = self._of_bodies(result, time, known)
+            seen.append((result, found))
             gestures += found
             # Hands or bodies that nobody tracks are told apart by their order.
             keys += [(one.part, one.id if one.id is not None else f"row {one.row}") for one in found]
+        if self.moves:
+            # A movement says more than the shape that it ends in.
+            made = self._watch.update(seen, time, keys, mirrored=self.mirrored)
+            gestures = [one if move is None else moved(one, move) for one, move in zip(gestures, made, strict=True)]
         self.events = self._stream.update(gestures, time, keys=keys)
         return gestures
 
     def finish(self, time: float) -> list[GestureEvent]:
-        """End what is on, because the video ends."""
-        return self._stream.finish(time)
+        """End what is on, because the video ends; a movement that was just over is said too."""
+        last = self._watch.finish()
+        events = self._stream.update([one for _, one in last], time, keys=[key for key, _ in last]) if last else []
+        return events + self._stream.finish(time)
 
     def _of_hands(self, result: Results, ids: Sequence[int | None] | None = None) -> list[Gesture]:
         points = result.keypoints
@@ -161,7 +176,8 @@ class GestureRecognizer:
     def _of_bodies(self, result: Results, time: float | None, ids: Sequence[int | None] | None = None) -> list[Gesture]:
         skeleton, points = result.skeleton, result.keypoints
         taught = self._taught(result)
-        if skeleton.name != "coco17" and any(one.skeleton == skeleton.name for one in self.taught):
+        own = {one.skeleton for one in self.taught} | {one.skeleton for one in self.moves}
+        if skeleton.name != "coco17" and skeleton.name in own:
             known = _ids(result) if ids is None else ids
             return [Gesture("body", *said, known[row], row) for row, said in enumerate(taught)]
         if skeleton.name != "coco17":

@@ -1,0 +1,148 @@
+"""``poise gestures teach``: gestures learned from folders of examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from poise.cli._report import Reporter
+
+if TYPE_CHECKING:
+    from poise.model import Pose
+
+
+def teach(
+    out: Path,
+    /,
+    *,
+    examples: Annotated[list[Path], Parameter(name="--from", consume_multiple=True, negative=())],
+    moving: Annotated[bool, Parameter(negative=())] = False,
+    part: Literal["hand", "body", "both"] = "hand",
+    split: Annotated[bool, Parameter(negative=())] = False,
+    mirror: Annotated[bool, Parameter(negative=())] = False,
+    mirrored: Annotated[bool, Parameter(negative=())] = False,
+    upright: bool | None = None,
+    name: str | None = None,
+    body: str = "body-fast",
+    hands: str = "hands",
+    overwrite: bool = False,
+    threads: int | None = None,
+    device: str | None = None,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+) -> int:
+    """Learn gestures from folders of examples and write a set that --set takes.
+
+    Every folder is a gesture, named after it; 5 to 50 pictures, or some videos. With --moving a gesture is a movement,
+    and each video is one try of it. A folder named none holds what is no gesture. How well each example is told by the
+    others is printed at once.
+
+    Args:
+        out: The set to write (.toml).
+        examples: Folders of pictures or video.
+        moving: Learn movements instead of shapes.
+        part: Learn from hand or body; with --moving also from both, as sign languages need.
+        split: With --moving: a video holds several tries with a rest between them.
+        mirror: With --moving: a movement made with the other side is the same gesture.
+        mirrored: The videos are mirrored, as a selfie camera gives them.
+        upright: Up and down matter, as for thumbs (default: for bodies only).
+        name: The set's name (default: the file's).
+        body: Body model.
+        hands: Hand model.
+        overwrite: Replace the file if it exists.
+        threads: CPU threads a network uses.
+        device: cpu, cuda, cuda:1, ...
+        quiet: Show nothing but results and errors.
+    """
+    from poise.errors import PoiseError
+    from poise.model import Pose
+
+    if out.suffix != ".toml":
+        raise ValueError(f"a set of gestures is a .toml file, got {str(out)!r}")
+    if out.exists() and not overwrite:
+        raise PoiseError(f"{out} exists; pass --overwrite to replace it")
+    if not moving and (part == "both" or split or mirror or mirrored):
+        raise ValueError("--part both, --split, --mirror and --mirrored are for movements: add --moving")
+    report = Reporter(quiet=quiet, lines=False)
+    find_bodies = Pose(body, threads=threads, device=device)
+    find_hands = None if part == "body" else Pose(hands, threads=threads, device=device)
+    if moving:
+        told, said, gestures = _teach_moves(
+            report,
+            out,
+            name or out.stem,
+            examples,
+            part,
+            find_hands,
+            find_bodies,
+            split=split,
+            mirror=mirror,
+            mirrored=mirrored,
+        )
+    else:
+        told, said, gestures = _teach_shapes(
+            report, out, name or out.stem, examples, find_hands, find_bodies, upright=upright
+        )
+    for sentence in said:
+        report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
+    print(told)  # noqa: T201
+    print(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(gestures)}")  # noqa: T201
+    return 0
+
+
+def _teach_shapes(
+    report: Reporter,
+    out: Path,
+    name: str,
+    examples: list[Path],
+    hands: Pose | None,
+    body: Pose,
+    *,
+    upright: bool | None,
+) -> tuple[str, list[str], list[str]]:
+    """Write a set of shapes; returns the confusion table, what the user should know, and the gestures."""
+    from poise.gesturing import gather_examples
+    from poise.motion.gestures.examples import confusion, meant, warnings
+    from poise.motion.gestures.setfile import write_taught
+    from poise.motion.gestures.taught import learn, leave_one_out
+    from poise.skeletons import get
+
+    skeleton = body.skeleton if hands is None else get("hand21")
+    pictures = gather_examples(examples, hands=hands, body=body, watch=report.watch)
+    upright = hands is None if upright is None else upright
+    rows = meant(skeleton, pictures, upright=upright)
+    used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
+    taught = learn(name, skeleton, [(one.label, one.xy[row], one.xyz[row]) for one, row in used], upright=upright)
+    write_taught(taught, out)
+    told = leave_one_out(taught, [one.source for one, _ in used])
+    return confusion(told), warnings(pictures, rows), taught.names
+
+
+def _teach_moves(
+    report: Reporter,
+    out: Path,
+    name: str,
+    examples: list[Path],
+    part: Literal["hand", "body", "both"],
+    hands: Pose | None,
+    body: Pose,
+    *,
+    split: bool,
+    mirror: bool,
+    mirrored: bool,
+) -> tuple[str, list[str], list[str]]:
+    """Write a set of movements; returns the confusion table, what the user should know, and the gestures."""
+    from poise.gesturing import gather_tries
+    from poise.motion.gestures.examples import confusion
+    from poise.motion.gestures.movesfile import write_moves
+    from poise.motion.gestures.moving import learn_moves, leave_one_out_moves, usable
+
+    skeleton = body.skeleton.name
+    if part == "both" and skeleton != "coco17":
+        raise ValueError(f"--part both needs a body model of skeleton coco17; {body.name} gives {skeleton}")
+    tries = gather_tries(examples, part=part, hands=hands, body=body, split=split, mirror=mirrored, watch=report.watch)
+    used, said = usable(tries)
+    moves = learn_moves(name, part, used, skeleton=skeleton, mirror=mirror)
+    write_moves(moves, out)
+    return confusion(leave_one_out_moves(moves, used, mirror=mirror)), said, moves.names
