@@ -87,6 +87,9 @@ def events(
         found_by = Pose(hands, device=device, threads=threads) if "hand" in asked.parts else None
         more.append(GestureWatch(asked, hands=found_by))
     wanted = detectors(zones=zone or (), falls=falls, posture=posture, more=more)
+    told = _notes(wanted)
+    for note in told:
+        report.console.print(f"poise: {note}", soft_wrap=True, markup=False)
     heat, picture = Heatmap(), None
     if heatmap is not None:
         refuse_existing(heatmap, overwrite=overwrite)
@@ -128,13 +131,17 @@ def events(
             # A live stream ends by Ctrl-C; what was seen until then is wanted.
             if heatmap is not None and picture is not None:
                 save_heatmap(heatmap, heat, picture)
-    for note in [text for one in wanted for text in getattr(one, "notes", ())]:
+    for note in [text for text in _notes(wanted) if text not in told]:  # what the size of the picture showed
         report.console.print(f"poise: {note}", soft_wrap=True, markup=False)
     code = report.finish()
     if webhook is not None and webhook.note:
         report.error(ValueError(webhook.note))
         return 1
     return code
+
+
+def _notes(wanted: list[Any]) -> list[str]:
+    return [text for one in wanted for text in getattr(one, "notes", ())]
 
 
 def _say(line: str) -> None:

@@ -265,19 +265,21 @@ class FallWatch:
         if len(part) < 4:
             return 0.0, 0.0
         # Who is cut off by the picture's edge has no extent, and may be upright.
-        upright = (part[:, _TRUNK] < 60) & (part[:, _LYING] != 1) & ~(part[:, _EXTENT] <= 0.5 * height)
+        upright = (part[:, _TRUNK] < 45) & (part[:, _LYING] != 1) & ~(part[:, _EXTENT] <= 0.4 * height)
+        # Legs are half of an upright body from wherever it is seen; who holds a push-up has the feet beside the hips.
+        upright &= ~(part[:, _ANKLE + 1] - part[:, _HIP + 1] < 0.3 * part[:, _EXTENT])
         ended = np.flatnonzero(upright)
         if not len(ended):
             return 0.0, 0.0
         first, last = ended[0], ended[-1]
         before = rows[time <= part[last, _TIME]]
         steps = np.diff(before[:, _TIME], append=before[-1, _TIME])
-        calm = (before[:, _TRUNK] < 60) & (before[:, _LYING] != 1)
+        calm = (before[:, _TRUNK] < 45) & (before[:, _LYING] != 1)
         if float(np.minimum(steps, 0.2)[calm].sum()) < self.upright_s - 1e-6:
             return 0.0, 0.0
         falling = rows[(time >= part[first, _TIME]) & (time <= now - self.still_s / 2)]
         extent = float(np.median(before[calm, _EXTENT]))
-        tall = float(np.clip(extent, 0.5 * height, height)) if np.isfinite(extent) else height
+        tall = float(np.clip(extent, 0.4 * height, height)) if np.isfinite(extent) else height
         end = float(np.median(rows[time >= now - self.still_s / 2, _HEAD + 1]))
         drop, speed = _way_down(falling, end)
         hips = _fastest(falling, _HIP + 1)
