@@ -22,7 +22,7 @@ _KEPT = int(_KEPT_S / _STEP_S)
 _FORGET_S = 10.0
 # A track that ends and another that begins within this time and one body height are one person.
 _BROKEN_S = 1.5
-# A body that lies along the view looks small, but not smaller than this share of its height.
+# Who looks smaller than this share of the height of who vanished must be nearer than that share of it.
 _SMALL = 0.35
 # Body heights a second. The head of a stick that falls over reaches sqrt(3 g L), 4.2 for 1.7 m, its middle half of
 # that; seen from near, more. Hips that are faster are somebody else's, who got this id.
@@ -197,9 +197,9 @@ class FallWatch:
         for number, person in self._people.items():
             if number in ids or person.stop == person.start or time - person.seen >= _BROKEN_S:
                 continue
-            if height < _SMALL * person.height:
-                continue  # a thing that is taken for somebody
-            reach = person.height * min(1.0, _FASTEST * max(time - person.seen, _STEP_S))
+            # What is small may be a thing that is taken for somebody; a body in free fall has not come far.
+            most = 1.0 if height >= _SMALL * person.height else _SMALL
+            reach = person.height * min(most, _FASTEST * max(time - person.seen, _STEP_S))
             last = person.store[person.stop - 1]
             if np.hypot(hip[0] - last[_HIP], hip[1] - last[_HIP + 1]) < reach:
                 return self._people.pop(number)
