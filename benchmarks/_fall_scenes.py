@@ -24,6 +24,8 @@ Scene = Callable[[Points, Points, float], Points]
 
 # Clips whose people stand or walk upright and whole, for the first seconds of their tracks.
 UPRIGHT = ("gesture_none_stand", "mocap_walk_side", "squat_gym_hold", "people_one_by_one", "people_vtest")
+# Others, on which no limit was chosen.
+HELD_OUT = ("gesture_wave", "squat_barbell_side", "jumping_jack_front", "people_street_pan", "people_worker_zone")
 START = 1.2
 _SECONDS = 7.0
 _UPPER, _HIPS, _KNEES, _ANKLES = list(range(11)), [11, 12], [13, 14], [15, 16]

@@ -228,7 +228,9 @@ class FallWatch:
 
     def _down(self, rows: Floats, height: float) -> Bools:
         """Return in which rows the body lies, or is low without standing on its legs, as who bends over does."""
-        low = rows[:, _EXTENT] < self.max_extent * height
+        # From head to hips is half of the way to the ankles; where those are hidden, as behind a desk, less is low.
+        share = np.where(np.isnan(rows[:, _ANKLE]), 0.5, 1.0)
+        low = rows[:, _EXTENT] < share * self.max_extent * height
         stands = rows[:, _ANKLE + 1] - rows[:, _HIP + 1] > _LEGS * height
         return np.asarray((rows[:, _LYING] == 1) | (low & ~stands))
 
@@ -280,7 +282,11 @@ class FallWatch:
         falling = rows[(time >= part[first, _TIME]) & (time <= now - self.still_s / 2)]
         extent = float(np.median(before[calm, _EXTENT]))
         tall = float(np.clip(extent, 0.4 * height, height)) if np.isfinite(extent) else height
-        end = float(np.median(rows[time >= now - self.still_s / 2, _HEAD + 1]))
+        rest = rows[time >= now - self.still_s / 2]
+        rise = float(np.median(part[upright, _ANKLE + 1]) - np.median(rest[:, _ANKLE + 1]))
+        if rise > _FEET * tall and (rest[:, _LYING] == 1).mean() < 0.5:
+            return 0.0, 0.0  # feet do not rise in a fall; where the camera zooms out, all shrinks towards its middle
+        end = float(np.median(rest[:, _HEAD + 1]))
         drop, speed = _way_down(falling, end)
         hips = _fastest(falling, _HIP + 1)
         return (speed / tall if hips > self.min_hips * tall else 0.0), drop / tall
