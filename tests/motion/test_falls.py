@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from event_scenes import frame, person
@@ -154,6 +156,30 @@ def test_a_camera_that_zooms_out_makes_no_fall() -> None:
     xy = np.stack([person(height=200 - 80 * np.clip((t - 1.2) / 0.5, 0, 1)) for t in times])
 
     assert watch(times, xy) == []
+
+
+def test_a_camera_that_zooms_out_while_it_swings_makes_no_fall() -> None:
+    times = np.arange(5 * RATE) / RATE
+    share = np.clip((times - 1.2) / 0.5, 0, 1)
+    # The head comes down by a body height in the picture, but the feet rise to where it shrinks to.
+    xy = np.stack([person(at=(320, 400 - 90 * s), height=200 - 120 * s) for s in share])
+    xy[:10, :, 1] -= 60
+
+    assert watch(times, xy) == []
+
+
+def test_who_stops_behind_a_desk_has_not_fallen() -> None:
+    times = np.arange(5 * RATE) / RATE
+    detector, said = FallWatch(), []
+    for i, now in enumerate(times):
+        result = frame([person(at=(320, 300 + 150 * np.clip(now - 1, 0, 0.8)))], time=float(now), index=i)
+        if now > 1.5:
+            conf = np.array(result.keypoints.conf)
+            conf[:, 13:] = 0.05
+            result = result.replace(keypoints=replace(result.keypoints, conf=conf))
+        said += detector.update(result)
+
+    assert said == []
 
 
 def test_who_bends_to_the_floor_and_stays_has_not_fallen() -> None:
