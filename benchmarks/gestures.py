@@ -1,9 +1,8 @@
-"""How well gestures are told: python benchmarks/gestures.py SHARED [--crops] [--clips POSES] [--speed] …
+"""How well gestures are told: python benchmarks/gestures.py SHARED [--crops] [--mediapipe FILE] [--speed]
 
-SHARED is the folder of test data. ``--crops`` runs the networks on the 24 crops; ``--clips`` takes a folder of body
-keypoints (``NAME.body-fast.npz`` with ``n``, ``time``, ``xy``, ``conf``, ``box``, ``box_conf``, ``size``), because
-running the networks over every clip takes the best part of an hour on two cores. ``--mediapipe`` takes a pickle of
-what ``mediapipe`` found: {path: [{"xy": (21, 2), "xyz": (21, 3)}]}.
+SHARED is the folder of test data. ``--crops`` runs the networks on the 24 crops and asks for the canned gestures; how
+well taught ones are told is printed by taught_gestures.py, gestures of bodies by gesture_clips.py. ``--mediapipe``
+takes a pickle of what ``mediapipe`` found: {path: [{"xy": (21, 2), "xyz": (21, 3)}]}.
 """
 
 from __future__ import annotations
@@ -11,33 +10,21 @@ from __future__ import annotations
 import argparse
 import pickle
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from taught_gestures import look
 
 from poise.columns import Boxes, Keypoints, freeze
 from poise.frames import Media
 from poise.motion.gestures import GestureRecognizer
-from poise.motion.gestures.embedding import embed
-from poise.motion.gestures.examples import Picture, meant
-from poise.motion.gestures.taught import NONE, UNKNOWN, Taught, learn
+from poise.motion.gestures.examples import Picture
 from poise.results import Results
 from poise.skeletons import get
 
-HAND, BODY = get("hand21"), get("coco17")
+HAND = get("hand21")
 TRUE = {"call": "call", "four": "four", "rock": "rock"}
-Told = list[tuple[str, str]]
-
-
-def look(shared: Path) -> list[Picture]:
-    """Find the hands of the crops with both networks."""
-    from poise import Pose
-    from poise.gesturing import gather_examples
-
-    folders = [shared / "data/gestures" / name for name in ("call", "four", "none", "rock")]
-    return gather_examples(folders, hands=Pose("hands"), body=Pose("body-fast"))
 
 
 def from_mediapipe(path: Path) -> list[Picture]:
@@ -52,57 +39,9 @@ def from_mediapipe(path: Path) -> list[Picture]:
     return pictures
 
 
-def judge(taught: Taught, one: Picture, *, highest: bool) -> str:
-    """Return what a picture shows: of its highest hand, or the surest of all hands."""
-    if not len(one.xy):
-        return UNKNOWN
-    said = taught.classify(embed(HAND, one.xy, one.xyz))
-    if highest:
-        return said[int(one.xy[..., 1].mean(axis=1).argmin())][0]
-    known = [answer for answer in said if answer[0] != UNKNOWN]
-    return max(known, key=lambda answer: answer[1])[0] if known else UNKNOWN
-
-
-def trial(train: list[Picture], test: list[Picture], *, highest: bool) -> Told:
-    rows = meant(HAND, train)
-    used = [(one.label, one.xy[row], one.xyz[row]) for one, row in zip(train, rows, strict=True) if row >= 0]
-    taught = learn("trial", HAND, used)
-    return [(one.label, judge(taught, one, highest=highest)) for one in test]
-
-
-def splits(pictures: list[Picture], *, train: int, highest: bool, without: tuple[str, ...] = ()) -> Told:
-    rng = np.random.default_rng(0)
-    told: Told = []
-    for _ in range(20):
-        parts: tuple[list[Picture], list[Picture]] = ([], [])
-        for label in ("call", "four", "none", "rock"):
-            mine = [one for one in pictures if one.label == label]
-            for place, i in enumerate(rng.permutation(len(mine)).tolist()):
-                parts[place >= train].append(mine[i])
-        said = trial([one for one in parts[0] if one.label not in without], parts[1], highest=highest)
-        told += [(NONE if true in without else true, word) for true, word in said]
-    return told
-
-
-def report(name: str, told: Told) -> None:
-    taught = [(true, said) for true, said in told if true != NONE]
-    other = [said for true, said in told if true == NONE]
-    right = sum(true == said for true, said in taught) + sum(said == UNKNOWN for said in other)
-    print(
-        f"{name:58s} all {right / len(told):.3f}  taught right {np.mean([t == s for t, s in taught]):.3f}  "
-        f"falsely unknown {np.mean([s == UNKNOWN for _, s in taught]):.3f}  "
-        f"others rejected {np.mean([s == UNKNOWN for s in other]):.3f}"
-    )
-
-
 def crops(name: str, pictures: list[Picture]) -> None:
     found = sum(len(one.xy) > 0 for one in pictures)
     print(f"{name}: a hand found in {found} of {len(pictures)} pictures ({found / len(pictures):.3f})")
-    for highest, words in ((True, "highest hand"), (False, "any hand")):
-        report(f"  half/half, 20 splits, {words}", splits(pictures, train=3, highest=highest))
-        report(f"  5 examples, 20 splits, {words}", splits(pictures, train=5, highest=highest))
-        told = [answer for drop in TRUE for answer in splits(pictures, train=3, highest=highest, without=(drop, NONE))]
-        report(f"  one class untaught in turn, no folder none, {words}", told)
     recognizer = GestureRecognizer("hands")
     right = 0
     for one in pictures:
@@ -117,35 +56,6 @@ def results(xy: Any, xyz: Any) -> Results:
     data = np.column_stack([xy.min(axis=1), xy.max(axis=1), np.full(n, 0.99), np.ones(n)])
     points = Keypoints(freeze(xy), freeze(np.ones((n, 21))), HAND, (900, 900), xyz=freeze(xyz))
     return Results(np.zeros((900, 900, 3), np.uint8), Boxes(freeze(data), (900, 900)), points, {1: "right_hand"})
-
-
-def clips(poses: Path, names: tuple[str, ...] = ("body",)) -> None:
-    """Print the events of every clip: one person a clip, the surest, so that no tracker takes part."""
-    total = 0.0
-    for path in sorted(poses.glob("*.body-fast.npz")):
-        data = np.load(path)
-        stream = GestureRecognizer(names)
-        starts = np.concatenate([[0], np.cumsum(data["n"])])
-        media = Media(path.name.partition(".")[0], "video")
-        height, width = (int(side) for side in data["size"])
-        image = np.broadcast_to(np.uint8(0), (height, width, 3))
-        counts: Counter[str] = Counter()
-        for t in range(len(data["n"])):
-            rows = np.arange(starts[t], starts[t + 1])
-            rows = rows[data["box_conf"][rows] > 0.25][:1]
-            n = len(rows)
-            table = np.column_stack([data["box"][rows], np.ones(n), data["box_conf"][rows], np.zeros(n)])
-            boxes = Boxes(freeze(table.reshape(n, 7)), (height, width))
-            points = Keypoints(freeze(data["xy"][rows]), freeze(data["conf"][rows]), BODY, (height, width))
-            stream.update(Results(image, boxes, points, {0: "person"}, t, float(data["time"][t]), media))
-            counts.update(event.gesture for event in stream.events if event.state == "on")
-        seconds = float(data["time"][-1])
-        total += seconds
-        waves = sum(count for name, count in counts.items() if name.startswith("waving"))
-        print(
-            f"  {media.name:24s} {seconds:6.1f} s  waving {waves / seconds * 60:5.1f}/min  {dict(counts)}", flush=True
-        )
-    print(f"  {total / 60:.1f} minutes")
 
 
 def speed() -> None:
@@ -193,7 +103,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
     parser.add_argument("--crops", action="store_true")
-    parser.add_argument("--clips", type=Path)
     parser.add_argument("--mediapipe", type=Path)
     parser.add_argument("--speed", action="store_true")
     wanted = parser.parse_args()
@@ -201,10 +110,6 @@ def main() -> None:
         crops("poise", look(wanted.shared))
     if wanted.mediapipe:
         crops("mediapipe", from_mediapipe(wanted.mediapipe))
-    if wanted.clips:
-        for names in (("body",), ("moves",)):
-            print(f"events, set {names[0]}")
-            clips(wanted.clips, names)
     if wanted.speed:
         speed()
         end_to_end(wanted.shared)

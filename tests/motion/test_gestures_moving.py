@@ -24,6 +24,7 @@ from poise.motion.gestures.moving import (
     Spotter,
     TaughtMoves,
     Try,
+    alike,
     learn_moves,
     leave_one_out_moves,
     movements,
@@ -301,6 +302,15 @@ def test_many_examples_leave_the_most_typical() -> None:
 def test_too_short_and_too_long_movements_are_refused(rows: int, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         learn_moves("signs", "both", [Try("long", "a.mp4", np.zeros((rows, len(BOTH.names))))])
+
+
+def test_two_gestures_of_the_same_movement_are_reported() -> None:
+    one, other = tries("milk")[0], tries("thanks")[0]
+    moves = learn_moves("signs", "both", [one, Try("latte", "b.mp4", one.rows), other])
+
+    (sentence,) = alike(moves)
+
+    assert sentence.startswith("milk and latte: their examples look the same")
 
 
 def test_a_body_with_hands_is_one_of_coco17() -> None:

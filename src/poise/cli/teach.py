@@ -21,7 +21,7 @@ def teach(
     moving: Annotated[bool, Parameter(negative=())] = False,
     part: Literal["hand", "body", "both"] = "hand",
     split: Annotated[bool, Parameter(negative=())] = False,
-    mirror: Annotated[bool, Parameter(negative=())] = False,
+    mirror: bool | None = None,
     mirrored: Annotated[bool, Parameter(negative=())] = False,
     upright: bool | None = None,
     name: str | None = None,
@@ -44,8 +44,8 @@ def teach(
         moving: Learn movements instead of shapes.
         part: Learn from hand or body; with --moving also from both, as sign languages need.
         split: With --moving: a video holds several tries with a rest between them.
-        mirror: With --moving: a movement made with the other side is the same gesture.
-        mirrored: The videos are mirrored, as a selfie camera gives them.
+        mirror: What is made with the other side is the same gesture (default: for faces and animals only).
+        mirrored: The pictures are mirrored, as a selfie camera gives them.
         upright: Up and down matter, as for thumbs (default: for bodies only).
         name: The set's name (default: the file's).
         body: Body model.
@@ -62,8 +62,8 @@ def teach(
         raise ValueError(f"a set of gestures is a .toml file, got {str(out)!r}")
     if out.exists() and not overwrite:
         raise PoiseError(f"{out} exists; pass --overwrite to replace it")
-    if not moving and (part == "both" or split or mirror or mirrored):
-        raise ValueError("--part both, --split, --mirror and --mirrored are for movements: add --moving")
+    if not moving and (part == "both" or split):
+        raise ValueError("--part both and --split are for movements: add --moving")
     report = Reporter(quiet=quiet, lines=False)
     find_bodies = Pose(body, threads=threads, device=device)
     find_hands = None if part == "body" else Pose(hands, threads=threads, device=device)
@@ -77,12 +77,20 @@ def teach(
             find_hands,
             find_bodies,
             split=split,
-            mirror=mirror,
+            mirror=bool(mirror),
             mirrored=mirrored,
         )
     else:
         told, said, gestures = _teach_shapes(
-            report, out, name or out.stem, examples, find_hands, find_bodies, upright=upright
+            report,
+            out,
+            name or out.stem,
+            examples,
+            find_hands,
+            find_bodies,
+            upright=upright,
+            mirror=mirror,
+            mirrored=mirrored,
         )
     for sentence in said:
         report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
@@ -100,23 +108,27 @@ def _teach_shapes(
     body: Pose,
     *,
     upright: bool | None,
+    mirror: bool | None,
+    mirrored: bool,
 ) -> tuple[str, list[str], list[str]]:
     """Write a set of shapes; returns the confusion table, what the user should know, and the gestures."""
     from poise.gesturing import gather_examples
-    from poise.motion.gestures.examples import confusion, meant, warnings
+    from poise.motion.gestures.examples import conflicts, confusion, meant, warnings
     from poise.motion.gestures.setfile import write_taught
     from poise.motion.gestures.taught import learn, leave_one_out
     from poise.skeletons import get
 
     skeleton = body.skeleton if hands is None else get("hand21")
-    pictures = gather_examples(examples, hands=hands, body=body, watch=report.watch)
+    pictures = gather_examples(examples, hands=hands, body=body, mirrored=mirrored, watch=report.watch)
     upright = hands is None if upright is None else upright
     rows = meant(skeleton, pictures, upright=upright)
     used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
-    taught = learn(name, skeleton, [(one.label, one.xy[row], one.xyz[row]) for one, row in used], upright=upright)
+    sources = [one.source for one, _ in used]
+    points = [(one.label, one.xy[row], one.xyz[row]) for one, row in used]
+    taught = learn(name, skeleton, points, upright=upright, mirror=mirror, groups=sources)
     write_taught(taught, out)
-    told = leave_one_out(taught, [one.source for one, _ in used])
-    return confusion(told), warnings(pictures, rows), taught.names
+    said = warnings(pictures, rows) + conflicts(taught, sources)
+    return confusion(leave_one_out(taught, sources)), said, taught.names
 
 
 def _teach_moves(
@@ -136,13 +148,15 @@ def _teach_moves(
     from poise.gesturing import gather_tries
     from poise.motion.gestures.examples import confusion
     from poise.motion.gestures.movesfile import write_moves
-    from poise.motion.gestures.moving import learn_moves, leave_one_out_moves, usable
+    from poise.motion.gestures.moving import alike, learn_moves, leave_one_out_moves, usable
 
     skeleton = body.skeleton.name
     if part == "both" and skeleton != "coco17":
         raise ValueError(f"--part both needs a body model of skeleton coco17; {body.name} gives {skeleton}")
-    tries = gather_tries(examples, part=part, hands=hands, body=body, split=split, mirror=mirrored, watch=report.watch)
+    tries = gather_tries(
+        examples, part=part, hands=hands, body=body, split=split, mirrored=mirrored, watch=report.watch
+    )
     used, said = usable(tries)
     moves = learn_moves(name, part, used, skeleton=skeleton, mirror=mirror)
     write_moves(moves, out)
-    return confusion(leave_one_out_moves(moves, used, mirror=mirror)), said, moves.names
+    return confusion(leave_one_out_moves(moves, used, mirror=mirror)), said + alike(moves), moves.names

@@ -13,11 +13,13 @@ from poise.errors import SourceError
 from poise.frames import Frame
 from poise.gesturing.hands import HandFinder, owners, points_of_bodies, wrist_squares
 from poise.gesturing.watch import followed
+from poise.motion.gestures.embedding import unmirrored
 from poise.motion.gestures.examples import Picture
 from poise.motion.gestures.looks import Look, body_look, hand_look, person_look
 from poise.motion.gestures.moving import Try, movements, trace, trimmed
 from poise.motion.gestures.taught import NONE
-from poise.motion.gestures.traces import Part, columns, mirrored
+from poise.motion.gestures.traces import Part, columns
+from poise.motion.gestures.traces import mirrored as turned_round
 from poise.results import Results
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def gather_examples(
     hands: Pose | None,
     body: Pose,
     every_s: float = 0.3,
+    mirrored: bool = False,
     watch: Watch | None = None,
 ) -> list[Picture]:
     """Find the hands, or bodies, in folders of examples.
@@ -45,6 +48,7 @@ def gather_examples(
         hands: ``Pose("hands")`` to learn from hands; None: from bodies.
         body: Finds the bodies, and helps to find hands.
         every_s: Seconds between two frames of a video that become examples; frames in between look alike.
+        mirrored: The pictures are mirrored, as selfie cameras give them; hands look the same either way.
         watch: Passes the results of each folder on, to show how far it is.
 
     Raises:
@@ -69,6 +73,8 @@ def gather_examples(
             xy, conf = np.asarray(found.keypoints.xy, dtype=np.float64), found.keypoints.conf
             if finder is None and conf is not None:
                 xy = np.where(np.asarray(conf)[..., None] >= _MIN_POINT, xy, np.nan)
+            if finder is None and mirrored:
+                xy = unmirrored(xy, found.skeleton)
             pictures.append(Picture(path.name, frame.media.name, xy, np.asarray(found.keypoints.xyz, dtype=np.float64)))
     return pictures
 
@@ -80,7 +86,7 @@ def gather_tries(
     hands: Pose | None,
     body: Pose,
     split: bool = False,
-    mirror: bool = False,
+    mirrored: bool = False,
     watch: Watch | None = None,
 ) -> list[Try]:
     """Find the movements in folders of videos.
@@ -93,7 +99,7 @@ def gather_tries(
         hands: ``Pose("hands")``; None where hands do not matter.
         body: Finds the bodies, and helps to find hands.
         split: A video holds several tries with rests in between.
-        mirror: The videos are mirrored, as selfie cameras give them.
+        mirrored: The videos are mirrored, as selfie cameras give them.
         watch: Passes the results of each folder on, to show how far it is.
 
     Returns:
@@ -111,8 +117,8 @@ def gather_tries(
             raise SourceError(f"{path}: no such folder; expected one folder a gesture, named after it")
         for name, looks in gather_looks(path, part=part, hands=hands, body=body, watch=watch):
             rows = trace(part, looks, skeleton=skeleton)
-            if mirror:
-                rows = mirrored(rows, what)
+            if mirrored:
+                rows = turned_round(rows, what)
             if path.name == NONE:
                 tries.append(Try(NONE, name, rows))
             elif split:

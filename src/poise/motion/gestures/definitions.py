@@ -14,6 +14,7 @@ from poise.errors import FormatError, suggest
 from poise.motion.gestures import body_measures, hand_measures
 from poise.motion.gestures.movesfile import parse_moves
 from poise.motion.gestures.moving import TaughtMoves
+from poise.motion.gestures.past import STATISTICS
 from poise.motion.gestures.setfile import parse_taught
 from poise.motion.gestures.taught import Taught
 from poise.skeletons import get
@@ -25,8 +26,7 @@ MAX_PAST_S = 5.0
 # the fingers of benchmarks/gestures.py, straight ones bend by 2 to 69 degrees and folded ones by 92 to 200.
 _STRAIGHT, _FOLDED, _BEND_SOFT = 78.0, 78.0, 24.0
 _FINGERS = ("index", "middle", "ring", "pinky")
-_STATISTICS = ("now", "mean", "least", "change", "swings", "hop", "dip", "growth", "drop")
-_SOFT = {"degrees": 20.0, "length": 0.15, "swings": 1.0}
+_SOFT = {"degrees": 20.0, "length": 0.15, "swings": 1.0, "gravity": 5.0}
 _GESTURE_KEYS = ("name", "summary", "part", "straight", "folded", "thumb", "where", "sides", "over_s", "hold_s")
 _WHERE_KEYS = ("measure", "distance", "min", "max", "soft", "as", "swing")
 _TOP_KEYS = ("name", "summary", "gesture")
@@ -41,9 +41,7 @@ class Condition:
         low: Least value; -inf: none. Here the condition scores one half.
         high: Greatest value; inf: none.
         soft: Width of the ramp from score 0 to score 1 round a limit, in the measure's unit.
-        statistic: What is taken of the measure's past: one of ``now``, ``mean``, ``least``, ``change`` (greatest less
-            least), ``swings`` (turns of direction), ``hop`` (top above both ends), ``dip``, ``growth`` (now less
-            least), ``drop``.
+        statistic: What is taken of the measure's past; see :func:`poise.motion.gestures.past.statistic`.
         swing: Least size of a swing, in the measure's unit.
     """
 
@@ -234,13 +232,13 @@ def _condition(one: dict[str, Any], part: str, side: str, over: float, file: _Fi
         if measure not in known:
             file.fail("measure", f"no measure of a {part} named {measure!r}{suggest(measure, known)}", nth)
     statistic = one.get("as", "now")
-    if statistic not in _STATISTICS:
-        file.fail("as", f"'as' must be one of {', '.join(_STATISTICS)}, got {statistic!r}", nth)
+    if statistic not in STATISTICS:
+        file.fail("as", f"'as' must be one of {', '.join(STATISTICS)}, got {statistic!r}", nth)
     if statistic != "now" and not over:
         file.fail("as", f"'as = {statistic!r}' looks at the past: give the gesture 'over_s'", nth)
-    degrees = re.search(r"angle|bend|lean|upright|_up$|arm_lift|spread", measure)
-    kind = "swings" if statistic == "swings" else "degrees" if degrees else "length"
-    numbers = {"min": -math.inf, "max": math.inf, "soft": _SOFT[kind], "swing": _SOFT[kind]} | {
+    degrees = re.search(r"angle|bend|lean|upright|_up$|arm_lift|leg_lift|spread", measure)
+    kind = statistic if statistic in ("swings", "gravity") else "degrees" if degrees else "length"
+    numbers = {"min": -math.inf, "max": math.inf, "soft": _SOFT[kind], "swing": 0.15} | {
         key: one[key] for key in ("min", "max", "soft", "swing") if key in one
     }
     for key, value in numbers.items():

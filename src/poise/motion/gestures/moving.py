@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ _GIVEN = 0.5
 _BELIEVED, _BELIEF = 0.9, 2.0
 # However alike the examples of one person are, another camera or network differs from them by this much.
 _LEAST = 0.6
+# Gestures that are nearer than repetitions of one are to each other cannot be told apart.
+_ALIKE = 0.3
 # Own examples differ by this much less from each other than the next person will.
 _WIDEN = 1.3
 # A gesture reaches at most this share of the way to the nearest example of another one or of none.
@@ -268,6 +271,25 @@ def usable(tries: Sequence[Try]) -> tuple[list[Try], list[str]]:
     if not any(one.label == NONE for one in used):
         said.append("there is no folder 'none': give some videos of what is no gesture, and less will be taken for one")
     return used, said
+
+
+def alike(moves: TaughtMoves) -> list[str]:
+    """Return a sentence for each two gestures whose examples look the same."""
+    warper, said = moves.warper(), []
+    apart = np.full((len(moves.classes), len(moves.classes)), np.inf)
+    for label, rows in zip(moves.labels.tolist(), moves.templates, strict=True):
+        warper.reset()
+        least = np.full(len(moves.templates), np.inf)
+        for row in rows:
+            least = np.minimum(least, warper.step(row)[0])
+        np.minimum.at(apart[label], moves.labels, least)
+    for a, b in combinations(range(len(moves.classes)), 2):
+        if min(apart[a, b], apart[b, a]) < _ALIKE:
+            said.append(
+                f"{moves.classes[a]} and {moves.classes[b]}: their examples look the same "
+                f"({min(apart[a, b], apart[b, a]):.2f} spreads apart); leave one out, or learn from another part"
+            )
+    return said
 
 
 def best_fit(moves: TaughtMoves, rows: Floats) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from poise.geometry import Floats
+from poise.motion.gestures.body_measures import body_measures
 from poise.motion.gestures.definitions import Definitions, read_set
-from poise.motion.gestures.embedding import embed
+from poise.motion.gestures.embedding import embed, unmirrored
 from poise.motion.gestures.events import Gesture, GestureEvent, GestureEvents
 from poise.motion.gestures.moving import TaughtMoves
+from poise.motion.gestures.past import BodyPast
 from poise.motion.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
 from poise.motion.gestures.spotting import MoveWatch, moved
 from poise.motion.gestures.taught import UNKNOWN, Taught
@@ -69,7 +70,7 @@ class GestureRecognizer:
         self._stream = GestureEvents(hold_s=hold_s, release_s=release_s, holds=holds)
         self._taught_names = {one.name: one.names for one in self.moves} | {one.name: one.names for one in self.taught}
         self._watch = MoveWatch(self.moves)
-        self._past: dict[Hashable, deque[tuple[float, Floats, Floats]]] = {}
+        self._past: dict[Hashable, BodyPast] = {}
         self.events: list[GestureEvent] = []
 
     @property
@@ -191,9 +192,10 @@ class GestureRecognizer:
             xy, conf = xy[:, skeleton.flip_idx], conf[:, skeleton.flip_idx]
         known = _ids(result) if ids is None else ids
         gestures = []
+        rows, about = body_measures(xy, conf)
         for row, sure in enumerate(np.asarray(result.boxes.conf).tolist()):
-            past = self._remember(known[row] if known[row] is not None else f"row {row}", time, xy[row], conf[row])
-            scores = self._bodies(*past)
+            key = known[row] if known[row] is not None else f"row {row}"
+            scores = self._bodies(self._remember(key, time, rows[row], about[row]))
             name, score = pick_body(self._bodies.names, scores, self._bodies.moving)
             if taught[row][0] != UNKNOWN or not self._bodies.names:
                 name, score = taught[row]
@@ -211,6 +213,8 @@ class GestureRecognizer:
         if result.keypoints.conf is not None and result.skeleton.name != "hand21":
             xy = np.where(np.asarray(result.keypoints.conf)[..., None] >= _MIN_POINT, xy, np.nan)
         xyz = np.asarray(result.keypoints.xyz, dtype=np.float64)
+        if self.mirrored and result.skeleton.name != "hand21":
+            xy = unmirrored(xy, result.skeleton)
         for one in self.taught:
             if one.skeleton != result.skeleton.name or not len(result):
                 continue
@@ -222,21 +226,16 @@ class GestureRecognizer:
                     said[row] = (UNKNOWN, min(said[row][1], conf))
         return said
 
-    def _remember(self, key: Hashable, time: float | None, xy: Floats, conf: Floats) -> tuple[Floats, Floats, Floats]:
-        """Add the present to somebody's past; returns its times, points and confidences."""
-        if time is None:
-            return np.zeros(1), xy[None], conf[None]
-        past = self._past.setdefault(key, deque())
-        if past and time <= past[-1][0]:
-            past.clear()  # the clock ran backwards: another video, or a seek
-        past.append((time, xy, conf))
-        while past[0][0] < time - self._bodies.past_s:
-            past.popleft()
-        times, points, confs = zip(*past, strict=True)
-        return np.array(times), np.array(points), np.array(confs)
+    def _remember(self, key: Hashable, time: float | None, row: Floats, about: Floats) -> BodyPast:
+        """Add the present to somebody's past, and return it."""
+        past = BodyPast(self._bodies.past_s) if time is None else self._past.get(key)
+        if past is None:
+            past = self._past[key] = BodyPast(max(self._bodies.past_s, 0.5))
+        past.push(time or 0.0, row, about)
+        return past
 
     def _forget(self, time: float) -> None:
-        for key in [key for key, past in self._past.items() if past[-1][0] < time - self._bodies.past_s - 1.0]:
+        for key in [key for key, past in self._past.items() if past.time[-1] < time - self._bodies.past_s - 1.0]:
             del self._past[key]
 
 

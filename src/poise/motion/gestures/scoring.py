@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poise.geometry import Bools, Floats
 from poise.motion.gestures import body_measures, hand_measures
 from poise.motion.gestures.definitions import Definition
+from poise.motion.gestures.past import BodyPast, statistic, whole
 from poise.motion.gestures.taught import UNKNOWN
 from poise.skeletons import get
 
@@ -60,6 +63,16 @@ class HandScorer:
         return scores
 
 
+# Networks place a point of a small person to about two pixels (benchmarks/gesture_clips.py --noise), and over fifteen
+# frames such noise spans seven of them. That must stay below the smallest movement that the sets ask for, 0.15 trunks,
+# so the trunk has to be this long. A still gesture is held over several frames: half of it will do.
+MIN_MOVING_PX = 48.0
+MIN_STILL_PX = 24.0
+# Points that move must be this sure on average. A wrist behind the body is guessed, at 0.2 to 0.5, and the guess
+# wanders; the wrists and ankles of the clips that are really seen have 0.7 to 0.9.
+MIN_SURE = 0.55
+
+
 class BodyScorer:
     """The definitions of bodies, over a window of one body's past.
 
@@ -68,36 +81,89 @@ class BodyScorer:
     """
 
     def __init__(self, gestures: Sequence[Definition]) -> None:
-        self._mine = [one for one in gestures if one.part == "body"]
-        self.names = [one.name for one in self._mine]
-        self.moving = np.array([one.over_s > 0 for one in self._mine], dtype=bool)
-        self.past_s = max((one.over_s for one in self._mine), default=0.0)
-        self._column = {name: i for i, name in enumerate(body_measures.NAMES)}
+        mine = [one for one in gestures if one.part == "body"]
+        self.names = [one.name for one in mine]
+        self.moving = np.array([one.over_s > 0 for one in mine], dtype=bool)
+        self.past_s = max((one.over_s for one in mine), default=0.0)
+        self._over = np.array([one.over_s for one in mine])
+        self._now = _Asked.of(mine, "now")
+        # What a gesture asks of the past, by gesture and then by statistic.
+        self._past = [
+            [
+                (kind, swing, _Asked.of([one], kind, swing))
+                for kind, swing in dict.fromkeys((c.statistic, c.swing) for c in one.conditions if c.statistic != "now")
+            ]
+            for one in mine
+        ]
 
-    def __call__(self, time: Floats, xy: Floats, conf: Floats) -> Floats:
-        """Score the present moment.
-
-        Args:
-            time: ``(T,)`` seconds, rising; the last is now.
-            xy: ``(T, 17, 2)`` pixels.
-            conf: ``(T, 17)``.
+    def __call__(self, past: BodyPast) -> Floats:
+        """Score the present moment of a body.
 
         Returns:
-            ``(G,)`` scores in [0, 1].
+            ``(G,)`` scores in [0, 1]. 0 for all where the body is too small to say anything, for those that move where
+            it is too small for movements.
         """
-        scores = np.zeros(len(self._mine))
-        measured: dict[float, Floats] = {}
-        for g, one in enumerate(self._mine):
-            if one.over_s and (len(time) < 3 or time[-1] - time[0] < one.over_s / 2):
-                continue
-            if one.over_s not in measured:
-                rows = time >= time[-1] - one.over_s if one.over_s else slice(-1, None)
-                measured[one.over_s] = body_measures.body_measures(xy[rows], conf[rows])
-            window = measured[one.over_s]
-            values = [statistic(window[:, self._column[c.measure]], c.statistic, c.swing) for c in one.conditions]
-            low, high, soft = np.array([(c.low, c.high, c.soft) for c in one.conditions]).T
-            scores[g] = ramp(np.array(values), low, high, soft).min()
+        scores = np.zeros(len(self.names))
+        scale = past.scale()
+        if not scale >= MIN_STILL_PX or not len(self.names):
+            return scores
+        factors = past.factors(scale)
+        scores = self._now.scores(past.latest() * factors, len(self.names))
+        # Most movements are ruled out by the present, and their past is never looked at.
+        time = past.time
+        if scale >= MIN_MOVING_PX and len(time) >= 3:
+            scores[self._over > 2 * (time[-1] - time[0])] = 0.0
+        else:
+            scores[self.moving] = 0.0
+        for g in np.flatnonzero(self.moving & (scores > 0)).tolist():
+            since = past.since(float(self._over[g]))
+            for kind, swing, asked in self._past[g]:
+                at, rows, sure = past.columns(since, asked.columns)
+                values = statistic(at, whole(rows) * factors[asked.columns], kind, swing)
+                values[sure < MIN_SURE] = np.nan
+                scores[g] = min(scores[g], asked.least(values))
+                if not scores[g]:
+                    break
         return scores
+
+
+class _Asked(NamedTuple):
+    """Conditions as arrays: whose they are, what they look at, the limits."""
+
+    owners: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    low: Floats
+    high: Floats
+    soft: Floats
+
+    @classmethod
+    def of(cls, gestures: Sequence[Definition], kind: str, swing: float | None = None) -> _Asked:
+        """Take the conditions of a statistic, and of a size of swings where it is given."""
+        found = [
+            (g, c)
+            for g, one in enumerate(gestures)
+            for c in one.conditions
+            if c.statistic == kind and swing in (None, c.swing)
+        ]
+        names = body_measures.NAMES
+        return cls(
+            np.array([g for g, _ in found], dtype=np.intp),
+            np.array([names.index(c.measure) for _, c in found], dtype=np.intp),
+            np.array([c.low for _, c in found]),
+            np.array([c.high for _, c in found]),
+            np.array([c.soft for _, c in found]),
+        )
+
+    def scores(self, row: Floats, gestures: int) -> Floats:
+        """Return the ``(G,)`` least score of each gesture's conditions on a ``(M,)`` row; 1 where it has none."""
+        scores = np.ones(gestures)
+        if len(self.owners):
+            np.minimum.at(scores, self.owners, ramp(row[self.columns], self.low, self.high, self.soft))
+        return scores
+
+    def least(self, values: Floats) -> float:
+        """Return the least score of ``(C,)`` values."""
+        return float(ramp(values, self.low, self.high, self.soft).min())
 
 
 def ramp(values: Floats, low: Floats, high: Floats, soft: Floats) -> Floats:
@@ -105,49 +171,10 @@ def ramp(values: Floats, low: Floats, high: Floats, soft: Floats) -> Floats:
 
     NaN, what was not seen, scores 0.
     """
-    with np.errstate(invalid="ignore"):
-        inside = np.minimum((values - low) / soft, (high - values) / soft)
-    scores: Floats = np.nan_to_num(np.clip(inside + 0.5, 0.0, 1.0), nan=0.0)
+    inside = np.minimum((values - low) / soft, (high - values) / soft) + 0.5
+    scores: Floats = np.minimum(np.maximum(inside, 0.0), 1.0)
+    scores[np.isnan(scores)] = 0.0
     return scores
-
-
-def statistic(values: Floats, kind: str, swing: float) -> float:
-    """Reduce the ``(T,)`` past of a measure to one number; see :class:`Condition`. NaN where too little was seen."""
-    if kind == "now":
-        return float(values[-1])
-    seen = values[np.isfinite(values)]
-    if len(seen) < max(3, len(values) // 2):
-        return float("nan")
-    now, low, high = seen[-1], seen.min(), seen.max()
-    if kind == "mean":
-        return float(seen.mean())
-    if kind == "least":
-        return float(low)
-    if kind == "change":
-        return float(high - low)
-    if kind == "swings":
-        return float(swings(seen, swing))
-    if kind == "hop":
-        return float(high - max(seen[0], now))
-    if kind == "dip":
-        return float(min(seen[0], now) - low)
-    return float(now - low if kind == "growth" else high - now)
-
-
-def swings(values: Floats, size: float) -> int:
-    """Count the turns of direction of ``(T,)`` values, leaving out movements smaller than ``size``."""
-    turns, direction, extreme = 0, 0, values[0]
-    for value in values[1:].tolist():
-        if direction >= 0 and value <= extreme - size:
-            turns += direction > 0
-            direction, extreme = -1, value
-        elif direction <= 0 and value >= extreme + size:
-            turns += direction < 0
-            direction, extreme = 1, value
-        elif (direction >= 0 and value > extreme) or (direction <= 0 and value < extreme):
-            # Before the first movement both directions are open: follow the nearer extreme only.
-            extreme = value if direction else extreme
-    return turns
 
 
 def pick(names: Sequence[str], scores: Floats) -> tuple[str, float]:

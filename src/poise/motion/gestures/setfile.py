@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ import numpy as np
 
 from poise.errors import FormatError, suggest
 from poise.geometry import Floats
-from poise.motion.gestures.taught import Taught
-from poise.skeletons import get
+from poise.motion.gestures.embedding import HAND, size
+from poise.motion.gestures.taught import NONE, Taught
+from poise.skeletons import get, names
 
-_KEYS = ("name", "kind", "format", "skeleton", "upright", "limit", "spread", "examples", "vectors")
-_FORMAT = 1
-# Half precision holds four digits: more than an embedding means.
+_KEYS = ("name", "kind", "format", "skeleton", "upright", "limits", "spread", "examples", "vectors")
+# Only where they are needed: of a skeleton that Poise does not know, and of gestures that a mirror does not change.
+_MORE_KEYS = ("points", "flip_idx")
+# Format 1 held other measures of hands and one limit for all.
+_FORMAT = 2
+# Half precision holds three digits: more than an embedding means.
 _STORED = np.dtype("<f2")
 # More than this is no set of examples; it keeps a stranger's file from filling the memory.
-_MOST_EXAMPLES, _MOST_COMPONENTS = 20_000, 4_096
+_MOST_EXAMPLES, _MOST_POINTS = 20_000, 2_048
 
 
 def write_taught(taught: Taught, path: str | Path) -> Path:
@@ -29,21 +34,37 @@ def write_taught(taught: Taught, path: str | Path) -> Path:
     Args:
         taught: What was learned.
         path: The file, ending in .toml.
+
+    Raises:
+        ValueError: A name cannot be written as text.
     """
-    counts = [f"{json.dumps(name)} = {int((taught.labels == c).sum())}" for c, name in enumerate(taught.classes)]
     order = np.argsort(taught.labels, kind="stable")
+    counts = [f"{_quoted(name)} = {int((taught.labels == c).sum())}" for c, name in enumerate(taught.classes)]
+    limits = [
+        f"{_quoted(name)} = {limit:.3f}"
+        for name, limit in zip(taught.classes, taught.limits.tolist(), strict=True)
+        if name != NONE
+    ]
     lines = [
         "# Gestures taught with 'poise gestures teach'. Examples are listed by class, in the order of 'vectors'.",
-        f"name = {json.dumps(taught.name)}",
+        f"name = {_quoted(taught.name)}",
         'kind = "taught"',
         f"format = {_FORMAT}",
-        f"skeleton = {json.dumps(taught.skeleton)}",
+        f"skeleton = {_quoted(taught.skeleton)}",
         f"upright = {'true' if taught.upright else 'false'}",
-        "# From this distance, in spreads, a hand or body is unknown. Lower it to be stricter.",
-        f"limit = {taught.limit:.4f}",
+    ]
+    if taught.skeleton not in names():
+        lines.append(f"points = {taught.vectors.shape[1] // 2}")
+    if taught.flip_idx:
+        lines += ["# A mirrored gesture is the same: the point that each one becomes in a mirror.", _flips(taught)]
+    lines += [
         "# float16, little endian, base64: how much each component varies, and one row an example.",
         f'spread = "{_pack(taught.spread)}"',
         f'vectors = "{_pack(taught.vectors[order])}"',
+        "",
+        "# From this distance, in spreads, it is unknown. Lower one to be stricter.",
+        "[limits]",
+        *limits,
         "",
         "[examples]",
         *counts,
@@ -62,32 +83,46 @@ def parse_taught(table: dict[str, Any], text: str, path: Path) -> Taught:
     """
 
     def fail(key: str, message: str) -> FormatError:
-        lines = text.splitlines()
-        number = next((n for n, line in enumerate(lines, 1) if line.lstrip().startswith((key, f"[{key}"))), 1)
+        starts = (f"{key} ", f"{key}=", f"[{key}]")
+        number = next((n for n, line in enumerate(text.splitlines(), 1) if line.lstrip().startswith(starts)), 1)
         return FormatError(f"{path}:{number}: {message}")
 
+    version = table.get("format", _FORMAT)
+    if version == 1:
+        raise fail("format", "format 1 holds the measures of an older Poise; teach it anew from its pictures")
+    if version != _FORMAT or isinstance(version, bool):
+        raise fail("format", f"format {version!r} is not known here, expected {_FORMAT}; update poise")
     for key in table:
-        if key not in _KEYS:
-            raise fail(key, f"unknown key {key!r}{suggest(key, _KEYS)}")
+        if key not in _KEYS + _MORE_KEYS:
+            raise fail(key, f"unknown key {key!r}{suggest(key, _KEYS + _MORE_KEYS)}")
     for key in _KEYS:
         if key not in table:
-            raise FormatError(f"{path}: a taught set needs {key!r}; teach it anew: poise gestures teach")
-    if table["format"] != _FORMAT:
-        raise fail("format", f"format {table['format']!r} is not known here, expected {_FORMAT}; update poise")
-    try:
-        get(str(table["skeleton"]))
-    except KeyError as error:
-        raise fail("skeleton", str(error.args[0])) from None
-    limit = table["limit"]
-    if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 < limit < np.inf:
-        raise fail("limit", f"'limit' must be a number above 0, got {limit!r}")
+            raise FormatError(f"{path}:1: a taught set needs {key!r}; teach it anew: poise gestures teach")
+    for key in ("name", "skeleton"):
+        if not isinstance(table[key], str) or not table[key]:
+            raise fail(key, f"{key!r} must be text, got {table[key]!r}")
+    if not isinstance(table["upright"], bool):
+        raise fail("upright", f"'upright' must be true or false, got {table['upright']!r}")
+    skeleton, points = table["skeleton"], table.get("points")
+    if points is None:
+        try:
+            known = get(skeleton)
+        except KeyError as error:
+            raise fail("skeleton", str(error.args[0])) from None
+        components = size(known, upright=table["upright"])
+    elif not _is_count(points, _MOST_POINTS) or skeleton in names():
+        raise fail("points", f"'points' must be from 1 to {_MOST_POINTS}, of a skeleton of your own, got {points!r}")
+    else:
+        components = 2 * points
     examples = table["examples"]
     if not isinstance(examples, dict) or not examples:
         raise fail("examples", f"'examples' must be a table of class names and counts, got {examples!r}")
     for name, count in examples.items():
-        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= _MOST_EXAMPLES:
+        if not _is_count(count, _MOST_EXAMPLES):
             raise fail("examples", f"class {name!r} must have from 1 to {_MOST_EXAMPLES} examples, got {count!r}")
     total = sum(examples.values())
+    if total > _MOST_EXAMPLES:
+        raise fail("examples", f"a set must have at most {_MOST_EXAMPLES} examples, got {total}")
     unpacked: dict[str, Floats] = {}
     for key in ("spread", "vectors"):
         try:
@@ -95,23 +130,62 @@ def parse_taught(table: dict[str, Any], text: str, path: Path) -> Taught:
             unpacked[key] = np.frombuffer(raw, dtype=_STORED).astype(np.float64)
         except (binascii.Error, TypeError, ValueError) as error:
             raise fail(key, f"{key!r} is not base64 of float16 numbers: {error}") from None
-    size = len(unpacked["spread"])
-    if not 1 <= size <= _MOST_COMPONENTS or not (unpacked["spread"] > 0).all():
-        raise fail("spread", f"'spread' must be from 1 to {_MOST_COMPONENTS} numbers above 0, got {size}")
-    if len(unpacked["vectors"]) != total * size:
-        found = len(unpacked["vectors"])
-        raise fail("vectors", f"'vectors' must be {total} examples of {size} numbers, got {found} numbers")
-    labels = np.repeat(np.arange(len(examples)), list(examples.values()))
+    spread, vectors = unpacked["spread"], unpacked["vectors"]
+    if len(spread) != components or not ((spread > 0) & np.isfinite(spread)).all():
+        found = f"{len(spread)} numbers" if len(spread) != components else "others"
+        raise fail("spread", f"'spread' must be {components} numbers above 0, got {found}")
+    if len(vectors) != total * components:
+        raise fail("vectors", f"'vectors' must be {total} examples of {components} numbers, got {len(vectors)} numbers")
+    if np.isinf(vectors).any():
+        raise fail("vectors", "'vectors' must be finite numbers, or NaN where a point was not seen")
     return Taught(
-        str(table["name"]),
-        str(table["skeleton"]),
-        bool(table["upright"]),
+        table["name"],
+        skeleton,
+        table["upright"],
         tuple(examples),
-        unpacked["vectors"].reshape(total, size),
-        labels,
-        unpacked["spread"],
-        float(limit),
+        vectors.reshape(total, components),
+        np.repeat(np.arange(len(examples)), list(examples.values())),
+        spread,
+        _limits(table["limits"], tuple(examples), fail),
+        _flip_idx(table.get("flip_idx", []), components // 2, fail) if skeleton != HAND else (),
     )
+
+
+def _limits(limits: Any, classes: tuple[str, ...], fail: Callable[[str, str], FormatError]) -> Floats:
+    wanted = [name for name in classes if name != NONE]
+    if not isinstance(limits, dict) or sorted(limits) != sorted(wanted):
+        raise fail("limits", f"'limits' must be a table of a number for each of {', '.join(wanted)}, got {limits!r}")
+    for name, limit in limits.items():
+        if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 < limit < np.inf:
+            raise fail("limits", f"the limit of {name!r} must be a number above 0, got {limit!r}")
+    # "none" has no limit of its own: what is nearest to it is unknown however near it is.
+    return np.array([float(limits.get(name, 1.0)) for name in classes])
+
+
+def _flip_idx(flips: Any, points: int, fail: Callable[[str, str], FormatError]) -> tuple[int, ...]:
+    if flips == []:
+        return ()
+    right = isinstance(flips, list) and all(type(one) is int for one in flips) and sorted(flips) == list(range(points))
+    if not right:
+        raise fail("flip_idx", f"'flip_idx' must be a list of each number from 0 to {points - 1} once")
+    return tuple(flips)
+
+
+def _is_count(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+
+
+def _flips(taught: Taught) -> str:
+    return f"flip_idx = [{', '.join(str(one) for one in taught.flip_idx)}]"
+
+
+def _quoted(name: str) -> str:
+    """Return text as a TOML string: JSON's, except that TOML takes no pairs of surrogates and escapes DEL."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(f"the name {name!r} cannot be written as text; rename its folder") from None
+    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _pack(array: Floats) -> str:
