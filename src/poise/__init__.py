@@ -16,9 +16,14 @@ from poise._version import __version__
 
 if TYPE_CHECKING:
     from poise.errors import FormatError, MissingExtra, ModelError, PoiseError, SourceError
+    from poise.gesturing.detector import GestureWatch
     from poise.model import YOLO, Pose
+    from poise.motion.events import EventStream
+    from poise.motion.falls import FallWatch
     from poise.motion.gestures import GestureRecognizer
+    from poise.motion.posture import PostureWatch
     from poise.motion.reps import RepCounter
+    from poise.motion.zones import ZoneWatch
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
 
@@ -31,6 +36,11 @@ _HOME = {
     "Keypoints": "poise.results",
     "Skeleton": "poise.skeletons",
     "GestureRecognizer": "poise.motion.gestures",
+    "EventStream": "poise.motion.events",
+    "FallWatch": "poise.motion.falls",
+    "GestureWatch": "poise.gesturing.detector",
+    "PostureWatch": "poise.motion.posture",
+    "ZoneWatch": "poise.motion.zones",
     "PoiseError": "poise.errors",
     "ModelError": "poise.errors",
     "SourceError": "poise.errors",
@@ -41,17 +51,22 @@ _HOME = {
 __all__ = [
     "YOLO",
     "Boxes",
+    "EventStream",
+    "FallWatch",
     "FormatError",
     "GestureRecognizer",
+    "GestureWatch",
     "Keypoints",
     "MissingExtra",
     "ModelError",
     "PoiseError",
     "Pose",
+    "PostureWatch",
     "RepCounter",
     "Results",
     "Skeleton",
     "SourceError",
+    "ZoneWatch",
     "__version__",
 ]
 

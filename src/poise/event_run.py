@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
-from poise.drawing import draw_zones, paint_heat
+import numpy as np
+
+from poise.drawing import draw_label, draw_zone_labels, draw_zones, paint_heat
+from poise.errors import FormatError
 from poise.frames import Image
+from poise.geometry import Floats
 from poise.image import encode
 from poise.motion.events import Detector, Event, EventStream
 from poise.motion.falls import FallWatch
@@ -21,7 +26,7 @@ from poise.results import Results
 from poise.sinks import RunFolder, VideoFolderSink, writing
 
 # Seconds for which an event stays on the drawn video.
-_SHOWN_S = 2.0
+_SHOWN_S = 3.0
 
 
 class EventSink(Protocol):
@@ -32,23 +37,43 @@ class EventSink(Protocol):
         ...
 
 
-def detectors(*, zones: Sequence[Any] = (), falls: bool = False, posture: bool = False) -> list[Detector]:
+@runtime_checkable
+class Painted(Protocol):
+    """A detector that draws what it saw of the last frame."""
+
+    def paint(self, image: Image) -> Image:
+        """Return the picture, drawn on."""
+        ...
+
+
+def detectors(
+    *, zones: Sequence[Any] = (), falls: bool = False, posture: bool = False, more: Sequence[Detector] = ()
+) -> list[Detector]:
     """Return the detectors that are wanted.
 
     Args:
         zones: Files of zones.
         falls: Look for falls.
         posture: Look for changes of posture.
+        more: Others, such as of gestures.
 
     Raises:
-        FormatError: A file of zones is wrong, with the line.
+        FormatError: A file of zones is wrong, with the line; or two files use one name.
         ValueError: Nothing is wanted.
     """
-    found: list[Detector] = [ZoneWatch(path) for path in zones]
+    watches = [ZoneWatch(path) for path in zones]
+    homes: dict[str, Any] = {}
+    for path, watch in zip(zones, watches, strict=True):
+        for name in [*(one.name for one in watch.file.shapes), *(one.event for one in watch.file.triggers)]:
+            if name in homes:
+                raise FormatError(f"{path}: {name!r} is defined in {homes[name]} too; every name must be of one file")
+        homes |= {one.name: path for one in watch.file.shapes} | {one.event: path for one in watch.file.triggers}
+    found: list[Detector] = [*watches]
     found += [FallWatch()] if falls else []
     found += [PostureWatch()] if posture else []
+    found += more
     if not found:
-        raise ValueError("nothing to look for; give zones (--zone door.toml), --falls or --posture")
+        raise ValueError("nothing to look for; give zones (--zone door.toml), --falls, --posture or --gestures")
     return found
 
 
@@ -70,40 +95,43 @@ def run_events(
 
 
 class EventPainter:
-    """Draws skeletons, zones with their counters, and the last events.
+    """Draws skeletons, zones with their counters, gestures, and the last events, which fade.
 
     Args:
-        detectors: Those of the stream; zones among them are drawn.
+        detectors: Those of the stream; zones among them are drawn, and what others paint of their own.
     """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._zones = [one for one in detectors if isinstance(one, ZoneWatch)]
+        self._painted = [one for one in detectors if isinstance(one, Painted)]
         self._recent: list[Event] = []
 
     def paint(self, result: Results, events: Sequence[Event]) -> Image:
         """Return the picture of a frame, drawn on; called once a frame, in order."""
         self._recent = [one for one in (*self._recent, *events) if 0 <= result.time - one.time < _SHOWN_S][-6:]
-        picture: Image = result.plot()
-        size = (picture.shape[1], picture.shape[0])
+        ground = np.array(result.orig_img, order="C")
+        size = (ground.shape[1], ground.shape[0])
+        zones: dict[str, Floats] = {}
+        lines: dict[str, Floats] = {}
+        labels: dict[str, str] = {}
+        active: set[str] = set()
         for watch in self._zones:
-            shapes = watch.polygons(size)
-            counts = watch.counts
-            draw_zones(
-                picture,
-                {zone.name: shapes[zone.name] for zone in watch.file.zones},
-                {line.name: shapes[line.name] for line in watch.file.lines},
-                labels={
-                    **{z.name: f"{z.name}  {len(counts[z.name].now)}" for z in watch.file.zones},
-                    **{
-                        n.name: f"{n.name}  in {counts[n.name].entered}  out {counts[n.name].left}"
-                        for n in watch.file.lines
-                    },
-                },
-                active={z.name for z in watch.file.zones if counts[z.name].now},
-                lines_of_text=[_words(event) for event in self._recent] if watch is self._zones[-1] else (),
-            )
-        if not self._zones:
-            draw_zones(picture, {}, {}, lines_of_text=[_words(event) for event in self._recent])
+            shapes, counts = watch.polygons(size), watch.counts
+            zones |= {zone.name: shapes[zone.name] for zone in watch.file.zones}
+            lines |= {line.name: shapes[line.name] for line in watch.file.lines}
+            labels |= {zone.name: f"{zone.name}: {len(counts[zone.name].now)}" for zone in watch.file.zones}
+            labels |= {
+                line.name: f"{line.name}: {counts[line.name].entered} in, {counts[line.name].left} out"
+                for line in watch.file.lines
+            }
+            active |= {zone.name for zone in watch.file.zones if counts[zone.name].now}
+        # Whole for half of the time, then fading.
+        said = [(_words(one), 2 - 2 * max(0.0, result.time - one.time) / _SHOWN_S) for one in self._recent]
+        draw_zones(ground, zones, lines, active=active)
+        picture: Image = result.plot(img=ground)
+        for one in self._painted:
+            picture = one.paint(picture)
+        draw_zone_labels(picture, zones, lines, labels=labels, said=said)
         return picture
 
 
@@ -148,10 +176,29 @@ class EventVideo:
         self._frames += 1
         self._videos.write(result.replace(orig_img=self._painter.paint(result, events)))
 
-    def close(self) -> None:
-        """Finish the video and the manifest."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the video; what was written until an error stays, and the manifest says so."""
+        if error is None:
+            self.close()
+        elif isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+            self.close("interrupted")
+        else:
+            self.close("failed", errors=[str(error)])
+
+    def close(self, status: Literal["done", "interrupted", "failed"] = "done", **facts: Any) -> None:
+        """Finish the video and the manifest.
+
+        Args:
+            status: What the manifest says.
+            **facts: What else it says.
+        """
         self._videos.close()
-        self._folder.manifest("done", counts={"frames": self._frames}, files=self._videos.paths)
+        self._folder.manifest(status, counts={"frames": self._frames}, files=self._videos.paths, **facts)
 
 
 def save_heatmap(path: str | Path, heatmap: Heatmap, picture: Image) -> None:
@@ -160,8 +207,12 @@ def save_heatmap(path: str | Path, heatmap: Heatmap, picture: Image) -> None:
     Raises:
         PoiseError: It cannot be written.
     """
-    drawn = picture.copy()
-    paint_heat(drawn, heatmap.smooth())
+    drawn, seconds = picture.copy(), heatmap.smooth()
+    paint_heat(drawn, seconds)
+    if seconds.any():
+        font = max(12.0, min(drawn.shape[:2]) / 34)
+        words = f"red: {seconds.max():.1f} s within {heatmap.cell} pixels"
+        draw_label(drawn, (font / 2, font / 2), words, (40, 40, 40), font)
     with writing(path):
         Path(path).write_bytes(encode(drawn, Path(path).suffix or ".png"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from event_scenes import frame, person
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from poise.errors import FormatError
@@ -36,6 +36,7 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
+@settings(deadline=None)  # a machine may be busy
 @given(
     turns=st.lists(st.integers(0, 359), min_size=3, max_size=12, unique=True),
     point=st.tuples(st.floats(-60, 60), st.floats(-60, 60)),
@@ -221,3 +222,95 @@ def test_an_event_is_one_line_of_six_keys() -> None:
     assert list(record.items()) == [
         ("time", 1.235), ("frame", 3), ("id", 2), ("event", "door.leave"), ("value", 0.988), ("conf", 0.5),
     ]  # fmt: skip
+
+
+def test_overlapping_zones_each_count_who_is_in_both() -> None:
+    watch = ZoneWatch(ZoneFile((Zone("a", SQUARE), Zone("b", SQUARE + [100, 0]))))
+
+    said = walk(watch, [380] * 5)
+
+    assert names(said) == [("a.enter", 1), ("b.enter", 1)]
+
+
+def test_a_zone_at_the_lower_edge_holds_who_is_cut_off_by_it() -> None:
+    # The box of somebody whose feet are below the picture ends at its edge, y = 480.
+    low = np.array([[0.0, 300], [640, 300], [640, 480], [0, 480]])
+    watch = ZoneWatch(ZoneFile((Zone("a", low),)))
+
+    said = walk(watch, [320] * 5, y=480)
+
+    assert names(said) == [("a.enter", 1)]
+
+
+def test_who_stands_on_a_line_and_sways_is_not_counted() -> None:
+    watch = ZoneWatch(ZoneFile((), (Line("gate", np.array([[320.0, 0], [320, 480]])),)))
+
+    assert walk(watch, [320 + 8 * (-1) ** i for i in range(40)]) == []
+
+
+def test_both_ankles_that_cross_a_line_are_one_crossing() -> None:
+    watch = ZoneWatch(ZoneFile((), (Line("gate", np.array([[320.0, 480], [320, 0]]), "ankle"),)))
+
+    said = walk(watch, list(range(200, 440, 6)) + list(range(440, 200, -6)))
+
+    assert names(said) == [("gate.in", 1), ("gate.out", 1)]
+
+
+def switched(watch: ZoneWatch, xs: list[float], at: int, *, gap: int = 0) -> list[Event]:
+    """Let one person walk whose id changes after so many frames, unseen for some."""
+    said: list[Event] = []
+    for i, x in enumerate(xs):
+        if at <= i < at + gap:
+            said += watch.update(frame([], time=i * 0.1, index=i))
+        else:
+            said += watch.update(frame([person(at=(x, 400))], time=i * 0.1, index=i, ids=[1 if i < at else 2]))
+    return said
+
+
+@pytest.mark.parametrize("at", [8, 10, 12, 14])
+@pytest.mark.parametrize("gap", [0, 2])
+def test_an_id_that_changes_at_a_line_is_counted_once(at: int, gap: int) -> None:
+    watch = ZoneWatch(ZoneFile((), (Line("gate", np.array([[320.0, 480], [320, 0]])),)))
+
+    said = switched(watch, [200 + 10 * i for i in range(30)], at, gap=gap)
+
+    assert names(said) == [("gate.in", 1)]
+
+
+def test_an_id_that_changes_in_a_zone_is_one_visit() -> None:
+    watch = ZoneWatch(ZoneFile((Zone("door", SQUARE),)))
+
+    said = switched(watch, [320] * 30 + [600] * 10, 10, gap=3)
+
+    assert [(event.event, event.id) for event in said] == [("door.enter", 1), ("door.leave", 2)]
+    assert said[1].value == pytest.approx(2.9)
+
+
+def test_who_appears_far_from_where_another_vanished_is_somebody_else() -> None:
+    watch = ZoneWatch(ZoneFile((Zone("door", SQUARE),)))
+
+    said = switched(watch, [210] * 10 + [430] * 10, 10)
+
+    assert [event.event for event in said] == ["door.enter", "door.enter"]
+
+
+def test_a_hand_in_a_danger_area_in_relative_units_triggers_at_any_size_of_picture(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        'units = "relative"\n[zones.press]\npolygon = [[0.5, 0.5], [1, 0.5], [1, 1], [0.5, 1]]\n'
+        '[triggers]\ndanger = "left_wrist in press for 0.3 s"\n',
+    )
+    watch = ZoneWatch(path)
+
+    # The left wrist of somebody at x = 300 is at 332, half of the picture 320; the feet end at 316.
+    said = walk(watch, [200] * 5 + [300] * 10)
+
+    assert [(event.event, event.time) for event in said] == [("danger", pytest.approx(0.8))]
+
+
+def test_memory_does_not_grow_with_people_who_pass() -> None:
+    watch = ZoneWatch(ZoneFile((Zone("door", SQUARE),), (Line("gate", np.array([[320.0, 480], [320, 0]]), "ankle"),)))
+    for i in range(300):
+        watch.update(frame([person(at=(310 + 20 * (i % 2), 400))], time=i * 0.5, index=i, ids=[i // 2 + 1]))
+
+    assert len(watch._stays) + len(watch._sides) + len(watch._steps) < 100

@@ -19,6 +19,9 @@ def events(
     zone: list[Path] | None = None,
     falls: Annotated[bool, Parameter(negative=())] = False,
     posture: Annotated[bool, Parameter(negative=())] = False,
+    gestures: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    mirrored: bool = False,
+    hands: str = "hands",
     json: Annotated[bool, Parameter(negative=())] = False,
     csv: Path | None = None,
     post: str | None = None,
@@ -35,7 +38,7 @@ def events(
     exist_ok: bool = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
 ) -> int:
-    """Say what happens in SOURCE: falls, changes of posture, who enters a zone or crosses a line.
+    """Say what happens in SOURCE: falls, postures, gestures, who enters a zone or crosses a line.
 
     Without --json, one line an event that people read. Exit code: 0 done, 1 something could not be read or written or
     did not arrive, 2 wrong use.
@@ -45,6 +48,10 @@ def events(
         zone: A .toml of zones, lines and triggers; may be repeated.
         falls: Look for falls.
         posture: Look for changes between standing, sitting, bending and lying.
+        gestures: Look for gestures: hands, numbers, body, moves, or a .toml of your own; several are joined (default:
+            hands body). Write it after the source.
+        mirrored: With --gestures: the pictures are mirrored, as a selfie camera gives them.
+        hands: With --gestures: hand model.
         json: Print one JSON line an event on standard output.
         csv: Also write the events into this table.
         post: Also post each event as JSON to this http or https address.
@@ -62,7 +69,8 @@ def events(
         quiet: Show nothing but results and errors.
     """
     if not source:
-        raise ValueError("events needs a source: a video, camera number, address, folder of frames, or - for input")
+        hint = f"; {gestures[0]!r} was taken for a set of gestures: write the source first" if gestures else ""
+        raise ValueError(f"events needs a source: a video, camera number, address, folder of frames, or -{hint}")
     from poise.event_run import EventVideo, detectors, run_events, save_heatmap
     from poise.model import Pose
     from poise.motion.events import EventStream
@@ -70,10 +78,23 @@ def events(
     from poise.sinks import EventCsvSink, Webhook, refuse_existing
 
     report = Reporter(quiet=quiet, lines=False)
-    wanted = detectors(zones=zone or (), falls=falls, posture=posture)
+    more: list[Any] = []
+    if gestures is not None:
+        from poise.gesturing import GestureWatch
+        from poise.motion.gestures import GestureRecognizer
+
+        asked = GestureRecognizer(gestures or None, mirrored=mirrored)
+        found_by = Pose(hands, device=device, threads=threads) if "hand" in asked.parts else None
+        more.append(GestureWatch(asked, hands=found_by))
+    wanted = detectors(zones=zone or (), falls=falls, posture=posture, more=more)
+    told = _notes(wanted)
+    for note in told:
+        report.console.print(f"poise: {note}", soft_wrap=True, markup=False)
     heat, picture = Heatmap(), None
     if heatmap is not None:
         refuse_existing(heatmap, overwrite=overwrite)
+    pose = Pose(fetch(model) if Path(model).suffix else model, device=device, threads=threads)
+    words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]
     with ExitStack() as stack:
         webhook = None if post is None else Webhook(post)
         sinks: list[Any] = [one for one in (webhook,) if one is not None]
@@ -81,8 +102,6 @@ def events(
             sinks.append(EventCsvSink(csv, overwrite=overwrite))
         for sink in sinks:
             stack.callback(sink.close)
-        pose = Pose(fetch(model) if Path(model).suffix else model, device=device, threads=threads)
-        words = ["-" if word == STDIN else word for word in source]
         results = pose.track(
             words if len(words) > 1 else words[0],
             stream=True,
@@ -94,27 +113,35 @@ def events(
         stack.callback(results.close)
         video = None
         if save:
-            video = EventVideo(wanted, project=project, name=name, exist_ok=exist_ok, source=words, model=pose.name)
-            stack.callback(video.close)
+            video = stack.enter_context(
+                EventVideo(wanted, project=project, name=name, exist_ok=exist_ok, source=words, model=pose.name)
+            )
             report.saved(video.path)
-        for result, found in run_events(report.watch(results), EventStream(wanted), sinks):
-            for event in found:
-                line = event.record()
-                _say(json_.dumps(line, ensure_ascii=False) if json else _read(line))
-            if video is not None:
-                video.write(result, found)
-            if heatmap is not None:
-                heat.add(result)
-                picture = result.orig_img if picture is None else picture
-    if heatmap is not None and picture is not None:
-        save_heatmap(heatmap, heat, picture)
-    for note in [text for one in wanted for text in getattr(one, "notes", ())]:
+        try:
+            for result, found in run_events(report.watch(results), EventStream(wanted), sinks):
+                for event in found:
+                    line = event.record()
+                    _say(json_.dumps(line, ensure_ascii=False) if json else _read(line))
+                if video is not None:
+                    video.write(result, found)
+                if heatmap is not None:
+                    heat.add(result)
+                    picture = result.orig_img if picture is None else picture
+        finally:
+            # A live stream ends by Ctrl-C; what was seen until then is wanted.
+            if heatmap is not None and picture is not None:
+                save_heatmap(heatmap, heat, picture)
+    for note in [text for text in _notes(wanted) if text not in told]:  # what the size of the picture showed
         report.console.print(f"poise: {note}", soft_wrap=True, markup=False)
     code = report.finish()
     if webhook is not None and webhook.note:
         report.error(ValueError(webhook.note))
         return 1
     return code
+
+
+def _notes(wanted: list[Any]) -> list[str]:
+    return [text for one in wanted for text in getattr(one, "notes", ())]
 
 
 def _say(line: str) -> None:

@@ -9,7 +9,7 @@ from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
 from poise.drawing._text import draw_label, label_size, place_label, text
 from poise.drawing._trails import Trails
-from poise.drawing._zones import draw_zones, paint_heat
+from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
 
 __all__ = [
     "Curve",
@@ -22,6 +22,7 @@ __all__ = [
     "draw_label",
     "draw_polyline",
     "draw_trails",
+    "draw_zone_labels",
     "draw_zones",
     "ellipses",
     "heat",

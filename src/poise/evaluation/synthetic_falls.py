@@ -76,9 +76,9 @@ def tip_over(
     """
     angle = tip_angles(times, start)
     base = np.nanmean(xy[:, ankles], axis=1)  # (T, 2)
-    begun = int(np.searchsorted(times, start))
-    base[begun:] = base[min(begun, len(base) - 1)]  # the ankles stay where they were
     flat = xy - base[:, None]
+    begun = int(np.searchsorted(times, start))
+    base[begun:] = base[min(begun, len(base) - 1)]  # the ankles stay where they were; nobody walks on lying
     body = np.stack([flat[..., 0], -flat[..., 1], np.zeros(flat.shape[:2])], axis=-1)  # x right, y up, z to the camera
     turn = np.radians(azimuth)
     to = np.array([np.cos(turn), 0.0, np.sin(turn)])  # where the head goes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poise.drawing import draw, draw_label, draw_zones, label_size, place_label
-from poise.frames import Media
+from poise.drawing import draw, draw_label, draw_zone_labels, label_size, place_label
+from poise.frames import Image, Media
 from poise.geometry import Floats
 from poise.motion.gestures import UNKNOWN, Gesture, GestureEvent
 from poise.results import Results
@@ -49,24 +49,38 @@ class GesturePainter:
         now = seen.frame.time
         self._recent = [one for one in (*self._recent, *seen.events) if 0 <= now - one.time < _SHOWN_S][-_SHOWN:]
         image = np.array(seen.frame.image)
-        height, width = image.shape[:2]
         for result in (seen.bodies, seen.hands):
             if result is not None and len(result):
                 image = draw(result, image=image, boxes=False, labels=False)
-        size = max(12.0, min(height, width) / 30)
-        taken = _faces(seen.bodies)
-        for one in seen.gestures:
-            result = seen.bodies if one.part == "body" else seen.hands
-            if one.gesture == UNKNOWN or result is None:
-                continue
-            words = _words(one)
-            box = np.asarray(result.boxes.xyxy[one.row]).tolist()
-            place = place_label((height, width), box, label_size(words, size), taken)
-            draw_label(image, place[:2], words, _BODY_LABEL if one.part == "body" else _HAND_LABEL, size)
-            taken = np.vstack([taken, place])
+        draw_names(image, seen.hands, seen.bodies, seen.gestures)
         if self._recent:
-            draw_zones(image, {}, {}, lines_of_text=[event_words(event) for event in self._recent])
+            # Each fades in its second half.
+            said = [(event_words(one), 2 - 2 * max(0.0, now - one.time) / _SHOWN_S) for one in self._recent]
+            draw_zone_labels(image, {}, {}, said=said)
         return base[:0].replace(orig_img=image)
+
+
+def draw_names(image: Image, hands: Results | None, bodies: Results | None, gestures: Sequence[Gesture]) -> None:
+    """Write what is shown beside hands and bodies, off faces and off each other; "unknown" is not written.
+
+    Args:
+        image: Is drawn on.
+        hands: Of the frame.
+        bodies: Of the frame.
+        gestures: One a row of these.
+    """
+    height, width = image.shape[:2]
+    size = max(12.0, min(height, width) / 30)
+    taken = _faces(bodies)
+    for one in gestures:
+        result = bodies if one.part == "body" else hands
+        if one.gesture == UNKNOWN or result is None:
+            continue
+        words = _words(one)
+        box = np.asarray(result.boxes.xyxy[one.row]).tolist()
+        place = place_label((height, width), box, label_size(words, size), taken)
+        draw_label(image, place[:2], words, _BODY_LABEL if one.part == "body" else _HAND_LABEL, size)
+        taken = np.vstack([taken, place])
 
 
 def event_words(event: GestureEvent) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.errors import PoiseError
 from poise.frames import Media
 from poise.geometry import Floats
 from poise.results import Results
@@ -79,6 +80,10 @@ class EventStream:
 
         Returns:
             What happened; first what ended with the last video.
+
+        Raises:
+            PoiseError: A detector failed; with its name and the frame.
+            ValueError: A detector cannot look at such results; with its name and the frame.
         """
         events: list[Event] = []
         if result.media is not self._media:
@@ -86,7 +91,17 @@ class EventStream:
                 events += self._finished()
             self._media = result.media
         for detector in self.detectors:
-            events += detector.update(result)
+            try:
+                events += detector.update(result)
+            except PoiseError:
+                raise
+            except ValueError as error:
+                raise ValueError(f"{_name(detector)}, frame {result.frame}: {error}") from error
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}"
+                raise PoiseError(
+                    f"{_name(detector)} failed in frame {result.frame} of {result.path}: {what}"
+                ) from error
         return self._said(events)
 
     def finish(self) -> list[Event]:
@@ -110,6 +125,62 @@ class EventStream:
             for event in events:
                 self._on_event(event)
         return events
+
+
+class Heirs:
+    """Says whose past a new id continues.
+
+    A tracker that loses somebody for a moment may give them another id. Who appears where somebody as large vanished a
+    moment ago, not at the picture's edge, is taken for them.
+
+    Args:
+        within_s: Seconds between the last sight of one and the first of the other.
+        reach: Heights of the box between their feet, at most.
+    """
+
+    def __init__(self, *, within_s: float = 1.0, reach: float = 0.5) -> None:
+        self.within_s, self.reach = within_s, reach
+        self._last: dict[int, tuple[float, NDArray[np.float64]]] = {}
+
+    def update(self, result: Results, ids: Sequence[int], boxes: Floats) -> dict[int, int]:
+        """Return the former id of those new ids that continue one.
+
+        Args:
+            result: The frame.
+            ids: Of its instances.
+            boxes: ``(N, 4)`` xyxy of its instances, pixels.
+        """
+        heirs: dict[int, int] = {}
+        for box, number in zip(boxes, ids, strict=False):
+            if number not in self._last and (old := self._vanished(box, ids, result)) is not None:
+                heirs[number] = old
+                del self._last[old]
+        for box, number in zip(boxes, ids, strict=False):
+            self._last[number] = (result.time, box)
+        for number in [n for n, (seen, _) in self._last.items() if result.time - seen > self.within_s]:
+            del self._last[number]
+        return heirs
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        self._last.clear()
+
+    def _vanished(self, box: NDArray[np.float64], ids: Sequence[int], result: Results) -> int | None:
+        height, width = result.orig_shape
+        tall, foot = box[3] - box[1], np.array([(box[0] + box[2]) / 2, box[3]])
+        best, least = None, np.inf
+        for number, (_, last) in self._last.items():
+            if number in ids or last[0] < 2 or last[2] > width - 2 or last[3] > height - 2:
+                continue
+            was = last[3] - last[1]
+            away = float(np.hypot(*(np.array([(last[0] + last[2]) / 2, last[3]]) - foot)))
+            if away < self.reach * max(tall, was) and 0.5 < tall / max(was, 1e-9) < 2 and away < least:
+                best, least = number, away
+        return best
+
+
+def _name(detector: Detector) -> str:
+    return type(detector).__name__
 
 
 def track_ids(result: Results) -> list[int]:

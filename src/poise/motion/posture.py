@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.geometry import Floats
+from poise.geometry import Bools, Floats
 from poise.motion.events import Event, points_of, track_ids
 from poise.results import Results
 from poise.skeletons import Skeleton
@@ -26,6 +26,11 @@ _CHAIN = 0.779
 # Body height over the distance between the shoulders' keypoints, seen from the front: 1 / 0.259 by the same figure. A
 # body that points at the camera looks short but not narrow, and is known by that.
 _WIDTH = 3.86
+# This share of the picture's height is its lower edge.
+_EDGE = 0.02
+# A shin is about as long as a trunk in keypoints; in less of a trunk than this it cannot be seen.
+_ROOM = 0.25
+_HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +41,16 @@ class Measures:
         trunk: ``(N,)`` degrees between the line from hips to shoulders and up.
         thigh: ``(N,)`` degrees between the line from hips to knees and down.
         shin: ``(N,)`` degrees between the line from knees to ankles and down.
-        knee: ``(N,)`` degrees at the knee; 180: straight.
-        thigh_ratio: ``(N,)`` length of the thighs in the picture over that of the trunk; short where they point at the
-            camera.
+        knee: ``(N,)`` degrees at the straighter knee; 180: straight. Whoever stands has one straight leg, and whoever
+            kneels with one knee has none, though the middles of the knees and ankles lie below the hips.
+        fold: ``(N,)`` length of the thighs in the picture over that of the shins. Parallel lines shorten alike, so it
+            is 1 for straight legs from wherever they are seen, and small where thighs alone point at the camera.
         aspect: ``(N,)`` width of the box over its height.
         height: ``(N,)`` least height that the body can have, pixels: by its trunk, thighs and shins, or by its
             shoulders.
-        extent: ``(N,)`` from the head down to hips or ankles in the picture, in body heights; negative upside down.
+        extent: ``(N,)`` from the head down to hips or ankles in the picture, in body heights; negative upside down; NaN
+            where the picture ends above the ankles.
+        lengths: ``(N, 4)`` of trunk, thighs, shins, and from shoulder to shoulder, pixels.
         hip: ``(N, 2)`` middle of the hips, pixels.
         head: ``(N, 2)`` middle of nose, eyes and ears, or of the shoulders where the head is not seen, pixels.
         ankle: ``(N, 2)`` middle of the ankles, pixels.
@@ -54,10 +62,11 @@ class Measures:
     thigh: Floats
     shin: Floats
     knee: Floats
-    thigh_ratio: Floats
+    fold: Floats
     aspect: Floats
     height: Floats
     extent: Floats
+    lengths: Floats
     hip: Floats
     head: Floats
     ankle: Floats
@@ -65,7 +74,15 @@ class Measures:
     lower: Floats
 
 
-def measure(xy: Floats, conf: Floats, boxes: Floats, skeleton: Skeleton, *, min_conf: float = MIN_CONF) -> Measures:
+def measure(
+    xy: Floats,
+    conf: Floats,
+    boxes: Floats,
+    skeleton: Skeleton,
+    *,
+    size: tuple[int, int] | None = None,
+    min_conf: float = MIN_CONF,
+) -> Measures:
     """Measure bodies.
 
     Args:
@@ -73,44 +90,56 @@ def measure(xy: Floats, conf: Floats, boxes: Floats, skeleton: Skeleton, *, min_
         conf: ``(N, K)`` in [0, 1].
         boxes: ``(N, 4)`` xyxy, pixels.
         skeleton: Any that has shoulders, hips, knees and ankles by these names: coco17, blazepose33, halpe26.
+        size: Width and height of the picture: knees and ankles at its lower edge are not used then, for networks put
+            those there that are outside.
         min_conf: Keypoints below this are not used.
 
     Raises:
         KeyError: The skeleton has no such keypoint.
     """
-    shoulder, s_conf = _middle(xy, conf, _pair(skeleton, "shoulder"), min_conf)
-    hip, h_conf = _middle(xy, conf, _pair(skeleton, "hip"), min_conf)
-    knee, k_conf = _middle(xy, conf, _pair(skeleton, "knee"), min_conf)
-    ankle, a_conf = _middle(xy, conf, _pair(skeleton, "ankle"), min_conf)
-    head_points = [
-        skeleton.index(n) for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear") if n in skeleton
-    ]
-    head, _ = _middle(xy, conf, head_points, min_conf)
-    up, thigh, shin = shoulder - hip, knee - hip, ankle - knee
-    trunk_length, thigh_length = (np.linalg.norm(line, axis=-1) for line in (up, thigh))
-    cosine = (-thigh * shin).sum(axis=-1) / np.maximum(thigh_length * np.linalg.norm(shin, axis=-1), 1e-9)
-    size = boxes[:, 2:] - boxes[:, :2]
-    left, right = _pair(skeleton, "shoulder")
-    width = np.linalg.norm(xy[:, left] - xy[:, right], axis=-1)
-    width = np.where((conf[:, [left, right]] >= min_conf).all(axis=1), width, np.nan)
-    chain = (trunk_length + thigh_length + np.linalg.norm(shin, axis=-1)) / _CHAIN
-    height = np.fmax(chain, _WIDTH * width)
-    head = np.where(np.isfinite(head), head, shoulder)
+    pairs = np.array([_pair(skeleton, part) for part in ("shoulder", "hip", "knee", "ankle")])
+    ends, legs = np.zeros(len(xy), dtype=bool), pairs[2:]
+    seen = (conf >= min_conf)[:, pairs]  # (N, 4, 2)
+    points = xy[:, pairs]  # (N, 4, 2, 2)
+    edge = np.inf if size is None else (1 - _EDGE) * size[1]
+    if size is not None:
+        seen[:, 2:] &= points[:, 2:, :, 1] < edge
+    middle = _middle(points, seen)
+    if size is not None:
+        # Where there is no room for shins between knees and edge, ankles are invented.
+        trunk = middle[:, 0] - middle[:, 1]
+        cut = size[1] - middle[:, 2, 1] < _ROOM * np.hypot(trunk[:, 0], trunk[:, 1])
+        seen[:, 3] &= ~cut[:, None]
+        middle[cut, 3] = np.nan
+        ends = cut | (~seen[:, 3].any(axis=1) & (xy[:, legs, 1] >= edge).any(axis=(1, 2)))
+    shoulder, hip, ankle = middle[:, 0], middle[:, 1], middle[:, 3]
+    faces = [skeleton.index(name) for name in _HEAD if name in skeleton]
+    head = _middle(xy[:, faces], conf[:, faces] >= min_conf)
+    head = np.where(np.isnan(head), shoulder, head)
+    lines = middle[:, 1:] - middle[:, :-1]  # trunk, thigh, shin, each downwards
+    angles = np.degrees(np.arctan2(np.abs(lines[..., 0]), lines[..., 1]))
+    lengths = np.hypot(lines[..., 0], lines[..., 1])
+    across = points[:, 0, 0] - points[:, 0, 1]
+    width = np.where(seen[:, 0].all(axis=1), np.hypot(across[:, 0], across[:, 1]), np.nan)
+    height = np.fmax(lengths.sum(axis=1) / _CHAIN, _WIDTH * width)
     extent = (np.fmax(hip[:, 1], ankle[:, 1]) - head[:, 1]) / np.maximum(height, 1e-9)
+    box = boxes[:, 2:] - boxes[:, :2]
+    sure = (conf[:, pairs] * seen).max(axis=2)
     return Measures(
-        trunk=_from_vertical(-up),
-        thigh=_from_vertical(thigh),
-        shin=_from_vertical(shin),
-        knee=np.degrees(np.arccos(np.clip(cosine, -1, 1))),
-        thigh_ratio=thigh_length / np.maximum(trunk_length, 1e-9),
-        aspect=size[:, 0] / np.maximum(size[:, 1], 1e-9),
+        trunk=angles[:, 0],
+        thigh=angles[:, 1],
+        shin=angles[:, 2],
+        knee=_straighter(points, seen),
+        fold=lengths[:, 1] / np.maximum(lengths[:, 2], 1e-9),
+        aspect=box[:, 0] / np.maximum(box[:, 1], 1e-9),
         height=height,
-        extent=extent,
+        extent=np.where(ends, np.nan, extent),
+        lengths=np.concatenate([lengths, width[:, None]], axis=1),
         hip=hip,
         head=head,
         ankle=ankle,
-        upper=np.minimum(s_conf, h_conf),
-        lower=np.minimum(k_conf, a_conf),
+        upper=np.minimum(sure[:, 0], sure[:, 1]),
+        lower=np.minimum(sure[:, 2], sure[:, 3]),
     )
 
 
@@ -120,6 +149,9 @@ def classify(found: Measures, *, min_conf: float = 0.5) -> tuple[NDArray[np.str_
     Each posture is a product of soft limits on the measures, 20 degrees wide, whose middles stand in the code; they
     were set by eye on clips of squats, lunges, sit-ups, planks, seated presses and walking.
 
+    "Sitting" is a trunk held up over legs that do not carry it straight: on a chair, on the floor, on a knee, in a
+    squat. Keypoints do not show what a body rests on.
+
     Args:
         found: What :func:`measure` returns.
         min_conf: A posture less sure than this is unknown.
@@ -128,34 +160,37 @@ def classify(found: Measures, *, min_conf: float = 0.5) -> tuple[NDArray[np.str_
         ``(N,)`` names of :data:`POSTURES` or ``"unknown"``, and ``(N,)`` conf of what is said: that of the best
         posture, or one minus it for unknown.
     """
-    trunk, thigh, shin = (np.nan_to_num(column) for column in (found.trunk, found.thigh, found.shin))
-    legs = np.isfinite(found.thigh) & np.isfinite(found.shin)
-    short = _below(np.nan_to_num(found.thigh_ratio, nan=1.0), 0.5, 0.15)
-    folded = np.maximum(_above(thigh, 50), short)
-    tall = np.nan_to_num(found.extent, nan=1.0)
+    trunk, thigh, shin = (_known(column, 0.0) for column in (found.trunk, found.thigh, found.shin))
+    thighs, legs = np.isfinite(found.thigh), np.isfinite(found.thigh) & np.isfinite(found.shin)
+    # Knees above the hips mean hips on the floor, where nobody holds a trunk that leans back far.
+    floor = thigh > 110
+    tall = _known(found.extent, 1.0)
+    short = _below(_known(found.fold, 1.0), 0.55, 0.2)
+    bent = _below(_known(found.knee, 180.0), 115, 30)
     upright = np.minimum(_below(trunk, 45), _above(tall, 0.5, 0.2))
-    flat = np.minimum(_above(trunk, 60), np.where(legs, np.maximum(_above(thigh, 50), _above(shin, 60)), 0.0))
+    standing = np.minimum(upright, _below(thigh, 42) * (1 - short) * (1 - bent))
+    # Without shins, thighs must be level: a knee that is guessed hangs below the hip somehow.
+    folded = np.where(legs, np.maximum(np.maximum(_above(thigh, 50), short), bent), _above(thigh, 75))
+    held = _below(trunk, np.where(floor, 38.0, 55.0))
+    sitting = np.minimum(np.minimum(held, folded), _above(tall, 0.3, 0.1))
+    bending = np.minimum(np.minimum(_above(trunk, 40), _below(thigh, 50)), _below(shin, 55))
+    flat = np.minimum(_above(trunk, np.where(floor, 38.0, 60.0)), np.maximum(_above(thigh, 50), _above(shin, 60)))
     # Without legs a trunk that lies may be one that bends over a table; a wide box decides.
-    flat = np.where(legs, flat, _above(trunk, 65) * _above(found.aspect, 1.3, 0.3))
-    scores = np.stack(
-        [
-            np.where(legs, np.minimum(upright, _below(thigh, 42) * (1 - short)), 0.0),
-            np.where(
-                np.isfinite(found.thigh), np.minimum.reduce([_below(trunk, 55), folded, _above(tall, 0.3, 0.1)]), 0.0
-            ),
-            np.where(legs, np.minimum.reduce([_above(trunk, 40), _below(thigh, 50), _below(shin, 55)]), 0.0),
-            flat,
-        ],
-        axis=-1,
-    )
-    seen = np.isfinite(found.trunk)
-    sure = np.sqrt(np.clip(np.where(legs, (found.upper + found.lower) / 2, found.upper * 0.9), 0, 1))
-    scores = np.where(seen[:, None], scores * np.nan_to_num(sure)[:, None], 0.0)
+    lying = np.where(legs, flat, _above(trunk, 65) * _above(found.aspect, 1.3, 0.3))
+    scores = np.stack([standing * legs, sitting * thighs, bending * legs, lying], axis=-1)
+    sure = np.sqrt(np.where(legs, (found.upper + found.lower) / 2, found.upper * 0.9))
+    scores *= np.where(np.isfinite(found.trunk), sure, 0.0)[:, None]
     best = scores.argmax(axis=-1)
     conf = scores.max(axis=-1, initial=0.0)
     known = conf >= min_conf
     names = np.where(known, np.array(POSTURES)[best], UNKNOWN)
     return names, np.where(known, conf, 1 - conf)
+
+
+def measure_result(result: Results) -> Measures:
+    """Measure the bodies of a frame."""
+    height, width = result.orig_shape
+    return measure(*points_of(result), result.skeleton, size=(width, height))
 
 
 class PostureWatch:
@@ -175,7 +210,7 @@ class PostureWatch:
 
     def update(self, result: Results) -> list[Event]:
         """Take the next frame; an event is ``posture`` with its name as value, ``unknown`` is never said."""
-        names, conf = classify(measure(*points_of(result), result.skeleton), min_conf=self.min_conf)
+        names, conf = classify(measure_result(result), min_conf=self.min_conf)
         events = []
         for row, number in enumerate(track_ids(result)):
             state = self._states.setdefault(number, _Posture())
@@ -214,24 +249,37 @@ def _pair(skeleton: Skeleton, part: str) -> list[int]:
     return [skeleton.index(f"left_{part}"), skeleton.index(f"right_{part}")]
 
 
-def _middle(xy: Floats, conf: Floats, points: list[int], min_conf: float) -> tuple[Floats, Floats]:
-    """Return the ``(N, 2)`` mean of those points that are seen, NaN without any, and its ``(N,)`` conf."""
-    seen = conf[:, points] >= min_conf
-    count = seen.sum(axis=1)
-    total = np.where(seen[..., None], np.nan_to_num(xy[:, points]), 0.0).sum(axis=1)
-    middle = np.where(count[:, None] > 0, total / np.maximum(count, 1)[:, None], np.nan)
-    return middle, np.where(seen, conf[:, points], 0.0).max(axis=1, initial=0.0)
+def _middle(points: Floats, seen: Bools) -> Floats:
+    """Return the ``(..., 2)`` mean of those of the ``(..., P, 2)`` points that are seen, NaN without any."""
+    count = seen.sum(axis=-1)[..., None]
+    total = np.where(seen[..., None], points, 0.0).sum(axis=-2)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _from_vertical(line: Floats) -> Floats:
-    """Return degrees between ``(N, 2)`` lines and down, 0 to 180."""
-    return np.degrees(np.arctan2(np.abs(line[:, 0]), line[:, 1]))
+def _straighter(points: Floats, seen: Bools) -> Floats:
+    """Return degrees at the straighter of both knees, NaN where no leg is seen whole; see :func:`measure`."""
+    bones = points[:, 2:] - points[:, 1:3]  # (N, thigh and shin, left and right, 2)
+    lengths = np.hypot(bones[..., 0], bones[..., 1])
+    cosine = (bones[:, 0] * bones[:, 1]).sum(axis=-1) / np.maximum(lengths[:, 0] * lengths[:, 1], 1e-9)
+    cosine = np.where(seen[:, 1:].all(axis=1), cosine, np.nan)
+    angles: Floats = 180 - np.degrees(np.arccos(_limited(np.fmax(cosine[:, 0], cosine[:, 1]), -1.0)))
+    return angles
 
 
-def _above(values: Floats, middle: float, width: float = 20.0) -> Floats:
+def _known(values: Floats, instead: float) -> Floats:
+    return np.where(np.isnan(values), instead, values)
+
+
+def _limited(values: Floats, least: float = 0.0) -> Floats:
+    """Return values between a least one and 1; np.clip takes thrice the time for a handful."""
+    limited: Floats = np.minimum(np.maximum(values, least), 1.0)
+    return limited
+
+
+def _above(values: Floats, middle: float | Floats, width: float = 20.0) -> Floats:
     """Return 0 below, 1 above a soft limit."""
-    return np.clip((np.asarray(values) - middle) / width + 0.5, 0, 1)
+    return _limited((values - middle) / width + 0.5)
 
 
-def _below(values: Floats, middle: float, width: float = 20.0) -> Floats:
+def _below(values: Floats, middle: float | Floats, width: float = 20.0) -> Floats:
     return 1 - _above(values, middle, width)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import suggest
 from poise.geometry import Bools, Floats
-from poise.motion.events import Event, points_of, track_ids
+from poise.motion.events import Event, Heirs, points_of, track_ids
 from poise.motion.zonefile import PLACES, Line, Trigger, Zone, ZoneFile, meet, outside, read_zones
 from poise.results import Results
 from poise.skeletons import Skeleton
 
 # Somebody unseen for longer comes back with another id.
 _FORGET_S = 10.0
+# The second ankle crosses a line a step after the first; together they are one crossing.
+_STEP_S = 2.0
 
 
 def inside(points: Floats, polygon: Floats) -> Bools:
@@ -72,6 +75,11 @@ def columns_of(part: str, skeleton: Skeleton) -> NDArray[np.intp] | str:
         known = [*PLACES, *skeleton.keypoints]
         raise ValueError(f"no part {part!r} in skeleton {skeleton.name!r}{suggest(part, known)}")
     return np.array([skeleton.index(name) for name in names])
+
+
+# Which zone or line, who, and of a line which point.
+_Key = tuple[int, ...]
+_State = TypeVar("_State")
 
 
 @dataclass(slots=True)
@@ -139,19 +147,22 @@ class ZoneWatch:
         """Let everybody leave; the counts stay until the first frame of the next source."""
         time, frame = self._last
         events = []
-        for (rule, number), stay in self._stays.items():
+        for (rule, number, *_), stay in self._stays.items():
             if stay.inside:
                 events += self._left(rule, number, stay, time, frame)
         self._stays.clear()
         self._sides.clear()
+        self._steps.clear()
         self._ended = True
         return events
 
     def _begin(self) -> None:
         names = [one.name for one in self.file.shapes]
         self.counts: Mapping[str, Counts] = {name: Counts() for name in names}
-        self._stays: dict[tuple[int, int], _Stay] = {}
-        self._sides: dict[tuple[int, int, int], _Side] = {}
+        self._stays: dict[_Key, _Stay] = {}
+        self._sides: dict[_Key, _Side] = {}
+        self._steps: dict[_Key, tuple[int, int, float]] = {}  # side, point, time of the last crossing
+        self._heirs = Heirs()
         self._ended = False
 
     def polygons(self, size: tuple[int, int]) -> dict[str, NDArray[np.float64]]:
@@ -178,9 +189,11 @@ class ZoneWatch:
         xy, conf, boxes = points_of(result)
         ids = track_ids(result)
         surely = np.asarray(result.boxes.conf, dtype=np.float64)
+        for new, old in self._heirs.update(result, ids, boxes).items():
+            self._inherit(old, new)
         events: list[Event] = []
         for rule, zone in enumerate(self._zones):
-            where = place(xy, conf, boxes, self._columns[zone.part], min_conf=self.min_conf)
+            where = self._within(place(xy, conf, boxes, self._columns[zone.part], min_conf=self.min_conf))
             hits: Bools = np.asarray(inside(where, self._shapes[zone.name]).any(axis=1))
             known: Bools = np.asarray(np.isfinite(where).all(axis=-1).any(axis=-1))
             for row, number in enumerate(ids):
@@ -192,6 +205,22 @@ class ZoneWatch:
             margins = line.margin * (boxes[:, 3] - boxes[:, 1])
             events += self._crossings(rule, line, where, margins, ids, result, surely)
         return events
+
+    def _within(self, where: Floats) -> Floats:
+        """Return points with those on the picture's right and lower edge just inside it, and so inside its zones."""
+        assert self._size is not None
+        edge = np.array(self._size, dtype=np.float64)
+        return np.where((where > edge - 0.5) & (where <= edge + 0.5), edge - 0.5, where)
+
+    def _inherit(self, old: int, new: int) -> None:
+        """Let a new id continue what another one did."""
+        _hand_over(self._stays, old, new)
+        _hand_over(self._sides, old, new)
+        _hand_over(self._steps, old, new)
+        for count in self.counts.values():
+            if old in count.now:
+                count.now.remove(old)
+                count.now.add(new)
 
     def _prepare(self, result: Results) -> None:
         """Bring zones to pixels, and parts to keypoints, when the picture or the skeleton is another."""
@@ -295,12 +324,18 @@ class ZoneWatch:
                 side = 1 if off[row, p] > 0 else -1
                 state = self._sides.setdefault((rule, number, p), _Side())
                 if state.side == -side and meet(state.point, where[row, p], a, b):
-                    crossed = side
+                    last = self._steps.get((rule, number))
+                    other = last is not None and last[:2] != (side, p) and last[0] == side
+                    if last is None or not other or result.time - last[2] > _STEP_S:
+                        crossed = side
+                    self._steps[rule, number] = (side, p, result.time)
                 state.side, state.point, state.seen = side, where[row, p].copy(), result.time
             if crossed:
                 events.append(self._crossed(rule, line, number, crossed, result, float(conf[row])))
         for key in [key for key, state in self._sides.items() if result.time - state.seen > _FORGET_S]:
             del self._sides[key]
+        for step in [key for key, (_, _, time) in self._steps.items() if result.time - time > _FORGET_S]:
+            del self._steps[step]
         return events
 
     def _crossed(self, rule: int, line: Line, number: int, side: int, result: Results, conf: float) -> Event:
@@ -315,6 +350,12 @@ class ZoneWatch:
             count.left += 1
         total = count.entered if side > 0 else count.left
         return Event(result.time, result.frame, number, f"{line.name}.{word}", total, conf)
+
+
+def _hand_over(states: dict[_Key, _State], old: int, new: int) -> None:
+    """Give what is known of one id to another."""
+    for key in [key for key in states if key[1] == old]:
+        states[key[0], new, *key[2:]] = states.pop(key)
 
 
 __all__ = ["Counts", "ZoneWatch", "columns_of", "inside", "place"]
