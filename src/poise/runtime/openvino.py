@@ -103,12 +103,12 @@ def shared_core() -> Any:
     On Linux each Core that has found the CPU gives its thread another stack for signals, and when it is freed, frees
     that stack and puts back the one before it. Two that are freed in the order in which they were made, or one that
     another thread frees, leave the thread with a stack that is freed: the next signal that Python handles (Ctrl-C, the
-    end of a loader process) ends the process with a segmentation fault, or is written over other data.
+    end of a loader process) ends the process with a segmentation fault, or may be written over other data.
 
     Raises:
         MissingExtra: OpenVINO is not installed.
 
-    Source: ``SigAltStackSetup`` in OpenVINO's CPU plugin, 2022.2 to 2026.4.
+    Source: ``SigAltStackSetup`` in OpenVINO's CPU plugin, since 2022; seen with 2026.4.
     """
     with _making:
         return _core()
