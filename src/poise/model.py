@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from poise.errors import ModelError, SourceError, require
-from poise.estimators import Estimator, build, estimate_stream
+from poise.errors import ModelError, require
+from poise.estimators import Estimator, build
 from poise.estimators.calibration import Calibrated, read_calibration
 from poise.estimators.yolo import Yolo
-from poise.motion.stream import smooth_stream
+from poise.opening import CHECKPOINTS, bundled, device_name, open_file, untrained, weight_files
+from poise.prediction import predict
 from poise.results import Results
 from poise.runtime import Session, open_session
 from poise.settings import Settings
 from poise.skeletons import Skeleton
-from poise.tracking import Tracker, follow_stream
-from poise.weights import ENDINGS, Card, find, load, model, models, network
+from poise.tracking import Tracker
+from poise.weights import Card, find, load, network
 
 if TYPE_CHECKING:
     from poise.evaluation import PoseMetrics
     from poise.info import Info
-
-_CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
 _log = logging.getLogger("poise")
 
@@ -77,13 +74,13 @@ class Pose:
         if task not in (None, "pose"):
             raise ValueError(f"task must be 'pose', got {task!r}")
         self.runtime = runtime
-        self.device = _device(device)
+        self.device = device_name(device)
         self.threads = threads
         self.precision = precision
         self.end2end = end2end
         # One of the three: a bundled model's card, the path of a network file, or a network that is to be trained.
-        self.untrained: str | None = _untrained(model)
-        self.card: Card | None = None if self.untrained else _bundled(model)
+        self.untrained: str | None = untrained(model)
+        self.card: Card | None = None if self.untrained else bundled(model)
         self.path: Path | None = None if self.untrained or self.card else find(model, notice=_log.warning)
         self.trainer: Any = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
@@ -129,7 +126,7 @@ class Pose:
         Raises:
             ModelError: The device is not there.
         """
-        self.device = _device(device)
+        self.device = device_name(device)
         self._estimator(self.device)
         return self
 
@@ -161,11 +158,11 @@ class Pose:
             ModelError: The model is not a checkpoint, or the exported file differs by more than its precision allows.
             MissingExtra: torch or onnx is not installed.
         """
-        if self.path is None or self.path.suffix.lower() not in _CHECKPOINTS:
+        if self.path is None or self.path.suffix.lower() not in CHECKPOINTS:
             there = (
                 f"; {self.path} is exported already" if self.path else "; the bundled networks are ONNX files already"
             )
-            raise ModelError(f"{self.name}: export() needs a checkpoint ({', '.join(_CHECKPOINTS)}){there}")
+            raise ModelError(f"{self.name}: export() needs a checkpoint ({', '.join(CHECKPOINTS)}){there}")
         require("torch", extra="export", feature="exporting")
         from poise.export import export
 
@@ -190,7 +187,7 @@ class Pose:
         from poise.validation import ValSettings, validate_as
 
         settings = ValSettings.of({"data": data, **arguments})
-        device = self.device if settings.device is None else _device(settings.device)
+        device = self.device if settings.device is None else device_name(settings.device)
         return validate_as(self._estimator(device), settings, facts=self._facts(device))
 
     def info(self) -> Info | list[Info]:
@@ -289,26 +286,14 @@ class Pose:
         )
 
     def _file_session(self, device: str) -> Session:
-        """Open the user's own network file by what its ending says it is."""
-        path = self.path
-        assert path is not None
-        ending = path.suffix.lower()
-        if ending in (".onnx", ".xml"):
-            runtime = "openvino" if ending == ".xml" else self.runtime
-            return open_session(path, runtime=runtime, device=device, threads=self.threads, precision=self.precision)
-        if ending in _CHECKPOINTS:
-            if self.runtime not in ("auto", "torch"):
-                raise ValueError(
-                    f"{path}: runtime {self.runtime!r} runs .onnx files; export it once: poise export {path}"
-                )
-            require("torch", extra="train", feature=f"running {path.name} (an exported .onnx needs no torch)")
-            from poise.networks import open_session as open_checkpoint
-
-            return open_checkpoint(
-                path, device=device, threads=self.threads, precision=self.precision, end2end=self.end2end
-            )
-        raise ModelError(
-            f"{path}: files that end in {ending or 'nothing'!r} cannot be run; expected {', '.join(ENDINGS)}"
+        assert self.path is not None
+        return open_file(
+            self.path,
+            runtime=self.runtime,
+            device=device,
+            threads=self.threads,
+            precision=self.precision,
+            end2end=self.end2end,
         )
 
     @overload
@@ -319,7 +304,7 @@ class Pose:
         self, source: Any = None, stream: bool = False, **arguments: Any
     ) -> list[Results] | Generator[Results]:
         """Same as :meth:`predict`."""
-        return self._predict(source, stream, arguments)
+        return self._start(source, Settings.of({"stream": stream, **arguments}))
 
     @overload
     def predict(self, source: Any = None, stream: Literal[False] = False, **arguments: Any) -> list[Results]: ...
@@ -341,7 +326,7 @@ class Pose:
             SourceError: The source cannot be read. One unreadable file among several is logged and left out.
             TypeError, ValueError: A wrong argument, with the nearest known one.
         """
-        return self._predict(source, stream, arguments)
+        return self._start(source, Settings.of({"stream": stream, **arguments}))
 
     @overload
     def track(
@@ -383,9 +368,6 @@ class Pose:
                 tracker = self._tracker
         return self._start(source, settings, tracker)
 
-    def _predict(self, source: Any, stream: bool, arguments: dict[str, Any]) -> list[Results] | Generator[Results]:
-        return self._start(source, Settings.of({"stream": stream, **arguments}))
-
     def _start(
         self, source: Any, settings: Settings, tracker: Tracker | None = None
     ) -> list[Results] | Generator[Results]:
@@ -398,100 +380,19 @@ class Pose:
         return running if settings.stream else list(running)
 
     def _run(self, source: Any, settings: Settings, tracker: Tracker | None) -> Generator[Results]:
-        from poise.sources import open_source
-
-        if settings.saves:
-            from poise.run import Run
-
-        device = self.device if settings.device is None else _device(settings.device)
+        device = self.device if settings.device is None else device_name(settings.device)
         estimator = self._estimator(device)
-        errors: list[str] = []
-
-        def failed(error: SourceError) -> None:
-            errors.append(str(error))
-            if settings.on_error is None:
-                _log.warning("%s", error)
-            else:
-                settings.on_error(error)
-
-        with ExitStack() as stack:
-            frames = stack.enter_context(
-                open_source(
-                    source, vid_stride=settings.vid_stride, stream_buffer=settings.stream_buffer, on_error=failed
-                )
-            )
-            run = None
-            if settings.saves:
-                run = Run(settings, source=source, model=self._facts(device), errors=errors)
-                stack.enter_context(run)
-            results = estimate_stream(frames, estimator, settings.options, batch=settings.batch)
-            if tracker is not None:
-                results = follow_stream(results, tracker, keep=settings.persist)
-            if settings.smooth is not False:
-                results = smooth_stream(results, settings.smooth)
-            for result in results:
-                if run is not None:
-                    run.write(result)
-                if settings.show:
-                    result.show(**settings.drawing)
-                if settings.verbose:
-                    _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
-                yield result
+        yield from predict(source, settings, estimator, tracker=tracker, facts=lambda: self._facts(device))
 
     def _facts(self, device: str) -> dict[str, Any]:
         """Return what a manifest says of this model."""
-        if self.card is not None:
-            entries = [network(name) for name in self.card.networks]
-            files = [{"name": e.name, "file": e.file, "sha256": e.sha256, "licence": e.licence} for e in entries]
-        else:
-            files = [{"name": self.name, "file": self.name, "sha256": _sha256(self.path)}]
         return {
             "model": self.name,
             "runtime": self.runtime,
             "device": device,
             "precision": self.precision,
-            "weights": files,
+            "weights": weight_files(self.card, self.path, self.name),
         }
-
-
-def _untrained(name: str | Path) -> str | None:
-    """Return the name of a network without weights, such as ``"yolo26n-pose"``, or None."""
-    text = str(name)
-    if "-pose" not in text or Path(text).exists():
-        return None
-    from poise.networks.architectures import named
-
-    return text if named(text) else None
-
-
-def _bundled(name: str | Path) -> Card | None:
-    """Return the card of a bundled model, or None where a file is meant.
-
-    Raises:
-        ModelError: Neither; with the nearest name.
-    """
-    known = [card.name for card in models()]
-    if isinstance(name, str) and name in known:
-        return model(name)
-    path = Path(name)
-    if path.suffix or path.exists() or len(path.parts) > 1:
-        return None
-    return model(str(name))
-
-
-def _sha256(path: Path | None) -> str:
-    if path is None:
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _device(device: str | int | None) -> str:
-    """Turn what users of this field write (``0``, ``"0"``, ``"cuda:0"``, None) into a device name."""
-    if device is None:
-        return "cpu"
-    text = str(device).strip().lower()
-    return f"cuda:{text}" if text.isdigit() else text
 
 
 # The name that users of this field write.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import os
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="exports need torch")
 onnx = pytest.importorskip("onnx", reason="exports need onnx")
 
-from poise.errors import ModelError  # noqa: E402
+from poise.errors import FormatError, ModelError  # noqa: E402
 from poise.estimators import Options  # noqa: E402
 from poise.estimators.yolo import Yolo  # noqa: E402
 from poise.export import BOUNDS, Certificate, Exported, export, export_certified  # noqa: E402
@@ -365,3 +366,29 @@ def test_average_precision_is_the_fields(tmp_path: Path) -> None:
     _, points = average_precision(found, truths, np.full(12, 1 / 12))
 
     assert points == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train: [a\nval: b\n", r"data\.yaml:2: not a readable YAML file"),
+        ("- a\n", r"data\.yaml: expected 'key: value' lines, got list"),
+        ("names: [a]\n", r"data\.yaml: expected a data set's YAML with 'train' and 'val'"),
+        (
+            "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+            + "".join(f"{x}: &{x} [{', '.join(['*' + y] * 10)}]\n" for y, x in itertools.pairwise("abcdefgh"))
+            + "val: b\n",
+            r"data\.yaml: its aliases \(\*name\) stand for more than",
+        ),
+        (None, r"data\.yaml: not a readable YAML file: .*No such file"),
+    ],
+)
+def test_a_description_that_is_none_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
+    pytest.importorskip("yaml", reason="needs PyYAML")
+    from poise.export._pictures import gather
+
+    if text is not None:
+        (tmp_path / "data.yaml").write_text(text)
+
+    with pytest.raises(FormatError, match=message):
+        gather(tmp_path / "data.yaml", most=4)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import subprocess
+import sys
 import threading
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -119,3 +123,67 @@ def test_every_bundled_model_finds_the_same_in_openvino(card: weights.Card, phot
     assert len(first) == len(second) > 0
     np.testing.assert_allclose(first.keypoints.xy, second.keypoints.xy, atol=0.5)
     np.testing.assert_allclose(first.boxes.conf, second.boxes.conf, atol=0.01)
+
+
+# What OpenVINO puts in a thread's place for signals must not outlive its networks; see poise.runtime.openvino.
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from poise import weights
+from poise.runtime import open_session
+
+def networks(count):
+    return [open_session(weights.load("face-detector-short"), runtime="openvino", threads=1) for _ in range(count)]
+
+def free(sessions):
+    while sessions:
+        sessions.pop(0).close()
+
+{work}
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(10)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@needs_openvino
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has stacks for signals in OpenVINO")
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param("free(networks(2))", id="freed in the order in which they were opened"),
+        pytest.param(
+            "t = threading.Thread(target=free, args=(networks(1),)); t.start(); t.join()", id="freed by another thread"
+        ),
+    ],
+)
+def test_ctrl_c_arrives_after_openvino_networks_were_freed(work: str) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED.format(work=work)], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+@needs_openvino
+def test_openvino_sessions_of_many_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    import openvino
+
+    from poise.runtime import openvino as engine
+
+    made: list[object] = []
+
+    class Core:
+        def __init__(self) -> None:
+            time.sleep(0.05)
+            made.append(self)
+
+    monkeypatch.setattr(engine, "_core", functools.cache(engine._core.__wrapped__))
+    monkeypatch.setattr(openvino, "Core", Core)
+
+    threads = [threading.Thread(target=engine.shared_core) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(made) == 1

@@ -84,7 +84,7 @@ def test_a_changed_file_is_read_again(own: Path) -> None:
         ('foot = "base"', 'foot = "bass"', r"alias 'foot' must be a new name of a keypoint, got 'bass'"),
         ("joint = [", "jont = [", r"derived: no keypoint named 'jont'; did you mean 'joint'\?"),
         ('keypoints = ["base"', 'keypoints = [1, "base"', r"lamp.toml:3: 'keypoints' must be a list of names"),
-        ('name = "lamp"', "name = ", r"lamp.toml: not a readable TOML file: .*line 1"),
+        ('name = "lamp"', "name = ", r"lamp.toml:1: not a readable TOML file"),
     ],
 )
 def test_bad_toml_says_where_and_what(own: Path, old: str, new: str, message: str) -> None:

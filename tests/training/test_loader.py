@@ -415,14 +415,27 @@ def test_a_disk_that_runs_full_leaves_nothing_behind(tmp_path: Path, monkeypatch
 # Processes
 
 
+STARTED = "next(batches)"
+# Workers that are slow to start, which torch's own watch over the parent does not see.
+STARTING = """
+import threading, torch
+torch.set_num_threads = lambda count: time.sleep(4)
+threading.Thread(target=next, args=(batches,), daemon=True).start()
+while len(m.active_children()) < 2:
+    time.sleep(0.05)
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", [STARTED, STARTING], ids=["at work", "starting"])
+def test_workers_end_when_their_parent_is_killed(moment: str) -> None:
     code = (
-        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "import sys, time, multiprocessing as m; sys.path.insert(0, sys.argv[1])\n"
         "from test_loader import loader\n"
         "made = loader(workers=2)\n"
-        "batches = made.epoch(0); next(batches)\n"
-        "import multiprocessing as m; print(*[p.pid for p in m.active_children()], flush=True)\n"
+        "batches = made.epoch(0)\n"
+        f"{moment}\n"
+        "print(*[p.pid for p in m.active_children()], flush=True)\n"
         "time.sleep(60)\n"
     )
     parent = subprocess.Popen(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from poise.errors import require
+from poise.runtime.openvino import shared_core
 
 
 def write(onnx: Path, folder: Path, said: Mapping[str, str], *, half: bool) -> Path:
@@ -22,7 +23,7 @@ def write(onnx: Path, folder: Path, said: Mapping[str, str], *, half: bool) -> P
         The ``.xml`` file.
     """
     openvino = require("openvino", extra="openvino", feature="format 'openvino'")
-    model = openvino.Core().read_model(str(onnx))
+    model = shared_core().read_model(str(onnx))
     for key, value in said.items():
         model.set_rt_info(value, ["framework", key])
     folder.mkdir()

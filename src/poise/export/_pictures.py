@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import FormatError, SourceError, require
+from poise.errors import FormatError, SourceError
 from poise.estimators.letterbox import place, write
 from poise.export._what import Wish
 from poise.frames import Image
+from poise.skeletons.yamlfile import yaml_table
 from poise.sources import open_source
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".ppm", ".jp2", ".heic")
@@ -153,14 +154,8 @@ def read_labels(picture: Path, image: Image, kpt_shape: tuple[int, int]) -> Trut
 
 
 def _of_yaml(path: Path, most: int) -> Pictures:
-    yaml = require("yaml", extra="train", feature=f"reading {path.name}")
-    try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(f"{path}: cannot be read as YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(said, dict) or not (said.get("val") or said.get("train")):
+    said = yaml_table(path, feature=f"reading {path.name}")
+    if not (said.get("val") or said.get("train")):
         raise FormatError(f"{path}: expected a data set's YAML with 'train' and 'val'")
     root = path.parent / str(said.get("path") or ".")
 

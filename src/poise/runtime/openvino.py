@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import queue
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,10 @@ _DTYPES = {
     "i64": "int64",
     "boolean": "bool",
 }
+
+
+# So that two threads do not make one each.
+_making = threading.Lock()
 
 
 class OpenVinoSession:
@@ -64,7 +70,7 @@ class OpenVinoSession:
 def open(network: Path | bytes, *, device: str, threads: int | None, precision: str, name: str) -> OpenVinoSession:
     """Load a network; see :func:`poise.runtime.open_session`."""
     openvino = require("openvino", extra="openvino", feature="runtime 'openvino'")
-    core = openvino.Core()
+    core = shared_core()
     kind = device.upper().replace("CUDA", "GPU").replace(":", ".")
     if kind.split(".")[0] not in {there.split(".")[0] for there in core.available_devices}:
         known = ", ".join(there.lower() for there in core.available_devices)
@@ -88,8 +94,29 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
 
 def devices() -> list[str]:
     """Return the devices that OpenVINO finds."""
-    openvino = require("openvino", extra="openvino", feature="runtime 'openvino'")
-    return [name.lower() for name in openvino.Core().available_devices]
+    return [name.lower() for name in shared_core().available_devices]
+
+
+def shared_core() -> Any:
+    """Return the process's one ``openvino.Core``, which lives as long as the process; all that runs OpenVINO uses it.
+
+    On Linux each Core that has found the CPU gives its thread another stack for signals, and when it is freed, frees
+    that stack and puts back the one before it. Two that are freed in the order in which they were made, or one that
+    another thread frees, leave the thread with a stack that is freed: the next signal that Python handles (Ctrl-C, the
+    end of a loader process) ends the process with a segmentation fault, or may be written over other data.
+
+    Raises:
+        MissingExtra: OpenVINO is not installed.
+
+    Source: ``SigAltStackSetup`` in OpenVINO's CPU plugin, since 2022; seen with 2026.4.
+    """
+    with _making:
+        return _core()
+
+
+@cache
+def _core() -> Any:
+    return require("openvino", extra="openvino", feature="runtime 'openvino'").Core()
 
 
 def _keep_slices(openvino: Any, model: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 
 from poise.errors import FormatError, suggest
 from poise.skeletons._skeleton import Skeleton
+from poise.skeletons.tomlfile import TomlFile, read_toml
 
 _FOLDER = Path(__file__).parent
 _KEYS = (
@@ -59,49 +58,25 @@ def from_toml(path: str | Path) -> Skeleton:
     Raises:
         FormatError: Naming the file and line, what was found and what was expected.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a readable TOML file: {error}") from error
-    return _build(table, _Text(path, text))
+    return _build(read_toml(path))
 
 
-class _Text:
-    """The file's text, to say in which line something is."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.text = text
-
-    def at(self, key: str, word: str = "", *, nth: int = 1) -> str:
-        """Return ``path:line`` of a key, or of the nth quoted ``word`` after it."""
-        head = re.search(rf"^[ \t]*\[?[\"']?{re.escape(key)}[\"']?[ \t]*[=\]]", self.text, re.MULTILINE)
-        if head is None:
-            return str(self.path)
-        spot = head.start()
-        if word:
-            found = [m.start() for m in re.finditer(rf"[\"']{re.escape(word)}[\"']", self.text) if m.start() > spot]
-            spot = found[nth - 1] if len(found) >= nth else spot
-        return f"{self.path}:{self.text.count(chr(10), 0, spot) + 1}"
-
-
-def _build(table: dict[str, Any], text: _Text) -> Skeleton:
+def _build(file: TomlFile) -> Skeleton:
+    table = file.table
     for key, value in table.items():
         kind, what = next(((k, w) for known, k, w in _KEYS if key in known), (None, ""))
         if kind is None:
             known = [name for group, *_ in _KEYS for name in group]
-            raise FormatError(f"{text.at(key)}: unknown key {key!r}{suggest(key, known)}")
+            raise FormatError(f"{file.at(key)}: unknown key {key!r}{suggest(key, known)}")
         if not isinstance(value, kind):
-            raise FormatError(f"{text.at(key)}: {key!r} must be {what}, got {value!r}")
+            raise FormatError(f"{file.at(key)}: {key!r} must be {what}, got {value!r}")
     keypoints = table.get("keypoints", [])
     if not keypoints or not all(isinstance(n, str) for n in keypoints):
-        raise FormatError(f"{text.at('keypoints')}: 'keypoints' must be a list of names, got {keypoints!r}")
+        raise FormatError(f"{file.at('keypoints')}: 'keypoints' must be a list of names, got {keypoints!r}")
     index: dict[str, int] = {}
     for i, name in enumerate(keypoints):
         if index.setdefault(name, i) != i:
-            raise FormatError(f"{text.at('keypoints', name, nth=2)}: keypoint {name!r} is there twice")
+            raise FormatError(f"{file.at('keypoints', word=name, again=1)}: keypoint {name!r} is there twice")
 
     def point(item: Any, key: str) -> int:
         if isinstance(item, int) and 0 <= item < len(keypoints):
@@ -109,25 +84,25 @@ def _build(table: dict[str, Any], text: _Text) -> Skeleton:
         if isinstance(item, str) and item in index:
             return index[item]
         if isinstance(item, str):
-            raise FormatError(f"{text.at(key, item)}: {key}: no keypoint named {item!r}{suggest(item, index)}")
+            raise FormatError(f"{file.at(key, word=item)}: {key}: no keypoint named {item!r}{suggest(item, index)}")
         raise FormatError(
-            f"{text.at(key)}: {key}: {item!r} is not a keypoint; expected a name or an index from 0 to {len(index) - 1}"
+            f"{file.at(key)}: {key}: {item!r} is not a keypoint; expected a name or an index from 0 to {len(index) - 1}"
         )
 
     def points(items: Any, key: str) -> tuple[int, ...]:
         if not isinstance(items, list):
-            raise FormatError(f"{text.at(key)}: {key} must be a list of keypoints, got {items!r}")
+            raise FormatError(f"{file.at(key)}: {key} must be a list of keypoints, got {items!r}")
         return tuple(point(item, key) for item in items)
 
     edges = [points(edge, "edges") for edge in table.get("edges", ())]
     for edge in edges:
         if len(edge) != 2:
             raise FormatError(
-                f"{text.at('edges')}: an edge must join two keypoints, got {[keypoints[i] for i in edge]}"
+                f"{file.at('edges')}: an edge must join two keypoints, got {[keypoints[i] for i in edge]}"
             )
     try:
         return Skeleton(
-            name=table.get("name", text.path.stem),
+            name=table.get("name", file.path.stem),
             keypoints=tuple(keypoints),
             edges=tuple((a, b) for a, b in edges),
             flip_idx=points(table.get("flip_idx", []), "flip_idx"),
@@ -141,4 +116,4 @@ def _build(table: dict[str, Any], text: _Text) -> Skeleton:
             derived={name: tuple(parts) for name, parts in table.get("derived", {}).items()},
         )
     except (TypeError, ValueError) as error:
-        raise FormatError(f"{text.path}: {error}") from error
+        raise FormatError(f"{file.path}: {error}") from error

@@ -7,10 +7,14 @@ workers, and a run that goes on after a break sees the pictures that it would ha
 from __future__ import annotations
 
 import math
+import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -135,7 +139,7 @@ class Loader:
                 collate_fn=_as_is,
                 pin_memory=self._pin,
                 persistent_workers=True,
-                worker_init_fn=_start_worker,
+                worker_init_fn=partial(_start_worker, os.getpid()),
                 multiprocessing_context=START,
             )
 
@@ -201,10 +205,23 @@ def _as_is(made: Any) -> Any:
     return made
 
 
-def _start_worker(_: int) -> None:
+def _start_worker(parent: int, _: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    if sys.platform != "win32":
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
     _warp.set_threads(1)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has ended.
+
+    Torch watches too, but for the parent that there is when a worker has started: a worker whose parent was killed
+    before that would stay for ever.
+    """
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _check(*, imgsz: int, batch: int, workers: int, seed: int, cache: object, fraction: float) -> None:

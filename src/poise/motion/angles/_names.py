@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, get
+from poise.skeletons.tomlfile import TomlFile, read_toml
 
 _FOLDER = Path(__file__).parent
 _KEYS = {"joints": ("points", "neutral", "grows"), "segments": ("from", "to", "zero"), "distances": ("from", "to")}
@@ -89,23 +88,15 @@ def from_toml(path: str | Path) -> AngleSet:
     Raises:
         FormatError: Naming the file and line, what was found and what was expected.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a readable TOML file: {error}") from error
-    return _Reader(path, text, table).read()
+    return _Reader(read_toml(path)).read()
 
 
 class _Reader:
-    def __init__(self, path: Path, text: str, table: dict[str, Any]) -> None:
-        self.path, self.text, self.table = path, text, table
+    def __init__(self, file: TomlFile) -> None:
+        self.file, self.table = file, file.table
 
     def wrong(self, word: str, what: str) -> FormatError:
-        spot = re.search(rf"^[ \t\[\"']*{re.escape(word)}\b", self.text, re.MULTILINE)
-        at = f":{self.text.count(chr(10), 0, spot.start()) + 1}" if spot else ""
-        return FormatError(f"{self.path}{at}: {what}")
+        return FormatError(f"{self.file.at(word)}: {what}")
 
     def read(self) -> AngleSet:
         for key in self.table:

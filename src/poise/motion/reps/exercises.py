@@ -7,7 +7,6 @@ passed along. Values are degrees, or torso lengths as :mod:`poise.motion.reps.si
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +15,7 @@ from typing import Any
 
 from poise.errors import FormatError, suggest
 from poise.motion.reps.signals import SIDED, WHOLE
+from poise.skeletons.tomlfile import TomlFile, read_toml
 
 _FOLDER = Path(__file__).parents[1] / "exercises"
 
@@ -208,37 +208,7 @@ def from_toml(path: str | Path) -> Exercise:
     Raises:
         FormatError: Naming the file and line, what was found and what was expected.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a readable TOML file: {error}") from error
-    return _build(table, _Lines(path, text))
-
-
-class _Lines:
-    """The file's text, to say in which line something is."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.lines = text.splitlines()
-
-    def at(self, key: str, table: str = "", nth: int = 0) -> str:
-        """Return ``path:line`` of a key at the top, or of one in the nth ``[[table]]``."""
-        within, count = "", -1
-        for number, line in enumerate(self.lines, 1):
-            head = re.match(r"\s*\[\[?\s*([\w-]+)\s*\]", line)
-            if head:
-                within = head.group(1)
-                count += within == table
-                if within == table == key and count == nth:
-                    return f"{self.path}:{number}"
-            found = re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line)
-            here = not table or (within == table and count == nth)
-            if here and (found or (head and head.group(1) == key)):
-                return f"{self.path}:{number}"
-        return str(self.path)
+    return _build(read_toml(path))
 
 
 def _check(entry: Mapping[str, Any], keys: Mapping[str, tuple[Any, ...]], at: Any) -> None:
@@ -257,46 +227,49 @@ def _one_of(value: str, known: Iterable[str], what: str, where: str) -> None:
         raise FormatError(f"{where}: {what} {value!r} is not known{suggest(value, known)}")
 
 
-def _build(table: dict[str, Any], lines: _Lines) -> Exercise:
-    _check(table, _KEYS, lines.at)
+def _build(file: TomlFile) -> Exercise:
+    table = file.table
+    _check(table, _KEYS, file.at)
     if "sides" in table:
-        _one_of(table["sides"], SIDES, "sides", lines.at("sides"))
+        _one_of(table["sides"], SIDES, "sides", file.at("sides"))
     signals, rules = [], []
     for n, entry in enumerate(table.get("signal", ())):
-        _check(entry, _SIGNAL_KEYS, lambda key, n=n: lines.at(key, "signal", n))
-        where = lines.at("signal", "signal", n)
+        _check(entry, _SIGNAL_KEYS, lambda key, n=n: file.at(key, table="signal", nth=n))
+        where = file.at("signal", table="signal", nth=n)
         for key in ("name", "rest", "effort"):
             if key not in entry:
                 raise FormatError(f"{where}: a signal needs {key!r}")
         if "points" not in entry:
-            _one_of(entry["name"], _MEASURES, "signal", lines.at("name", "signal", n))
+            _one_of(entry["name"], _MEASURES, "signal", file.at("name", table="signal", nth=n))
         elif len(entry["points"]) not in (2, 3) or not all(type(k) is int and k >= 0 for k in entry["points"]):
-            raise FormatError(f"{lines.at('points', 'signal', n)}: 'points' must be two or three keypoint indices")
+            raise FormatError(
+                f"{file.at('points', table='signal', nth=n)}: 'points' must be two or three keypoint indices"
+            )
         if entry["rest"] == entry["effort"]:
-            raise FormatError(f"{lines.at('effort', 'signal', n)}: 'rest' and 'effort' must differ")
+            raise FormatError(f"{file.at('effort', table='signal', nth=n)}: 'rest' and 'effort' must differ")
         signals.append(Signal(**(entry | {"points": tuple(entry.get("points", ()))})))
     for n, entry in enumerate(table.get("rule", ())):
-        _check(entry, _RULE_KEYS, lambda key, n=n: lines.at(key, "rule", n))
-        where = lines.at("rule", "rule", n)
+        _check(entry, _RULE_KEYS, lambda key, n=n: file.at(key, table="rule", nth=n))
+        where = file.at("rule", table="rule", nth=n)
         for key in ("signal", "at"):
             if key not in entry:
                 raise FormatError(f"{where}: a rule needs {key!r}")
-        _one_of(entry["signal"], _MEASURES, "signal", lines.at("signal", "rule", n))
-        _one_of(entry["at"], MOMENTS, "at", lines.at("at", "rule", n))
+        _one_of(entry["signal"], _MEASURES, "signal", file.at("signal", table="rule", nth=n))
+        _one_of(entry["at"], MOMENTS, "at", file.at("at", table="rule", nth=n))
         if "over" in entry:
-            _one_of(entry["over"], _MEASURES, "signal", lines.at("over", "rule", n))
+            _one_of(entry["over"], _MEASURES, "signal", file.at("over", table="rule", nth=n))
         if not {"min", "max"} & entry.keys():
             raise FormatError(f"{where}: a rule needs 'min', 'max' or both")
         rules.append(Rule(**entry))
     rest = {key: value for key, value in table.items() if key not in ("signal", "rule")}
-    rest.setdefault("name", lines.path.stem)
+    rest.setdefault("name", file.path.stem)
     rest["aliases"] = tuple(table.get("aliases", ()))
     if not all(isinstance(alias, str) for alias in rest["aliases"]):
-        raise FormatError(f"{lines.at('aliases')}: 'aliases' must be a list of names")
-    made = Exercise(signals=tuple(signals), rules=tuple(rules), source=str(lines.path), **rest)
+        raise FormatError(f"{file.at('aliases')}: 'aliases' must be a list of names")
+    made = Exercise(signals=tuple(signals), rules=tuple(rules), source=str(file.path), **rest)
     if not signals and not made.hold:
-        raise FormatError(f"{lines.path}: an exercise needs at least one [[signal]]")
+        raise FormatError(f"{file.path}: an exercise needs at least one [[signal]]")
     for key, low in (("min_depth", 0.0), ("min_rep_s", -1e-9), ("max_rep_s", made.min_rep_s)):
         if not getattr(made, key) > low:
-            raise FormatError(f"{lines.at(key)}: {key!r} must be greater than {max(low, 0.0):g}")
+            raise FormatError(f"{file.at(key)}: {key!r} must be greater than {max(low, 0.0):g}")
     return made

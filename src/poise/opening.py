@@ -1,0 +1,99 @@
+"""From what users call a model to networks that run: a bundled one, a file, or one that is to be trained."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from poise.errors import ModelError, require
+from poise.runtime import Session, open_session
+from poise.weights import ENDINGS, Card, model, models, network
+
+CHECKPOINTS = (".pt", ".pth", ".safetensors")
+
+
+def untrained(name: str | Path) -> str | None:
+    """Return the name of a network without weights, such as ``"yolo26n-pose"``, or None."""
+    text = str(name)
+    if "-pose" not in text or Path(text).exists():
+        return None
+    from poise.networks.architectures import named
+
+    return text if named(text) else None
+
+
+def bundled(name: str | Path) -> Card | None:
+    """Return the card of a bundled model, or None where a file is meant.
+
+    Raises:
+        ModelError: Neither; with the nearest name.
+    """
+    known = [card.name for card in models()]
+    if isinstance(name, str) and name in known:
+        return model(name)
+    path = Path(name)
+    if path.suffix or path.exists() or len(path.parts) > 1:
+        return None
+    return model(str(name))
+
+
+def device_name(device: str | int | None) -> str:
+    """Turn what users of this field write (``0``, ``"0"``, ``"cuda:0"``, None) into a device name."""
+    if device is None:
+        return "cpu"
+    text = str(device).strip().lower()
+    return f"cuda:{text}" if text.isdigit() else text
+
+
+def open_file(
+    path: Path, *, runtime: str, device: str, threads: int | None, precision: str, end2end: bool | None
+) -> Session:
+    """Open the user's own network file by what its ending says it is.
+
+    Args:
+        path: The file.
+        runtime: As for :class:`poise.Pose`, and so are the others.
+        device: Of :func:`device_name`.
+        threads: CPU threads; None: the cores that this process may use.
+        precision: ``"f32"`` or ``"auto"``.
+        end2end: The head of a YOLO26 checkpoint.
+
+    Raises:
+        ModelError: The file cannot be run.
+        ValueError: The runtime does not run such files.
+        MissingExtra: torch is not installed, and a checkpoint is given.
+    """
+    ending = path.suffix.lower()
+    if ending in (".onnx", ".xml"):
+        engine = "openvino" if ending == ".xml" else runtime
+        return open_session(path, runtime=engine, device=device, threads=threads, precision=precision)
+    if ending in CHECKPOINTS:
+        if runtime not in ("auto", "torch"):
+            raise ValueError(f"{path}: runtime {runtime!r} runs .onnx files; export it once: poise export {path}")
+        require("torch", extra="train", feature=f"running {path.name} (an exported .onnx needs no torch)")
+        from poise.networks import open_session as open_checkpoint
+
+        return open_checkpoint(path, device=device, threads=threads, precision=precision, end2end=end2end)
+    raise ModelError(f"{path}: files that end in {ending or 'nothing'!r} cannot be run; expected {', '.join(ENDINGS)}")
+
+
+def weight_files(card: Card | None, path: Path | None, name: str) -> list[dict[str, Any]]:
+    """Return what a manifest says of the files that hold the weights.
+
+    Args:
+        card: Of a bundled model, or None.
+        path: The user's own file, or None.
+        name: What the file is called.
+    """
+    if card is None:
+        return [{"name": name, "file": name, "sha256": _sha256(path)}]
+    entries = [network(part) for part in card.networks]
+    return [{"name": e.name, "file": e.file, "sha256": e.sha256, "licence": e.licence} for e in entries]
+
+
+def _sha256(path: Path | None) -> str:
+    if path is None:
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
