@@ -28,7 +28,7 @@ def events(
     heatmap: Path | None = None,
     save: Annotated[bool, Parameter(negative=())] = False,
     overwrite: bool = False,
-    model: str = "body",
+    model: str | None = None,
     tracker: str = "pose.yaml",
     vid_stride: int = 1,
     device: str | None = None,
@@ -58,7 +58,8 @@ def events(
         heatmap: Write a picture of where people were.
         save: Write the video with zones, counters and events under runs/pose/events.
         overwrite: Let --csv and --heatmap replace files that exist.
-        model: A name from 'poise models', a network file, or a published name.
+        model: A name from 'poise models', a network file, or a published name (default: body-fast where falls are looked
+            for, because it sees people who lie, else body).
         tracker: pose.yaml, bytetrack.yaml, botsort.yaml, or the path of such a file.
         vid_stride: Read every n-th frame of a video.
         device: cpu, cuda, cuda:1, ...
@@ -93,6 +94,7 @@ def events(
     heat, picture = Heatmap(), None
     if heatmap is not None:
         refuse_existing(heatmap, overwrite=overwrite)
+    model = model or ("body-fast" if falls else "body")
     pose = Pose(fetch(model) if Path(model).suffix else model, device=device, threads=threads)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]
     with ExitStack() as stack:
