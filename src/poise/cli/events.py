@@ -58,8 +58,8 @@ def events(
         heatmap: Write a picture of where people were.
         save: Write the video with zones, counters and events under runs/pose/events.
         overwrite: Let --csv and --heatmap replace files that exist.
-        model: A name from 'poise models', a network file, or a published name (default: body-fast where falls are looked
-            for, because it sees people who lie, else body).
+        model: A name from 'poise models', a network file, or a published name (default: body-fast with --falls, because
+            it sees people who lie, else body).
         tracker: pose.yaml, bytetrack.yaml, botsort.yaml, or the path of such a file.
         vid_stride: Read every n-th frame of a video.
         device: cpu, cuda, cuda:1, ...
