@@ -7,7 +7,7 @@ Signs: each of ten signs is taught from its one clip as ``body-fast`` and the ha
 sees it, at other tempos and frame rates; nobody else makes the same sign in this data, so a sign made by another
 person can only be judged as what is not known: every sign is shown to what the other signers taught. Exercises: taught
 from the first half of a clip's repetitions, told in the second half; and taught from other people's clips. Then every
-clip, with what is said of it. The table of distances is what the spreads and the believed limit of moving.py rest on.
+clip, with what is said of it. The table of distances is what the spreads and the believed limit of moving.py and learning.py rest on.
 """
 
 from __future__ import annotations
@@ -22,20 +22,13 @@ import numpy as np
 from _common import arguments, save, table
 
 from poise.clips import Clip
+from poise.motion.gestures.learning import column_weights, learn_moves
+from poise.motion.gestures.learning import distances as apart_of
 from poise.motion.gestures.looks import Look
-from poise.motion.gestures.moving import (
-    Spotter,
-    TaughtMoves,
-    Try,
-    _apart,
-    _weights,
-    best_fit,
-    learn_moves,
-    trace,
-    trimmed,
-)
+from poise.motion.gestures.moving import Spotter, TaughtMoves, best_fit
 from poise.motion.gestures.taught import UNKNOWN
 from poise.motion.gestures.traces import columns
+from poise.motion.gestures.tries import Try, trace, trimmed
 
 Looks = list[tuple[float, Look]]
 # Kind, clip, tries, stream and true spans of each exercise clip.
@@ -200,8 +193,8 @@ def distances(reps: Reps) -> list[dict[str, Any]]:
     clips = np.array([name for _, name, ts, _, _ in reps for _ in ts])
     kinds = np.array([one.label for one in tries])
     what = columns("body", "coco17")
-    weights = np.stack([_weights([one.rows], what) for one in tries])
-    apart = _apart(tries, tries, weights, what).T
+    weights = np.stack([column_weights([one.rows], what) for one in tries])
+    apart = apart_of(tries, tries, weights, what).T
     same = clips[:, None] == clips[None]
     kind = kinds[:, None] == kinds[None]
     rows = []

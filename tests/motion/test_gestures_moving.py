@@ -18,21 +18,12 @@ from poise.errors import FormatError
 from poise.frames import Media
 from poise.motion.gestures import GestureRecognizer
 from poise.motion.gestures.definitions import read_set
+from poise.motion.gestures.learning import alike, learn_moves, leave_one_out_moves
 from poise.motion.gestures.looks import Look
 from poise.motion.gestures.movesfile import write_moves
-from poise.motion.gestures.moving import (
-    Spotter,
-    TaughtMoves,
-    Try,
-    alike,
-    learn_moves,
-    leave_one_out_moves,
-    movements,
-    trace,
-    trimmed,
-    usable,
-)
+from poise.motion.gestures.moving import Spotter, TaughtMoves
 from poise.motion.gestures.traces import RATE, Tracer, columns, mirrored
+from poise.motion.gestures.tries import Try, movements, trace, trimmed, usable
 from poise.motion.gestures.warping import Warper
 from poise.results import Results
 from poise.skeletons import get

@@ -147,8 +147,9 @@ def _teach_moves(
     """Write a set of movements; returns the confusion table, what the user should know, and the gestures."""
     from poise.gesturing import gather_tries
     from poise.motion.gestures.examples import confusion
+    from poise.motion.gestures.learning import alike, learn_moves, leave_one_out_moves
     from poise.motion.gestures.movesfile import write_moves
-    from poise.motion.gestures.moving import alike, learn_moves, leave_one_out_moves, usable
+    from poise.motion.gestures.tries import usable
 
     skeleton = body.skeleton.name
     if part == "both" and skeleton != "coco17":

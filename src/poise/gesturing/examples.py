@@ -16,10 +16,10 @@ from poise.gesturing.watch import followed
 from poise.motion.gestures.embedding import unmirrored
 from poise.motion.gestures.examples import Picture
 from poise.motion.gestures.looks import Look, body_look, hand_look, person_look
-from poise.motion.gestures.moving import Try, movements, trace, trimmed
 from poise.motion.gestures.taught import NONE
 from poise.motion.gestures.traces import Part, columns
 from poise.motion.gestures.traces import mirrored as turned_round
+from poise.motion.gestures.tries import Try, movements, trace, trimmed
 from poise.results import Results
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ import numpy as np
 
 from poise.errors import FormatError, suggest
 from poise.geometry import Floats
-from poise.motion.gestures.moving import MAX_ROWS, TaughtMoves
+from poise.motion.gestures.moving import TaughtMoves
 from poise.motion.gestures.taught import NONE
 from poise.motion.gestures.traces import PARTS, RATE, columns
+from poise.motion.gestures.tries import MAX_ROWS
 from poise.skeletons import get
 
 _KEYS = ("name", "kind", "format", "part", "skeleton", "rate", "limits", "examples", "weights", "templates")
