@@ -47,6 +47,14 @@ def test_what_shows_nothing_is_a_line_too(capsys: pytest.CaptureFixture[str]) ->
     assert [(line["part"], line["gesture"], line["id"]) for line in said] == [("body", "unknown", None)]
 
 
+def test_bodies_that_only_help_to_find_hands_are_no_lines(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,) = (shared / "data/gestures/rock").glob("026fd791*")
+
+    said = lines(capsys, str(path), "--set", "hands")
+
+    assert [line["part"] for line in said] == ["right_hand"]
+
+
 @pytest.mark.parametrize(
     ("folder", "start", "part", "gesture"),
     [

@@ -127,7 +127,7 @@ class GestureRecognizer:
             if result.skeleton.name == "hand21":
                 followed = follow(HandFollower(), result, results, ids)
                 gestures += self._of_hands(result, followed, _ids(result))
-            else:
+            elif self._asks_bodies(results):
                 gestures += self._of_bodies(result, None)
         return gestures
 
@@ -138,7 +138,7 @@ class GestureRecognizer:
         its own; see :class:`Gesture`.
 
         Args:
-            *results: Of the same frame.
+            *results: Of the same frame. Bodies beside hands get no answer when no gesture of a body is asked for.
             ids: Who each row of each result is; the default is ``boxes.id``.
         """
         gestures: list[Gesture] = []
@@ -152,6 +152,8 @@ class GestureRecognizer:
                 named = [a if a is not None else b for a, b in zip(known[n], followed.ids, strict=True)]
                 found = self._of_hands(result, followed, named)
                 keys += [("hand", key) for key in followed.keys]
+            elif not self._asks_bodies(results):
+                continue
             else:
                 found = self._of_bodies(result, time, known[n])
                 # Bodies that nobody tracks are told apart by their order.
@@ -170,6 +172,10 @@ class GestureRecognizer:
         last = self._watch.finish()
         events = self._stream.update([one for _, one in last], time, keys=[key for key, _ in last]) if last else []
         return events + self._stream.finish(time)
+
+    def _asks_bodies(self, results: Sequence[Results]) -> bool:
+        """Whether bodies get an answer; beside hands they may be there only to say whose a hand is."""
+        return "body" in self.parts or not any(result.skeleton.name == "hand21" for result in results)
 
     def _of_hands(self, result: Results, followed: Followed, ids: Sequence[int | None]) -> list[Gesture]:
         points = result.keypoints
