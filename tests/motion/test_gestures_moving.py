@@ -167,11 +167,12 @@ def test_a_trace_does_not_depend_on_the_frame_rate() -> None:
     assert abs(len(whole) - len(half)) <= 1
 
 
-def test_rows_come_at_a_fixed_rate() -> None:
+def test_rows_come_at_a_fixed_rate_and_not_before_their_time() -> None:
     tracer = Tracer("body")
-    times = np.concatenate([tracer.add(at, look)[0] for at, look in looks("no")])
+    found = [(at, tracer.add(at, look)[0]) for at, look in looks("no")]
 
-    np.testing.assert_allclose(np.diff(times), 1 / RATE, atol=1e-9)
+    np.testing.assert_allclose(np.diff(np.concatenate([times for _, times in found])), 1 / RATE, atol=1e-9)
+    assert all(at - 1 / RATE < times.max(initial=at) <= at + 1e-6 for at, times in found)
 
 
 def test_a_mirrored_picture_gives_the_mirrored_trace() -> None:
@@ -236,6 +237,34 @@ def test_a_sign_that_was_not_taught_is_unknown(sign: str) -> None:
     moves = learn_moves("others", "both", tries(*(one for one in SIGNS if one != sign)))
 
     assert said(moves, looks(sign, "body")) == []
+
+
+def test_a_movement_before_a_gap_is_not_lost(moves: TaughtMoves) -> None:
+    seen = looks("no", "body")
+    end = seen[-1][0]
+    spotter = Spotter(moves)
+    for at, look in seen:
+        made = spotter.update(at, look)
+        assert made is None
+
+    made = spotter.update(end + 5.0, seen[0][1])
+
+    assert made is not None
+    assert made.gesture == "no"
+    assert 0 <= made.start < made.end <= end
+
+
+def test_a_clock_that_runs_back_is_another_stretch(moves: TaughtMoves) -> None:
+    seen = looks("milk", "body")
+    spotter = Spotter(moves)
+    half = len(seen) // 2
+    for at, look in seen[:half]:
+        spotter.update(at + 100.0, look)
+
+    made = [one.gesture for at, look in seen if (one := spotter.update(at, look))]
+    last = spotter.finish()
+
+    assert [*made, *([last.gesture] if last else [])] == ["milk"]
 
 
 def test_a_mirrored_picture_is_told_when_it_is_said_to_be_one(moves: TaughtMoves) -> None:

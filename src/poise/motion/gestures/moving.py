@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from poise.geometry import Floats
 from poise.motion.gestures.looks import Look
 from poise.motion.gestures.taught import NONE, UNKNOWN
-from poise.motion.gestures.traces import RESTART_S, Columns, Part, Tracer, columns, mirrored
+from poise.motion.gestures.traces import RATE, Columns, Part, Tracer, columns, mirrored
 from poise.motion.gestures.warping import Warper
 
 # How much a column varies between two who make the same movement seen from the same side: places in trunks, their
@@ -90,7 +90,8 @@ class Spotter:
         self._moves, self._mirrored = moves, mirrored
         self._warper = moves.warper() if warper is None else warper.fresh()
         self._tracer = Tracer(moves.part, moves.skeleton)
-        self._times: list[float] = []
+        # Rows come at a fixed rate, so the first one's time and their number say when each was.
+        self._begin, self._rows = 0.0, 0
         self._best: tuple[float, int, int, int] | None = None
         self._limits = moves.limits[moves.labels]
 
@@ -101,9 +102,12 @@ class Spotter:
             rows = mirrored(rows, self._tracer.columns)
         said = None
         for when, row in zip(times.tolist(), rows, strict=True):
-            if self._times and when - self._times[-1] > RESTART_S:
-                self._restart()
-            self._times.append(when)
+            if not self._rows or abs(when - self._time(self._rows)) > 0.5 / RATE:
+                # Another stretch: the tracer began anew. What was made before is not lost.
+                said = self.finish() or said
+                self._warper.reset()
+                self._begin, self._rows = when, 0
+            self._rows += 1
             said = self._step(row) or said
         return said
 
@@ -111,16 +115,14 @@ class Spotter:
         """Say what was made last, because the stream ends."""
         return None if self._best is None else self._say()
 
-    def _restart(self) -> None:
-        self._warper.reset()
-        self._times.clear()
-        self._best = None
+    def _time(self, row: int) -> float:
+        return self._begin + row / RATE
 
     def _step(self, row: Floats) -> Spotted | None:
         distances, starts = self._warper.step(row)
         ratio = distances / self._limits
         nearest = int(ratio.argmin())
-        now = len(self._times) - 1
+        now = self._rows - 1
         if ratio[nearest] <= 1.0 and (self._best is None or ratio[nearest] < self._best[0]):
             self._best = (float(ratio[nearest]), nearest, int(starts[nearest]), now)
         if self._best is not None and now - self._best[3] >= _SETTLE_ROWS:
@@ -134,7 +136,7 @@ class Spotter:
         # What lies in the told stretch belongs to it.
         self._warper.forget(end + 1)
         name = self._moves.classes[self._moves.labels[nearest]]
-        return Spotted(name, sureness(ratio), self._times[start], self._times[end])
+        return Spotted(name, sureness(ratio), self._time(start), self._time(end))
 
 
 def sureness(ratio: float) -> float:

@@ -9,6 +9,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
@@ -108,7 +109,7 @@ class Tracer:
             self._rows.clear()
             self._before, self._next = (time, now), time
         then, old = self._before
-        count = int((time - self._next) * RATE + 1e-6) + 1
+        count = math.floor((time - self._next) * RATE + 1e-6) + 1
         times = self._next + np.arange(count) / RATE
         self._next += count / RATE
         if not count:
