@@ -350,8 +350,9 @@ def test_what_is_thin_about_the_examples_is_said() -> None:
 
     assert [one.label for one in used] == ["no", "milk"]
     assert "book: nothing that moves was found in b.mp4" in sentences[0]
-    assert "no, milk: one example each" in sentences[1]
-    assert "no folder 'none'" in sentences[2]
+    assert sentences[1] == "no example is left of book: not in the set"
+    assert "no, milk: one example each" in sentences[2]
+    assert "no folder 'none'" in sentences[3]
 
 
 def one_hand(sign: str, model: str) -> list[tuple[float, Look]]:

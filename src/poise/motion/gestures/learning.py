@@ -20,11 +20,12 @@ _HAND_WEIGHT = 0.35
 # Half of a column's weight is given, half follows from how much it moves in the examples.
 # Source: Reyes, Dominguez, Escalera, Feature weighting in dynamic time warping for gesture recognition (ICCVW 2011).
 _GIVEN = 0.5
-# Spreads up to which two people who do the same, seen from the same side, differ (see above); what is believed of a
-# gesture with one example. It counts as much as this many examples.
-_BELIEVED, _BELIEF = 0.9, 2.0
+# Spreads up to which somebody else's movement, seen from the same side, is believed to be the same (see moving.py);
+# what a gesture with one example has. It counts as much as this many examples. Up to 0.9 told no more of other people's
+# exercises, and took signs for others.
+_BELIEVED, _BELIEF = 0.75, 2.0
 # However alike the examples of one person are, another camera or network differs from them by this much.
-_LEAST = 0.6
+_LEAST = 0.5
 # Gestures that are nearer than repetitions of one are to each other cannot be told apart.
 _ALIKE = 0.3
 # Own examples differ by this much less from each other than the next person will.

@@ -14,8 +14,8 @@ from poise.motion.gestures.traces import RATE, Columns, Part, Tracer, columns, m
 from poise.motion.gestures.warping import Warper
 
 # How much a column varies between two who make the same movement seen from the same side: places in trunks, their
-# changes within a moment, and a hand's shape. Counted in these, exercises lie 0.4 from another repetition of the same
-# clip (median), 0.6 to 0.95 from somebody else's seen from the same side, and 1.2 or more from another exercise
+# changes within a moment, and a hand's shape. Counted in these, exercises lie 0.2 from another repetition of the same
+# clip (median), 0.5 to 0.95 from somebody else's seen from the same side, and 1.1 or more from another exercise
 # (benchmarks/gestures_moving.py).
 _PLACE, _CHANGE, _HAND = 0.20, 0.12, 0.35
 # A fit is said when nothing better came for this long; a movement that ends and begins anew has a better fit no later.

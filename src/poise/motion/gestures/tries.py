@@ -81,6 +81,8 @@ def usable(tries: Sequence[Try]) -> tuple[list[Try], list[str]]:
                 "is left out: give one try a video, or --split where there are rests between several"
             )
     counts = Counter(one.label for one in used if one.label != NONE)
+    if gone := [label for label in dict.fromkeys(one.label for one in tries) if label != NONE and not counts[label]]:
+        said.append(f"no example is left of {', '.join(gone)}: not in the set")
     if single := [label for label, count in counts.items() if count == 1]:
         said.append(
             f"{', '.join(single)}: one example each; how others make it is a guess, and the table can only show what "
