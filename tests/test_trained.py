@@ -60,8 +60,17 @@ def test_a_folder_with_a_description_is_taken(recorded: Callable[[object], Path]
 
 
 @pytest.mark.parametrize("told", ["coco-pose.yaml", "/usr/src/package/cfg/datasets/coco-pose.yaml"])
-def test_the_fields_own_descriptions_are_the_bundled_ones(recorded: Callable[[object], Path], told: str) -> None:
+def test_the_fields_own_descriptions_are_the_bundled_ones(
+    recorded: Callable[[object], Path], tmp_path: Path, told: str
+) -> None:
+    (tmp_path / "datasets/coco-pose").mkdir(parents=True)
+
     assert trained_on(recorded(told)) == "coco-pose.yaml"
+
+
+def test_a_description_without_its_pictures_says_where_they_belong(recorded: Callable[[object], Path]) -> None:
+    with pytest.raises(ModelError, match=r"pictures are not in datasets.coco-pose .* set POISE_DATASETS .* or give"):
+        trained_on(recorded("coco-pose.yaml"))
 
 
 @pytest.mark.parametrize("told", [None, "", "  ", 3, ["a.yaml"]])

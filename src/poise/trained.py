@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from poise.datasets import find_yaml, yaml_in
+from poise.datasets import find_yaml, read_spec, yaml_in
 from poise.errors import FormatError, ModelError
 from poise.opening import CHECKPOINTS
 
@@ -25,6 +25,7 @@ def trained_on(path: Path) -> str:
 
     Raises:
         ModelError: The file records none, or one that is not here or that is not read unasked.
+        MissingExtra: The YAML reader is not installed.
     """
     told = _record(path)
     give = "give the data: data='data.yaml' (--data data.yaml)"
@@ -44,6 +45,12 @@ def trained_on(path: Path) -> str:
         find_yaml(name)
     except FormatError:
         raise ModelError(f"{path}: was trained on {told!r}, which is not here (from {Path.cwd()}); {give}") from None
+    root = read_spec(name).root
+    if not root.is_dir():
+        raise ModelError(
+            f"{path}: was trained on {told!r}, whose pictures are not in {root} (from {Path.cwd()}); put them there, set "
+            f"POISE_DATASETS to the folder that holds {root.name}, or {give}"
+        )
     return name
 
 
