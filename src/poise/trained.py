@@ -48,8 +48,8 @@ def trained_on(path: Path) -> str:
     root = read_spec(name).root
     if not root.is_dir():
         raise ModelError(
-            f"{path}: was trained on {told!r}, whose pictures are not in {root} (from {Path.cwd()}); put them there, set "
-            f"POISE_DATASETS to the folder that holds {root.name}, or {give}"
+            f"{path}: was trained on {told!r}, whose pictures are not in {root} (from {Path.cwd()}); put them there, "
+            f"set POISE_DATASETS to the folder that holds {root.name}, or {give}"
         )
     return name
 
