@@ -19,6 +19,7 @@ from poise.runtime import Session, open_session
 from poise.settings import Settings
 from poise.skeletons import Skeleton
 from poise.tracking import Tracker
+from poise.trained import trained_on
 from poise.weights import Card, find, load, network
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class Pose:
         """Score the model on labelled pictures.
 
         Args:
-            data: A data set's YAML file, the name of one that comes with Poise, or a COCO keypoint ``.json`` file.
+            data: A data YAML, a bundled one's name, or a COCO ``.json`` file; None: what the checkpoint was trained on.
             **arguments: Every field of :class:`~poise.validation.ValSettings`, such as ``split``, ``imgsz``,
                 ``protocol``, ``plots``.
 
@@ -181,12 +182,12 @@ class Pose:
 
         Raises:
             FormatError: The data has no labels that can be used.
-            ModelError: The model finds other keypoints or classes than the data labels.
+            ModelError: The model finds other keypoints or classes than the data labels, or records no data.
             TypeError, ValueError: A wrong argument, with the nearest known one.
         """
         from poise.validation import ValSettings, validate_as
 
-        settings = ValSettings.of({"data": data, **arguments})
+        settings = ValSettings.of({"data": data or (self.path and trained_on(self.path)), **arguments})
         device = self.device if settings.device is None else device_name(settings.device)
         return validate_as(self._estimator(device), settings, facts=self._facts(device))
 

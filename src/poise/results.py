@@ -275,7 +275,8 @@ class Results(InMainMemory):
 
         Args:
             txt_file: The file; missing folders are made.
-            save_conf: With the instance's confidence at the end of the line.
+            save_conf: Predictions in place of labels: confidences of keypoints in place of their visibility, and the
+                instance's own at the end of the line.
 
         Returns:
             The path of the file.

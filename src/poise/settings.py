@@ -46,7 +46,7 @@ class Settings:
         stream_buffer: Keep every frame of a camera; False drops stale ones to stay current.
         save: Write annotated pictures and videos.
         save_txt: Write YOLO text labels.
-        save_conf: Add the confidence to those labels.
+        save_conf: With confidences of keypoints and instances, as predictions; they are no labels to train from then.
         save_crop: Write one picture an instance.
         save_frames: Write a video's annotated frames as pictures.
         save_json: Write ``results.jsonl``, a line a frame.

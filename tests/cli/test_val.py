@@ -32,16 +32,26 @@ def test_json_holds_exactly_what_is_promised(data: Path, capsys: pytest.CaptureF
 
     printed = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert list(printed) == ["protocol", "images", "instances", "pose", "box", "speed"]
+    assert list(printed) == ["protocol", "images", "instances", "pose", "box", "confusion", "speed"]
     assert (printed["protocol"], printed["images"], printed["instances"]) == ("yolo", 1, 1)
     assert list(printed["pose"]) == ["map", "map50", "map75", "p", "r"]
+
+
+def test_json_tells_what_was_found_missed_and_false(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["val", "--model", "body-fast", "--data", "data.yaml", "--json"]) == 0
+
+    confusion = json.loads(capsys.readouterr().out)["confusion"]
+    assert confusion["names"] == ["person", "background"]
+    assert (confusion["conf"], confusion["iou"]) == (0.25, 0.5)
+    (found, false), (missed, nothing) = confusion["matrix"]
+    assert (found + missed, found + false, nothing) == (1, 1, 0)
 
 
 def test_the_fields_spelling_works(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pose", "val", "model=body-fast", "data=data.yaml", "tables=True"]) == 0
 
     printed = capsys.readouterr().out
-    for word in ("keypoints", "boxes", "mAP50-95", "left_wrist", "hidden", "angle at", "0.53 x its box"):
+    for word in ("keypoints", "boxes", "mAP50-95", "left_wrist", "hidden", "angle at", "0.53 x its box", "missed"):
         assert word in printed
 
 
@@ -60,6 +70,7 @@ def test_plots_are_written_when_asked_for(data: Path) -> None:
     folder = data / "runs/pose/val"
     names = {path.name for path in folder.iterdir()}
     assert {"PosePR_curve.png", "BoxF1_curve.png", "reliability.png", "val_pred.jpg", "report.json"} <= names
+    assert {"confusion_matrix.png", "confusion_matrix_normalized.png"} <= names
     assert json.loads((folder / "manifest.json").read_text())["scores"]["images"] == 1
     assert len(json.loads((folder / "predictions.json").read_text())) >= 1
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.drawing import Curve, chart, sheet
+from poise.drawing import Curve, chart, matrix, sheet
 from poise.drawing._chart import ticks
 from poise.errors import PoiseError
 
@@ -54,3 +54,32 @@ def test_a_sheet_holds_every_picture() -> None:
 def test_a_sheet_of_nothing_is_refused() -> None:
     with pytest.raises(PoiseError, match="at least one"):
         sheet([])
+
+
+@pytest.mark.parametrize("n", [1, 3, 30, 120])
+def test_a_matrix_of_any_size_is_drawn(n: int) -> None:
+    picture = matrix(np.eye(n) * 7, [f"class {i}" for i in range(n)], title="counts", x="true", y="found as")
+
+    assert picture.dtype == np.uint8
+    assert min(picture.shape[:2]) >= 9 * n
+    assert picture.shape[0] < 1800
+
+
+def test_a_cell_is_the_darker_the_more_it_holds() -> None:
+    picture = matrix([[1.0, 5.0], [np.nan, 100.0]], ["a", "b"], levels=[[0.1, 0.5], [np.nan, 1.0]])
+
+    # Corners of the cells, where no number is; cells of two names have 96 pixels.
+    few, some = (picture[44, picture.shape[1] - 24 - x].mean() for x in (188, 92))
+    none, most = (picture[140, picture.shape[1] - 24 - x].mean() for x in (188, 92))
+    assert none > few > some > most
+
+
+def test_names_of_strangers_are_cut_to_a_line() -> None:
+    picture = matrix([[1, 2], [3, 4]], ["a\nb\t" * 400, ""])
+
+    assert picture.shape[1] < 600
+
+
+def test_a_matrix_needs_a_name_for_every_row() -> None:
+    with pytest.raises(ValueError, match=r"values must have shape \(1, 1\)"):
+        matrix(np.eye(2), ["a"])

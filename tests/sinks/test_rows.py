@@ -90,6 +90,38 @@ def test_yolo_line_has_two_numbers_a_keypoint_without_confidence() -> None:
     assert len(yolo_lines(result(1, conf=None))[0].split()) == 5 + 17 * 2
 
 
+@pytest.mark.parametrize(("conf", "seen"), [(1.0, 2), (0.5, 2), (0.49, 1), (0.25, 1)])
+def test_labels_say_how_well_a_keypoint_is_seen(conf: float, seen: int) -> None:
+    values = [float(v) for v in yolo_lines(result(1, conf=np.full((1, 17), conf)))[0].split()]
+
+    assert values[5:8] == [0.15625, pytest.approx(5 / 48, abs=1e-6), seen]
+
+
+def test_what_is_too_unsure_to_be_drawn_is_no_label_but_a_prediction() -> None:
+    unsure = result(1, conf=np.full((1, 17), 0.24))
+
+    label = yolo_lines(unsure)[0].split()
+    prediction = yolo_lines(unsure, save_conf=True)[0].split()
+
+    assert label[5:8] == ["0", "0", "0"]
+    assert prediction[5:8] == ["0.15625", "0.104167", "0.24"]
+
+
+def test_a_label_without_confidence_says_what_is_missing_by_negative_positions() -> None:
+    xy = np.full((1, 17, 2), 20, np.float32)
+    xy[0, 0] = np.nan
+
+    assert yolo_lines(result(1, xy=xy, conf=None))[0].split()[5:7] == ["-1", "-1"]
+
+
+def test_boxes_of_labels_end_at_the_pictures_edge() -> None:
+    frame = Frame(np.zeros((50, 100, 3), np.uint8), Media("a.jpg"))
+    wide = Results.of(frame, [[-20, -10, 50, 25, 0.9, 0]], np.full((1, 17, 2), 20.0))
+
+    assert yolo_lines(wide)[0].split()[1:5] == ["0.25", "0.25", "0.5", "0.5"]
+    assert yolo_lines(wide, save_conf=True)[0].split()[1:5] == ["0.15", "0.15", "0.7", "0.7"]
+
+
 def test_yolo_line_marks_points_that_are_missing_or_outside_the_picture() -> None:
     xy = np.full((1, 17, 2), 20, np.float32)
     xy[0, 0] = np.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,7 +28,14 @@ SIDE = 96
 FRAME = Frame(size=(SIDE, SIDE), nominal=(SIDE, SIDE))
 
 
-def make(augmentation: Augmentation, seed: int, *, frame: Frame = FRAME, dataset: GridDataset | None = None) -> Sample:
+def make(
+    augmentation: Augmentation,
+    seed: int,
+    *,
+    frame: Frame = FRAME,
+    dataset: GridDataset | None = None,
+    mapped: bool = True,
+) -> Sample:
     """Run the whole chain on grid pictures whose longer side is the input's."""
     data = dataset or GridDataset([(96, 64), (64, 96), (96, 96), (96, 80)], seed=seed)
 
@@ -36,7 +44,7 @@ def make(augmentation: Augmentation, seed: int, *, frame: Frame = FRAME, dataset
         return Sample(image, from_labels(data.labels[i], data.size(i), data.size(i)))
 
     rng = np.random.default_rng(seed)
-    flip_idx = data.spec.skeleton.flip_idx
+    flip_idx = data.spec.skeleton.flip_idx if mapped else None
     index = seed % len(data)
     return augment(index, range(len(data)), fetch, rng, frame=frame, augmentation=augmentation, flip_idx=flip_idx)
 
@@ -119,6 +127,16 @@ def test_an_upside_down_mirror_takes_its_own_map_where_it_has_one() -> None:
     found = np.concatenate([find(s.image, s.instances) for s in (make(chain, seed) for seed in range(10))])
 
     np.testing.assert_array_equal(found[:, 1], CHANNEL[found[:, 0].astype(int)])
+
+
+def test_an_upside_down_mirror_with_a_map_of_its_own_needs_no_other() -> None:
+    chain = Augmentation(
+        hsv_h=0, hsv_s=0, hsv_v=0, translate=0, scale=0, mosaic=0, flipud=1.0, fliplr=1.0, flipud_idx=(0, 1, 2, 3, 4)
+    )
+
+    turned, plain = (make(augmentation, 2, mapped=False) for augmentation in (chain, replace(chain, flipud=0.0)))
+
+    np.testing.assert_array_equal(turned.image, plain.image[::-1])
 
 
 @settings(max_examples=60, deadline=None)

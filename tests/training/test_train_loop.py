@@ -207,6 +207,12 @@ def test_table_has_the_columns_of_this_field(cards: Path, tmp_path: Path) -> Non
     assert json.loads(lines[0])["epoch"] == 1
 
 
+def test_a_trained_network_is_validated_on_its_own_data_unasked(cards: Path, tmp_path: Path) -> None:
+    best = run(cards, project=str(tmp_path), epochs=1).best
+
+    assert Pose(best).val(imgsz=64).images == 2
+
+
 def test_settings_are_written_beside_the_weights(cards: Path, tmp_path: Path) -> None:
     run(cards, epochs=1, val=False, project=str(tmp_path))
 

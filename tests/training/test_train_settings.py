@@ -70,7 +70,14 @@ def test_what_means_nothing_here_is_refused_where_it_would_change_something() ->
         ("lr0", float("nan"), "lr0 must be a number"),
         ("cos_lr", "yes", "cos_lr must be True or False"),
         ("batch", 0, "batch must be 1 or more, or -1"),
-        ("fliplr", 1.5, "fliplr must be from 0 to 1"),
+        ("fliplr", 1.5, "fliplr must be a number from 0 to 1, got 1.5"),
+        ("degrees", 200, "degrees must be a number from 0 to 180"),
+        ("perspective", 0.5, r"perspective must be a number from 0 to 0\.01"),
+        ("scale", 1, r"scale must be a number from 0 to 0\.99"),
+        ("iou", 2, "iou must be from 0 to 1"),
+        ("flipud_idx", "0,0", "flipud_idx must hold each index from 0 to 1 once"),
+        ("flipud_idx", "a,b", "flipud_idx must be numbers such as 3,2,1,0"),
+        ("flipud_idx", [], "flipud_idx must hold each index"),
         ("time", -1, "time must be hours above 0"),
         ("cache", "tape", "cache must be 'ram', 'disk' or False"),
         ("fraction", 0, "fraction must be above 0"),
@@ -87,6 +94,24 @@ def test_values_that_cannot_be(name: str, value: object, message: str) -> None:
 )
 def test_ways_to_write_freeze(given: object, kept: object) -> None:
     assert TrainSettings.of({"freeze": given}).freeze == kept
+
+
+@pytest.mark.parametrize("given", ["3,2,1,0", "[3, 2, 1, 0]", [3, 2, 1, 0], (3, 2, 1, 0)])
+def test_ways_to_write_a_mirror_map(given: object) -> None:
+    assert TrainSettings.of({"flipud_idx": given}).flipud_idx == (3, 2, 1, 0)
+
+
+def test_settings_and_augmentation_have_the_same_limits() -> None:
+    pytest.importorskip("torch")
+    from dataclasses import fields
+
+    from poise.training.augment import Augmentation
+    from poise.training.ranges import LIMITS
+
+    names = {field.name for field in fields(Augmentation)} - {"flipud_idx"}
+    assert names == set(LIMITS)
+    # The field's erasing is for classification; it is accepted and means nothing.
+    assert names - {"erasing"} <= {field.name for field in fields(TrainSettings)}
 
 
 @given(

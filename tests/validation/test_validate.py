@@ -84,8 +84,15 @@ def test_metrics_have_the_names_that_users_know(metrics: PoseMetrics) -> None:
 def test_the_record_is_what_the_command_prints(metrics: PoseMetrics) -> None:
     record = metrics.record()
 
-    assert list(record) == ["protocol", "images", "instances", "pose", "box", "speed"]
+    assert list(record) == ["protocol", "images", "instances", "pose", "box", "confusion", "speed"]
     assert list(record["pose"]) == list(record["box"]) == ["map", "map50", "map75", "p", "r"]
+
+
+def test_what_was_found_missed_and_false_is_counted(metrics: PoseMetrics) -> None:
+    assert metrics.confusion is not None
+    assert metrics.confusion_matrix is metrics.confusion
+    assert metrics.confusion.matrix.tolist() == [[2, 0], [0, 0]]
+    assert metrics.confusion.conf == 0.3  # less sure finds were not asked for
 
 
 def test_keypoints_of_another_number_are_refused(model: Pose, shared: Path) -> None:

@@ -38,7 +38,7 @@ class Wanted:
         stream_buffer: Keep every frame of a camera instead of the newest.
         save: Write annotated pictures and videos.
         save_txt: Write YOLO text labels.
-        save_conf: Add confidences to those labels.
+        save_conf: Write confidences into them, as predictions; they are no labels to train from then.
         save_crop: Write one picture an instance.
         save_frames: Write a video's annotated frames as pictures.
         json: Print one JSON line a frame on standard output.

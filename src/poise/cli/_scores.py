@@ -10,12 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from poise.evaluation import Analysis, Interval, Paired, PoseMetrics, Scores
+from poise.evaluation import Analysis, Confusion, Interval, Paired, PoseMetrics, Scores
 
 # Rows of the table of pictures that two models read most differently.
 _PICTURES = 8
 # Rows of the table of angles, the worst first.
 _ANGLES = 20
+# Most classes of which the confusion matrix is printed.
+_CLASSES = 12
 
 
 def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) -> None:
@@ -33,6 +35,8 @@ def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) ->
     shares = ", ".join(f"PCK {by} {_share(value)}" for by, value in analysis.pck.items())
     error = f"median {_pixels(everything.median)}, 90 % below {_pixels(everything.p90)} pixels"
     console.print(f"keypoint error: {error}; {shares}", soft_wrap=True)
+    if metrics.confusion is not None:
+        _confusion(console, metrics.confusion, tables=tables)
     for title in ("size", "occlusion", "keypoint") if tables else ():
         _errors(console, title, analysis)
     if tables:
@@ -93,6 +97,19 @@ def _classes(console: Console, metrics: PoseMetrics) -> None:
     for i, number in enumerate(metrics.pose.ap_class_index.tolist()):
         values = metrics.pose.class_result(i)
         table.add_row(metrics.names[number], *map(_figure, values), _figure(box.get(number, math.nan)))
+    console.print(table)
+
+
+def _confusion(console: Console, confusion: Confusion, *, tables: bool) -> None:
+    wrong = f"{confusion.confused} as another class, " if confusion.nc > 1 else ""
+    counts = f"{confusion.right} found, {wrong}{confusion.missed} missed, {confusion.false} false"
+    console.print(f"at conf {confusion.conf:g} and IoU {confusion.iou:g}: {counts}", soft_wrap=True)
+    if not tables or not 1 < confusion.nc <= _CLASSES:
+        return
+    console.print()
+    table = _table("found as (true class)", *confusion.names)
+    for name, row in zip(confusion.names, confusion.matrix.tolist(), strict=True):
+        table.add_row(name, *(str(count) if count else "." for count in row))
     console.print(table)
 
 

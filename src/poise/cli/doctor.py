@@ -20,6 +20,7 @@ _OPTIONAL = {
     "polars": "tables",
     "pyarrow": "tables",
     "hotcoco": "eval",
+    "pyyaml": "data",
     "torch": "train",
     "onnx": "export",
 }

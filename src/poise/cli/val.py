@@ -49,7 +49,7 @@ def val(
     Args:
         model: A name from 'poise models' or a network file; two are compared.
         model_: The same, in the field's spelling (model=best.pt).
-        data: A data set's YAML file, or a COCO keypoint .json file.
+        data: A data set's YAML file, or a COCO keypoint .json file; without it, what the checkpoint was trained on.
         split: train, val or test.
         images: For a COCO file, the folder of its pictures.
         protocol: yolo (the original package's numbers) or coco (COCO's).
@@ -80,13 +80,14 @@ def val(
         raise ValueError(f"val needs a model, or two to compare, got {len(models)}: poise val MODEL --data DATA")
     if calibrate is not None and (len(models) > 1 or calibration is not None):
         raise ValueError("--calibrate takes one model as it is, without --calibration")
-    if data is None:
-        raise ValueError("val needs --data: a data set's YAML file or a COCO keypoint .json file")
+    if data is None and len(models) > 1:
+        raise ValueError("val needs --data to compare two models on")
     from poise.cli._report import fetch
     from poise.cli._scores import compared, report
     from poise.estimators.calibration import write_calibration
     from poise.evaluation import analyse, compare_metrics
     from poise.model import Pose
+    from poise.trained import trained_on
     from poise.validation import calibration_of
 
     console = Console(stderr=True, highlight=False, quiet=quiet)
@@ -102,6 +103,11 @@ def val(
             end2end=end2end,
             calibration=calibration,
         )
+        if data is None:
+            if pose.path is None:
+                raise ValueError("val needs --data: a data set's YAML file or a COCO keypoint .json file")
+            data = trained_on(pose.path)
+            console.print(f"data: {data}, on which {word} was trained", soft_wrap=True, markup=False)
         scored.append(
             pose.val(
                 data,

@@ -63,7 +63,7 @@ def parse_labels(
                 "wrong-columns",
                 number,
                 f"{len(words)} columns, expected {columns} (class, box of 4, {k} x {d})",
-                f"correct the line, or kpt_shape in the data set's YAML{_other_shape(len(words), k)}",
+                f"correct the line, or kpt_shape in the data set's YAML{_other_shape(len(words), k, d)}",
             )
             continue
         try:
@@ -160,11 +160,14 @@ def _to_pixels(table: NDArray[np.float64], size: tuple[int, int], k: int, d: int
     return Labels.of(table[:, 0], np.concatenate([centre - extent / 2, centre + extent / 2], 1), xy, visibility)
 
 
-def _other_shape(columns: int, k: int) -> str:
-    """Return the kpt_shape that would fit."""
+def _other_shape(columns: int, k: int, d: int) -> str:
+    """Return the kpt_shape that would fit, and where a value or two after the keypoints may come from."""
     fits = [[(columns - 5) // d, d] for d in (2, 3) if columns > 5 and (columns - 5) % d == 0]
     fits.sort(key=lambda shape: shape[0] != k)
-    return f" ({' or '.join(map(str, fits))} would fit)" if fits else ""
+    shapes = f" ({' or '.join(map(str, fits))} would fit)" if fits else ""
+    if columns - 5 - k * d in (1, 2):
+        shapes += "; a confidence or a track's id at the end is no label: save_txt without save_conf, of predict()"
+    return shapes
 
 
 def _is_number(word: str) -> bool:

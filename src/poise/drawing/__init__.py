@@ -4,6 +4,7 @@ from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
 from poise.drawing._heat import heat, shares
+from poise.drawing._matrix import matrix
 from poise.drawing._plot import page, plot, png, show, write
 from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
@@ -29,6 +30,7 @@ __all__ = [
     "instance_colours",
     "label_size",
     "limbs",
+    "matrix",
     "page",
     "paint_heat",
     "place_label",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from poise.drawing._chart import COLOURS
 from poise.drawing._style import bgr
@@ -40,9 +40,13 @@ def heat(
     cell = np.minimum((place * bins).astype(np.intp), bins - 1)
     counts = np.bincount(cell[:, 1] * bins + cell[:, 0], minlength=bins * bins).reshape(bins, bins)
     # The root keeps single points visible beside a crowd.
-    level = np.sqrt(counts / max(counts.max(), 1)) * (len(_STOPS) - 1)
-    steps = np.arange(len(_STOPS))
-    return np.stack([np.interp(level, steps, _STOPS[:, i]) for i in range(3)], axis=-1).round().astype(np.uint8)
+    return shade(np.sqrt(counts / max(counts.max(), 1)))
+
+
+def shade(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the ``(..., 3)`` BGR colours of ``(...)`` levels from 0 (white) to 1."""
+    steps = np.linspace(0, 1, len(_STOPS))
+    return np.stack([np.interp(levels, steps, _STOPS[:, i]) for i in range(3)], axis=-1).round().astype(np.uint8)
 
 
 def shares(

@@ -12,6 +12,7 @@ from poise.evaluation.coco import (
     read_truth,
 )
 from poise.evaluation.coco_protocol import score_by_coco
+from poise.evaluation.confusion import Confusion, confuse
 from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
 from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
 from poise.evaluation.tracking import TrackingScores, clear_counts, evaluate_tracking, hota_curves, identity_matches
@@ -20,6 +21,7 @@ __all__ = [
     "BOX_AREA",
     "THRESHOLDS",
     "Analysis",
+    "Confusion",
     "Evidence",
     "Expected",
     "Found",
@@ -37,6 +39,7 @@ __all__ = [
     "coco_rows",
     "coco_truth",
     "compare_metrics",
+    "confuse",
     "evaluate_keypoints",
     "evaluate_tracking",
     "hota_curves",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.evaluation.average_precision import THRESHOLDS, Table, average_precision
+from poise.evaluation.confusion import Confusion
 from poise.evaluation.instances import Expected, Found, Matches
 from poise.skeletons import Skeleton
 
@@ -172,6 +173,7 @@ class PoseMetrics:
         notes: What a reader of the scores must know: the areas, spreads and classes that were taken.
         skipped: What is wrong with each picture that was left out, file and reason.
         evidence: What the scores were made from; None when they were made by hand.
+        confusion: Which class was found as which; None when they were made by hand.
     """
 
     pose: Scores
@@ -184,6 +186,7 @@ class PoseMetrics:
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     evidence: Evidence | None = None
+    confusion: Confusion | None = None
 
     def __repr__(self) -> str:
         scores = f"pose mAP50-95 {self.pose.map:.3f}, box mAP50-95 {self.box.map:.3f}"
@@ -218,6 +221,11 @@ class PoseMetrics:
         return self.box.maps + self.pose.maps
 
     @property
+    def confusion_matrix(self) -> Confusion | None:
+        """The same as ``confusion``, by the field's name."""
+        return self.confusion
+
+    @property
     def ap_class_index(self) -> NDArray[np.int64]:
         """The classes that have true instances."""
         return self.box.ap_class_index
@@ -230,6 +238,7 @@ class PoseMetrics:
             "instances": self.instances,
             "pose": self.pose.record(),
             "box": self.box.record(),
+            "confusion": self.confusion and self.confusion.record(),
             "speed": dict(self.speed),
         }
 

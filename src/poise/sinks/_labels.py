@@ -25,7 +25,7 @@ class YoloTxtSink(SinkBase):
 
     Args:
         folder: Made when the first file is written.
-        save_conf: Add each instance's confidence after its keypoints.
+        save_conf: Write predictions in place of labels, see :func:`yolo_lines`.
         overwrite: Replace files from before this run instead of choosing another name.
         stems: Names of the sources, shared with other sinks of the same run.
     """

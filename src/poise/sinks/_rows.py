@@ -96,24 +96,46 @@ def table_rows(result: Results) -> dict[str, NDArray[Any]]:
     }
 
 
+# Confidence from which a keypoint of a label counts as seen, and from which it is a label at all: below it is not drawn
+# either. A network that learnt from labels gives the probability that a keypoint is labelled.
+SEEN, LABELLED = 0.5, 0.25
+
+
 def yolo_lines(result: Results, *, save_conf: bool = False) -> list[str]:
-    """Return one line of YOLO-pose label an instance: ``class cx cy w h kx ky [kconf] … [conf] [id]``.
+    """Return one line of YOLO-pose label an instance: ``class cx cy w h``, then each keypoint, ``[conf] [id]``.
 
     Positions are divided by the picture's width and height and have six significant digits, as the field writes them.
-    A keypoint that was not predicted, or lies outside the picture (which the format cannot say), is ``0 0 0``.
+
+    Without ``save_conf`` the lines are labels, as a data set is read: a keypoint is ``x y v`` with v 2 (seen) from a
+    confidence of 0.5, 1 (hidden or unsure) from 0.25, else ``0 0 0`` (not labelled); boxes end at the picture's edge.
+    With ``save_conf`` they are predictions: ``x y conf``, however unsure. A keypoint that was not predicted, or lies
+    outside the picture (which the format cannot say), is ``0 0 0`` in both. Where the network gives keypoints no
+    confidence, they are ``x y``, and in a label ``-1 -1`` is what is not labelled.
 
     Args:
         result: One frame.
-        save_conf: Add the instance's confidence after the keypoints.
+        save_conf: Write predictions: confidences of keypoints, and of the instance after them.
     """
     boxes, points = result.boxes, result.keypoints
     n, k = points.xy.shape[:2]
     xyn = np.asarray(points.xyn, dtype=np.float64)
-    columns = [xyn] if points.conf is None else [xyn, np.asarray(points.conf, dtype=np.float64)[..., None]]
     # A comparison with NaN is False.
-    inside = np.asarray(((xyn >= 0) & (xyn <= 1)).all(axis=-1))
-    rows = np.where(inside[..., None], np.concatenate(columns, axis=-1), 0.0)
-    parts = [boxes.cls[:, None], boxes.xywhn, np.nan_to_num(rows).reshape(n, k * rows.shape[-1])]
+    there = np.asarray(((xyn >= 0) & (xyn <= 1)).all(axis=-1))
+    columns, none = [xyn], 0.0
+    if points.conf is not None:
+        conf = np.asarray(points.conf, dtype=np.float64)
+        if not save_conf:
+            there = there & (conf >= LABELLED)
+            conf = np.where(conf >= SEEN, 2.0, 1.0)
+        columns.append(conf[..., None])
+    elif not save_conf:
+        none = -1.0
+    rows = np.where(there[..., None], np.concatenate(columns, axis=-1), none)
+    places = np.asarray(boxes.xywhn, dtype=np.float64)
+    if not save_conf:
+        corners = np.asarray(boxes.xyxyn, dtype=np.float64).clip(0, 1)
+        places = np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], axis=1)
+    parts = [boxes.cls[:, None], places, np.nan_to_num(rows).reshape(n, k * rows.shape[-1])]
     if save_conf:
         parts.append(boxes.conf[:, None])
     if boxes.id is not None:

@@ -115,7 +115,7 @@ class RunSink(SinkBase):
         save: Write annotated pictures and videos.
         render: Draws a result, ``(H, W, 3)`` uint8 BGR; ``result.plot()`` unless given.
         save_txt: Write YOLO labels.
-        save_conf: Add each instance's confidence to the labels.
+        save_conf: Write them with confidences, as predictions.
         save_crop: Write a picture of every instance.
         save_json: Write ``results.jsonl``.
         save_csv: Write ``results.csv``.

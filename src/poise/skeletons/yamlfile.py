@@ -23,7 +23,7 @@ def yaml_table(path: Path, *, feature: str) -> dict[Any, Any]:
         FormatError: It cannot be read, is not such a file, or stands for too much.
         MissingExtra: The YAML reader is not installed.
     """
-    yaml = require("yaml", extra="train", feature=feature)
+    yaml = require("yaml", extra="data", feature=feature)
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise FormatError(f"{path}: more than {_MAX_BYTES:,} bytes, which is no description of a data set")

@@ -23,6 +23,7 @@ from poise.training import _warp, effects
 from poise.training._warp import FILL, Matrix
 from poise.training.instances import Sample, cut, join, mirror, transform
 from poise.training.mixing import cutmix, mixup
+from poise.training.ranges import check_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +79,7 @@ class Augmentation:
     erasing: float = 0.0
 
     def __post_init__(self) -> None:
-        limits = {"degrees": 180.0, "shear": 89.0, "perspective": 0.01, "hsv_h": 1.0, "scale": 0.99, "multi_scale": 0.9}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "flipud_idx":
-                continue
-            limit = limits.get(field.name, 1.0)
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= limit:
-                raise ValueError(f"{field.name} must be a number from 0 to {limit:g}, got {value!r}")
+        check_ranges({field.name: getattr(self, field.name) for field in fields(self)})
 
 
 # Gives a picture of the data set, resized so that its longer side is the input's.
@@ -174,14 +168,14 @@ def compose(
         stretch = size[0] / nominal[0], size[1] / nominal[1]
         matrix, scale = np.diag([*stretch, 1.0]) @ matrix, scale * math.sqrt(stretch[0] * stretch[1])
     orders: list[Sequence[int]] = []
-    if flip_idx is not None:
-        # A mirror changes left and right, whichever way it stands; two of them are a turn by 180 degrees.
-        if a.flipud and rng.random() < a.flipud:
-            matrix = np.array([[1.0, 0, 0], [0, -1.0, size[1]], [0, 0, 1]]) @ matrix
-            orders.append(flip_idx if a.flipud_idx is None else a.flipud_idx)
-        if a.fliplr and rng.random() < a.fliplr:
-            matrix = np.array([[-1.0, 0, size[0]], [0, 1.0, 0], [0, 0, 1]]) @ matrix
-            orders.append(flip_idx)
+    # A mirror changes left and right, whichever way it stands; two of them are a turn by 180 degrees.
+    upside = flip_idx if a.flipud_idx is None else a.flipud_idx
+    if upside is not None and a.flipud and rng.random() < a.flipud:
+        matrix = np.array([[1.0, 0, 0], [0, -1.0, size[1]], [0, 0, 1]]) @ matrix
+        orders.append(upside)
+    if flip_idx is not None and a.fliplr and rng.random() < a.fliplr:
+        matrix = np.array([[-1.0, 0, size[0]], [0, 1.0, 0], [0, 0, 1]]) @ matrix
+        orders.append(flip_idx)
     window = (0.0, 0.0, float(canvas[0]), float(canvas[1]))
     joined = join([cut(tile.instances, shift, window) for tile, shift in zip(tiles, shifts, strict=True)])
     instances = transform(joined, matrix, size, scale=scale)

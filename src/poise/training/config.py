@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from poise.errors import FormatError, require, suggest
+from poise.training.ranges import check_ranges
 
 # What users of this field pass and what means nothing for keypoints: accepted at the values that change nothing.
 _HARMLESS: Mapping[str, tuple[Any, ...]] = MappingProxyType(
@@ -102,6 +103,7 @@ class TrainSettings:
         perspective: Strength of perspective, at most; 0.001 is a lot.
         flipud: Probability of an upside-down picture.
         fliplr: Probability of a mirrored picture.
+        flipud_idx: Mirror map of upside-down pictures, such as 3,2,1,0; by default flip_idx of the data set.
         bgr: Probability of exchanged red and blue.
         mosaic: Probability of a mosaic of four pictures.
         mixup: Probability of two pictures on top of each other.
@@ -169,6 +171,7 @@ class TrainSettings:
     perspective: float = 0.0
     flipud: float = 0.0
     fliplr: float = 0.5
+    flipud_idx: tuple[int, ...] | None = None
     bgr: float = 0.0
     mosaic: float = 1.0
     mixup: float = 0.0
@@ -282,7 +285,12 @@ def _plain(name: str, value: Any) -> Any:
             parts = tuple(int(p) if p.strip().isdigit() else p.strip() for p in text.strip("[]").split(","))
             return parts[0] if len(parts) == 1 else parts
         return text
-    if name == "freeze" and isinstance(value, list):
+    if name == "flipud_idx" and isinstance(value, str):
+        indices = [part.strip() for part in value.strip("[]() ").split(",") if part.strip()]
+        if not all(index.isdecimal() for index in indices):
+            raise ValueError(f"flipud_idx must be numbers such as 3,2,1,0, got {value!r}")
+        return tuple(map(int, indices))
+    if name in ("freeze", "flipud_idx") and isinstance(value, list):
         return tuple(value)
     if name == "imgsz" and isinstance(value, list | tuple):
         return max(int(v) for v in value)
@@ -318,10 +326,9 @@ def _check(settings: TrainSettings) -> None:
         raise ValueError(f"head_only freezes all layers before the head; leave freeze={settings.freeze!r} out")
     if settings.cache not in (True, False, None, "ram", "disk"):
         raise ValueError(f"cache must be 'ram', 'disk' or False, got {settings.cache!r}")
-    probabilities = ("fliplr", "flipud", "mosaic", "mixup", "cutmix", "bgr", "hsv_h", "hsv_s", "hsv_v", "translate")
-    for name in (*probabilities, "blur", "grey", "jpeg", "multi_scale", "iou"):
-        if not 0 <= getattr(settings, name) <= 1:
-            raise ValueError(f"{name} must be from 0 to 1, got {getattr(settings, name)}")
+    if not 0 <= settings.iou <= 1:
+        raise ValueError(f"iou must be from 0 to 1, got {settings.iou}")
+    check_ranges(asdict(settings))
     gains = ("box", "cls", "dfl", "pose", "kobj", "rle", "lr0", "lrf", "weight_decay", "warmup_epochs")
     for name in (*gains, "warmup_bias_lr", "patience", "close_mosaic"):
         if getattr(settings, name) < 0:

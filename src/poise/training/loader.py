@@ -100,11 +100,12 @@ class Loader:
                 raise ValueError(
                     f"flipud_idx must hold each index from 0 to {k - 1} once, got {augmentation.flipud_idx}"
                 )
-        if augmentation and (augmentation.flipud or augmentation.fliplr) and not dataset.spec.flip_known:
+        if augmentation and not dataset.spec.flip_known:
             flip_idx = None
-            self._tell(
-                f"{dataset.spec.file}: has no flip_idx, so pictures are not mirrored; add it to gain from mirroring"
-            )
+            if augmentation.fliplr or (augmentation.flipud and augmentation.flipud_idx is None):
+                self._tell(
+                    f"{dataset.spec.file}: has no flip_idx, so pictures are not mirrored; add it to gain from mirroring"
+                )
         if augmentation and rect:
             augmentation = replace(augmentation, mosaic=0.0, mixup=0.0, cutmix=0.0, multi_scale=0.0)
         pictures = Pictures(

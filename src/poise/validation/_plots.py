@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from poise.datasets import Dataset
-from poise.drawing import Curve, chart, draw, save, sheet
-from poise.evaluation import Analysis, PoseMetrics, Scores
+from poise.drawing import Curve, chart, draw, matrix, save, sheet
+from poise.evaluation import Analysis, Confusion, PoseMetrics, Scores
 from poise.evaluation.average_precision import CONFS
 from poise.frames import Frame, Image, Media
 from poise.results import Results
@@ -42,6 +42,9 @@ def write_plots(
     files.append(Path(save(reliability_chart(analysis), folder / "reliability.png")))
     if analysis.sigma is not None:
         files.append(Path(save(coverage_chart(analysis), folder / "sigma.png")))
+    if metrics.confusion is not None:
+        for name, picture in confusion_charts(metrics.confusion).items():
+            files.append(Path(save(picture, folder / f"{name}.png")))
     labels, finds, names = labels_and_finds(metrics, dataset)
     if apart:
         for what, pictures in (("labels", labels), ("pred", finds)):
@@ -100,6 +103,16 @@ def reliability_chart(analysis: Analysis) -> Image:
         x_range=(0, 1),
         y_range=(0, 1.02),
     )
+
+
+def confusion_charts(confusion: Confusion) -> dict[str, Image]:
+    """Draw which class was found as which, in counts and in shares of the true class."""
+    shares, names = confusion.shares, confusion.names
+    how = f"conf {confusion.conf:g}, IoU {confusion.iou:g}"
+    x, y = "true class", "found as (last row: missed; last column: false)"
+    counts = matrix(confusion.matrix, names, levels=shares, title=f"instances ({how})", x=x, y=y)
+    parts = matrix(shares, names, levels=shares, title=f"share of instances; last column: of finds ({how})", x=x, y=y)
+    return {"confusion_matrix": counts, "confusion_matrix_normalized": parts}
 
 
 def coverage_chart(analysis: Analysis) -> Image:

@@ -16,6 +16,7 @@ from poise.estimators.calibration import Calibrated
 from poise.estimators.yolo import Yolo
 from poise.evaluation.average_precision import BOX_AREA
 from poise.evaluation.coco_protocol import score_by_coco
+from poise.evaluation.confusion import CONF, confuse
 from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
 from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
 from poise.geometry import box_area
@@ -95,6 +96,9 @@ def validate(
     pose, box, evidence, more = score(expected, found, finds.scale, dataset, read, used)
     if not (spec.kpt_names or spec.skeleton.edges):
         evidence = replace(evidence, skeleton=estimator.skeleton)  # the data set has no names for its keypoints
+    confusion = confuse(
+        evidence.expected, evidence.found, spec.names, conf=max(CONF, conf), ignore_crowds=protocol == "coco"
+    )
     seconds = {**finds.seconds, "evaluate": time.perf_counter() - start}
     return PoseMetrics(
         pose=pose,
@@ -107,6 +111,7 @@ def validate(
         notes=(*notes, *note, *more),
         skipped=tuple(str(problem) for problem in problems),
         evidence=evidence,
+        confusion=confusion,
     )
 
 
