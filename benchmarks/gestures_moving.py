@@ -7,7 +7,8 @@ Signs: each of ten signs is taught from its one clip as ``body-fast`` and the ha
 sees it, at other tempos and frame rates; nobody else makes the same sign in this data, so a sign made by another
 person can only be judged as what is not known: every sign is shown to what the other signers taught. Exercises: taught
 from the first half of a clip's repetitions, told in the second half; and taught from other people's clips. Then every
-clip, with what is said of it. The table of distances is what the spreads and the believed limit of moving.py and learning.py rest on.
+clip, with what is said of it. The table of distances is what the spreads and the believed limit of moving.py and
+learning.py rest on.
 """
 
 from __future__ import annotations
