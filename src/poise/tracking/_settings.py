@@ -115,7 +115,7 @@ def read_settings(tracker: str | Path | TrackSettings | None = None) -> TrackSet
         if key in known:
             values[key] = value
         elif key == "track_buffer":
-            if not _number(value) or value < 0:
+            if not _number(value) or not 0 <= value < 1e9:
                 raise FormatError(f"{at(key)}: track_buffer must be a number of frames, got {value!r}")
             values.setdefault("patience", value * _FRAME)
         elif key not in _HARMLESS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import textwrap
 import zlib
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from poise.errors import FormatError, suggest
 from poise.geometry import Floats
 from poise.motion.gestures.moving import TaughtMoves
+from poise.motion.gestures.setfile import limits_of, quoted
 from poise.motion.gestures.taught import NONE
 from poise.motion.gestures.traces import PARTS, RATE, columns
 from poise.motion.gestures.tries import MAX_ROWS
@@ -35,18 +35,21 @@ def write_moves(moves: TaughtMoves, path: str | Path) -> Path:
     Args:
         moves: What was learned.
         path: The file, ending in .toml.
+
+    Raises:
+        ValueError: A name cannot be written as text.
     """
     lengths = {name: [len(moves.templates[i]) for i in np.flatnonzero(moves.labels == c)] for c, name in _shown(moves)}
-    limits = [f"{json.dumps(name)} = {moves.limits[c]:.4f}" for c, name in _shown(moves)]
+    limits = [f"{quoted(name)} = {moves.limits[c]:.4f}" for c, name in _shown(moves)]
     order = [i for c, _ in _shown(moves) for i in np.flatnonzero(moves.labels == c)]
     rows = [c for c, _ in _shown(moves)]
     lines = [
         "# Movements taught with 'poise gestures teach --moving'.",
-        f"name = {json.dumps(moves.name)}",
+        f"name = {quoted(moves.name)}",
         'kind = "moves"',
         f"format = {_FORMAT}",
         f'part = "{moves.part}"',
-        f"skeleton = {json.dumps(moves.skeleton)}",
+        f"skeleton = {quoted(moves.skeleton)}",
         "# Rows a second of the templates.",
         f"rate = {RATE:g}",
         "# float16, little endian, base64: how much each column says, one row a gesture.",
@@ -60,7 +63,7 @@ def write_moves(moves: TaughtMoves, path: str | Path) -> Path:
         "",
         "# Rows of each template.",
         "[examples]",
-        *(f"{json.dumps(name)} = {rows}" for name, rows in lengths.items()),
+        *(f"{quoted(name)} = {rows}" for name, rows in lengths.items()),
         "",
     ]
     path = Path(path)
@@ -96,7 +99,7 @@ def parse_moves(file: TomlFile) -> TaughtMoves:
     if {"both": "coco17", "hand": "hand21"}.get(part, skeleton) != skeleton:
         raise file.wrong("skeleton", f"part {part!r} does not go with skeleton {skeleton!r}")
     width = len(columns(part, skeleton).names)
-    examples, limits = table["examples"], table["limits"]
+    examples = table["examples"]
     if not isinstance(examples, dict) or not examples or NONE in examples:
         raise file.wrong("examples", f"'examples' must be a table of gestures, got {examples!r}")
     for name, rows in examples.items():
@@ -106,11 +109,7 @@ def parse_moves(file: TomlFile) -> TaughtMoves:
                 f"gesture {name!r} must list the rows of its templates, from 2 to {MAX_ROWS} each; got {rows!r}",
                 table="examples",
             )
-    if not isinstance(limits, dict) or set(limits) != set(examples):
-        raise file.wrong("limits", f"'limits' must name the same gestures as 'examples', got {limits!r}")
-    for name, limit in limits.items():
-        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit < np.inf:
-            raise file.wrong("limits", f"the limit of {name!r} must be a number above 0, got {limit!r}")
+    limits = limits_of(file, list(examples))
     lengths = [n for rows in examples.values() for n in rows]
     size = sum(lengths) * width
     if size > _MOST_BYTES:
@@ -145,7 +144,7 @@ def parse_moves(file: TomlFile) -> TaughtMoves:
         tuple(_unpacked(data, lengths, width)),
         np.repeat(np.arange(len(counts)), counts),
         weights.reshape(len(examples), width),
-        np.array([float(limits[name]) for name in examples]),
+        np.array([limits[name] for name in examples]),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +40,18 @@ def write_taught(taught: Taught, path: str | Path) -> Path:
         ValueError: A name cannot be written as text.
     """
     order = np.argsort(taught.labels, kind="stable")
-    counts = [f"{_quoted(name)} = {int((taught.labels == c).sum())}" for c, name in enumerate(taught.classes)]
+    counts = [f"{quoted(name)} = {int((taught.labels == c).sum())}" for c, name in enumerate(taught.classes)]
     limits = [
-        f"{_quoted(name)} = {limit:.3f}"
+        f"{quoted(name)} = {limit:.3f}"
         for name, limit in zip(taught.classes, taught.limits.tolist(), strict=True)
         if name != NONE
     ]
     lines = [
         "# Gestures taught with 'poise gestures teach'. Examples are listed by class, in the order of 'vectors'.",
-        f"name = {_quoted(taught.name)}",
+        f"name = {quoted(taught.name)}",
         'kind = "taught"',
         f"format = {_FORMAT}",
-        f"skeleton = {_quoted(taught.skeleton)}",
+        f"skeleton = {quoted(taught.skeleton)}",
         f"upright = {'true' if taught.upright else 'false'}",
     ]
     if taught.skeleton not in names():
@@ -137,6 +138,7 @@ def parse_taught(file: TomlFile) -> Taught:
         )
     if np.isinf(vectors).any():
         raise file.wrong("vectors", "'vectors' must be finite numbers, or NaN where a point was not seen")
+    limits = limits_of(file, [name for name in examples if name != NONE])
     return Taught(
         table["name"],
         skeleton,
@@ -145,22 +147,27 @@ def parse_taught(file: TomlFile) -> Taught:
         vectors.reshape(total, components),
         np.repeat(np.arange(len(examples)), list(examples.values())),
         spread,
-        _limits(table["limits"], tuple(examples), file),
+        # "none" has no limit of its own: what is nearest to it is unknown however near it is.
+        np.array([limits.get(name, 1.0) for name in examples]),
         _flip_idx(table.get("flip_idx", []), components // 2, file) if skeleton != HAND else (),
     )
 
 
-def _limits(limits: Any, classes: tuple[str, ...], file: TomlFile) -> Floats:
-    wanted = [name for name in classes if name != NONE]
-    if not isinstance(limits, dict) or sorted(limits) != sorted(wanted):
+def limits_of(file: TomlFile, names: Sequence[str]) -> dict[str, float]:
+    """Return the limit of each name.
+
+    Raises:
+        FormatError: The file holds those of other names, or what is no limit.
+    """
+    limits = file.table["limits"]
+    if not isinstance(limits, dict) or sorted(limits) != sorted(names):
         raise file.wrong(
-            "limits", f"'limits' must be a table of a number for each of {', '.join(wanted)}, got {limits!r}"
+            "limits", f"'limits' must be a table of a number for each of {', '.join(names)}, got {limits!r}"
         )
     for name, limit in limits.items():
-        if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 < limit < np.inf:
-            raise file.wrong("limits", f"the limit of {name!r} must be a number above 0, got {limit!r}")
-    # "none" has no limit of its own: what is nearest to it is unknown however near it is.
-    return np.array([float(limits.get(name, 1.0)) for name in classes])
+        if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 < limit < 1e300:
+            raise file.wrong(name, f"the limit of {name!r} must be a number above 0, got {limit!r}", table="limits")
+    return {name: float(limit) for name, limit in limits.items()}
 
 
 def _flip_idx(flips: Any, points: int, file: TomlFile) -> tuple[int, ...]:
@@ -180,7 +187,7 @@ def _flips(taught: Taught) -> str:
     return f"flip_idx = [{', '.join(str(one) for one in taught.flip_idx)}]"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     """Return text as a TOML string: JSON's, except that TOML takes no pairs of surrogates and escapes DEL."""
     try:
         name.encode("utf-8")
