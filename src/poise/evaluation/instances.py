@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.columns import freeze_columns
-from poise.evaluation.average_precision import BOX_AREA, THRESHOLDS, match, yolo_oks
-from poise.geometry import box_area, box_iou
+from poise.evaluation.average_precision import THRESHOLDS, match, yolo_oks
+from poise.geometry import BOX_AREA, box_area, box_iou
 
 
 class _Columns:
