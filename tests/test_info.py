@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from poise._onnx_file import read_onnx
 from poise.errors import ModelError
 from poise.info import info
+from poise.info.onnxfile import read_onnx
 
 ROOT = Path(__file__).resolve().parents[1]
 shared = Path(os.environ.get("POISE_SHARED", ROOT.parent / "shared"))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.columns import freeze_columns
 from poise.errors import FormatError
 from poise.frames import Frame, Media
 from poise.results import Results
@@ -69,17 +70,9 @@ class Clip:
             "sigma": (np.float32, (i, t, k, 2)),
             "xyz": (np.float32, (i, t, k, 3)),
         }
-        for name, (dtype, shape) in shapes.items():
-            value = getattr(self, name)
-            if value is None and name == "xyz":
-                continue
-            if np.shape(value) != shape:
-                raise ValueError(
-                    f"{name} must have shape {shape} ({i} ids, {t} frames, {k} keypoints), got {np.shape(value)}"
-                )
-            array = np.asarray(value, dtype=dtype).view(np.ndarray).view()
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+        if self.xyz is None:
+            del shapes["xyz"]
+        freeze_columns(self, shapes, given=f" ({i} ids, {t} frames, {k} keypoints)")
         for name in ("times", "frames", "ids"):
             column = getattr(self, name)
             if len(column) > 1 and not (np.diff(column) > 0).all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
@@ -95,6 +95,25 @@ class Array(InMainMemory, np.ndarray[tuple[Any, ...], np.dtype[Any]]):
         if self.ndim:
             raise TypeError(f"unhashable: an array of shape {self.shape}")
         return hash(self.item())
+
+
+def freeze_columns(owner: object, shapes: Mapping[str, tuple[Any, tuple[int, ...]]], *, given: str = "") -> None:
+    """Give a frozen object read-only arrays of the right types and shapes.
+
+    Args:
+        owner: The object; its attributes are replaced.
+        shapes: Attribute to number type and shape.
+        given: What the shapes follow from, for the message, such as ``" to match xy (3, 17, 2)"``.
+
+    Raises:
+        ValueError: A shape that does not match.
+    """
+    for name, (dtype, shape) in shapes.items():
+        array = np.asarray(getattr(owner, name), dtype=dtype).view()
+        if array.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}{given}, got {array.shape}")
+        array.flags.writeable = False
+        object.__setattr__(owner, name, array)
 
 
 def freeze(values: ArrayLike, dtype: Any = np.float32) -> Array:

@@ -6,10 +6,7 @@ each imports ``poise.drawing`` or ``poise.sinks`` when it is called, and holds n
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poise.columns import Array, Boxes, InMainMemory, Keypoints, Point, Rows, attribute_error, freeze, one_row
-from poise.errors import require
 from poise.frames import Frame, Image, Media
 from poise.skeletons import Skeleton, get
+from poise.summary import summary, summary_csv, summary_df
 
 _SPEED = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
 
@@ -212,22 +209,7 @@ class Results(InMainMemory):
             ``keypoints`` (lists ``x``, ``y`` and, where the network gives confidence, ``visible``). A keypoint that
             was not predicted is None.
         """
-        boxes = _rounded(self.boxes.xyxyn if normalize else self.boxes.xyxy, decimals)
-        xy = self.keypoints.xyn if normalize else self.keypoints.xy
-        columns = {"x": _rounded(xy[..., 0], decimals), "y": _rounded(xy[..., 1], decimals)}
-        if self.keypoints.conf is not None:
-            columns["visible"] = _rounded(self.keypoints.conf, decimals)
-        confidence = _rounded(self.boxes.conf, decimals)
-        ids = None if self.boxes.id is None else self.boxes.id.int().tolist()
-        rows = []
-        for i, number in enumerate(self.boxes.cls.int().tolist()):
-            row: dict[str, Any] = {"name": self._class_name(number), "class": number, "confidence": confidence[i]}
-            row["box"] = dict(zip(("x1", "y1", "x2", "y2"), boxes[i], strict=True))
-            if ids is not None:
-                row["track_id"] = ids[i]
-            row["keypoints"] = {name: values[i] for name, values in columns.items()}
-            rows.append(row)
-        return rows
+        return summary(self.boxes, self.keypoints, self.names, normalize=normalize, decimals=decimals)
 
     def to_json(self, normalize: bool = False, decimals: int = 5) -> str:
         """Return :meth:`summary` as JSON text; a keypoint that was not predicted is null."""
@@ -240,18 +222,7 @@ class Results(InMainMemory):
         ``track_id`` where there is one, then ``nose_x``, ``nose_y``, ``nose_visible`` and so on. What was not predicted
         is an empty cell.
         """
-        parts = ("x", "y") if self.keypoints.conf is None else ("x", "y", "visible")
-        tracked = ["track_id"] if self.boxes.is_track else []
-        header = ["name", "class", "confidence", "x1", "y1", "x2", "y2", *tracked]
-        header += [f"{name}_{part}" for name in self.skeleton.keypoints for part in parts]
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(header)
-        for row in self.summary(normalize, decimals):
-            points = zip(*(row["keypoints"][part] for part in parts), strict=True)
-            start = [row["name"], row["class"], row["confidence"], *row["box"].values()]
-            table.writerow([*start, *(row[key] for key in tracked), *(value for point in points for value in point)])
-        return text.getvalue()
+        return summary_csv(self.boxes, self.keypoints, self.names, normalize=normalize, decimals=decimals)
 
     def to_df(self, normalize: bool = False, decimals: int = 5) -> Any:
         """Return :meth:`summary` as a polars DataFrame, one row an instance; box and keypoints are structs.
@@ -259,16 +230,7 @@ class Results(InMainMemory):
         Raises:
             MissingExtra: polars is not installed.
         """
-        pl = require("polars", extra="tables", feature="Results.to_df()")
-        points = {"x": pl.List(pl.Float64), "y": pl.List(pl.Float64)}
-        if self.keypoints.conf is not None:
-            points["visible"] = pl.List(pl.Float64)
-        schema = {"name": pl.String, "class": pl.Int64, "confidence": pl.Float64}
-        schema["box"] = pl.Struct(dict.fromkeys(("x1", "y1", "x2", "y2"), pl.Float64))
-        if self.boxes.is_track:
-            schema["track_id"] = pl.Int64
-        schema["keypoints"] = pl.Struct(points)
-        return pl.DataFrame(self.summary(normalize, decimals), schema=schema)
+        return summary_df(self.boxes, self.keypoints, self.names, normalize=normalize, decimals=decimals)
 
     def save_txt(self, txt_file: str | Path, save_conf: bool = False) -> str:
         """Append the instances to a YOLO label file, one line each; nothing is written when there are none.
@@ -303,26 +265,9 @@ class Results(InMainMemory):
         Returns:
             The paths of the written files; a box that lies outside the picture has none.
         """
-        from poise.image import encode
+        from poise.sinks import cut_out
 
-        height, width = self.orig_shape
-        centre, size = np.split(np.asarray(self.boxes.xywh, dtype=np.float64), 2, axis=1)
-        half = size * 1.02 / 2 + 10
-        limit = (width, height)
-        low = np.clip(np.floor(centre - half), 0, limit)
-        high = np.clip(np.ceil(centre + half), 0, limit)
-        written = []
-        for i, number in enumerate(self.boxes.cls.int().tolist()):
-            # A class name comes with the weights, so from a stranger: it must not lead out of the folder.
-            folder = Path(save_dir) / (re.sub(r"[^\w\- ]", "_", self._class_name(number)) or "_")
-            if not (high[i] > low[i]).all():  # NaN too
-                continue
-            (x0, y0), (x1, y1) = low[i].astype(int), high[i].astype(int)
-            folder.mkdir(parents=True, exist_ok=True)
-            path = _free(folder, Path(file_name).stem)
-            path.write_bytes(encode(self.orig_img[y0:y1, x0:x1], path.suffix))
-            written.append(str(path))
-        return written
+        return cut_out(self, Path(save_dir), Path(file_name).stem)
 
     def verbose(self) -> str:
         """Return the count of each class as logs of this field word it: ``"2 persons, 1 dog, "``.
@@ -333,12 +278,9 @@ class Results(InMainMemory):
             return "(no detections), "
         numbers, counts = np.unique(np.asarray(self.boxes.cls).astype(int), return_counts=True)
         return "".join(
-            f"{count} {self._class_name(number)}{'s' if count > 1 else ''}, "
+            f"{count} {self.names.get(number, number)}{'s' if count > 1 else ''}, "
             for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
         )
-
-    def _class_name(self, number: int) -> str:
-        return self.names.get(number, str(number))
 
     def new(self) -> Results:
         """Return results of the same frame without instances."""
@@ -402,23 +344,6 @@ class Results(InMainMemory):
 
 def _public(kind: type) -> list[str]:
     return [name for name in dir(kind) if not name.startswith("_")]
-
-
-def _rounded(values: Array, decimals: int) -> list[Any]:
-    """Return nested lists of floats, None where not finite."""
-    exact = np.round(np.asarray(values, dtype=np.float64), decimals)
-    plain = exact.astype(object)
-    plain[~np.isfinite(exact)] = None
-    nested: list[Any] = plain.tolist()
-    return nested
-
-
-def _free(folder: Path, stem: str) -> Path:
-    """Return ``stem.jpg``, or the first of ``stem2.jpg``, ``stem3.jpg`` … that does not exist."""
-    path, number = folder / f"{stem}.jpg", 2
-    while path.exists():
-        path, number = folder / f"{stem}{number}.jpg", number + 1
-    return path
 
 
 __all__ = ["Array", "Boxes", "Keypoints", "Point", "Results", "freeze"]

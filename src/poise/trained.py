@@ -61,7 +61,7 @@ def _record(path: Path) -> Any:
 
         return read_checkpoint(path).train_args.get("data")
     if ending == ".onnx":
-        from poise._onnx_file import read_onnx
+        from poise.info.onnxfile import read_onnx
 
         try:
             training = json.loads(read_onnx(path, path.read_bytes()).metadata.get("poise.training", "{}"))

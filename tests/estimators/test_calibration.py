@@ -50,12 +50,12 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("temprature = 1", "did you mean 'temperature'"),
+        ("temprature = 1", r"c\.toml:1: no setting named 'temprature'; did you mean 'temperature'"),
         ("temperature = 'hot'", "temperature must be a number, got 'hot'"),
         ("temperature = true", "must be a number"),
         ("temperature = 0", "must be a positive number"),
         ("temperature = nan", "must be a positive number"),
-        ("temperature", "not a readable calibration file"),
+        ("temperature", r"c\.toml(:1)?: not a readable TOML file"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, text: str, message: str) -> None:

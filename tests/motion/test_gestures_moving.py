@@ -6,6 +6,7 @@ import base64
 import itertools
 import tomllib
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -408,6 +409,15 @@ def broken(moves: TaughtMoves, folder: Path, old: str, new: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("name", ["\U0001f44b wave", "a\x7fb", 'say "hi"\n'])
+def test_any_name_survives_its_file(moves: TaughtMoves, tmp_path: Path, name: str) -> None:
+    renamed = replace(moves, name=name, classes=(name, *moves.classes[1:]))
+
+    again = read_set(write_moves(renamed, tmp_path / "signs.toml"))
+
+    assert (again.name, again.names[0]) == (name, name)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "word"),
     [
@@ -421,7 +431,8 @@ def broken(moves: TaughtMoves, folder: Path, old: str, new: str) -> Path:
         ('"milk" = [', '"milk" = [2, ', "rows of"),
         ('"milk" = [', '"milk" = [100000000, ', "must list the rows"),
         ('"milk" = 0.', '"milk" = -0.', "must be a number above 0"),
-        ('"milk" = 0.', '"silk" = 0.', "must name the same gestures"),
+        ('"milk" = 0.', '"milk" = 1' + "0" * 400 + " # ", "must be a number above 0"),
+        ('"milk" = 0.', '"silk" = 0.', "a number for each of"),
         ('weights = """\n', 'weights = """\n!!', "not base64"),
         ('templates = """\n', 'templates = """\nAAAA', "not compressed base64"),
         ("rate = 20", "", "needs 'rate'"),

@@ -20,6 +20,7 @@ from poise.motion.gestures.embedding import embed
 from poise.motion.gestures.setfile import parse_taught, write_taught
 from poise.motion.gestures.taught import Taught, learn
 from poise.skeletons import Skeleton, get
+from poise.skeletons.tomlfile import TomlFile
 
 HANDS = json.loads((Path(__file__).parents[1] / "assets/gesture_hands.json").read_text(encoding="utf-8"))
 HAND = get("hand21")
@@ -156,7 +157,7 @@ def test_a_set_without_a_key_is_refused(tmp_path: Path, key: str) -> None:
     del table[key]
 
     with pytest.raises(FormatError, match=f"needs '{key}'"):
-        parse_taught(table, "", Path("x.toml"))
+        parse_taught(TomlFile(Path("x.toml"), "", table))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, -1.0])
@@ -165,7 +166,7 @@ def test_a_spread_that_is_no_length_is_refused(tmp_path: Path, bad: float) -> No
     table["spread"] = base64.b64encode(np.full(19, bad, "<f2").tobytes()).decode()
 
     with pytest.raises(FormatError, match="'spread' must be 19 numbers above 0"):
-        parse_taught(table, "", Path("x.toml"))
+        parse_taught(TomlFile(Path("x.toml"), "", table))
 
 
 def test_endless_vectors_are_refused(tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ def test_endless_vectors_are_refused(tmp_path: Path) -> None:
     table["vectors"] = base64.b64encode(np.full(4 * 19, np.inf, "<f2").tobytes()).decode()
 
     with pytest.raises(FormatError, match="must be finite"):
-        parse_taught(table, "", Path("x.toml"))
+        parse_taught(TomlFile(Path("x.toml"), "", table))
 
 
 @pytest.mark.parametrize("flips", [[0, 1], "x", [0] * 34, [True, 1], list(range(16)) + [99]])
@@ -183,7 +184,7 @@ def test_strange_mirrors_are_refused(tmp_path: Path, flips: object) -> None:
     table = tomllib.loads(write_taught(one, tmp_path / "b.toml").read_text()) | {"flip_idx": flips}
 
     with pytest.raises(FormatError, match="each number from 0 to 16 once"):
-        parse_taught(table, "", Path("x.toml"))
+        parse_taught(TomlFile(Path("x.toml"), "", table))
 
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9), st.binary(max_size=9))
@@ -199,4 +200,4 @@ def test_any_value_of_a_key_is_read_or_refused(
     table = tomllib.loads(write_taught(two(), tmp_path_factory.mktemp("any") / "mine.toml").read_text())
 
     with suppress(FormatError):
-        assert parse_taught(table | {key: value}, "", Path("x.toml")).vectors.shape == (4, 19)
+        assert parse_taught(TomlFile(Path("x.toml"), "", table | {key: value})).vectors.shape == (4, 19)

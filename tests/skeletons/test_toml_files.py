@@ -27,6 +27,13 @@ name = "knee"
 grows = "closing"
 [ colours ]
 left = [1, 2, 3]
+
+[zones]
+door = { polygon = [
+  [1, 2],
+], "part" = "foot" }
+[zones.'my gate']  # the one behind the house
+hold_s = 1
 """
 
 
@@ -65,6 +72,12 @@ def test_what_is_not_toml_is_refused_with_its_line(content: bytes | None, messag
         ("grows", {"table": "joints.left_knee"}, 13),
         ("colours", {}, 14),
         ("left", {"table": "colours"}, 15),
+        ("right", {"table": "colours"}, 14),
+        ("door", {"table": "zones"}, 18),
+        ("polygon", {"table": "zones.door"}, 18),
+        ("part", {"table": "zones"}, 20),
+        ("my gate", {"table": "zones"}, 21),
+        ("hold_s", {"table": "zones.my gate"}, 22),
     ],
 )
 def test_a_key_is_found_in_its_line(key: str, where: dict[str, object], line: int, tmp_path: Path) -> None:
@@ -82,8 +95,8 @@ def test_a_key_that_is_not_there_gives_the_file_alone(tmp_path: Path) -> None:
     assert file.at("nam") == file.at("name", table="rule") == file.at("name", table="signal", nth=2) == str(path)
 
 
-@given(text=st.text(), key=st.text(min_size=1), word=st.text())
-def test_any_text_is_searched(text: str, key: str, word: str) -> None:
-    found = TomlFile(Path("a.toml"), text, {}).at(key, word=word)
+@given(text=st.text(), key=st.text(min_size=1), word=st.text(), table=st.text(), nth=st.integers(0, 2))
+def test_any_text_is_searched(text: str, key: str, word: str, table: str, nth: int) -> None:
+    found = TomlFile(Path("a.toml"), text, {}).at(key, table=table, nth=nth, word=word)
 
     assert found == "a.toml" or 1 <= int(found.removeprefix("a.toml:")) <= text.count("\n") + 1

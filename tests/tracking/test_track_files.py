@@ -44,6 +44,7 @@ def test_toml_is_read_as_well(tmp_path: Path) -> None:
         ("patience: 1\npatience: 2\n", r"t\.yaml:2: 'patience' is there twice"),
         ("- a\n", r"t\.yaml:1: expected a line 'key: value'"),
         ("with_reid: true\n", r"t\.yaml:1: with_reid: True is not supported"),
+        ("track_buffer: 1" + "0" * 400, r"t\.yaml:1: track_buffer must be a number of frames"),
     ],
 )
 def test_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:

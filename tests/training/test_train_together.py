@@ -21,7 +21,7 @@ torch.set_num_threads(1)
 from poise.datasets import open_dataset, scan
 from poise.networks import build
 from poise.training import Augmentation, Loader, PoseLoss
-from poise.training.distributed import join
+from poise.training.distributed import join, leave
 
 group = join("cpu")
 torch.manual_seed(0)
@@ -40,6 +40,8 @@ group.add_gradients(network)
 items = group.sum(torch.stack(list(found.items.values())))
 if group.rank == 0:
     torch.save({"items": items, **{n: p.grad for n, p in network.named_parameters()}}, sys.argv[2])
+# A group whose threads still run when Python ends can end the process with an error.
+leave()
 """
 
 

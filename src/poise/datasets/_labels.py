@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.columns import freeze_columns
+
 Severity = Literal["error", "warning", "note"]
 
 
@@ -35,7 +37,7 @@ class Labels:
 
     def __post_init__(self) -> None:
         n, k = np.shape(self.xy)[:2]
-        shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
+        shapes = {
             "classes": (np.int64, (n,)),
             "boxes": (np.float32, (n, 4)),
             "xy": (np.float32, (n, k, 2)),
@@ -43,12 +45,7 @@ class Labels:
             "area": (np.float32, (n,)),
             "crowd": (np.bool_, (n,)),
         }
-        for name, (dtype, shape) in shapes.items():
-            array = np.asarray(getattr(self, name), dtype=dtype).view()
-            if array.shape != shape:
-                raise ValueError(f"{name} must have shape {shape} to match xy {np.shape(self.xy)}, got {array.shape}")
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+        freeze_columns(self, shapes, given=f" to match xy {np.shape(self.xy)}")
 
     @classmethod
     def of(

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.estimators import movenet
+from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, sigmoid
-from poise.estimators.roi import Clock, Looked, RoiEstimator, cut, turn, upward_angle
+from poise.estimators.roi import Looked, RoiEstimator, cut, turn, upward_angle
 from poise.frames import Image
 from poise.geometry import affine_apply, nms, oks
 from poise.skeletons import Skeleton, get

@@ -5,19 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import FormatError, suggest
 from poise.estimators import movenet, nanodet
+from poise.estimators._body_settings import Settings
+from poise.estimators._clock import Clock
 from poise.estimators._estimator import Estimate, Memory, Opener, Options
 from poise.estimators.movenet import People
-from poise.estimators.people import calibrate, decay, extent, fuse, join, move, regions, tiles, to_picture
+from poise.estimators.people import (
+    AGREE,
+    alike,
+    alike_or_part,
+    calibrate,
+    decay,
+    extent,
+    fuse,
+    join,
+    move,
+    regions,
+    tiles,
+    to_picture,
+    vouch,
+)
 from poise.frames import Image
-from poise.geometry import affine_apply, affine_invert, box_area, box_iou, nms, oks
+from poise.geometry import affine_apply, affine_invert, box_iou, nms
 from poise.image import crop, letterbox
 from poise.skeletons import Skeleton
 from poise.weights import Card
@@ -25,10 +39,7 @@ from poise.weights import Card
 Floats = NDArray[np.float32]
 
 _SAME_BOX = 0.6  # IoU above which a NanoDet box is a person that MultiPose has proposed
-_AGREE = 0.5  # IoU above which proposals vouch for each other
 _DECAY_FROM = 0.3  # OKS with a better person from which a score is lowered
-_INSIDE = 0.9  # share of a box in a larger one from which it may be a part of the same person
-_SURE_PART = 0.2  # raw score of the keypoints that show whether it is
 # In video: a person whose refined keypoints are less sure than this on average is lost; two more alike than this have
 # run into one; a picture whose thumbnail changes by more grey levels than this is another scene.
 _LOST, _MERGED, _SCENE = 0.08, 0.6, 30.0
@@ -36,73 +47,6 @@ _LOST, _MERGED, _SCENE = 0.08, 0.6, 30.0
 # they are followed cheaply.
 _CROWD = 3
 _FRAME = 1 / 25  # seconds a frame where no times are given
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The settings table of a body model in the registry.
-
-    Attributes:
-        imgsz: Longer sides of the picture as MultiPose sees it, pixels, one run each. Its people are sharpest when
-            they fill the picture, so that a small size finds the large people and a large one the small.
-        biggest: Box side in input pixels above which a person is left to the smallest size.
-        crop: Width and height of Thunder's crops, pixels.
-        expand: Side of a crop over the side of the person's box.
-        min_proposal: MultiPose score below which a proposal is not refined.
-        min_box: NanoDet probability below which a box is not refined.
-        max_oks: Of two people more alike, the better stays; the scores of less alike ones are lowered.
-        trust: Weight of MultiPose's keypoints in the mean with Thunder's of a person whom both see equally large.
-        confident: Keypoints with a raw score above it make the person score.
-        flip: Run crops mirrored too, without being asked.
-        chunk: Most crops a run of Thunder. On a CPU one at a time is as fast as many.
-        refresh: Seconds of video between searches of the whole picture.
-        tile: Side of a tile over the longer side of the picture.
-        conf: ``(slope, shift)``: person conf = sigmoid(slope * ln(raw score) + shift).
-        keypoint_conf: The same for keypoints.
-    """
-
-    imgsz: tuple[int, ...] = (384,)
-    biggest: int = 256
-    crop: tuple[int, int] = (192, 256)
-    expand: float = 1.25
-    min_proposal: float = 0.06
-    min_box: float = 0.3
-    max_oks: float = 0.9
-    trust: float = 0.5
-    confident: float = 0.2
-    flip: bool = False
-    chunk: int = 1
-    refresh: float = 0.4
-    tile: float = 0.6
-    conf: tuple[float, float] = (1.0, 0.0)
-    keypoint_conf: tuple[float, float] = (1.0, 0.0)
-
-    @classmethod
-    def of(cls, card: Card) -> Settings:
-        """Read the settings of a model card.
-
-        Raises:
-            FormatError: A key that is not known.
-        """
-        for key in card.settings:
-            if key not in cls.__slots__:
-                raise FormatError(f"model {card.name!r}: unknown setting {key!r}{suggest(key, cls.__slots__)}")
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in card.settings.items()}
-        return cls(**values)
-
-
-class Clock:
-    """Milliseconds a stage of one call."""
-
-    def __init__(self) -> None:
-        self.ms = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
-        self._last = perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """Count the time since the last lap for a stage."""
-        now = perf_counter()
-        self.ms[stage] += (now - self._last) * 1e3
-        self._last = now
 
 
 @dataclass(slots=True)
@@ -213,7 +157,7 @@ class Body:
         memory.size = sizes[-1]
         for size, one in zip(sizes, found, strict=True):
             sure = one.boxes[calibrate(one.score, self.settings.conf) >= options.conf]
-            if (box_iou(people.boxes[kept], sure).max(axis=1, initial=0) > _AGREE).all():
+            if (box_iou(people.boxes[kept], sure).max(axis=1, initial=0) > AGREE).all():
                 memory.size = size
                 break
         return estimate
@@ -232,8 +176,8 @@ class Body:
         xy, conf = self._crops(image, around, people, options, clock)
         boxes = move(people.boxes, people.xy, xy, people.conf * conf)
         people = People(boxes, xy, conf, people.score).take(np.asarray(conf.mean(axis=-1) >= _LOST))
-        alike = self._alike(people)
-        apart = nms(alike, people.score * self._sureness(people.conf), max_similarity=_MERGED)
+        similarity = alike(people, self.skeleton.sigmas)
+        apart = nms(similarity, people.score * self._sureness(people.conf), max_similarity=_MERGED)
         people = people.take(np.sort(apart))
         clock.lap("postprocess")
         # Somebody lost is a reason to look around, but not in every frame: a doubtful person comes and goes.
@@ -293,7 +237,7 @@ class Body:
         people = join(found)
         if self._thunder is None:
             return people  # decay() comes later and needs the duplicates' scores no less
-        return people.take(nms(self._alike(people), people.score, max_similarity=0.7))
+        return people.take(nms(alike(people, self.skeleton.sigmas), people.score, max_similarity=0.7))
 
     def _tiles(self, image: Image, options: Options, clock: Clock) -> Iterator[People]:
         """Search overlapping tiles, each at the last size; people cut by a tile's inner border are left out."""
@@ -326,11 +270,7 @@ class Body:
         """Add NanoDet's boxes, and score every proposal by what both networks say."""
         new = box_iou(boxes.boxes, people.boxes).max(axis=1, initial=0) < _SAME_BOX
         people = join([people, boxes.take(new & (boxes.score >= self.settings.min_box))])
-        every = join(found)
-        seen = np.where(box_iou(people.boxes, every.boxes) > _AGREE, every.score, 0).sum(axis=1)
-        boxed = np.where(box_iou(people.boxes, boxes.boxes) > _AGREE, boxes.score, 0).max(axis=1, initial=0)
-        # A log-linear model of OKS, fitted by cross-validation on labelled photos; the sums keep it finite at 0.
-        return people._replace(score=np.sqrt(seen + 0.03) * np.power(boxed + 0.1, 0.9))
+        return vouch(people, join(found), boxes)
 
     def _worth(self, people: People, options: Options) -> NDArray[np.bool_]:
         """Return which proposals can still reach the wanted conf when every keypoint is sure."""
@@ -389,7 +329,9 @@ class Body:
         likely = np.nonzero(calibrate(people.score, self.settings.conf) >= options.conf)[0]
         some = people.take(likely)
         max_oks = self.settings.max_oks if options.iou is None else options.iou
-        keep, score = decay(self._alike_or_part(some), some.score, decay_from=_DECAY_FROM, max_similarity=max_oks)
+        keep, score = decay(
+            alike_or_part(some, self.skeleton.sigmas), some.score, decay_from=_DECAY_FROM, max_similarity=max_oks
+        )
         conf = calibrate(score, self.settings.conf)
         sure = conf >= options.conf
         keep, conf = keep[sure][: options.max_det], conf[sure][: options.max_det]
@@ -401,34 +343,10 @@ class Body:
             np.concatenate(columns, axis=-1).astype(np.float32),
             some.xy.astype(np.float32),
             calibrate(some.conf, self.settings.keypoint_conf),
-            speed=clock.ms,
+            speed=clock.speed,
         )
         clock.lap("postprocess")
         return found, likely[keep]
-
-    def _alike(self, people: People) -> NDArray[Any]:
-        """Return the ``(N, N)`` OKS of every person with every other."""
-        visible = np.ones(people.conf.shape, dtype=bool)
-        area = np.maximum(box_area(people.boxes), 1)
-        similarity = oks(people.xy, people.xy, area=area, visible=visible, sigmas=self.skeleton.sigmas)
-        # Of either person's area the smaller counts: beside a large person everything small looks close.
-        return np.minimum(similarity, similarity.T)
-
-    def _alike_or_part(self, people: People) -> NDArray[Any]:
-        """Return the same, raised where one person is a part of another: a face found beside its body.
-
-        That is a box inside of a larger one whose sure keypoints are the larger one's.
-        """
-        similarity, area = self._alike(people), box_area(people.boxes)
-        low = np.maximum(people.boxes[:, None, :2], people.boxes[None, :, :2])
-        high = np.minimum(people.boxes[:, None, 2:], people.boxes[None, :, 2:])
-        inside = np.maximum(high - low, 0).prod(axis=-1) > _INSIDE * area
-        sure = people.conf > _SURE_PART
-        part = inside & (area[:, None] > area) & (sure.sum(axis=-1) >= 3)
-        if not part.any():
-            return similarity
-        shared = oks(people.xy, people.xy, area=area, visible=sure, sigmas=self.skeleton.sigmas)
-        return np.where(part, np.maximum(similarity, shared), similarity)
 
 
 def _unwanted(options: Options) -> bool:

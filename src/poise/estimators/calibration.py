@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from poise.errors import FormatError, suggest
 from poise.estimators._estimator import Estimate, Estimator, Memory, Options
 from poise.frames import Image
+from poise.skeletons.tomlfile import read_toml
 
 _NUMBERS = ("temperature", "sigma_scale")
 # Logits beyond this say nothing more: float32 confidences end at 1 - 6e-8.
@@ -75,19 +75,16 @@ def read_calibration(path: str | Path) -> Calibration:
     Raises:
         FormatError: The file is not one; says what was found.
     """
-    try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a readable calibration file: {error}") from error
-    for key, value in table.items():
+    file = read_toml(path)
+    for key, value in file.table.items():
         if key not in _NUMBERS:
-            raise FormatError(f"{path}: no setting named {key!r}{suggest(key, _NUMBERS)}")
+            raise file.wrong(key, f"no setting named {key!r}{suggest(key, _NUMBERS)}")
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise FormatError(f"{path}: {key} must be a number, got {value!r}")
+            raise file.wrong(key, f"{key} must be a number, got {value!r}")
     try:
-        return Calibration(**{key: float(value) for key, value in table.items()})
-    except ValueError as error:
-        raise FormatError(f"{path}: {error}") from None
+        return Calibration(**{key: float(value) for key, value in file.table.items()})
+    except (OverflowError, ValueError) as error:
+        raise FormatError(f"{file.path}: {error}") from None
 
 
 class Calibrated:

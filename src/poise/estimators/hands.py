@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, anchor_centres
-from poise.estimators.roi import AnchorDetector, Clock, Looked, RoiEstimator, cut, turn, upward_angle
+from poise.estimators.roi import AnchorDetector, Looked, RoiEstimator, cut, turn, upward_angle
 from poise.frames import Image
 from poise.geometry import affine_apply
 from poise.skeletons import Skeleton

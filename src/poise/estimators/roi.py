@@ -8,16 +8,15 @@ network that looks into one, and in the region that its points ask for in the ne
 from __future__ import annotations
 
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.estimators._clock import Clock
 from poise.estimators._estimator import Estimate, Memory, Opener, Options
 from poise.estimators.anchors import Floats64, blend, decode
 from poise.frames import Image
@@ -38,22 +37,6 @@ _MAX_LOOKS = 3
 _TILE_OVERLAP = 0.25
 # A longer side of the picture beyond this many tiles is searched no finer: keeps 30,000-pixel strips affordable.
 _MAX_TILES_A_SIDE = 8
-
-
-@dataclass(slots=True)
-class Clock:
-    """Milliseconds spent in the stages of one picture."""
-
-    speed: dict[str, float] = field(default_factory=lambda: {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0})
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time inside the block to a stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.speed[name] += (time.perf_counter() - start) * 1e3
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """Every number that the project quotes about accuracy."""
 
 from poise.evaluation.analysis import Analysis, Paired, analyse, compare_metrics, intervals
-from poise.evaluation.average_precision import BOX_AREA, THRESHOLDS, average_precision, match, yolo_oks
+from poise.evaluation.average_precision import THRESHOLDS, average_precision, match, yolo_oks
 from poise.evaluation.bootstrap import Interval
 from poise.evaluation.coco import (
     KeypointScores,
@@ -16,6 +16,7 @@ from poise.evaluation.confusion import Confusion, confuse
 from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
 from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
 from poise.evaluation.tracking import TrackingScores, clear_counts, evaluate_tracking, hota_curves, identity_matches
+from poise.geometry import BOX_AREA
 
 __all__ = [
     "BOX_AREA",

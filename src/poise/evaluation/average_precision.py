@@ -17,8 +17,6 @@ from poise.geometry import Bools, Floats
 
 # Similarities at which a find counts. Source: COCO.
 THRESHOLDS: NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
-# Share of a box that is taken for the instance's area where no segment is known. Source: the original package.
-BOX_AREA = 0.53
 # Recalls at which precision is read, and confidences at which the curves are.
 _RECALLS = np.linspace(0, 1, 101)
 CONFS: NDArray[np.float64] = np.linspace(0, 1, 1000)

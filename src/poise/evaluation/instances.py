@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.evaluation.average_precision import BOX_AREA, THRESHOLDS, match, yolo_oks
-from poise.geometry import box_area, box_iou
+from poise.columns import freeze_columns
+from poise.evaluation.average_precision import THRESHOLDS, match, yolo_oks
+from poise.geometry import BOX_AREA, box_area, box_iou
 
 
 class _Columns:
@@ -22,14 +23,6 @@ class _Columns:
 
     def __getitem__(self, rows: Any) -> Self:
         return type(self)(*(getattr(self, f.name)[rows] for f in fields(self)))  # type: ignore[arg-type]
-
-    def _check(self, shapes: dict[str, tuple[Any, tuple[int, ...]]]) -> None:
-        for name, (dtype, shape) in shapes.items():
-            array = np.asarray(getattr(self, name), dtype=dtype).view()
-            if array.shape != shape:
-                raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +49,8 @@ class Expected(_Columns):
 
     def __post_init__(self) -> None:
         g, k = np.shape(self.xy)[:2]
-        self._check(
+        freeze_columns(
+            self,
             {
                 "picture": (np.int64, (g,)),
                 "classes": (np.int64, (g,)),
@@ -65,7 +59,7 @@ class Expected(_Columns):
                 "visibility": (np.uint8, (g, k)),
                 "area": (np.float64, (g,)),
                 "crowd": (np.bool_, (g,)),
-            }
+            },
         )
 
 
@@ -93,7 +87,8 @@ class Found(_Columns):
 
     def __post_init__(self) -> None:
         m, k = np.shape(self.xy)[:2]
-        self._check(
+        freeze_columns(
+            self,
             {
                 "picture": (np.int64, (m,)),
                 "classes": (np.int64, (m,)),
@@ -103,7 +98,7 @@ class Found(_Columns):
                 "xy": (np.float32, (m, k, 2)),
                 "point_conf": (np.float32, (m, k)),
                 "sigma": (np.float32, (m, k, 2)),
-            }
+            },
         )
 
     @classmethod

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from poise.estimators import Estimate
 from poise.export._pictures import Truth
-from poise.geometry import box_area, box_iou
+from poise.geometry import BOX_AREA, box_area, box_iou
 
 THRESHOLDS = np.arange(0.5, 0.96, 0.05)
-# Area of an object as a share of its box. Source: the field's pose validation.
-_AREA = 0.53
 
 
 def average_precision(
@@ -57,7 +55,7 @@ def _mean(found: Sequence[Estimate], truths: Sequence[Truth], sigmas: NDArray[np
 
 def _oks(truth: Truth, xy: NDArray[np.float32], sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
     squared = np.square(truth.xy[:, None] - xy[None]).sum(axis=-1)
-    area = box_area(truth.boxes) * _AREA + 1e-7
+    area = box_area(truth.boxes) * BOX_AREA + 1e-7
     similar = np.exp(-squared / (np.square(2 * sigmas) * area[:, None, None] * 2)) * truth.visible[:, None]
     made: NDArray[np.float64] = np.nan_to_num(similar).sum(axis=2) / (truth.visible.sum(axis=1)[:, None] + 1e-7)
     return made

@@ -7,71 +7,24 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from poise.errors import ModelError, suggest
+from poise.errors import ModelError
 from poise.estimators.yolo import Yolo
-from poise.export import _graph, _onnx, _openvino, _torchscript
+from poise.export import _graph, _torchscript
+from poise.export._formats import FORMATS, Format, check_offer, one_precision
 from poise.export._pictures import Pictures, gather
 from poise.export._what import STRIDE, Wish, branches, describe, of_network
+from poise.export._writers import WRITERS
 from poise.export.certificate import Bounds, Certificate, certify
-from poise.networks import Checkpoint, PoseNetwork, arrays, load, open_session, safetensors, save
+from poise.networks import Checkpoint, PoseNetwork, load, open_session
 from poise.runtime import Session, Tensor
 from poise.runtime import open_session as open_file
 from poise.runtime.torch import TorchSession
 
 _log = logging.getLogger("poise")
-
-PRECISIONS = ("fp32", "fp16", "int8")
-# What this field's users may ask for, and why it is not offered.
-_NOT_OFFERED = {
-    "engine": "TensorRT",
-    "tensorrt": "TensorRT",
-    "coreml": "Core ML",
-    "mlpackage": "Core ML",
-    "tflite": "TensorFlow Lite",
-    "litert": "LiteRT",
-    "edgetpu": "Edge TPU",
-    "saved_model": "TensorFlow",
-    "pb": "TensorFlow",
-    "tfjs": "TensorFlow.js",
-    "paddle": "PaddlePaddle",
-    "mnn": "MNN",
-    "ncnn": "ncnn",
-    "imx": "Sony IMX500",
-    "rknn": "Rockchip",
-    "executorch": "ExecuTorch",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One kind of file.
-
-    Attributes:
-        ending: Of the name, after ``best`` or ``best-int8``.
-        precisions: What its numbers may be.
-        nms: Suppression may be inside.
-        engine: What runs it here.
-    """
-
-    ending: str
-    precisions: tuple[str, ...]
-    nms: bool
-    engine: str
-
-
-FORMATS = {
-    "onnx": Format(".onnx", PRECISIONS, nms=True, engine="onnxruntime"),
-    "openvino": Format("_openvino_model", PRECISIONS, nms=True, engine="openvino"),
-    "torchscript": Format(".torchscript", ("fp32",), nms=False, engine="torch"),
-    "safetensors": Format(".safetensors", ("fp32", "fp16"), nms=False, engine="torch"),
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,8 +113,8 @@ def export_certified(
         ValueError: A wish that cannot be met, with what is offered.
         FileExistsError: The file is there already.
     """
-    precision = _precision(precision, half, int8)
-    _check(format, precision, nms, opset, batch)
+    precision = one_precision(precision, half, int8)
+    check_offer(format, precision, nms, opset, batch)
     network, about = _read(model, checkpoint, kpt_shape)
     if end2end is None:
         end2end = "one2many" not in branches(network)
@@ -188,44 +141,10 @@ def export_certified(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".poise-export-") as scratch:
         made = Path(scratch) / target.name
         said = describe(about, wish)
-        stamp = _WRITERS[format](network, about, wish, made, said, pictures)
+        stamp = WRITERS[format](network, about, wish, made, said, pictures)
         proof = _certify(network, about, wish, made, said, pictures, target.name, bounds)
         stamp({"poise.certificate": proof.to_json()})
         return _deliver(made, target, proof)
-
-
-def _precision(precision: str | None, half: bool, int8: bool) -> str:
-    asked = {p for p, on in (("fp16", half), ("int8", int8)) if on} | ({precision} if precision else set())
-    if len(asked) > 1:
-        raise ValueError(f"precision can be one of {', '.join(sorted(asked))}, not several")
-    return asked.pop() if asked else "fp32"
-
-
-def _check(format: str, precision: str, nms: bool, opset: int, batch: int) -> None:
-    if format not in FORMATS:
-        offered = ", ".join(FORMATS)
-        if format.lower() in _NOT_OFFERED:
-            name = _NOT_OFFERED[format.lower()]
-            raise ValueError(
-                f"format {format!r} is not offered: {name} cannot be tested here, and no export is delivered without "
-                f"proof; offered: {offered}. Most tools for {name} start from 'onnx'"
-            )
-        raise ValueError(f"no format named {format!r}{suggest(format, FORMATS)} (offered: {offered})")
-    if precision not in PRECISIONS:
-        raise ValueError(f"no precision named {precision!r}{suggest(precision, PRECISIONS)}")
-    if precision not in FORMATS[format].precisions:
-        raise ValueError(
-            f"format {format!r} is offered in {', '.join(FORMATS[format].precisions)}, not in {precision}; "
-            f"{precision} is offered by {', '.join(f for f, o in FORMATS.items() if precision in o.precisions)}"
-        )
-    if nms and not FORMATS[format].nms:
-        raise ValueError(
-            f"nms=True is offered for {', '.join(f for f, o in FORMATS.items() if o.nms)}, not for {format!r}"
-        )
-    if not 17 <= opset <= 20:
-        raise ValueError(f"opset must be 17 to 20, got {opset}")
-    if batch < 1:
-        raise ValueError(f"batch must be 1 or more, got {batch}")
 
 
 def _read(
@@ -270,63 +189,6 @@ def _name(about: Checkpoint, wish: Wish, form: Format) -> str:
     name = stem + form.ending
     # A checkpoint of our own format may not overwrite itself.
     return f"{stem}-fp32{form.ending}" if name == about.source.name else name
-
-
-Stamp = Callable[[dict[str, str]], None]
-Writer = Callable[[PoseNetwork, Checkpoint, Wish, Path, dict[str, str], Pictures], Stamp]
-
-
-def _to_onnx(
-    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
-) -> Stamp:
-    k, values = about.kpt_shape
-    rows = {"output0": (6 if wish.selected else 4 + about.nc) + k * values, "sigma": 2 * k}
-    _onnx.write(_graph.make(network, wish), wish, path, said, rows=rows)
-    if wish.precision == "int8":
-        _onnx.quantise(path, pictures.batches(wish))
-        _onnx.stamp(path, said)
-    return lambda more: _onnx.stamp(path, more)
-
-
-def _to_openvino(
-    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
-) -> Stamp:
-    onnx = path.with_name("graph.onnx")
-    _to_onnx(network, about, wish, onnx, said, pictures)
-    _openvino.write(onnx, path, said, half=wish.precision == "fp16")
-    onnx.unlink()
-    return lambda more: _openvino.stamp(path, said | more)
-
-
-def _to_torchscript(
-    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
-) -> Stamp:
-    del about, pictures
-    _torchscript.write(_graph.make(network, wish), wish, path, said)
-    return lambda more: _torchscript.stamp(path, said | more)
-
-
-def _to_safetensors(
-    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
-) -> Stamp:
-    del pictures
-    kind = np.float16 if wish.precision == "fp16" else np.float32
-    weights = {k: v.astype(kind) if v.dtype.kind == "f" else v for k, v in arrays(network).items()}
-    save(path, replace(about, imgsz=max(wish.height, wish.width), end2end=wish.end2end), weights)
-
-    def stamp(more: dict[str, str]) -> None:
-        tensors, before = safetensors.read(path, path.read_bytes())
-        safetensors.write(path, tensors, before | {"poise.precision": said["poise.precision"]} | more)
-
-    return stamp
-
-
-_WRITERS: dict[str, Writer] = {
-    "onnx": _to_onnx,
-    "openvino": _to_openvino,
-    "torchscript": _to_torchscript,
-    "safetensors": _to_safetensors,
-}
 
 
 def _certify(

@@ -13,7 +13,6 @@ step = "ankle crosses gate"
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import FormatError, suggest
+from poise.skeletons.tomlfile import TomlFile, read_toml
 
 # What may stand for a person besides a keypoint's name.
 PLACES = ("foot", "centre", "any")
@@ -125,53 +125,29 @@ def read_zones(path: str | Path) -> ZoneFile:
         FormatError: With file and line: not TOML, a key that does not exist, a polygon that crosses itself, has no area
             or lies outside the picture, a trigger without a meaning.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise FormatError(f"{path}{':' + line[1] if line else ''}: not valid TOML: {error}") from error
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: not a text file: {error}") from error
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return _Reader(path, text).read(table)
+    file = read_toml(path)
+    return _Reader(file).read(file.table)
 
 
 class _Reader:
     """Builds what a table says; knows in which line it says so."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        self.path, self.lines = path, text.splitlines()
+    def __init__(self, file: TomlFile) -> None:
+        self.file = file
         self.notes: list[str] = []
-
-    def at(self, *keys: str) -> str:
-        """Return ``file:line`` of a key, given the keys that lead to it."""
-        row = 0
-        for depth, key in enumerate(keys):
-            header = re.compile(rf"^\s*\[+\s*[\w.\"' -]*?(?<!\w)[\"']?{re.escape(key)}[\"']?(?!\w)")
-            plain = re.compile(rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=")
-            inline = re.compile(rf"[{{,]\s*[\"']?{re.escape(key)}[\"']?\s*=")
-            for number in range(row, len(self.lines)):
-                line = self.lines[number]
-                if plain.search(line) or (header.search(line) if depth < 2 else False) or inline.search(line):
-                    row = number
-                    break
-        return f"{self.path}:{row + 1}"
 
     def read(self, table: dict[str, Any]) -> ZoneFile:
         for key in table:
             if key not in _TOP:
-                raise FormatError(f"{self.at(key)}: unknown key {key!r}{suggest(key, _TOP)}")
+                raise self.file.wrong(key, f"unknown key {key!r}{suggest(key, _TOP)}")
         units = table.get("units", "pixels")
         if units not in ("pixels", "relative"):
-            raise FormatError(f"{self.at('units')}: units must be 'pixels' or 'relative', got {units!r}")
+            raise self.file.wrong("units", f"units must be 'pixels' or 'relative', got {units!r}")
         relative = units == "relative"
         zones = tuple(self._zone(name, one, relative) for name, one in self._table(table, "zones").items())
         lines = tuple(self._line(name, one, relative) for name, one in self._table(table, "lines").items())
         if not zones and not lines:
-            raise FormatError(f"{self.path}: defines no zone and no line; expected a table such as [zones.door]")
+            raise FormatError(f"{self.file.path}: defines no zone and no line; expected a table such as [zones.door]")
         names = [zone.name for zone in zones] + [line.name for line in lines]
         for one in lines:
             if names.count(one.name) > 1:
@@ -185,20 +161,20 @@ class _Reader:
     def _table(self, table: dict[str, Any], key: str) -> dict[str, Any]:
         found = table.get(key, {})
         if not isinstance(found, dict):
-            raise FormatError(f"{self.at(key)}: {key!r} must be a table, got {found!r}")
+            raise self.file.wrong(key, f"{key!r} must be a table, got {found!r}")
         return found
 
     def _known(self, kind: str, name: str, one: Any, keys: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(one, dict):
-            raise FormatError(f"{self.at(kind, name)}: {kind}.{name} must be a table, got {one!r}")
+            raise self.file.wrong(name, f"{kind}.{name} must be a table, got {one!r}", table=kind)
         for key in one:
             if key not in keys:
-                raise FormatError(f"{self.at(kind, name, key)}: unknown key {key!r}{suggest(key, keys)}")
+                raise self.file.wrong(key, f"unknown key {key!r}{suggest(key, keys)}", table=f"{kind}.{name}")
         return one
 
     def _zone(self, name: str, one: Any, relative: bool) -> Zone:
         given = self._known("zones", name, one, _ZONE)
-        where = self.at("zones", name, "polygon")
+        where = self.file.at("polygon", table=f"zones.{name}")
         polygon = self._points(where, f"zones.{name}: polygon", given.get("polygon"), least=3, relative=relative)
         crossing = self_crossing(polygon)
         if crossing is not None:
@@ -218,7 +194,7 @@ class _Reader:
 
     def _line(self, name: str, one: Any, relative: bool) -> Line:
         given = self._known("lines", name, one, _LINE)
-        where = self.at("lines", name, "points")
+        where = self.file.at("points", table=f"lines.{name}")
         points = self._points(where, f"lines.{name}: points", given.get("points"), least=2, relative=relative)
         if len(points) != 2 or np.allclose(points[0], points[1]):
             raise FormatError(f"{where}: lines.{name}: points must be two different points, got {points.tolist()}")
@@ -228,12 +204,12 @@ class _Reader:
     def _part(self, kind: str, name: str, given: dict[str, Any]) -> str:
         part = given.get("part", "foot")
         if not isinstance(part, str):
-            raise FormatError(f"{self.at(kind, name, 'part')}: part must be text, got {part!r}")
+            raise self.file.wrong("part", f"part must be text, got {part!r}", table=f"{kind}.{name}")
         return part
 
     def _number(self, kind: str, name: str, key: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e6:
-            raise FormatError(f"{self.at(kind, name, key)}: {key} must be a number from 0, got {value!r}")
+            raise self.file.wrong(key, f"{key} must be a number from 0, got {value!r}", table=f"{kind}.{name}")
         return float(value)
 
     def _points(self, where: str, what: str, value: Any, *, least: int, relative: bool) -> NDArray[np.float64]:
@@ -252,7 +228,7 @@ class _Reader:
         return points
 
     def _trigger(self, event: str, when: Any, zones: list[str], lines: list[str]) -> Trigger:
-        where = self.at("triggers", event)
+        where = self.file.at(event, table="triggers")
         found = _WHEN.match(when) if isinstance(when, str) else None
         if found is None:
             raise FormatError(

@@ -7,7 +7,7 @@ from poise.sinks._events import EVENT_KEYS, EventCsvSink
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import CocoAnnotationsSink, CocoResultsSink, YoloTxtSink
 from poise.sinks._open import open_sink, recover
-from poise.sinks._pictures import CropSink, FramePictureSink, PictureFileSink, PictureSink
+from poise.sinks._pictures import CropSink, FramePictureSink, PictureFileSink, PictureSink, cut_out
 from poise.sinks._rows import record, table_rows, yolo_lines
 from poise.sinks._run import RunFolder, RunSink
 from poise.sinks._sink import Sink, SinkBase, refuse_existing, writing
@@ -37,6 +37,7 @@ __all__ = [
     "Webhook",
     "YoloTxtSink",
     "csv_text",
+    "cut_out",
     "open_sink",
     "record",
     "recover",

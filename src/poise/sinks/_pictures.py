@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +153,33 @@ def crop_boxes(result: Results, margin: float) -> NDArray[np.int64]:
     limit = np.array([width, height, width, height])
     whole: NDArray[np.int64] = np.clip(np.concatenate([low, high], axis=1), 0, limit).astype(np.int64)
     return whole
+
+
+def cut_out(result: Results, folder: Path, stem: str) -> list[str]:
+    """Write a picture of every instance; see :meth:`poise.results.Results.save_crop`."""
+    height, width = result.orig_shape
+    centre, size = np.split(np.asarray(result.boxes.xywh, dtype=np.float64), 2, axis=1)
+    half = size * 1.02 / 2 + 10
+    limit = (width, height)
+    low = np.clip(np.floor(centre - half), 0, limit)
+    high = np.clip(np.ceil(centre + half), 0, limit)
+    written = []
+    for i, number in enumerate(result.boxes.cls.int().tolist()):
+        # A class name comes with the weights, so from a stranger: it must not lead out of the folder.
+        place = folder / (re.sub(r"[^\w\- ]", "_", class_name(result, number)) or "_")
+        if not (high[i] > low[i]).all():  # NaN too
+            continue
+        (x0, y0), (x1, y1) = low[i].astype(int), high[i].astype(int)
+        place.mkdir(parents=True, exist_ok=True)
+        path = _free(place, stem)
+        path.write_bytes(encode(result.orig_img[y0:y1, x0:x1], path.suffix))
+        written.append(str(path))
+    return written
+
+
+def _free(folder: Path, stem: str) -> Path:
+    """Return ``stem.jpg``, or the first of ``stem2.jpg``, ``stem3.jpg`` … that does not exist."""
+    path, number = folder / f"{stem}.jpg", 2
+    while path.exists():
+        path, number = folder / f"{stem}{number}.jpg", number + 1
+    return path

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.results import Results
+from poise.summary import exact, listed, rounded
 
 
 def record(result: Results) -> dict[str, Any]:
@@ -25,19 +26,19 @@ def record(result: Results) -> dict[str, Any]:
     boxes, points = result.boxes, result.keypoints
     n = len(result)
     conf = np.full(points.xy.shape[:2], np.nan, np.float32) if points.conf is None else points.conf
-    keypoints = _rounded(np.concatenate([_round(points.xy, 2), _round(conf, 4)[..., None]], axis=-1))
+    keypoints = listed(np.concatenate([exact(points.xy, 2), exact(conf, 4)[..., None]], axis=-1))
     classes = boxes.cls.astype(int).tolist()
     ids = [None] * n if boxes.id is None else [_whole(v) for v in boxes.id.tolist()]
     instances: list[dict[str, Any]] = [
         {"class": number, "name": class_name(result, number), "conf": c, "box": box, "id": i, "keypoints": rows}
         for number, c, box, i, rows in zip(
-            classes, _rounded(_round(boxes.conf, 4)), _rounded(_round(boxes.xyxy, 2)), ids, keypoints, strict=True
+            classes, rounded(boxes.conf, 4), rounded(boxes.xyxy, 2), ids, keypoints, strict=True
         )
     ]
     for key, values, decimals in (("sigma", points.sigma, 2), ("xyz", points.xyz, 4)):
         known: NDArray[np.bool_] = np.isfinite(np.asarray(values)).any(axis=(1, 2))
         if known.any():
-            for instance, has, rows in zip(instances, known.tolist(), _rounded(_round(values, decimals)), strict=True):
+            for instance, has, rows in zip(instances, known.tolist(), rounded(values, decimals), strict=True):
                 if has:
                     instance[key] = rows
     return {
@@ -153,17 +154,6 @@ def class_name(result: Results, number: int) -> str:
 def printable(name: str) -> str:
     """Return a name that can be written as UTF-8: undecodable bytes of a file name become U+FFFD."""
     return os.fsencode(name).decode("utf-8", "replace") if any("\ud800" <= c <= "\udfff" for c in name) else name
-
-
-def _round(values: Any, decimals: int) -> NDArray[np.float64]:
-    # In float64, so that 0.1 prints as 0.1.
-    return cast("NDArray[np.float64]", np.round(np.asarray(values, dtype=np.float64), decimals))
-
-
-def _rounded(values: NDArray[np.float64]) -> list[Any]:
-    finite = np.isfinite(values)
-    rows: list[Any] = (values if finite.all() else np.where(finite, values, np.array(None))).tolist()
-    return rows
 
 
 def _whole(value: float) -> int | None:

@@ -67,12 +67,12 @@ def _build(file: TomlFile) -> Skeleton:
         kind, what = next(((k, w) for known, k, w in _KEYS if key in known), (None, ""))
         if kind is None:
             known = [name for group, *_ in _KEYS for name in group]
-            raise FormatError(f"{file.at(key)}: unknown key {key!r}{suggest(key, known)}")
+            raise file.wrong(key, f"unknown key {key!r}{suggest(key, known)}")
         if not isinstance(value, kind):
-            raise FormatError(f"{file.at(key)}: {key!r} must be {what}, got {value!r}")
+            raise file.wrong(key, f"{key!r} must be {what}, got {value!r}")
     keypoints = table.get("keypoints", [])
     if not keypoints or not all(isinstance(n, str) for n in keypoints):
-        raise FormatError(f"{file.at('keypoints')}: 'keypoints' must be a list of names, got {keypoints!r}")
+        raise file.wrong("keypoints", f"'keypoints' must be a list of names, got {keypoints!r}")
     index: dict[str, int] = {}
     for i, name in enumerate(keypoints):
         if index.setdefault(name, i) != i:
@@ -91,7 +91,7 @@ def _build(file: TomlFile) -> Skeleton:
 
     def points(items: Any, key: str) -> tuple[int, ...]:
         if not isinstance(items, list):
-            raise FormatError(f"{file.at(key)}: {key} must be a list of keypoints, got {items!r}")
+            raise file.wrong(key, f"{key} must be a list of keypoints, got {items!r}")
         return tuple(point(item, key) for item in items)
 
     edges = [points(edge, "edges") for edge in table.get("edges", ())]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from poise.errors import FormatError
+
+_NAME = r"(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')"
+_HEAD = re.compile(
+    rf"^[ \t]*\[{{1,2}}[ \t]*({_NAME}(?:[ \t]*\.[ \t]*{_NAME})*)[ \t]*\]{{1,2}}[ \t]*(?:#.*)?$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,38 +24,75 @@ class TomlFile:
         path: The file.
         text: Its text.
         table: What it says.
+        spans: Table name to where each such table begins and ends in the text, with the tables inside of it.
     """
 
     path: Path
     text: str
     table: dict[str, Any]
+    spans: dict[str, list[tuple[int, int]]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        heads = [(head.start(), _plain(head[1])) for head in _HEAD.finditer(self.text)]
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for i, (start, name) in enumerate(heads):
+            later = (heads[j] for j in range(i + 1, len(heads)))
+            ends = (spot for spot, other in later if not other.startswith(f"{name}."))
+            spans.setdefault(name, []).append((start, next(ends, len(self.text))))
+        object.__setattr__(self, "spans", spans)
 
     def at(self, key: str, *, table: str = "", nth: int = 0, word: str = "", again: int = 0) -> str:
-        """Return ``path:line`` of a key, or the path alone where it is not found.
+        """Return ``path:line`` of a key, or of the nearest table around it, or the path alone.
 
         Args:
             key: A key, or the name of a table, dotted or not.
-            table: Only in tables of this name, as in ``[[table]]``; empty: anywhere.
+            table: Only in tables of this name and those inside of it, as in ``[[table]]``; empty: anywhere.
             nth: In which of them, from 0.
             word: Not the key's line, but that of this quoted word after it.
             again: Which of the words, from 0; the key's line where there are fewer.
         """
-        name = re.compile(rf"[ \t]*\[{{0,2}}[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*[=\].]")
-        within, count, spot = "", -1, 0
-        for line in re.findall(r".*\n|.+", self.text):
-            head = re.match(r"[ \t]*\[{1,2}[ \t]*([\w.-]+)[ \t]*\]", line)
-            if head:
-                within = head[1]
-                count += within == table
-            if name.match(line) and (not table or (within == table and count == nth)):
-                place = self._after(spot, word, again)
-                return f"{self.path}:{self.text.count(chr(10), 0, place) + 1}"
-            spot += len(line)
-        return str(self.path)
+        spot = self._spot(key, table, nth)
+        if spot < 0:
+            return str(self.path)
+        return f"{self.path}:{self.text.count(chr(10), 0, self._after(spot, word, again)) + 1}"
+
+    def wrong(self, key: str, message: str, *, table: str = "", nth: int = 0) -> FormatError:
+        """Return the error about a key, with its line: see :meth:`at`."""
+        return FormatError(f"{self.at(key, table=table, nth=nth)}: {message}")
+
+    def _spot(self, key: str, table: str, nth: int) -> int:
+        """Return where a key is, -1 where it is not."""
+        if not table:
+            return self._first(key, 0, len(self.text))
+        spans = self.spans.get(table, [])
+        if spans and nth >= len(spans):
+            return -1
+        spot = self._first(key, *spans[nth]) if spans else -1
+        if spot < 0:
+            spot = self._first(f"{table}.{key}", 0, len(self.text))
+        if spot >= 0 or spans:
+            return spot if spot >= 0 else spans[nth][0]
+        # A table without a line of its own is a key of another one: "zones.door" may be door in [zones].
+        outer, _, inner = table.partition(".")
+        return self._spot(inner, outer, 0) if inner else self._spot(outer, "", 0)
+
+    def _first(self, key: str, start: int, end: int) -> int:
+        """Return where a key begins a line, or else stands in an inline table; -1 where it is not."""
+        name = r"[ \t]*\.[ \t]*".join(rf"[\"']?{re.escape(part)}[\"']?" for part in key.split(".", 3)) + r"[ \t]*"
+        line = re.compile(rf"^[ \t]*(?:\[{{1,2}}[ \t]*)?{name}[=\].]", re.MULTILINE).search(self.text, start, end)
+        found = line or re.compile(rf"(?<=[{{,])[ \t]*{name}=").search(self.text, start, end)
+        return found.start() if found else -1
 
     def _after(self, spot: int, word: str, again: int) -> int:
-        found = [m.start() for m in re.finditer(rf"[\"']{re.escape(word)}[\"']", self.text) if m.start() > spot]
-        return found[again] if word and again < len(found) else spot
+        if not word:
+            return spot
+        later = re.compile(rf"[\"']{re.escape(word)}[\"']").finditer(self.text, spot + 1)
+        return next((m.start() for n, m in enumerate(later) if n == again), spot)
+
+
+def _plain(head: str) -> str:
+    """Return the name of a table without quotes and blanks."""
+    return ".".join(part.strip("\"'") for part in re.findall(_NAME, head))
 
 
 def read_toml(path: str | Path) -> TomlFile:

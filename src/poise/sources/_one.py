@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from poise.frames import Image
 from poise.sources._how import MAX_PIXELS
@@ -16,16 +19,8 @@ def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Image:
     Raises:
         SourceError: The file cannot be opened, is no picture, is damaged, or has more than ``max_pixels`` pixels.
     """
-    name = printable(path)
-    try:
-        with Path(path).open("rb") as file:
-            picture = open_picture(file, name, max_pixels)
-            if picture is None:
-                file.seek(0)
-                raise not_a_picture(name, file.read(32))
-            return upright_bgr(picture, name)
-    except OSError as error:
-        raise cannot_open(name, error) from error
+    with _opened(path, max_pixels) as picture:
+        return upright_bgr(picture, printable(path))
 
 
 def picture_size(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -34,6 +29,12 @@ def picture_size(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int
     Raises:
         SourceError: As :func:`read_picture`, but for damage behind the head.
     """
+    with _opened(path, max_pixels) as picture:
+        return upright_size(picture)
+
+
+@contextmanager
+def _opened(path: str | Path, max_pixels: int) -> Iterator[Any]:
     name = printable(path)
     try:
         with Path(path).open("rb") as file:
@@ -41,6 +42,6 @@ def picture_size(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int
             if picture is None:
                 file.seek(0)
                 raise not_a_picture(name, file.read(32))
-            return upright_size(picture)
+            yield picture
     except OSError as error:
         raise cannot_open(name, error) from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from poise.errors import FormatError, suggest
+from poise.skeletons.tomlfile import read_toml
 
 _FOLDER = Path(__file__).parent
 _TYPES = ("pose", "bytetrack", "botsort", "ocsort")
@@ -107,46 +108,50 @@ def read_settings(tracker: str | Path | TrackSettings | None = None) -> TrackSet
         if len(path.parts) > 1 or name not in bundled:
             raise FormatError(f"no tracker file {str(path)!r}{suggest(name, bundled)}")
         path = _FOLDER / name
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text) if path.suffix.lower() == ".toml" else _flat_yaml(text, path)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a readable tracker file: {error}") from error
+    table, at = _toml(path) if path.suffix.lower() == ".toml" else _flat_yaml(path)
     known = {f.name for f in fields(TrackSettings)}
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key in known:
             values[key] = value
         elif key == "track_buffer":
-            if not _number(value) or value < 0:
-                raise FormatError(f"{_at(path, text, key)}: track_buffer must be a number of frames, got {value!r}")
+            if not _number(value) or not 0 <= value < 1e9:
+                raise FormatError(f"{at(key)}: track_buffer must be a number of frames, got {value!r}")
             values.setdefault("patience", value * _FRAME)
         elif key not in _HARMLESS:
-            raise FormatError(f"{_at(path, text, key)}: unknown key {key!r}{suggest(key, [*known, 'track_buffer'])}")
+            raise FormatError(f"{at(key)}: unknown key {key!r}{suggest(key, [*known, 'track_buffer'])}")
         elif _HARMLESS[key] and value not in _HARMLESS[key]:
-            raise FormatError(f"{_at(path, text, key)}: {key}: {value!r} is not supported; leave the line out")
+            raise FormatError(f"{at(key)}: {key}: {value!r} is not supported; leave the line out")
     try:
         return TrackSettings(**values)
     except (TypeError, ValueError) as error:
         key = str(error).split(" ", 1)[0] if str(error).split(" ", 1)[0] in known else "tracker_type"
-        raise FormatError(f"{_at(path, text, key)}: {error}") from error
+        raise FormatError(f"{at(key)}: {error}") from error
 
 
 def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _at(path: Path, text: str, key: str) -> str:
-    found = re.search(rf"^[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*[:=]", text, re.MULTILINE)
-    return str(path) if found is None else f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+def _toml(path: Path) -> tuple[dict[str, Any], Callable[[str], str]]:
+    file = read_toml(path)
+    return file.table, file.at
 
 
-def _flat_yaml(text: str, path: Path) -> dict[str, Any]:
+def _flat_yaml(path: Path) -> tuple[dict[str, Any], Callable[[str], str]]:
     """Read ``key: value`` lines: all that tracker files hold, so that no YAML package is needed.
 
+    Returns:
+        What the file says, and a function from a key to ``path:line``.
+
     Raises:
-        FormatError: A line that is something else.
+        FormatError: It cannot be read, or has a line that is something else.
     """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: not a readable tracker file: {error}") from error
+    lines: dict[str, str] = {}
     table: dict[str, Any] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         bare = re.sub(r"(^|\s)#.*$", "", line).rstrip()
@@ -158,8 +163,8 @@ def _flat_yaml(text: str, path: Path) -> dict[str, Any]:
         key, value = parts[1] or parts[3], parts[2]
         if key in table:
             raise FormatError(f"{path}:{number}: {key!r} is there twice")
-        table[key] = _scalar(value)
-    return table
+        table[key], lines[key] = _scalar(value), f"{path}:{number}"
+    return table, lambda key: lines.get(key, str(path))
 
 
 def _scalar(text: str | None) -> Any:

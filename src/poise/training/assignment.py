@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from poise.geometry import BOX_AREA
 from poise.networks.architectures import STRIDES
 from poise.training.batch import Targets
 from poise.training.boxes import ciou
-from poise.training.keypoints import AREA_OF_BOX, oks
+from poise.training.keypoints import oks
 
 # Alignment = score^0.5 * overlap^6: the exponents of TOOD, 1 and 6, as later recipes changed them.
 SCORE_POWER, OVERLAP_POWER = 0.5, 6.0
@@ -194,7 +195,7 @@ def _overlap(
     raw = predicted.keypoints[picture, :, cell]
     k = targets.visible.shape[1]
     xy = (raw.view(len(raw), k, -1)[:, :, :2] + point.unsqueeze(1)) * stride.unsqueeze(2)
-    area = (targets.boxes[:, 2:] - targets.boxes[:, :2]).prod(1) * AREA_OF_BOX
+    area = (targets.boxes[:, 2:] - targets.boxes[:, :2]).prod(1) * BOX_AREA
     overlap = oks(xy, targets.keypoints[target], targets.visible[target], area[target], sigmas)
     blind = (~targets.visible.any(1))[target].nonzero().squeeze(1)
     return overlap.index_copy_(0, blind, by_box(blind)) if len(blind) else overlap

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from poise.errors import FormatError, require, suggest
+from poise.errors import FormatError, suggest
+from poise.skeletons.tomlfile import read_toml
+from poise.skeletons.yamlfile import yaml_table
 from poise.training.ranges import check_ranges
 
 # What users of this field pass and what means nothing for keypoints: accepted at the values that change nothing.
@@ -245,25 +246,11 @@ def read(path: str | Path) -> dict[str, Any]:
         FormatError: It is not there or not readable.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: settings cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if path.suffix == ".toml":
-        try:
-            return tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise FormatError(f"{path}: not a TOML file: {error}") from error
-    if path.suffix not in (".yaml", ".yml"):
-        raise FormatError(f"{path}: settings are read from .toml, .yaml or .yml files")
-    yaml = require("yaml", extra="train", feature="reading settings from YAML")
-    try:
-        table = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise FormatError(f"{path}: not a YAML file: {error}") from error
-    if not isinstance(table, dict):
-        raise FormatError(f"{path}: expected 'name: value' lines, got {type(table).__name__}")
-    return table
+        return read_toml(path).table
+    if path.suffix in (".yaml", ".yml"):
+        return yaml_table(path, feature="reading settings from YAML")
+    raise FormatError(f"{path}: settings are read from .toml, .yaml or .yml files")
 
 
 _NAMES = frozenset({"data", "model", "device", "project", "name"})

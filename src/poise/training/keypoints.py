@@ -16,10 +16,6 @@ _COCO_WEIGHTS = {7: 1.2, 8: 1.2, 9: 1.5, 10: 1.5, 13: 1.2, 14: 1.2, 15: 1.5, 16:
 # bounds the memory (about 12 kB each in the published flow of six couplings) at the cost of a third more time.
 _AT_ONCE = 1 << 15
 
-# COCO measures instances by their segment; this is how much of its box a person fills on average.
-# Source: the published recipe of YOLO26-pose, which uses it in assignment and validation.
-AREA_OF_BOX = 0.53
-
 
 def likelihood_weights(kpt_shape: tuple[int, int]) -> Tensor:
     """Return ``(K,)`` weights of the keypoints in :func:`likelihood_loss`."""

@@ -14,12 +14,11 @@ from poise.errors import FormatError, ModelError, require, suggest
 from poise.estimators import Estimator, Options
 from poise.estimators.calibration import Calibrated
 from poise.estimators.yolo import Yolo
-from poise.evaluation.average_precision import BOX_AREA
 from poise.evaluation.coco_protocol import score_by_coco
 from poise.evaluation.confusion import CONF, confuse
 from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
 from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
-from poise.geometry import box_area
+from poise.geometry import BOX_AREA, box_area
 from poise.runtime import Session
 from poise.skeletons import Skeleton, get
 from poise.validation._finding import Watch, find

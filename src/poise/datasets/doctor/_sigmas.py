@@ -8,16 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.datasets.doctor._table import Table
-from poise.geometry import Floats, box_iou
+from poise.geometry import BOX_AREA, Floats, box_iou
 from poise.skeletons import Skeleton
 
 # Pairs of labels of a keypoint from which on its spread is worth a number: its error is then 1 / sqrt(2 n) = 22 %.
 _LEAST = 10
 # Least overlap of two boxes that are taken for the same instance.
 _MIN_IOU = 0.6
-# COCO's area is the segment's; where there is none, the field takes this part of the box. Source: the original
-# package's pose metric, "area = box area x 0.53".
-_AREA_OF_BOX = 0.53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +108,7 @@ def twice_in(table: Table, *, max_distance: float = 0.2) -> tuple[Floats, Floats
 def _area(table: Table) -> NDArray[np.float64]:
     boxes = table.labels.boxes.astype(np.float64)
     own = table.labels.area.astype(np.float64)
-    return np.where(np.isfinite(own), own, _AREA_OF_BOX * np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
+    return np.where(np.isfinite(own), own, BOX_AREA * np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
 
 
 def find_sigmas(table: Table, skeleton: Skeleton, again: Table | None = None) -> Sigmas:

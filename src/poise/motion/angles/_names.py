@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import FormatError, suggest
+from poise.errors import suggest
 from poise.skeletons import Skeleton, get
 from poise.skeletons.tomlfile import TomlFile, read_toml
 
@@ -95,17 +95,14 @@ class _Reader:
     def __init__(self, file: TomlFile) -> None:
         self.file, self.table = file, file.table
 
-    def wrong(self, word: str, what: str) -> FormatError:
-        return FormatError(f"{self.file.at(word)}: {what}")
-
     def read(self) -> AngleSet:
         for key in self.table:
             if key not in ("skeleton", *_KEYS):
-                raise self.wrong(key, f"unknown key {key!r}{suggest(key, ['skeleton', *_KEYS])}")
+                raise self.file.wrong(key, f"unknown key {key!r}{suggest(key, ['skeleton', *_KEYS])}")
         try:
             skeleton = get(self.table.get("skeleton", ""))
         except KeyError as error:
-            raise self.wrong("skeleton", str(error.args[0])) from None
+            raise self.file.wrong("skeleton", str(error.args[0])) from None
         joints, segments, distances = (self._entries(kind) for kind in _KEYS)
         return AngleSet(
             skeleton,
@@ -131,36 +128,36 @@ class _Reader:
         for name, entry in found.items():
             at = f"{kind}.{name}"
             if not isinstance(entry, dict):
-                raise self.wrong(kind, f"{at} must be a table with {', '.join(_KEYS[kind])}, got {entry!r}")
+                raise self.file.wrong(kind, f"{at} must be a table with {', '.join(_KEYS[kind])}, got {entry!r}")
             for key in entry:
                 if key not in _KEYS[kind]:
-                    raise self.wrong(at, f"{at}: unknown key {key!r}{suggest(key, _KEYS[kind])}")
+                    raise self.file.wrong(at, f"{at}: unknown key {key!r}{suggest(key, _KEYS[kind])}")
             missing = [key for key in _KEYS[kind] if key not in entry]
             if missing:
-                raise self.wrong(at, f"{at}: {missing[0]!r} is missing; expected {', '.join(_KEYS[kind])}")
+                raise self.file.wrong(at, f"{at}: {missing[0]!r} is missing; expected {', '.join(_KEYS[kind])}")
         return found
 
     def _points(self, skeleton: Skeleton, name: str, points: Any, count: int) -> list[tuple[int, int]]:
         if not isinstance(points, list) or len(points) != count:
-            raise self.wrong(name, f"{name}: points must be a list of {count} keypoints, got {points!r}")
+            raise self.file.wrong(name, f"{name}: points must be a list of {count} keypoints, got {points!r}")
         pairs = []
         for point in points:
             parts = [point] if isinstance(point, str) else point
             if not isinstance(parts, list) or len(parts) not in (1, 2) or not all(isinstance(p, str) for p in parts):
-                raise self.wrong(name, f"{name}: a point is a keypoint or a list of two, got {point!r}")
+                raise self.file.wrong(name, f"{name}: a point is a keypoint or a list of two, got {point!r}")
             for part in parts:
                 if part not in skeleton:
                     near = suggest(part, skeleton.keypoints)
-                    raise self.wrong(name, f"{name}: no keypoint named {part!r} in {skeleton.name!r}{near}")
+                    raise self.file.wrong(name, f"{name}: no keypoint named {part!r} in {skeleton.name!r}{near}")
             pairs.append((skeleton.index(parts[0]), skeleton.index(parts[-1])))
         return pairs
 
     def _number(self, at: str, value: Any) -> float:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
-            raise self.wrong(at, f"{at}: neutral must be degrees, got {value!r}")
+            raise self.file.wrong(at, f"{at}: neutral must be degrees, got {value!r}")
         return float(value)
 
     def _choice(self, at: str, value: Any, known: dict[str, float]) -> float:
         if not isinstance(value, str) or value not in known:
-            raise self.wrong(at, f"{at}: expected {', '.join(map(repr, known))}, got {value!r}")
+            raise self.file.wrong(at, f"{at}: expected {', '.join(map(repr, known))}, got {value!r}")
         return known[value]

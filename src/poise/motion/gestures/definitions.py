@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from poise.errors import FormatError, suggest
 from poise.motion.gestures import body_measures, hand_measures
@@ -18,6 +19,7 @@ from poise.motion.gestures.past import STATISTICS
 from poise.motion.gestures.setfile import parse_taught
 from poise.motion.gestures.taught import Taught
 from poise.skeletons import get
+from poise.skeletons.tomlfile import TomlFile, read_toml
 
 FOLDER = Path(__file__).parent
 # The longest part of the past that a moving gesture may look at, seconds.
@@ -30,6 +32,8 @@ _SOFT = {"degrees": 20.0, "length": 0.15, "swings": 1.0, "gravity": 5.0}
 _GESTURE_KEYS = ("name", "summary", "part", "straight", "folded", "thumb", "where", "sides", "over_s", "hold_s")
 _WHERE_KEYS = ("measure", "distance", "min", "max", "soft", "as", "swing")
 _TOP_KEYS = ("name", "summary", "gesture")
+# Makes the error about a key, from the key and what is wrong with it.
+Wrong = Callable[[str, str], FormatError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +114,12 @@ def bundled() -> list[str]:
 
 def read_set(name: str | Path) -> Definitions | Taught | TaughtMoves:
     """Read a set of gestures, defined or taught; see :func:`read_definitions`."""
-    table, text, path = _load(name)
-    if table.get("kind") == "taught":
-        return parse_taught(table, text, path)
-    if table.get("kind") == "moves":
-        return parse_moves(table, text, path)
-    return parse(table, text, path)
+    file = _load(name)
+    if file.table.get("kind") == "taught":
+        return parse_taught(file)
+    if file.table.get("kind") == "moves":
+        return parse_moves(file)
+    return parse(file)
 
 
 def read_definitions(name: str | Path) -> Definitions:
@@ -128,114 +132,108 @@ def read_definitions(name: str | Path) -> Definitions:
         ValueError: There is no such set; with the nearest name.
         FormatError: The file is wrong: its line, what was found, what was expected.
     """
-    return parse(*_load(name))
+    return parse(_load(name))
 
 
-def _load(name: str | Path) -> tuple[dict[str, Any], str, Path]:
+def _load(name: str | Path) -> TomlFile:
     path = Path(name)
     if path.suffix != ".toml":
         if str(name) not in bundled():
             raise ValueError(f"no set of gestures named {str(name)!r}{suggest(str(name), bundled())}; or give a .toml")
         path = FOLDER / f"{name}.toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a readable TOML file: {error}") from error
-    return table, text, path
+    return read_toml(path)
 
 
-def parse(table: dict[str, Any], text: str, path: Path) -> Definitions:
+def parse(file: TomlFile) -> Definitions:
     """Turn the content of a TOML file into definitions; see :func:`read_definitions`."""
-    file = _File(path, text)
-    for key in table:
+    for key in file.table:
         if key not in _TOP_KEYS:
-            file.fail(key, f"unknown key {key!r}{suggest(key, _TOP_KEYS)}")
-    entries = table.get("gesture", [])
+            raise file.wrong(key, f"unknown key {key!r}{suggest(key, _TOP_KEYS)}")
+    entries = file.table.get("gesture", [])
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise FormatError(f"{path}: expected at least one [[gesture]] table")
+        raise FormatError(f"{file.path}: expected at least one [[gesture]] table")
     gestures: list[Definition] = []
     for nth, entry in enumerate(entries):
-        gestures += _gesture(entry, file, nth)
-    return Definitions(str(table.get("name", path.stem)), tuple(gestures))
+        line = file.at("name", table="gesture", nth=nth)
+        gestures += _gesture(entry, partial(file.wrong, table="gesture", nth=nth), line)
+    return Definitions(str(file.table.get("name", file.path.stem)), tuple(gestures))
 
 
-def _gesture(entry: dict[str, Any], file: _File, nth: int) -> list[Definition]:
+def _gesture(entry: dict[str, Any], wrong: Wrong, line: str) -> list[Definition]:
     for key in entry:
         if key not in _GESTURE_KEYS:
-            file.fail(key, f"unknown key {key!r}{suggest(key, _GESTURE_KEYS)}", nth)
+            raise wrong(key, f"unknown key {key!r}{suggest(key, _GESTURE_KEYS)}")
     name, part = entry.get("name"), entry.get("part")
     if not isinstance(name, str) or not name or name in ("unknown", "none"):
-        file.fail("name", f"a gesture's name must be a text, and not 'unknown' or 'none'; got {name!r}", nth)
+        raise wrong("name", f"a gesture's name must be a text, and not 'unknown' or 'none'; got {name!r}")
     if part not in ("hand", "body"):
-        file.fail("part", f"'part' must be 'hand' or 'body', got {part!r}", nth)
+        raise wrong("part", f"'part' must be 'hand' or 'body', got {part!r}")
     over, hold = entry.get("over_s", 0.0), entry.get("hold_s")
     for key, value in (("over_s", over), ("hold_s", hold)):
         if value is not None and not (_number(value) and 0 <= value <= MAX_PAST_S):
-            file.fail(key, f"{key!r} must be seconds from 0 to {MAX_PAST_S:g}, got {value!r}", nth)
-    conditions = _fingers(entry, file, nth) if part == "hand" else []
+            raise wrong(key, f"{key!r} must be seconds from 0 to {MAX_PAST_S:g}, got {value!r}")
+    conditions = _fingers(entry, wrong) if part == "hand" else []
     for key in ("straight", "folded", "thumb"):
         if part == "body" and key in entry:
-            file.fail(key, f"{key!r} is for hands; a body's conditions go under 'where'", nth)
+            raise wrong(key, f"{key!r} is for hands; a body's conditions go under 'where'")
     where = entry.get("where", [])
     if not isinstance(where, list) or not all(isinstance(one, dict) for one in where):
-        file.fail("where", "'where' must be a list of tables", nth)
+        raise wrong("where", "'where' must be a list of tables")
     sides = entry.get("sides", False)
     if not isinstance(sides, bool) or (sides and part == "hand"):
-        file.fail("sides", "'sides' must be true or false, and is for bodies", nth)
-    line = file.at("name", nth)
+        raise wrong("sides", "'sides' must be true or false, and is for bodies")
     made = []
     for side in ("left", "right") if sides else ("",):
-        ways = [*conditions, *(_condition(one, part, side, over, file, nth) for one in where)]
+        ways = [*conditions, *(_condition(one, part, side, over, wrong) for one in where)]
         if not ways:
-            file.fail("name", f"gesture {name!r} has no conditions", nth)
+            raise wrong("name", f"gesture {name!r} has no conditions")
         full = f"{name}_{side}" if side else name
         made.append(Definition(full, part, tuple(ways), float(over), None if hold is None else float(hold), line))
     return made
 
 
-def _fingers(entry: dict[str, Any], file: _File, nth: int) -> list[Condition]:
+def _fingers(entry: dict[str, Any], wrong: Wrong) -> list[Condition]:
     conditions = []
     said: dict[str, str] = {}
     for key, low, high in (("straight", -math.inf, _STRAIGHT), ("folded", _FOLDED, math.inf)):
         fingers = entry.get(key, [])
         if not isinstance(fingers, list):
-            file.fail(key, f"{key!r} must be a list of fingers, got {fingers!r}", nth)
+            raise wrong(key, f"{key!r} must be a list of fingers, got {fingers!r}")
         for finger in fingers:
             if finger not in _FINGERS:
-                file.fail(key, f"no finger named {finger!r}{suggest(str(finger), _FINGERS)}", nth)
+                raise wrong(key, f"no finger named {finger!r}{suggest(str(finger), _FINGERS)}")
             if said.setdefault(finger, key) != key:
-                file.fail(key, f"{finger!r} cannot be straight and folded at once", nth)
+                raise wrong(key, f"{finger!r} cannot be straight and folded at once")
             conditions.append(Condition(f"{finger}_bend", low, high, _BEND_SOFT))
     thumb = entry.get("thumb")
     if thumb not in (None, "out", "folded"):
-        file.fail("thumb", f"'thumb' must be 'out' or 'folded', got {thumb!r}", nth)
+        raise wrong("thumb", f"'thumb' must be 'out' or 'folded', got {thumb!r}")
     if thumb is not None:
         low, high = (0.0, math.inf) if thumb == "out" else (-math.inf, 0.0)
         conditions.append(Condition("thumb_open", low, high, 1.0))
     return conditions
 
 
-def _condition(one: dict[str, Any], part: str, side: str, over: float, file: _File, nth: int) -> Condition:
+def _condition(one: dict[str, Any], part: str, side: str, over: float, wrong: Wrong) -> Condition:
     for key in one:
         if key not in _WHERE_KEYS:
-            file.fail(key, f"unknown key {key!r}{suggest(key, _WHERE_KEYS)}", nth)
+            raise wrong(key, f"unknown key {key!r}{suggest(key, _WHERE_KEYS)}")
     if ("measure" in one) == ("distance" in one):
-        file.fail("where", "each condition needs either 'measure' or 'distance'", nth)
+        raise wrong("where", "each condition needs either 'measure' or 'distance'")
     if "distance" in one:
-        measure = _distance(one["distance"], part, file, nth)
+        measure = _distance(one["distance"], part, wrong)
     else:
         measure = str(one["measure"]).replace("SIDE", side)
         other = {"left": "right", "right": "left", "": ""}[side]
         measure = measure.replace("OTHER", other)
         known = hand_measures.NAMES if part == "hand" else body_measures.NAMES
         if measure not in known:
-            file.fail("measure", f"no measure of a {part} named {measure!r}{suggest(measure, known)}", nth)
+            raise wrong("measure", f"no measure of a {part} named {measure!r}{suggest(measure, known)}")
     statistic = one.get("as", "now")
     if statistic not in STATISTICS:
-        file.fail("as", f"'as' must be one of {', '.join(STATISTICS)}, got {statistic!r}", nth)
+        raise wrong("as", f"'as' must be one of {', '.join(STATISTICS)}, got {statistic!r}")
     if statistic != "now" and not over:
-        file.fail("as", f"'as = {statistic!r}' looks at the past: give the gesture 'over_s'", nth)
+        raise wrong("as", f"'as = {statistic!r}' looks at the past: give the gesture 'over_s'")
     degrees = re.search(r"angle|bend|lean|upright|_up$|arm_lift|leg_lift|spread", measure)
     kind = statistic if statistic in ("swings", "gravity") else "degrees" if degrees else "length"
     numbers = {"min": -math.inf, "max": math.inf, "soft": _SOFT[kind], "swing": 0.15} | {
@@ -243,27 +241,25 @@ def _condition(one: dict[str, Any], part: str, side: str, over: float, file: _Fi
     }
     for key, value in numbers.items():
         if not _number(value):
-            file.fail(key, f"{key!r} must be a number, got {value!r}", nth)
+            raise wrong(key, f"{key!r} must be a number, got {value!r}")
     if "min" not in one and "max" not in one:
-        file.fail("where", f"the condition on {measure!r} needs 'min', 'max' or both", nth)
+        raise wrong("where", f"the condition on {measure!r} needs 'min', 'max' or both")
     if numbers["min"] > numbers["max"]:
-        file.fail(
-            "min", f"the condition on {measure!r} can never hold: min {one['min']} is above max {one['max']}", nth
-        )
+        raise wrong("min", f"the condition on {measure!r} can never hold: min {one['min']} is above max {one['max']}")
     if numbers["soft"] <= 0:
-        file.fail("soft", f"'soft' must be above 0, got {numbers['soft']!r}", nth)
+        raise wrong("soft", f"'soft' must be above 0, got {numbers['soft']!r}")
     return Condition(
         measure, float(numbers["min"]), float(numbers["max"]), float(numbers["soft"]), statistic, numbers["swing"]
     )
 
 
-def _distance(ends: Any, part: str, file: _File, nth: int) -> str:
+def _distance(ends: Any, part: str, wrong: Wrong) -> str:
     points = get("hand21").keypoints
     if part != "hand" or not isinstance(ends, list) or len(ends) != 2:
-        file.fail("distance", f"'distance' must be two keypoints of a hand, got {ends!r}", nth)
+        raise wrong("distance", f"'distance' must be two keypoints of a hand, got {ends!r}")
     for end in ends:
         if end not in points:
-            file.fail("distance", f"no keypoint named {end!r} in skeleton 'hand21'{suggest(str(end), points)}", nth)
+            raise wrong("distance", f"no keypoint named {end!r} in skeleton 'hand21'{suggest(str(end), points)}")
     return f"distance {ends[0]} {ends[1]}"
 
 
@@ -286,22 +282,3 @@ def _implies(a: Definition, b: Definition) -> bool:
 
 def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
-
-
-class _File:
-    """The file's text, to say in which line something is."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path, self.text = path, text
-        self.starts = [m.start() for m in re.finditer(r"^[ \t]*\[\[[ \t]*gesture[ \t]*\]\]", text, re.MULTILINE)]
-
-    def at(self, key: str, nth: int | None = None) -> str:
-        """Return ``path:line`` of a key, in the nth gesture or anywhere."""
-        start = 0 if nth is None or nth >= len(self.starts) else self.starts[nth]
-        found = re.search(rf"(?<![\w-])[\"']?{re.escape(key)}[\"']?[ \t]*=", self.text[start:])
-        spot = start + (found.start() if found else 0)
-        return f"{self.path}:{self.text.count(chr(10), 0, spot) + 1}"
-
-    def fail(self, key: str, message: str, nth: int | None = None) -> NoReturn:
-        """Raise the error about a key."""
-        raise FormatError(f"{self.at(key, nth)}: {message}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import textwrap
 import zlib
 from pathlib import Path
@@ -15,10 +14,12 @@ import numpy as np
 from poise.errors import FormatError, suggest
 from poise.geometry import Floats
 from poise.motion.gestures.moving import TaughtMoves
+from poise.motion.gestures.setfile import limits_of, quoted
 from poise.motion.gestures.taught import NONE
 from poise.motion.gestures.traces import PARTS, RATE, columns
 from poise.motion.gestures.tries import MAX_ROWS
 from poise.skeletons import get
+from poise.skeletons.tomlfile import TomlFile
 
 _KEYS = ("name", "kind", "format", "part", "skeleton", "rate", "limits", "examples", "weights", "templates")
 _FORMAT = 1
@@ -34,18 +35,21 @@ def write_moves(moves: TaughtMoves, path: str | Path) -> Path:
     Args:
         moves: What was learned.
         path: The file, ending in .toml.
+
+    Raises:
+        ValueError: A name cannot be written as text.
     """
     lengths = {name: [len(moves.templates[i]) for i in np.flatnonzero(moves.labels == c)] for c, name in _shown(moves)}
-    limits = [f"{json.dumps(name)} = {moves.limits[c]:.4f}" for c, name in _shown(moves)]
+    limits = [f"{quoted(name)} = {moves.limits[c]:.4f}" for c, name in _shown(moves)]
     order = [i for c, _ in _shown(moves) for i in np.flatnonzero(moves.labels == c)]
     rows = [c for c, _ in _shown(moves)]
     lines = [
         "# Movements taught with 'poise gestures teach --moving'.",
-        f"name = {json.dumps(moves.name)}",
+        f"name = {quoted(moves.name)}",
         'kind = "moves"',
         f"format = {_FORMAT}",
         f'part = "{moves.part}"',
-        f"skeleton = {json.dumps(moves.skeleton)}",
+        f"skeleton = {quoted(moves.skeleton)}",
         "# Rows a second of the templates.",
         f"rate = {RATE:g}",
         "# float16, little endian, base64: how much each column says, one row a gesture.",
@@ -59,7 +63,7 @@ def write_moves(moves: TaughtMoves, path: str | Path) -> Path:
         "",
         "# Rows of each template.",
         "[examples]",
-        *(f"{json.dumps(name)} = {rows}" for name, rows in lengths.items()),
+        *(f"{quoted(name)} = {rows}" for name, rows in lengths.items()),
         "",
     ]
     path = Path(path)
@@ -67,71 +71,70 @@ def write_moves(moves: TaughtMoves, path: str | Path) -> Path:
     return path
 
 
-def parse_moves(table: dict[str, Any], text: str, path: Path) -> TaughtMoves:
+def parse_moves(file: TomlFile) -> TaughtMoves:
     """Turn the content of a TOML file into a set.
 
     Raises:
         FormatError: The file is wrong: its line, what was found, what was expected.
     """
-
-    def fail(key: str, message: str) -> FormatError:
-        lines = text.splitlines()
-        number = next((n for n, line in enumerate(lines, 1) if line.lstrip().startswith((key, f"[{key}"))), 1)
-        return FormatError(f"{path}:{number}: {message}")
-
+    table = file.table
     for key in table:
         if key not in _KEYS:
-            raise fail(key, f"unknown key {key!r}{suggest(key, _KEYS)}")
+            raise file.wrong(key, f"unknown key {key!r}{suggest(key, _KEYS)}")
     for key in _KEYS:
         if key not in table:
-            raise FormatError(f"{path}: a set of movements needs {key!r}; teach it anew: poise gestures teach --moving")
+            raise FormatError(
+                f"{file.path}: a set of movements needs {key!r}; teach it anew: poise gestures teach --moving"
+            )
     for key, known in (("format", _FORMAT), ("rate", RATE)):
         if table[key] != known:
-            raise fail(key, f"{key} {table[key]!r} is not known here, expected {known:g}; update poise")
+            raise file.wrong(key, f"{key} {table[key]!r} is not known here, expected {known:g}; update poise")
     part, skeleton = table["part"], str(table["skeleton"])
     if part not in PARTS:
-        raise fail("part", f"'part' must be one of {', '.join(PARTS)}, got {part!r}")
+        raise file.wrong("part", f"'part' must be one of {', '.join(PARTS)}, got {part!r}")
     try:
         get(skeleton)
     except KeyError as error:
-        raise fail("skeleton", str(error.args[0])) from None
+        raise file.wrong("skeleton", str(error.args[0])) from None
     if {"both": "coco17", "hand": "hand21"}.get(part, skeleton) != skeleton:
-        raise fail("skeleton", f"part {part!r} does not go with skeleton {skeleton!r}")
+        raise file.wrong("skeleton", f"part {part!r} does not go with skeleton {skeleton!r}")
     width = len(columns(part, skeleton).names)
-    examples, limits = table["examples"], table["limits"]
+    examples = table["examples"]
     if not isinstance(examples, dict) or not examples or NONE in examples:
-        raise fail("examples", f"'examples' must be a table of gestures, got {examples!r}")
+        raise file.wrong("examples", f"'examples' must be a table of gestures, got {examples!r}")
     for name, rows in examples.items():
         if not isinstance(rows, list) or not rows or not all(_whole(n) and 2 <= n <= MAX_ROWS for n in rows):
-            raise fail(
-                name, f"gesture {name!r} must list the rows of its templates, from 2 to {MAX_ROWS} each; got {rows!r}"
+            raise file.wrong(
+                name,
+                f"gesture {name!r} must list the rows of its templates, from 2 to {MAX_ROWS} each; got {rows!r}",
+                table="examples",
             )
-    if not isinstance(limits, dict) or set(limits) != set(examples):
-        raise fail("limits", f"'limits' must name the same gestures as 'examples', got {limits!r}")
-    for name, limit in limits.items():
-        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit < np.inf:
-            raise fail("limits", f"the limit of {name!r} must be a number above 0, got {limit!r}")
+    limits = limits_of(file, list(examples))
     lengths = [n for rows in examples.values() for n in rows]
     size = sum(lengths) * width
     if size > _MOST_BYTES:
-        raise fail(
+        raise file.wrong(
             "examples", f"{sum(lengths)} rows of templates are too many, expected at most {_MOST_BYTES // width}"
         )
     try:
         raw = base64.b64decode("".join(table["weights"].split()), validate=True)
         weights = np.frombuffer(raw, dtype="<f2").astype(np.float64)
     except (AttributeError, binascii.Error, ValueError) as error:
-        raise fail("weights", f"'weights' is not base64 of float16 numbers: {error}") from None
+        raise file.wrong("weights", f"'weights' is not base64 of float16 numbers: {error}") from None
     if len(weights) != len(examples) * width or not (np.isfinite(weights) & (weights > 0)).all():
-        raise fail("weights", f"'weights' must be {len(examples)} rows of {width} numbers above 0, got {len(weights)}")
+        raise file.wrong(
+            "weights", f"'weights' must be {len(examples)} rows of {width} numbers above 0, got {len(weights)}"
+        )
     try:
         packed = base64.b64decode("".join(table["templates"].split()), validate=True)
         # Never more than is announced, whatever the bytes would grow to.
         data = zlib.decompressobj().decompress(packed, size + 1)
     except (AttributeError, binascii.Error, ValueError, zlib.error) as error:
-        raise fail("templates", f"'templates' is not compressed base64: {error}") from None
+        raise file.wrong("templates", f"'templates' is not compressed base64: {error}") from None
     if len(data) != size:
-        raise fail("templates", f"'templates' must be {sum(lengths)} rows of {width} bytes, got {len(data)} bytes")
+        raise file.wrong(
+            "templates", f"'templates' must be {sum(lengths)} rows of {width} bytes, got {len(data)} bytes"
+        )
     counts = [len(rows) for rows in examples.values()]
     return TaughtMoves(
         str(table["name"]),
@@ -141,7 +144,7 @@ def parse_moves(table: dict[str, Any], text: str, path: Path) -> TaughtMoves:
         tuple(_unpacked(data, lengths, width)),
         np.repeat(np.arange(len(counts)), counts),
         weights.reshape(len(examples), width),
-        np.array([float(limits[name]) for name in examples]),
+        np.array([limits[name] for name in examples]),
     )
 
 

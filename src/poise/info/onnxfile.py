@@ -1,19 +1,19 @@
 """Look into an ONNX file without ONNX and without running it: a reader of its container that trusts nothing.
 
-Source: the protobuf wire format (https://protobuf.dev/programming-guides/encoding) and onnx.proto of ONNX (Apache-2.0),
-of which only the field numbers used here are repeated.
+Source: onnx.proto of ONNX (Apache-2.0), of which only the field numbers used here are repeated.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
 from poise.errors import ModelError
+from poise.info.protobuf import Damaged, fields, message, text, whole, whole_list
 
 # Onnx.proto, TensorProto.DataType: name and bytes of one number.
 _KINDS = {
@@ -35,7 +35,6 @@ _KINDS = {
 _MOST_NODES = 1_000_000
 _MOST_AXES = 16
 _MOST_NUMBERS = 1 << 40
-_MOST_TEXT = 16 << 20
 _SMALL = 64
 
 
@@ -155,10 +154,6 @@ def _enlarged(node: Node, weights: Mapping[str, Value]) -> float:
     return found if 0 < found < 1e6 else 4.0
 
 
-class _Damaged(Exception):
-    """What is wrong with the bytes."""
-
-
 def read_onnx(path: Path, data: bytes | memoryview) -> OnnxFile:
     """Read what an ONNX file says.
 
@@ -171,82 +166,8 @@ def read_onnx(path: Path, data: bytes | memoryview) -> OnnxFile:
     """
     try:
         return _model(memoryview(data))
-    except _Damaged as error:
+    except Damaged as error:
         raise ModelError(f"{path}: not an ONNX network, or damaged: {error}; fetch or export the file again") from None
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
-    """Yield number, wire type and value of each field of a message."""
-    at, end = 0, len(data)
-    while at < end:
-        key, at = _varint(data, at)
-        number, wire = key >> 3, key & 7
-        value: int | memoryview
-        if number == 0:
-            raise _Damaged("a field with number 0")
-        if wire == 0:
-            value, at = _varint(data, at)
-        elif wire == 2:
-            size, at = _varint(data, at)
-            if size > end - at:
-                raise _Damaged(f"a field of {size} bytes where {end - at} are left")
-            value, at = data[at : at + size], at + size
-        elif wire in (1, 5):
-            size = 8 if wire == 1 else 4
-            if size > end - at:
-                raise _Damaged("it ends in the middle of a number")
-            value, at = data[at : at + size], at + size
-        else:
-            raise _Damaged(f"wire type {wire}, which there is not")
-        yield number, wire, value
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            raise _Damaged("it ends in the middle of a number")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & 0xFFFFFFFFFFFFFFFF, at
-    raise _Damaged("a number of more than ten bytes")
-
-
-def _text(value: int | memoryview) -> str:
-    if isinstance(value, int) or len(value) > _MOST_TEXT:
-        raise _Damaged("a text that is none, or one of more than 16 MiB")
-    try:
-        return bytes(value).decode("utf-8")
-    except UnicodeDecodeError:
-        raise _Damaged("a text that is not UTF-8") from None
-
-
-def _bytes(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise _Damaged("a number where a message is expected")
-    return value
-
-
-def _whole(value: int | memoryview) -> int:
-    if not isinstance(value, int):
-        raise _Damaged("a message where a number is expected")
-    return value - (1 << 64) if value >> 63 else value
-
-
-def _whole_list(wire: int, value: int | memoryview) -> list[int]:
-    """Numbers come one by one or packed into one field."""
-    if wire == 0:
-        return [_whole(value)]
-    packed, at = _bytes(value), 0
-    numbers: list[int] = []
-    while at < len(packed):
-        number, at = _varint(packed, at)
-        numbers.append(_whole(number))
-        if len(numbers) > 4096:
-            raise _Damaged("a list of more than 4096 numbers where a shape is expected")
-    return numbers
 
 
 def _model(data: memoryview) -> OnnxFile:
@@ -254,26 +175,26 @@ def _model(data: memoryview) -> OnnxFile:
     domains: dict[str, int] = {}
     metadata: dict[str, str] = {}
     graph: memoryview | None = None
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number == 1:
-            ir = _whole(value)
+            ir = whole(value)
         elif number == 2:
-            producer = _text(value)
+            producer = text(value)
         elif number == 3:
-            version = _text(value)
+            version = text(value)
         elif number == 7:
-            graph = _bytes(value)
+            graph = message(value)
         elif number == 8:
-            domain, at = _pair(_bytes(value))
+            domain, at = _pair(message(value))
             if domain in ("", "ai.onnx"):
                 opset = at
             else:
                 domains[domain] = at
         elif number == 14:
-            key, said = _strings(_bytes(value))
+            key, said = _strings(message(value))
             metadata[key] = said
     if graph is None:
-        raise _Damaged("it holds no graph")
+        raise Damaged("it holds no graph")
     inputs, outputs, weights, nodes, external = _graph(graph)
     known = {w.name for w in weights}
     return OnnxFile(
@@ -292,19 +213,19 @@ def _model(data: memoryview) -> OnnxFile:
 
 def _pair(data: memoryview) -> tuple[str, int]:
     domain, version = "", 0
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number == 1:
-            domain = _text(value)
+            domain = text(value)
         elif number == 2:
-            version = _whole(value)
+            version = whole(value)
     return domain, version
 
 
 def _strings(data: memoryview) -> tuple[str, str]:
     found = {1: "", 2: ""}
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number in found:
-            found[number] = _text(value)
+            found[number] = text(value)
     return found[1], found[2]
 
 
@@ -314,21 +235,21 @@ def _graph(data: memoryview) -> tuple[list[Value], list[Value], list[Value], lis
     weights: list[Value] = []
     nodes: list[Node] = []
     external = False
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number == 1:
-            nodes.append(_node(_bytes(value)))
+            nodes.append(_node(message(value)))
             if len(nodes) > _MOST_NODES:
-                raise _Damaged(f"more than {_MOST_NODES} operations")
+                raise Damaged(f"more than {_MOST_NODES} operations")
         elif number == 5:
-            weight, outside = _tensor(_bytes(value))
+            weight, outside = _tensor(message(value))
             weights.append(weight)
             external |= outside
         elif number == 11:
-            inputs.append(_value(_bytes(value)))
+            inputs.append(_value(message(value)))
         elif number == 12:
-            outputs.append(_value(_bytes(value)))
+            outputs.append(_value(message(value)))
     if not nodes:
-        raise _Damaged("its graph holds no operation")
+        raise Damaged("its graph holds no operation")
     return inputs, outputs, weights, nodes, external
 
 
@@ -337,49 +258,49 @@ def _node(data: memoryview) -> Node:
     inputs: list[str] = []
     outputs: list[str] = []
     attributes: dict[str, tuple[int, ...]] = {}
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number == 1:
-            inputs.append(_text(value))
+            inputs.append(text(value))
         elif number == 2:
-            outputs.append(_text(value))
+            outputs.append(text(value))
         elif number == 4:
-            kind = _text(value)
+            kind = text(value)
         elif number == 5:
             name = ""
             numbers: list[int] = []
-            for inner, wire, part in _fields(_bytes(value)):
+            for inner, wire, part in fields(message(value)):
                 if inner == 1:
-                    name = _text(part)
+                    name = text(part)
                 elif inner in (3, 8):
-                    numbers += _whole_list(wire, part)
+                    numbers += whole_list(wire, part)
             attributes[name] = tuple(numbers)
     if not kind:
-        raise _Damaged("an operation without a name")
+        raise Damaged("an operation without a name")
     return Node(kind, tuple(inputs), tuple(outputs), attributes)
 
 
 def _tensor(data: memoryview) -> tuple[Value, bool]:
     name, kind, size, outside, raw = "", 0, 0, False, b""
     shape: list[int] = []
-    for number, wire, value in _fields(data):
+    for number, wire, value in fields(data):
         if number == 1:
-            shape += _whole_list(wire, value)
+            shape += whole_list(wire, value)
         elif number == 2:
-            kind = _whole(value)
+            kind = whole(value)
         elif number == 8:
-            name = _text(value)
+            name = text(value)
         elif number == 9:
-            size = len(_bytes(value))
-            raw = bytes(_bytes(value)) if size <= _SMALL else b""
+            size = len(message(value))
+            raw = bytes(message(value)) if size <= _SMALL else b""
         elif number == 14:
-            outside = _whole(value) == 1
+            outside = whole(value) == 1
     if len(shape) > _MOST_AXES or any(n < 0 for n in shape) or prod(shape) > _MOST_NUMBERS:
-        raise _Damaged(f"weight {name[:60]!r} has shape {shape[:_MOST_AXES]}")
+        raise Damaged(f"weight {name[:60]!r} has shape {shape[:_MOST_AXES]}")
     if kind not in _KINDS:
-        raise _Damaged(f"weight {name[:60]!r} has number type {kind}, which there is not")
+        raise Damaged(f"weight {name[:60]!r} has number type {kind}, which there is not")
     word, width = _KINDS[kind]
     if size and width and size != prod(shape) * width:
-        raise _Damaged(f"weight {name[:60]!r} of shape {shape} holds {size} bytes, expected {prod(shape) * width}")
+        raise Damaged(f"weight {name[:60]!r} of shape {shape} holds {size} bytes, expected {prod(shape) * width}")
     return Value(name, tuple(shape), word, raw), outside
 
 
@@ -387,25 +308,25 @@ def _value(data: memoryview) -> Value:
     """Read ValueInfoProto: name, and type → tensor type → element type and shape."""
     name, kind = "", 0
     shape: list[int | str] = []
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number == 1:
-            name = _text(value)
+            name = text(value)
         elif number == 2:
-            for inner, _, tensor in _fields(_bytes(value)):
+            for inner, _, tensor in fields(message(value)):
                 if inner != 1:
                     continue
-                for part, _, said in _fields(_bytes(tensor)):
+                for part, _, said in fields(message(tensor)):
                     if part == 1:
-                        kind = _whole(said)
+                        kind = whole(said)
                     elif part == 2:
-                        shape = [_axis(_bytes(axis)) for n, _, axis in _fields(_bytes(said)) if n == 1]
+                        shape = [_axis(message(axis)) for n, _, axis in fields(message(said)) if n == 1]
     return Value(name, tuple(shape), _KINDS.get(kind, ("unknown", 0))[0])
 
 
 def _axis(data: memoryview) -> int | str:
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number == 1:
-            return _whole(value)
+            return whole(value)
         if number == 2:
-            return _text(value)
+            return text(value)
     return "?"

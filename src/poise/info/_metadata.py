@@ -1,0 +1,97 @@
+"""What a network file says of itself: literals and JSON in its metadata, never code."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from poise.errors import ModelError
+from poise.info.onnxfile import Value
+
+MOST_CONFIG = 16 << 20
+_SIDE = 640
+_TRAINING = ("model", "data", "epochs", "batch", "imgsz", "optimizer", "lr0", "seed", "pretrained")
+
+
+def said(meta: Mapping[str, str], path: Path) -> dict[str, Any]:
+    """Return what metadata says, under the names of ``Info``."""
+    names = _literal(meta.get("names", ""), path, "names")
+    if isinstance(names, list | tuple):
+        names = dict(enumerate(names))
+    shape = _literal(meta.get("kpt_shape", ""), path, "kpt_shape")
+    listed = _literal(meta.get("kpt_names", ""), path, "kpt_names")
+    if isinstance(listed, dict):
+        listed = next(iter(listed.values()), None)
+    bones = as_json(meta.get("poise.skeleton", ""))
+    proof = as_json(meta.get("poise.certificate", ""))
+    training = as_json(meta.get("poise.training", ""))
+    arguments = training.get("args") if isinstance(training.get("args"), dict) else {}
+    metrics = training.get("metrics") if isinstance(training.get("metrics"), dict) else {}
+    kept = ("passed", "precision", "detections", "lost", "gained", "point_max", "ap_before", "ap_after")
+    return {
+        "family": meta.get("family", ""),
+        "scale": meta.get("scale", ""),
+        "task": meta.get("task", ""),
+        "names": {int(k): str(v) for k, v in names.items() if isinstance(k, int)} if isinstance(names, dict) else {},
+        "kpt_shape": tuple(shape) if _is_pair(shape) else None,
+        "skeleton": str(bones.get("name", "")),
+        "keypoints": tuple(str(v) for v in listed) if isinstance(listed, list | tuple) else (),
+        "end2end": {"true": True, "false": False}.get(meta.get("end2end", "").lower()),
+        "licence": meta.get("license") or meta.get("licence", ""),
+        "version": meta.get("version", ""),
+        "date": meta.get("date", ""),
+        "description": meta.get("description", ""),
+        "origin": meta.get("poise.origin") or meta.get("origin", ""),
+        "training": short(arguments or {}) | {k: v for k, v in (metrics or {}).items() if "mAP50-95" in str(k)},
+        "certificate": {k: proof[k] for k in kept if k in proof},
+    }
+
+
+def short(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a training that tell most."""
+    return {k: arguments[k] for k in _TRAINING if k in arguments}
+
+
+def picture_size(meta: Mapping[str, str], inputs: tuple[Value, ...]) -> tuple[int, int]:
+    """Return height and width: as the input is, else as the metadata says."""
+    for value in inputs:
+        if len(value.shape) == 4:
+            # Networks that come from TensorFlow have the channels last.
+            height, width = value.shape[1:3] if value.shape[3] == 3 and value.shape[1] != 3 else value.shape[2:]
+            if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
+                return height, width
+    try:
+        side = ast.literal_eval(meta.get("imgsz", "")[:100] or "0")
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        side = None
+    if isinstance(side, int) and 0 < side < 1 << 16:
+        return side, side
+    return (side[0], side[1]) if _is_pair(side) else (_SIDE, _SIDE)
+
+
+def _is_pair(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int and 0 < v < 1 << 16 for v in value)
+    )
+
+
+def _literal(text: str, path: Path, key: str) -> Any:
+    """Read a Python literal, never code."""
+    if not text:
+        return None
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        raise ModelError(f"{path}: {key} in the metadata cannot be read: {text[:80]!r}") from None
+
+
+def as_json(text: str) -> dict[str, Any]:
+    """Return a JSON object, empty where the text is none."""
+    try:
+        table = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return table if isinstance(table, dict) else {}

@@ -1,0 +1,98 @@
+"""An OpenVINO network: its XML, the size of its weights, and the metadata beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import xml.etree.ElementTree as ElementTree
+from math import prod
+from pathlib import Path
+
+from poise.errors import ModelError
+from poise.info._info import Info
+from poise.info._metadata import MOST_CONFIG, as_json, picture_size, said
+from poise.info.onnxfile import Value
+
+_MOST_XML = 64 << 20
+
+
+def openvino(path: Path) -> Info:
+    """Say what an OpenVINO network is, given its ``.xml``.
+
+    Raises:
+        ModelError: There is no such file, or it is damaged.
+    """
+    try:
+        if path.stat().st_size > _MOST_XML:
+            raise ModelError(f"{path}: {path.stat().st_size >> 20} MiB is more than a network's description has")
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file") from None
+    # A document type could define entities that grow without end; OpenVINO writes none.
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise ModelError(f"{path}: refused: its XML defines entities, which OpenVINO never writes")
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ModelError(f"{path}: not readable as XML: {error}") from error
+    layers = root.findall("./layers/layer")
+    if root.tag != "net" or not layers:
+        raise ModelError(f"{path}: not an OpenVINO network (its root is <{root.tag[:40]}>)")
+    weights = path.with_suffix(".bin")
+    stored = weights.read_bytes() if weights.is_file() else b""
+    meta = {
+        node.tag if node.get("name") is None else str(node.get("name")): str(node.get("value", ""))
+        for node in (*root.findall("./rt_info/framework/*"), *root.findall("./rt_info/framework/info"))
+    } | _beside(path.with_name("metadata.yaml"))
+    constants = [layer.find("data") for layer in layers if layer.get("type") == "Const"]
+    sizes = [_shape(c.get("shape", "")) for c in constants if c is not None]
+    kinds = {c.get("element_type", "") for c, s in zip(constants, sizes, strict=False) if c is not None and len(s) >= 4}
+    eight = bool(kinds & {"i8", "u8"})
+    inputs = [layer for layer in layers if layer.get("type") == "Parameter"]
+    first = [layer.find("data") for layer in inputs]
+    height, width = picture_size(
+        meta,
+        tuple(Value("", tuple(_axis(v) for v in d.get("shape", "").split(",")), "") for d in first if d is not None),
+    )
+    words = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
+    return Info(
+        file=path.name,
+        format="openvino",
+        bytes=len(text) + len(stored),
+        sha256=hashlib.sha256(stored).hexdigest() if stored else "",
+        layers=sum(layer.get("type") in ("Convolution", "GroupConvolution") for layer in layers),
+        operations=len(layers) - len(constants),
+        parameters=sum(prod(s) for s in sizes if len(s) >= 3),
+        imgsz=(height, width),
+        inputs=tuple(
+            f"{layer.get('name')} {d.get('element_type')}[{d.get('shape')}]"
+            for layer, d in zip(inputs, first, strict=True)
+            if d is not None
+        ),
+        outputs=tuple(str(layer.get("name")) for layer in layers if layer.get("type") == "Result"),
+        precision="int8" if eight else "/".join(sorted(words.get(k, k) for k in kinds)),
+        producer="OpenVINO IR " + root.get("version", ""),
+        **said(meta, path),
+    )
+
+
+def _beside(path: Path) -> dict[str, str]:
+    """Read ``metadata.yaml``: the plain ``key: value`` lines of it."""
+    if not path.is_file() or path.stat().st_size > MOST_CONFIG:
+        return {}
+    found: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, colon, value = line.partition(": ")
+        if colon and not key.startswith((" ", "-", "#")):
+            text = as_json('{"v": ' + value.strip() + "}").get("v", value.strip())
+            found[key.strip()] = text if isinstance(text, str) else str(text)
+    return found
+
+
+def _shape(text: str) -> list[int]:
+    numbers = [part.strip() for part in text.split(",")]
+    return [int(n) for n in numbers if n.isdigit() and len(n) < 12]
+
+
+def _axis(text: str) -> int | str:
+    text = text.strip()
+    return int(text) if text.isdigit() and len(text) < 12 else "?"
