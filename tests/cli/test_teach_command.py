@@ -87,6 +87,17 @@ def test_pictures_show_no_movement(photo: Path, desk: Path, capsys: pytest.Captu
     assert not Path("m.toml").exists()
 
 
+def test_pictures_without_a_hand_are_named(shared: Path, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = gather(shared, desk, wave=["images/no_person_cat.png"])
+
+    assert main(["gestures", "teach", "m.toml", "--body", "body-fast", "--from", *folders]) == 1
+
+    said = capsys.readouterr().err
+    assert "there is no example of a gesture to learn from" in said
+    assert "wave: nothing was found in" in said
+    assert not Path("m.toml").exists()
+
+
 def test_a_folder_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gestures", "teach", "m.toml", "--moving", "--from", "nowhere"]) == 1
 

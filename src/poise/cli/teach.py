@@ -123,12 +123,13 @@ def _teach_shapes(
     upright = hands is None if upright is None else upright
     rows = meant(skeleton, pictures, upright=upright)
     used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
+    said = warnings(pictures, rows)
+    _some([one.label for one, _ in used], said)
     sources = [one.source for one, _ in used]
     points = [(one.label, one.xy[row], one.xyz[row]) for one, row in used]
     taught = learn(name, skeleton, points, upright=upright, mirror=mirror, groups=sources)
     write_taught(taught, out)
-    said = warnings(pictures, rows) + conflicts(taught, sources)
-    return confusion(leave_one_out(taught, sources)), said, taught.names
+    return confusion(leave_one_out(taught, sources)), said + conflicts(taught, sources), taught.names
 
 
 def _teach_moves(
@@ -158,6 +159,20 @@ def _teach_moves(
         examples, part=part, hands=hands, body=body, split=split, mirrored=mirrored, watch=report.watch
     )
     used, said = usable(tries)
+    _some([one.label for one in used], said)
     moves = learn_moves(name, part, used, skeleton=skeleton, mirror=mirror)
     write_moves(moves, out)
     return confusion(leave_one_out_moves(moves, used, mirror=mirror)), said + alike(moves), moves.names
+
+
+def _some(labels: list[str], said: list[str]) -> None:
+    """Make sure that there is something to learn.
+
+    Raises:
+        PoiseError: No example of a gesture is left; with what is known of why.
+    """
+    from poise.errors import PoiseError
+    from poise.motion.gestures.taught import NONE
+
+    if not any(label != NONE for label in labels):
+        raise PoiseError("\n".join(["there is no example of a gesture to learn from", *said]))

@@ -124,7 +124,8 @@ def warnings(pictures: Sequence[Picture], rows: Sequence[int]) -> list[str]:
         found = [one for one, row in mine if row >= 0]
         lost = [one.source for one, row in mine if row < 0]
         if not found:
-            said.append(f"{label}: nothing was found in any of its {len(mine)} pictures, so it was not learned")
+            where = f"any of its {len(mine)} pictures" if len(mine) > 1 else f"its only picture ({mine[0][0].source})"
+            said.append(f"{label}: nothing was found in {where}, so it was not learned")
         elif lost:
             more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
             said.append(f"{label}: nothing was found in {len(lost)} of {len(mine)}: {', '.join(lost[:3])}{more}")
