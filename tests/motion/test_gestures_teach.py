@@ -216,7 +216,7 @@ def test_a_folder_without_a_hand_is_reported() -> None:
 
     sentences = warnings([empty], meant(HAND, [empty]))
 
-    assert sentences[0] == "rock: nothing was found in any of its 1 pictures, so it was not learned"
+    assert sentences[0] == "rock: nothing was found in its only picture (dark.jpg), so it was not learned"
 
 
 def test_a_class_of_one_source_is_reported() -> None:
