@@ -25,7 +25,7 @@ from _common import arguments, save, table
 from poise.clips import Clip
 from poise.motion.gestures.learning import column_weights, learn_moves
 from poise.motion.gestures.learning import distances as apart_of
-from poise.motion.gestures.looks import Look
+from poise.motion.gestures.looks import Look, body_look
 from poise.motion.gestures.moving import Spotter, TaughtMoves, best_fit
 from poise.motion.gestures.taught import UNKNOWN
 from poise.motion.gestures.traces import columns
@@ -77,6 +77,25 @@ def bodies(path: Path, model: str, cache: Path) -> Looks:
     seen = np.isfinite(clip.boxes[main, :, 0])
     conf = np.nan_to_num(clip.conf[main])
     return [(float(clip.times[t]), Look(clip.xy[main, t].astype(float), conf[t])) for t in np.flatnonzero(seen)]
+
+
+def in_space(path: Path, cache: Path) -> Looks:
+    """Return the body of a clip's largest person as ``body-3d`` gives it."""
+    kept = cache / f"{path.stem}.body-3d.space.npz"
+    if not kept.exists():
+        from poise import Pose
+
+        seen = []
+        for result in Pose("body-3d").predict(path, stream=True):
+            if len(result):
+                sides = np.asarray(result.boxes.xyxy[:, 2:]) - np.asarray(result.boxes.xyxy[:, :2])
+                look = body_look(result, int(sides.prod(axis=1).argmax()))
+                seen.append((result.time, look.xy, look.conf, look.xyz))
+        times, xy, conf, xyz = zip(*seen, strict=True)
+        np.savez_compressed(kept, time=times, xy=xy, conf=conf, xyz=xyz)
+    data = np.load(kept)
+    columns_of = (data[key] for key in ("time", "xy", "conf", "xyz"))
+    return [(float(at), Look(xy, conf, xyz=xyz)) for at, xy, conf, xyz in zip(*columns_of, strict=True)]
 
 
 def spotted(moves: TaughtMoves, seen: Looks) -> list[str]:
@@ -131,28 +150,29 @@ def signs(shared: Path, cache: Path, part: Any) -> tuple[TaughtMoves, list[dict[
     return moves, rows
 
 
-def repetitions(shared: Path, cache: Path) -> Reps:
+def repetitions(shared: Path, cache: Path, *, skeleton: str = "coco17") -> Reps:
     """Return kind, clip, tries, stream and true spans of every exercise clip."""
     labels = json.loads((shared / "data/videos/labels.json").read_text())
-    what = columns("body", "coco17")
+    what = columns("body", skeleton)
     found = []
     for one in labels["exercises"]:
         kind = next(name for key, name in KINDS.items() if one["exercise"].startswith(key))
         path = shared / "data/videos" / one["file"]
-        seen = bodies(path, "body", cache)
+        seen = bodies(path, "body", cache) if skeleton == "coco17" else in_space(path, cache)
         spans = [(rep["start"] / one["fps"], rep["end"] / one["fps"]) for rep in one["rep_frames"]]
         tries = [
-            Try(kind, f"{path.stem} #{n}", trimmed(trace("body", [s for s in seen if a <= s[0] <= b]), what))
+            Try(kind, f"{path.stem} #{n}", trimmed(trace("body", part, skeleton=skeleton), what))
             for n, (a, b) in enumerate(spans)
+            if (part := [s for s in seen if a <= s[0] <= b])
         ]
         found.append((kind, path.stem, tries, seen, spans))
     return found
 
 
-def exercises(reps: Reps) -> list[dict[str, Any]]:
+def exercises(reps: Reps, skeleton: str = "coco17") -> list[dict[str, Any]]:
     """Teach from the first half of each clip's repetitions and count the second half in the stream."""
     taught = [one for _, _, tries, _, _ in reps if len(tries) > 1 for one in tries[: min((len(tries) + 1) // 2, 5)]]
-    moves = learn_moves("exercises", "body", taught)
+    moves = learn_moves("exercises", "body", taught, skeleton=skeleton)
     rows = []
     for kind, name, tries, seen, spans in reps:
         used = min((len(tries) + 1) // 2, 5)
@@ -169,7 +189,7 @@ def exercises(reps: Reps) -> list[dict[str, Any]]:
     return rows
 
 
-def other_people(reps: Reps) -> list[dict[str, Any]]:
+def other_people(reps: Reps, skeleton: str = "coco17") -> list[dict[str, Any]]:
     """Teach each kind that several clips show from the other clips, and everything else from all."""
     rows = []
     for kind, name, tries, _, _ in reps:
@@ -177,7 +197,7 @@ def other_people(reps: Reps) -> list[dict[str, Any]]:
         if not any(one.label == kind for one in others):
             continue
         for mirror in (False, True):
-            moves = learn_moves("others", "body", others, mirror=mirror)
+            moves = learn_moves("others", "body", others, skeleton=skeleton, mirror=mirror)
             told = Counter(best_fit(moves, one.rows) for one in tries)
             rows.append(
                 {
@@ -188,12 +208,12 @@ def other_people(reps: Reps) -> list[dict[str, Any]]:
     return rows
 
 
-def distances(reps: Reps) -> list[dict[str, Any]]:
+def distances(reps: Reps, skeleton: str = "coco17") -> list[dict[str, Any]]:
     """Return how far repetitions lie from others: of the same clip, of other people, of other kinds."""
     tries = [one for _, _, ts, _, _ in reps for one in ts]
     clips = np.array([name for _, name, ts, _, _ in reps for _ in ts])
     kinds = np.array([one.label for one in tries])
-    what = columns("body", "coco17")
+    what = columns("body", skeleton)
     weights = np.stack([column_weights([one.rows], what) for one in tries])
     apart = apart_of(tries, tries, weights, what).T
     same = clips[:, None] == clips[None]
@@ -246,6 +266,14 @@ def main() -> None:
     table(every["others"], title="Exercises told by other people's clips")
     every["distances"] = distances(reps)
     table(every["distances"], title="Spreads between repetitions")
+    space, skeleton = repetitions(wanted.shared, wanted.cache, skeleton="blazepose33"), "blazepose33"
+    for title, measure in (
+        ("Exercises in space, the second half of a clip told by its first", exercises),
+        ("Exercises in space told by other people's clips", other_people),
+        ("Spreads in space between repetitions", distances),
+    ):
+        every[title] = measure(space, skeleton)
+        table(every[title], title=title)
     sets["exercises"] = learn_moves("exercises", "body", [one for _, _, tries, _, _ in reps for one in tries])
     every["silent"] = silent(sets, wanted.shared, wanted.cache)
     table(every["silent"], title="What is said of every clip")

@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poise import Pose
 from poise.columns import Boxes, Keypoints, freeze
 from poise.errors import FormatError
 from poise.frames import Media
 from poise.motion.gestures import GestureRecognizer
 from poise.motion.gestures.definitions import read_set
 from poise.motion.gestures.learning import alike, learn_moves, leave_one_out_moves
-from poise.motion.gestures.looks import Look
+from poise.motion.gestures.looks import Look, body_look
 from poise.motion.gestures.movesfile import write_moves
 from poise.motion.gestures.moving import Spotter, TaughtMoves
 from poise.motion.gestures.traces import RATE, Tracer, columns, mirrored
@@ -174,6 +175,65 @@ def test_rows_come_at_a_fixed_rate_and_not_before_their_time() -> None:
 
     np.testing.assert_allclose(np.diff(np.concatenate([times for _, times in found])), 1 / RATE, atol=1e-9)
     assert all(at - 1 / RATE < times.max(initial=at) <= at + 1e-6 for at, times in found)
+
+
+def in_space(seed: int, frames: int = 12) -> list[np.ndarray]:
+    """Return a made-up person of 33 points in metres who moves."""
+    rng = np.random.default_rng(seed)
+    rest, swing = rng.normal(0, 0.4, (33, 3)), rng.normal(0, 0.1, (33, 3))
+    return [rest + np.sin(n / 3) * swing for n in range(frames)]
+
+
+def looks_in_space(points: list[np.ndarray]) -> list[tuple[float, Look]]:
+    return [(n / 20, Look(xyz[:, :2] * 100 + 300, np.ones(33), xyz=xyz)) for n, xyz in enumerate(points)]
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 1000), st.floats(-180, 180), st.floats(0.5, 2.0))
+def test_a_trace_in_space_is_the_same_from_every_side(seed: int, degrees: float, size: float) -> None:
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+    points = in_space(seed)
+
+    turned = looks_in_space([size * xyz @ turn for xyz in points])
+
+    np.testing.assert_allclose(
+        trace("body", turned, skeleton="blazepose33"),
+        trace("body", looks_in_space(points), skeleton="blazepose33"),
+        atol=1e-6,
+    )
+
+
+def test_a_mirrored_person_in_space_gives_the_mirrored_trace() -> None:
+    points, flip = in_space(3), list(get("blazepose33").flip_idx)
+    turned = looks_in_space([xyz[flip] * [-1, 1, 1] for xyz in points])
+
+    np.testing.assert_allclose(
+        trace("body", turned, skeleton="blazepose33"),
+        mirrored(trace("body", looks_in_space(points), skeleton="blazepose33"), columns("body", "blazepose33")),
+        atol=1e-6,
+    )
+
+
+def test_without_places_in_space_there_is_nothing_to_compare() -> None:
+    rows = trace("body", [(0.0, Look(np.zeros((33, 2)), np.ones(33)))], skeleton="blazepose33")
+
+    assert rows.shape == (1, len(columns("body", "blazepose33").names))
+    assert np.isnan(rows).all()
+
+
+def test_a_real_wave_is_told_from_another_side(shared: Path) -> None:
+    results = Pose("body-3d").predict(shared / "data/videos/gesture_wave.mp4", stream=True)
+    seen = [(one.time, body_look(one, 0)) for one in results if len(one)]
+    cos, sin = np.cos(0.9), np.sin(0.9)
+    turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+    what = columns("body", "blazepose33")
+    first = trimmed(trace("body", [one for one in seen if one[0] < 3.0], skeleton="blazepose33"), what)
+    moves = learn_moves("waves", "body", [Try("wave", "first", first)], skeleton="blazepose33")
+
+    turned = [(at, Look(one.xy, one.conf, xyz=one.xyz @ turn)) for at, one in seen if one.xyz is not None]
+
+    assert said(moves, turned)[:1] == ["wave"]
 
 
 def test_a_mirrored_picture_gives_the_mirrored_trace() -> None:
@@ -517,6 +577,14 @@ def test_two_people_move_apart(arms: Path) -> None:
     told |= {(event.id, event.gesture) for event in recognizer.finish(n / 30)}
 
     assert told == {(3, "thanks"), (4, "again")}
+
+
+def test_a_set_says_when_the_body_model_gives_other_points(arms: Path) -> None:
+    GestureRecognizer(arms).check_body("body", "coco17")
+    GestureRecognizer("hands").check_body("body-3d", "blazepose33")
+
+    with pytest.raises(ValueError, match="arms: needs bodies of skeleton 'coco17', but body-3d gives 'blazepose33'"):
+        GestureRecognizer(arms).check_body("body-3d", "blazepose33")
 
 
 def test_a_set_of_movements_names_the_models_that_it_needs(moves: TaughtMoves, arms: Path, tmp_path: Path) -> None:

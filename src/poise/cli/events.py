@@ -80,13 +80,14 @@ def events(
 
     report = Reporter(quiet=quiet, lines=False)
     more: list[Any] = []
+    watch: GestureWatch | None = None
     if gestures is not None:
         from poise.gesturing import GestureWatch
         from poise.motion.gestures import GestureRecognizer
 
         asked = GestureRecognizer(gestures or None, mirrored=mirrored)
         found_by = Pose(hands, device=device, threads=threads) if "hand" in asked.parts else None
-        more.append(GestureWatch(asked, hands=found_by))
+        more.append(watch := GestureWatch(asked, hands=found_by))
     wanted = detectors(zones=zone or (), falls=falls, posture=posture, more=more)
     told = _notes(wanted)
     for note in told:
@@ -96,6 +97,8 @@ def events(
         refuse_existing(heatmap, overwrite=overwrite)
     model = model or ("body-fast" if falls else "body")
     pose = Pose(fetch(model) if Path(model).suffix else model, device=device, threads=threads)
+    if watch is not None:
+        watch.recognizer.check_body(model, pose.skeleton.name)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]
     with ExitStack() as stack:
         webhook = None if post is None else Webhook(post)

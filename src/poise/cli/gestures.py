@@ -84,6 +84,8 @@ def watch(
         raise ValueError(f"--hands-only leaves out the body that the movements of {', '.join(whole)} need")
     find_hands = Pose(hands, threads=threads, device=device) if "hand" in parts else None
     find_bodies = None if hands_only else Pose(body, threads=threads, device=device)
+    if find_bodies is not None:
+        recognizer.check_body(body, find_bodies.skeleton.name)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]
     seen = watch_gestures(
         words if len(words) > 1 else words[0],

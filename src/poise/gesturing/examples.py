@@ -171,7 +171,9 @@ def _videos(path: Path, hands: Pose | None, body: Pose, watch: Watch | None) -> 
         found = (
             None if finder is None else finder.find(Frame(result.orig_img, media, result.frame, result.time), result)
         )
-        mine = [] if found is None else owners(found, wrist_squares(*points_of_bodies(result)))
+        mine: list[int | None] = []
+        if found is not None and result.skeleton.name == "coco17":
+            mine = owners(found, wrist_squares(*points_of_bodies(result)))
         # Only the points are kept: a folder of videos would not fit into memory.
         small = result.replace(orig_img=np.broadcast_to(np.uint8(0), result.orig_img.shape))
         if found is not None:

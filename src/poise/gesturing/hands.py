@@ -100,7 +100,7 @@ class HandFinder:
         options = self._options if self._memory is None or bodies is None else self._quick
         (found,) = self._estimator([frame.image], options, self._memory, times=[frame.time])
         result = to_results(frame, found, self._estimator)
-        if bodies is None or not len(bodies):
+        if bodies is None or not len(bodies) or bodies.skeleton.name != "coco17":
             return result
         empty = _empty(wrist_squares(*points_of_bodies(bodies)), result)
         if self._memory is not None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from poise.geometry import Floats
 from poise.motion.gestures.moving import TaughtMoves, best_fit, spreads
 from poise.motion.gestures.taught import NONE, UNKNOWN
-from poise.motion.gestures.traces import RATE, Columns, Part, columns, mirrored
+from poise.motion.gestures.traces import RATE, SPACE, Columns, Part, columns, mirrored
 from poise.motion.gestures.tries import MAX_ROWS, MIN_ROWS, Try
 from poise.motion.gestures.warping import Warper
 
@@ -24,8 +24,8 @@ _GIVEN = 0.5
 # what a gesture with one example has. It counts as much as this many examples. Up to 0.9 told no more of other people's
 # exercises, and took signs for others.
 _BELIEVED, _BELIEF = 0.75, 2.0
-# However alike the examples of one person are, another camera or network differs from them by this much.
-_LEAST = 0.5
+# Of points in space, where the side does not matter, other people lie 0.65 and more away and other exercises 1.0.
+_BELIEVED_SPACE = 0.9
 # Gestures that are nearer than repetitions of one are to each other cannot be told apart.
 _ALIKE = 0.3
 # Own examples differ by this much less from each other than the next person will.
@@ -70,7 +70,8 @@ def learn_moves(
     labels = np.array([classes.index(one.label) for one in shown], dtype=np.intp)
     weights = np.stack([column_weights([one.rows for one in shown if one.label == label], what) for label in classes])
     apart = distances(shown, [*tries], weights[labels], what)
-    limits = np.array([_limit(c, label, shown, labels, tries, apart) for c, label in enumerate(classes)])
+    believed = _BELIEVED_SPACE if skeleton == SPACE else _BELIEVED
+    limits = np.array([_limit(c, label, shown, labels, tries, apart, believed) for c, label in enumerate(classes)])
     kept = np.concatenate([_typical(np.flatnonzero(labels == c), shown, apart, tries) for c in range(len(classes))])
     return TaughtMoves(name, part, skeleton, classes, tuple(shown[i].rows for i in kept), labels[kept], weights, limits)
 
@@ -146,15 +147,21 @@ def distances(shown: Sequence[Try], tries: Sequence[Try], weights: Floats, what:
 
 
 def _limit(
-    c: int, label: str, shown: Sequence[Try], labels: NDArray[np.intp], tries: Sequence[Try], apart: Floats
+    c: int,
+    label: str,
+    shown: Sequence[Try],
+    labels: NDArray[np.intp],
+    tries: Sequence[Try],
+    apart: Floats,
+    believed: float,
 ) -> float:
     """Return the distance from which it is not the gesture.
 
-    What is believed of any gesture, drawn towards how far its examples lie from each other, and no further than a
-    share of the way to what it is not.
+    What is believed of any gesture, widened where its examples lie further apart, and no further than a share of the
+    way to what it is not. Examples close together do not narrow it: tries of one person say little of another one.
     """
     if label == NONE:
-        return _BELIEVED
+        return believed
     mine = labels == c
     own = []
     for m, one in enumerate(tries):
@@ -163,9 +170,9 @@ def _limit(
         rest = mine & np.array([other.source != one.source for other in shown])
         if rest.any() and np.isfinite(nearest := apart[rest, m].min()):
             own.append(float(nearest))
-    limit = _BELIEVED
+    limit = believed
     if own:
-        limit = max((_BELIEF * _BELIEVED + len(own) * _WIDEN * max(own)) / (_BELIEF + len(own)), _LEAST)
+        limit = max((_BELIEF * believed + len(own) * _WIDEN * max(own)) / (_BELIEF + len(own)), believed)
     foreign = [m for m, one in enumerate(tries) if one.label != label]
     if foreign:
         near = float(apart[mine][:, foreign].min())

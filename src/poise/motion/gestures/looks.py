@@ -22,7 +22,7 @@ class Look:
     Attributes:
         xy: ``(K, 2)`` pixels of the body, or of the one hand; NaN where not seen.
         conf: ``(K,)``.
-        xyz: ``(21, 3)`` metres of the one hand, or None.
+        xyz: ``(K, 3)`` metres of the one hand or the body where its network gives them, or None.
         hands: ``(2, 21, 3)`` of the left and the right hand in space, NaN where not seen; see
             :func:`hand_measures.spatial`. Used with part "both".
         flat: ``(2, 21, 2)`` the same in pixels.
@@ -41,7 +41,9 @@ def body_look(bodies: Results, row: int) -> Look:
     """Return what a row of a body model's results shows."""
     conf = bodies.keypoints.conf
     xy = np.asarray(bodies.keypoints.xy[row], dtype=np.float64)
-    return Look(xy, np.ones(len(xy)) if conf is None else np.asarray(conf[row], dtype=np.float64))
+    space = np.asarray(bodies.keypoints.xyz[row], dtype=np.float64)
+    sure = np.ones(len(xy)) if conf is None else np.asarray(conf[row], dtype=np.float64)
+    return Look(xy, sure, xyz=space if np.isfinite(space).all() else None)
 
 
 def hand_look(hands: Results, row: int, *, left: bool) -> Look:

@@ -89,6 +89,26 @@ class GestureRecognizer:
         body = self._bodies.names or skeletons - {"hand21"} or moving & {"body", "both"}
         return tuple(part for part, there in (("hand", hand), ("body", body)) if there)
 
+    def check_body(self, model: str, skeleton: str) -> None:
+        """Make sure that a body model gives the points that the sets need.
+
+        Args:
+            model: Its name, for the message.
+            skeleton: Name of what it gives.
+
+        Raises:
+            ValueError: A set needs others; with what to do.
+        """
+        needs = {one.name: one.skeleton for one in self.taught} | {one.name: one.skeleton for one in self.moves}
+        if self._bodies.names:
+            needs["gestures of bodies"] = "coco17"
+        for name, needed in needs.items():
+            if needed not in (skeleton, "hand21"):
+                raise ValueError(
+                    f"{name}: needs bodies of skeleton {needed!r}, but {model} gives {skeleton!r}; name another body "
+                    "model (poise models lists them), or another set"
+                )
+
     @property
     def conflicts(self) -> list[str]:
         """One sentence for each two gestures of the sets that nothing tells apart."""

@@ -45,6 +45,11 @@ FARTHEST = 2.5
 # the shoulders, legs from the middle of the hips. Source of the indices: skeletons/coco17.toml.
 _UPPER, _LOWER = np.array([0, 7, 8, 9, 10]), np.array([13, 14, 15, 16])
 _CHAINS = ((5, 6), (11, 12))
+# The same of blazepose33, whose points come in space; they are turned about the vertical so that shoulders and hips lie
+# across, and a movement is then the same from every side. Source of the indices: skeletons/blazepose33.toml.
+SPACE = "blazepose33"
+_SPACE_UPPER, _SPACE_LOWER = np.array([0, 13, 14, 15, 16]), np.array([25, 26, 27, 28])
+_SPACE_CHAINS = ((11, 12), (23, 24))
 # Of skeletons with more points than this, such as a face's mesh, only the places are compared and how the middle goes:
 # neighbours say the same, and every column costs time.
 _MANY = 40
@@ -135,6 +140,8 @@ class Tracer:
     def _pose(self, look: Look) -> Floats:
         if self.part == "hand":
             return self._hand_pose(look)
+        if self.skeleton == SPACE:
+            return self._space_pose(look.xyz)
         seen = np.where((look.conf >= _MIN_POINT)[:, None], look.xy, np.nan).astype(np.float64)
         body = self._body_pose(seen) if self.skeleton == "coco17" else self._other_pose(seen)
         if self.part == "body":
@@ -169,6 +176,22 @@ class Tracer:
             [upper.ravel(), ((hips - shoulders) / scale), lower.ravel(), self._went(shoulders, scale)]
         )
         return pose
+
+    def _space_pose(self, xyz: Floats | None) -> Floats:
+        """Return places in space. Hidden points count too: the network believes places for them that serve."""
+        if xyz is None or not np.isfinite(xyz).all():
+            return np.full(3 * (len(_SPACE_UPPER) + 1 + len(_SPACE_LOWER)), np.nan)
+        points = np.asarray(xyz, dtype=np.float64)
+        across = sum(points[left] - points[right] for left, right in _SPACE_CHAINS)
+        away = math.hypot(across[0], across[2])
+        cos, sin = (across[0] / away, across[2] / away) if away > 0 else (1.0, 0.0)
+        points = points @ np.array([[cos, 0.0, -sin], [0.0, 1.0, 0.0], [sin, 0.0, cos]])
+        shoulders, hips = (points[list(pair)].mean(axis=0) for pair in _SPACE_CHAINS)
+        scale = self._scaled(float(np.linalg.norm(shoulders - hips)))
+        pose: Floats = np.concatenate(
+            [points[_SPACE_UPPER] - shoulders, [hips - shoulders], points[_SPACE_LOWER] - hips]
+        )
+        return (pose / scale).ravel()
 
     def _other_pose(self, seen: Floats) -> Floats:
         if not np.isfinite(seen).any():
@@ -220,6 +243,9 @@ def _layout(part: Part, skeleton: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the columns of a pose that are compared as they are, and those whose change is."""
     if part == "hand":
         return np.arange(_SHAPE), np.arange(_SHAPE, _SHAPE + 2)
+    if skeleton == SPACE:
+        wrists = np.flatnonzero(np.isin(_SPACE_UPPER, (15, 16)))
+        return np.arange(30), (3 * wrists[:, None] + np.arange(3)).ravel()
     if skeleton != "coco17":
         size = 2 * len(get(skeleton)) + 2
         return np.arange(size - 2), np.arange(size) if size <= 2 * _MANY + 2 else np.arange(size - 2, size)
@@ -247,9 +273,13 @@ def columns(part: Part, skeleton: str) -> Columns:
         if skeleton == "coco17":
             points = [*(body.keypoints[k] for k in _UPPER), "hips", *(body.keypoints[k] for k in _LOWER)]
             moving = ["left_wrist", "right_wrist", "shoulders"]
-        found = [(point, axis) for point in points for axis in "xy"]
+        axes = "xy"
+        if skeleton == SPACE:
+            points = [*(body.keypoints[k] for k in _SPACE_UPPER), "hips", *(body.keypoints[k] for k in _SPACE_LOWER)]
+            moving, axes = ["left_wrist", "right_wrist"], "xyz"
+        found = [(point, axis) for point in points for axis in axes]
         found += [(side, one) for side in ("left_hand", "right_hand") for one in shape] if part == "both" else []
-        found += [(point, f"moved_{axis}") for point in moving for axis in "xy"]
+        found += [(point, f"moved_{axis}") for point in moving for axis in axes]
     return Columns(
         tuple(f"{place}_{one}" for place, one in found),
         np.array([place in ("left_hand", "right_hand") for place, _ in found]),
