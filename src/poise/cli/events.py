@@ -95,7 +95,8 @@ def events(
     heat, picture = Heatmap(), None
     if heatmap is not None:
         refuse_existing(heatmap, overwrite=overwrite)
-    model = model or ("body-fast" if falls else "body")
+    space = watch is not None and watch.recognizer.in_space
+    model = model or ("body-3d" if space else "body-fast" if falls else "body")
     pose = Pose(fetch(model) if Path(model).suffix else model, device=device, threads=threads)
     if watch is not None:
         watch.recognizer.check_body(model, pose.skeleton.name)

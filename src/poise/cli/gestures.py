@@ -35,7 +35,7 @@ def watch(
     save: Annotated[bool, Parameter(negative=())] = False,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     mirrored: bool = False,
-    body: str = "body-fast",
+    body: str | None = None,
     hands: str = "hands",
     hands_only: Annotated[bool, Parameter(negative=())] = False,
     vid_stride: int = 1,
@@ -56,7 +56,7 @@ def watch(
         save: Write the annotated pictures or video under runs/pose/gestures.
         out: Write them here: a video (.mp4, .gif), a picture, or a folder.
         mirrored: The pictures are mirrored, as a selfie camera gives them.
-        body: Body model; its wrists help to find hands.
+        body: Body model; its wrists help to find hands (default: body-fast, or body-3d for movements taught with it).
         hands: Hand model.
         hands_only: Use no body model: faster, but small hands are missed and every hand has an id of its own.
         vid_stride: Read every n-th frame of a video.
@@ -83,6 +83,7 @@ def watch(
     if hands_only and (whole := [one.name for one in recognizer.moves if one.part != "hand"]):
         raise ValueError(f"--hands-only leaves out the body that the movements of {', '.join(whole)} need")
     find_hands = Pose(hands, threads=threads, device=device) if "hand" in parts else None
+    body = body or ("body-3d" if recognizer.in_space else "body-fast")
     find_bodies = None if hands_only else Pose(body, threads=threads, device=device)
     if find_bodies is not None:
         recognizer.check_body(body, find_bodies.skeleton.name)

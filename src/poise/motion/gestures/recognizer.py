@@ -19,6 +19,7 @@ from poise.motion.gestures.past import BodyPast
 from poise.motion.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
 from poise.motion.gestures.spotting import MoveWatch, moved
 from poise.motion.gestures.taught import UNKNOWN, Taught
+from poise.motion.gestures.traces import SPACE
 from poise.results import Results
 
 DEFAULT_SETS = ("hands", "body")
@@ -89,6 +90,19 @@ class GestureRecognizer:
         body = self._bodies.names or skeletons - {"hand21"} or moving & {"body", "both"}
         return tuple(part for part, there in (("hand", hand), ("body", body)) if there)
 
+    @property
+    def _needs(self) -> dict[str, str]:
+        """Skeleton of the bodies that each set needs."""
+        needs = {one.name: one.skeleton for one in self.taught} | {one.name: one.skeleton for one in self.moves}
+        if self._bodies.names:
+            needs["gestures of bodies"] = "coco17"
+        return {name: skeleton for name, skeleton in needs.items() if skeleton != "hand21"}
+
+    @property
+    def in_space(self) -> bool:
+        """Whether the sets were taught from bodies in space, and need a model such as ``body-3d``."""
+        return SPACE in self._needs.values()
+
     def check_body(self, model: str, skeleton: str) -> None:
         """Make sure that a body model gives the points that the sets need.
 
@@ -99,11 +113,9 @@ class GestureRecognizer:
         Raises:
             ValueError: A set needs others; with what to do.
         """
-        needs = {one.name: one.skeleton for one in self.taught} | {one.name: one.skeleton for one in self.moves}
-        if self._bodies.names:
-            needs["gestures of bodies"] = "coco17"
+        needs = self._needs
         for name, needed in needs.items():
-            if needed not in (skeleton, "hand21"):
+            if needed != skeleton:
                 raise ValueError(
                     f"{name}: needs bodies of skeleton {needed!r}, but {model} gives {skeleton!r}; name another body "
                     "model (poise models lists them), or another set"
