@@ -11,10 +11,11 @@ import numpy as np
 
 from poise.errors import SourceError
 from poise.frames import Frame
-from poise.gesturing.hands import HandFinder, owners, points_of_bodies, wrist_squares
+from poise.gesturing.hands import HandFinder, points_of_bodies
 from poise.gesturing.watch import followed
 from poise.motion.gestures.embedding import unmirrored
 from poise.motion.gestures.examples import Picture
+from poise.motion.gestures.following import wrist_pairs
 from poise.motion.gestures.looks import Look, body_look, hand_look, person_look
 from poise.motion.gestures.taught import NONE
 from poise.motion.gestures.traces import Part, columns
@@ -173,7 +174,8 @@ def _videos(path: Path, hands: Pose | None, body: Pose, watch: Watch | None) -> 
         )
         mine: list[int | None] = []
         if found is not None and result.skeleton.name == "coco17":
-            mine = owners(found, wrist_squares(*points_of_bodies(result)))
+            rows, _ = wrist_pairs(np.asarray(found.keypoints.xy, dtype=np.float64), *points_of_bodies(result))
+            mine = [row if row >= 0 else None for row in rows.tolist()]
         # Only the points are kept: a folder of videos would not fit into memory.
         small = result.replace(orig_img=np.broadcast_to(np.uint8(0), result.orig_img.shape))
         if found is not None:

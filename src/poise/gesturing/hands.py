@@ -56,23 +56,6 @@ def wrist_squares(xy: Floats, conf: Floats) -> Floats:
     return np.where(np.isfinite(sides), squares, np.nan)
 
 
-def owners(hands: Results, squares: Floats) -> list[int | None]:
-    """Return the row of the body that each hand belongs to, or None: the nearest square that holds its middle.
-
-    For code that has no :class:`~poise.motion.gestures.GestureRecognizer`, which follows hands over time.
-
-    Args:
-        hands: N hands.
-        squares: ``(M, 2, 3)`` of :func:`wrist_squares`.
-    """
-    if not len(hands) or not len(squares):
-        return [None] * len(hands)
-    middle = np.asarray(hands.keypoints.xy, dtype=np.float64).mean(axis=1)
-    off = np.linalg.norm(middle[:, None, None] - squares[None, ..., :2], axis=-1) / (squares[None, ..., 2] / 2)
-    nearest = np.nan_to_num(off, nan=np.inf).min(axis=2)  # (N, M)
-    return [int(row.argmin()) if row.min() <= 1.0 else None for row in nearest]
-
-
 class HandFinder:
     """Finds the hands of one source, with the help of what a body model saw.
 
