@@ -12,8 +12,9 @@ import pytest
 
 from poise import weights
 from poise.errors import FormatError
-from poise.estimators import Options, build, movenet, nanodet
+from poise.estimators import Options, build, movenet
 from poise.estimators.body import Body
+from poise.estimators.detectors import nanodet
 from poise.estimators.people import calibrate, decay, fuse, move, regions, tiles
 from poise.geometry import affine_apply, box_iou, oks
 from poise.image import crop

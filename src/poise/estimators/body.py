@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.estimators import movenet, nanodet
+from poise.estimators import movenet
 from poise.estimators._body_settings import Settings
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Estimate, Memory, Opener, Options
-from poise.estimators.movenet import People
+from poise.estimators.detectors import nanodet
 from poise.estimators.people import (
     AGREE,
     alike,
@@ -30,6 +30,7 @@ from poise.estimators.people import (
     to_picture,
     vouch,
 )
+from poise.estimators.protocols import People
 from poise.frames import Image
 from poise.geometry import affine_apply, affine_invert, box_iou, nms
 from poise.image import crop, letterbox

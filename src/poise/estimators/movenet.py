@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.estimators.protocols import People
 from poise.frames import Image
 from poise.geometry import affine_invert
 from poise.image import letterbox
@@ -38,26 +39,6 @@ _WINDOW = 2.2
 # A hint: half the side of the window around its middle where the person's centre is sought, cells; and the distance
 # from it at which a guess is worth 0.6, over the height of the grid.
 _NEAR, _HINT = 3, 0.1
-
-
-class People(NamedTuple):
-    """People in network input pixels, outer-corner convention.
-
-    Attributes:
-        boxes: ``(N, 4)`` xyxy.
-        xy: ``(N, K, 2)`` keypoints.
-        conf: ``(N, K)`` raw keypoint scores in [0, 1].
-        score: ``(N,)`` raw person scores in [0, 1].
-    """
-
-    boxes: Floats
-    xy: Floats
-    conf: Floats
-    score: Floats
-
-    def take(self, rows: NDArray[Any]) -> People:
-        """Return the people of some rows, by indices or mask."""
-        return People(*(column[rows] for column in self))
 
 
 def local_maxima(values: Floats, *, min_value: float, limit: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

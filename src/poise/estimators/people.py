@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.estimators.movenet import People
+from poise.estimators.protocols import People
 from poise.geometry import affine_apply, box_area, box_iou, oks
 
 Floats = NDArray[np.float32]
