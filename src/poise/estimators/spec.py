@@ -1,4 +1,4 @@
-"""How a network wants its pictures, and what it gives: the ``spec`` table of a network, in the registry or found out."""
+"""How a network wants its pictures, and who reads what it gives: the ``spec`` table of a network."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class Spec:
         for key in table:
             if key not in known:
                 raise FormatError(f"network {name!r}: unknown key {key!r} in its spec{suggest(key, known)}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        return cls(**values)
 
     def feed(self, pictures: Image) -> NDArray[Any]:
         """Turn pictures of the right size into the network's input.

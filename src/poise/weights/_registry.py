@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class Network:
         training: What is known of the training data.
         input: Input tensor in words.
         output: Output tensors in words.
+        spec: How it wants its pictures and who decodes it: what ``poise.estimators.spec.Spec`` reads.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Network:
     training: str
     input: str
     output: str
+    spec: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
