@@ -12,15 +12,24 @@ from poise.errors import ModelError, require
 from poise.estimators import Estimator, build
 from poise.estimators.calibration import Calibrated, read_calibration
 from poise.estimators.yolo import Yolo
-from poise.opening import CHECKPOINTS, bundled, device_name, open_file, untrained, weight_files
+from poise.opening import (
+    CHECKPOINTS,
+    device_name,
+    open_file,
+    open_network,
+    ready,
+    registered,
+    untrained,
+    weight_files,
+)
 from poise.prediction import predict
 from poise.results import Results
-from poise.runtime import Session, open_session
+from poise.runtime import Session
 from poise.settings import Settings
 from poise.skeletons import Skeleton
 from poise.tracking import Tracker
 from poise.trained import trained_on
-from poise.weights import Card, find, load, network
+from poise.weights import Card, find, network
 
 if TYPE_CHECKING:
     from poise.evaluation import PoseMetrics
@@ -33,9 +42,10 @@ class Pose:
     """A model that finds keypoints. The same class is also named ``YOLO``.
 
     Args:
-        model: Name of a bundled model (``poise models`` lists them), the path of a network file (``.onnx``, ``.pt``,
-            ``.safetensors``, OpenVINO ``.xml`` or its folder), or the name of one that its maker publishes, such as
-            ``"yolo26n-pose.pt"``, which is fetched once, with its licence logged.
+        model: Name of a bundled model (``poise models`` lists them), of one of the zoo (``poise models --zoo``) or of a
+            file that its maker publishes, such as ``"rtmpose-m"`` or ``"yolo26n-pose.pt"``, which is fetched once with
+            its licence logged; or the path of a network file (``.onnx``, ``.pt``, ``.safetensors``, OpenVINO ``.xml``
+            or its folder).
         task: Accepted for the field's habit; only ``"pose"`` exists.
         runtime: ``"auto"``, ``"onnxruntime"`` or ``"openvino"``.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` … A device that is not there is an error.
@@ -79,10 +89,12 @@ class Pose:
         self.threads = threads
         self.precision = precision
         self.end2end = end2end
-        # One of the three: a bundled model's card, the path of a network file, or a network that is to be trained.
+        # One of the three: a registered model's card, the path of a network file, or a network that is to be trained.
         self.untrained: str | None = untrained(model)
-        self.card: Card | None = None if self.untrained else bundled(model)
+        self.card: Card | None = None if self.untrained else registered(model)
         self.path: Path | None = None if self.untrained or self.card else find(model, notice=_log.warning)
+        if self.card is not None:
+            ready(self.card, notice=_log.warning)
         self.trainer: Any = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         self.calibration = None if calibration is None else read_calibration(calibration)
@@ -98,7 +110,7 @@ class Pose:
 
     @property
     def name(self) -> str:
-        """The bundled model's name, the path of the network file, or the name of a network without weights."""
+        """The registered model's name, the path of the network file, or the name of a network without weights."""
         return self.card.name if self.card else self.untrained or str(self.path)
 
     @property
@@ -278,12 +290,17 @@ class Pose:
         with self._lock:
             key = (name, device)
             if key not in self._sessions:
-                self._sessions[key] = self._bundled_session(name, device) if name else self._file_session(device)
+                self._sessions[key] = self._registered_session(name, device) if name else self._file_session(device)
             return self._sessions[key]
 
-    def _bundled_session(self, name: str, device: str) -> Session:
-        return open_session(
-            load(name), runtime=self.runtime, device=device, threads=self.threads, precision=self.precision, name=name
+    def _registered_session(self, name: str, device: str) -> Session:
+        return open_network(
+            name,
+            runtime=self.runtime,
+            device=device,
+            threads=self.threads,
+            precision=self.precision,
+            notice=_log.warning,
         )
 
     def _file_session(self, device: str) -> Session:

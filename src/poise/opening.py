@@ -1,14 +1,15 @@
-"""From what users call a model to networks that run: a bundled one, a file, or one that is to be trained."""
+"""From what users call a model to networks that run: one of the registry, a file, or one that is to be trained."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from poise.errors import ModelError, require
 from poise.runtime import Session, open_session
-from poise.weights import ENDINGS, Card, model, models, network
+from poise.weights import ENDINGS, Card, fetch, model, models, network, provide, zoo_models
 
 CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
@@ -23,19 +24,54 @@ def untrained(name: str | Path) -> str | None:
     return text if named(text) else None
 
 
-def bundled(name: str | Path) -> Card | None:
-    """Return the card of a bundled model, or None where a file is meant.
+def registered(name: str | Path) -> Card | None:
+    """Return the card of a model of the registry, bundled or of the zoo, or None where a file is meant.
 
     Raises:
         ModelError: Neither; with the nearest name.
     """
-    known = [card.name for card in models()]
-    if isinstance(name, str) and name in known:
+    if isinstance(name, str) and name in [card.name for card in (*models(), *zoo_models())]:
         return model(name)
     path = Path(name)
     if path.suffix or path.exists() or len(path.parts) > 1:
         return None
     return model(str(name))
+
+
+def ready(card: Card, notice: Callable[[str], object]) -> None:
+    """Fetch the networks of a model that are not on this machine, so that a picture does not wait for them later.
+
+    Args:
+        card: Of a bundled model, which needs nothing, or of one of the zoo.
+        notice: Told before each download what is fetched from whom, under which licence.
+
+    Raises:
+        ModelError: A network cannot be fetched; with the ways out.
+    """
+    for entry in map(network, card.networks):
+        if not entry.bundled and not entry.path.is_file():
+            fetch(entry, notice=notice)
+
+
+def open_network(
+    name: str, *, runtime: str, device: str, threads: int | None, precision: str, notice: Callable[[str], object]
+) -> Session:
+    """Open a network of the registry: a bundled one, or one of the zoo, which is fetched where it is not here.
+
+    Args:
+        name: In the registry.
+        runtime: As for :class:`poise.Pose`, and so are the others.
+        device: Of :func:`device_name`.
+        threads: CPU threads; None: the cores that this process may use.
+        precision: ``"f32"`` or ``"auto"``.
+        notice: As for :func:`ready`.
+
+    Raises:
+        ModelError: The network is not what it should be, or cannot be fetched or run.
+    """
+    return open_session(
+        provide(name, notice=notice), runtime=runtime, device=device, threads=threads, precision=precision, name=name
+    )
 
 
 def device_name(device: str | int | None) -> str:
@@ -82,14 +118,18 @@ def weight_files(card: Card | None, path: Path | None, name: str) -> list[dict[s
     """Return what a manifest says of the files that hold the weights.
 
     Args:
-        card: Of a bundled model, or None.
+        card: Of a model of the registry, or None.
         path: The user's own file, or None.
         name: What the file is called.
     """
     if card is None:
         return [{"name": name, "file": name, "sha256": _sha256(path)}]
     entries = [network(part) for part in card.networks]
-    return [{"name": e.name, "file": e.file, "sha256": e.sha256, "licence": e.licence} for e in entries]
+    return [
+        # What a network of the zoo is, its file says where the registry does not know.
+        {"name": e.name, "file": e.file, "sha256": e.sha256 or _sha256(e.path), "licence": e.licence}
+        for e in entries
+    ]
 
 
 def _sha256(path: Path | None) -> str:
