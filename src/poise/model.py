@@ -172,9 +172,7 @@ class Pose:
             MissingExtra: torch or onnx is not installed.
         """
         if self.path is None or self.path.suffix.lower() not in CHECKPOINTS:
-            there = (
-                f"; {self.path} is exported already" if self.path else "; the bundled networks are ONNX files already"
-            )
+            there = f"; {self.path} is exported already" if self.path else "; its networks are ONNX files already"
             raise ModelError(f"{self.name}: export() needs a checkpoint ({', '.join(CHECKPOINTS)}){there}")
         require("torch", extra="export", feature="exporting")
         from poise.export import export
@@ -207,7 +205,7 @@ class Pose:
         """Say what the network file is: layers, parameters, operations, classes, skeleton, licence, origin.
 
         Returns:
-            What :func:`poise.info.info` says; of a bundled model, one for each of its networks.
+            What :func:`poise.info.info` says; of a registered model, one for each of its networks.
         """
         from poise.info import info
 
@@ -258,7 +256,7 @@ class Pose:
         from poise.training.run import settings_of
 
         if self.card is not None:
-            raise ModelError(f"{self.name}: bundled networks cannot be trained; start from Pose('yolo26n-pose')")
+            raise ModelError(f"{self.name}: its ONNX networks cannot be trained; start from Pose('yolo26n-pose')")
         given = dict(settings) if data is None else {"data": data, **settings}
         if given.get("resume") is True and self.path is not None and self.path.name == "last.pt":
             given["resume"] = self.path

@@ -42,7 +42,7 @@ def test_the_zoo_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--zoo", "--json"]) == 0
 
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert (rows["rtmpose-m"]["score"], rows["rtmpose-m"]["gflops"], rows["rtmpose-m"]["cached"]) == (74.9, 1.93, False)
+    assert (rows["rtmpose-s"]["score"], rows["rtmpose-s"]["gflops"], rows["rtmpose-s"]["cached"]) == (69.7, 0.68, False)
     assert rows["wholebody"]["points"] == 133
     assert rows["yolox-tiny"]["kind"] == "detector"
 
@@ -62,11 +62,11 @@ def test_fetch_pack_import_remove(
     desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(zip=archive(NETWORK)) as address:
-        publish(monkeypatch, "rtmpose-m", f"{address}/good/zip", sha256=SHA)
+        publish(monkeypatch, "rtmpose-s", f"{address}/good/zip", sha256=SHA)
 
-        assert main(["weights", "fetch", "best", "rtmpose-m"]) == 0
+        assert main(["weights", "fetch", "best", "rtmpose-s"]) == 0
         said = capsys.readouterr()
-        assert said.out.splitlines() == [str(desk / "home/weights/rtmpose-m.onnx")]
+        assert said.out.splitlines() == [str(desk / "home/weights/rtmpose-s.onnx")]
         assert "licence of these weights: Apache-2.0" in said.err
         assert main(["weights", "pack", "body-best", "--out", "best.zip"]) == 0
         assert lines(capsys) == ["best.zip"]
@@ -77,24 +77,24 @@ def test_fetch_pack_import_remove(
     monkeypatch.setenv("POISE_HOME", str(desk / "elsewhere"))
     monkeypatch.setenv("POISE_OFFLINE", "1")
     assert main(["weights", "fetch", "best"]) == 1
-    assert "poise weights import rtmpose-m.zip" in capsys.readouterr().err
+    assert "poise weights import rtmpose-s.zip" in capsys.readouterr().err
     assert main(["weights", "import", "best.zip"]) == 0
-    assert lines(capsys) == [str(desk / "elsewhere/weights/rtmpose-m.onnx")]
+    assert lines(capsys) == [str(desk / "elsewhere/weights/rtmpose-s.onnx")]
     assert main(["weights", "fetch", "best"]) == 0
     capsys.readouterr()
     assert main(["weights", "--json"]) == 0
     (kept,) = json.loads(capsys.readouterr().out)["cached"]
     assert kept == {
-        "name": "rtmpose-m.onnx",
+        "name": "rtmpose-s.onnx",
         "bytes": len(NETWORK),
-        "network": "rtmpose-m",
+        "network": "rtmpose-s",
         "maker": "OpenMMLab",
         "licence": "Apache-2.0",
     }
 
-    assert main(["weights", "remove", "rtmpose-m"]) == 0
-    assert lines(capsys) == [str(desk / "elsewhere/weights/rtmpose-m.onnx")]
-    assert main(["weights", "remove", "rtmpose-m"]) == 1
+    assert main(["weights", "remove", "rtmpose-s"]) == 0
+    assert lines(capsys) == [str(desk / "elsewhere/weights/rtmpose-s.onnx")]
+    assert main(["weights", "remove", "rtmpose-s"]) == 1
 
 
 def test_a_model_s_weights_are_fetched_where_progress_can_be_shown(
@@ -133,3 +133,14 @@ def test_a_mistake_is_one_sentence(
 def test_nothing_to_fetch_for_what_is_bundled(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "fetch", "body"]) == 0
     assert "bundled with poise; nothing to fetch" in capsys.readouterr().err
+
+
+def test_the_page_shows_the_table_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs/zoo.md").read_text(encoding="utf-8")
+
+    assert main(["models", "--zoo"]) == 0
+
+    shown = {line.strip() for line in page.splitlines()}
+    rows = [line.rstrip() for line in lines(capsys) if line.rstrip().endswith("no")]
+    assert len(rows) == 51
+    assert [row for row in rows if row not in shown] == []

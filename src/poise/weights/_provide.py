@@ -175,28 +175,32 @@ def _why(entry: Network) -> str:
 
 def _bring(entry: Network, address: str, *, alone: bool, progress: Progress | None) -> Path:
     """Fetch from one address, unpack, check and rename."""
-    look = expect_archive if entry.member else expect_onnx
     with temporary(entry.path) as (unique, file):
         # Without a lock, somebody else may be writing the shared part: then each has its own, with no beginning.
         target = entry.path if alone else unique.with_suffix("")
         resumed = parts(target)[0].exists()
-        part = transfer(address, target, look=look, progress=progress)
+        try:
+            look = expect_archive if entry.member else expect_onnx
+            part = transfer(address, target, look=look, progress=progress)
+        except ModelError:
+            if not alone:
+                _drop(target)
+            raise
         try:
             if entry.member:
                 extract(part, entry.member, file, origin=address)
                 settle(file)
-                path = accept(entry, unique, origin=address)
-            else:
-                path = accept(entry, part, origin=address)
+            path = accept(entry, unique if entry.member else part, origin=address)
         except ModelError:
-            _drop(target)
             if not resumed:
                 raise
-            # The beginning may have been of another file: once more, as a whole.
-            return _bring(entry, address, alone=alone, progress=progress)
+            path = None  # the beginning may have been of another file
         except OSError as error:
             raise unwritable(entry.path.parent, error) from error
-        _drop(target)
+        finally:
+            _drop(target)
+    if path is None:
+        return _bring(entry, address, alone=alone, progress=progress)
     if alone:
         sweep(entry.path)
     return path

@@ -177,9 +177,11 @@ def load(name: str) -> bytes:
     """Read a bundled network and check it against the registry's checksum.
 
     Raises:
-        ModelError: The file is missing or is not the one that the registry names.
+        ModelError: The file is missing or is not the one that the registry names, or the network is not bundled.
     """
     entry = network(name)
+    if not entry.bundled:
+        raise ModelError(f"{name} is a network of the zoo and not bundled: poise.weights.provide({name!r}) fetches it")
     try:
         data = entry.path.read_bytes()
     except FileNotFoundError:

@@ -75,6 +75,8 @@ def find(name: str | Path, *, progress: Progress | None = None, notice: Callable
     if alone and kept.is_file():
         return kept
     release = releases().get(path.name) if alone else None
+    if release is None and path.name in _zoo.model_names():
+        raise ModelError(f"{path}: a model of the zoo, made of ONNX networks; here a file is expected")
     if release is None:
         near = suggest(path.name, [*releases(), *_zoo.model_names(), *(p.name for p in cached())]) if alone else ""
         near = near if near.startswith("; did you mean") else ""
