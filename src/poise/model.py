@@ -12,24 +12,15 @@ from poise.errors import ModelError, require
 from poise.estimators import Estimator, build
 from poise.estimators.calibration import Calibrated, read_calibration
 from poise.estimators.yolo import Yolo
-from poise.opening import (
-    CHECKPOINTS,
-    device_name,
-    open_file,
-    open_network,
-    ready,
-    registered,
-    untrained,
-    weight_files,
-)
+from poise.opening import CHECKPOINTS, bundled, device_name, open_file, untrained, weight_files
 from poise.prediction import predict
 from poise.results import Results
-from poise.runtime import Session
+from poise.runtime import Session, open_session
 from poise.settings import Settings
 from poise.skeletons import Skeleton
 from poise.tracking import Tracker
 from poise.trained import trained_on
-from poise.weights import Card, find, network
+from poise.weights import Card, find, network, prepare, provide
 
 if TYPE_CHECKING:
     from poise.evaluation import PoseMetrics
@@ -91,10 +82,10 @@ class Pose:
         self.end2end = end2end
         # One of the three: a registered model's card, the path of a network file, or a network that is to be trained.
         self.untrained: str | None = untrained(model)
-        self.card: Card | None = None if self.untrained else registered(model)
+        self.card: Card | None = None if self.untrained else bundled(model)
         self.path: Path | None = None if self.untrained or self.card else find(model, notice=_log.warning)
         if self.card is not None:
-            ready(self.card, notice=_log.warning)
+            prepare(self.card, notice=_log.warning)
         self.trainer: Any = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         self.calibration = None if calibration is None else read_calibration(calibration)
@@ -288,17 +279,17 @@ class Pose:
         with self._lock:
             key = (name, device)
             if key not in self._sessions:
-                self._sessions[key] = self._registered_session(name, device) if name else self._file_session(device)
+                self._sessions[key] = self._bundled_session(name, device) if name else self._file_session(device)
             return self._sessions[key]
 
-    def _registered_session(self, name: str, device: str) -> Session:
-        return open_network(
-            name,
+    def _bundled_session(self, name: str, device: str) -> Session:
+        return open_session(
+            provide(name, notice=_log.warning),
             runtime=self.runtime,
             device=device,
             threads=self.threads,
             precision=self.precision,
-            notice=_log.warning,
+            name=name,
         )
 
     def _file_session(self, device: str) -> Session:

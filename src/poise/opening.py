@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from poise.errors import ModelError, require
 from poise.runtime import Session, open_session
-from poise.weights import ENDINGS, Card, fetch, model, models, network, provide, zoo_models
+from poise.weights import ENDINGS, Card, model, models, network, zoo_models
 
 CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
@@ -24,7 +23,7 @@ def untrained(name: str | Path) -> str | None:
     return text if named(text) else None
 
 
-def registered(name: str | Path) -> Card | None:
+def bundled(name: str | Path) -> Card | None:
     """Return the card of a model of the registry, bundled or of the zoo, or None where a file is meant.
 
     Raises:
@@ -36,42 +35,6 @@ def registered(name: str | Path) -> Card | None:
     if path.suffix or path.exists() or len(path.parts) > 1:
         return None
     return model(str(name))
-
-
-def ready(card: Card, notice: Callable[[str], object]) -> None:
-    """Fetch the networks of a model that are not on this machine, so that a picture does not wait for them later.
-
-    Args:
-        card: Of a bundled model, which needs nothing, or of one of the zoo.
-        notice: Told before each download what is fetched from whom, under which licence.
-
-    Raises:
-        ModelError: A network cannot be fetched; with the ways out.
-    """
-    for entry in map(network, card.networks):
-        if not entry.bundled and not entry.path.is_file():
-            fetch(entry, notice=notice)
-
-
-def open_network(
-    name: str, *, runtime: str, device: str, threads: int | None, precision: str, notice: Callable[[str], object]
-) -> Session:
-    """Open a network of the registry: a bundled one, or one of the zoo, which is fetched where it is not here.
-
-    Args:
-        name: In the registry.
-        runtime: As for :class:`poise.Pose`, and so are the others.
-        device: Of :func:`device_name`.
-        threads: CPU threads; None: the cores that this process may use.
-        precision: ``"f32"`` or ``"auto"``.
-        notice: As for :func:`ready`.
-
-    Raises:
-        ModelError: The network is not what it should be, or cannot be fetched or run.
-    """
-    return open_session(
-        provide(name, notice=notice), runtime=runtime, device=device, threads=threads, precision=precision, name=name
-    )
 
 
 def device_name(device: str | int | None) -> str:

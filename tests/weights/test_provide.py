@@ -69,11 +69,11 @@ def test_a_network_comes_out_of_its_maker_s_archive_once(home: Path, monkeypatch
 def test_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
-    from poise.opening import open_network
+    from poise.runtime import open_session
 
     with serving(zip=archive(NETWORK)) as address:
         publish(monkeypatch, NAME, f"{address}/good/zip")
-        session = open_network(NAME, runtime="auto", device="cpu", threads=1, precision="f32", notice=lambda _: None)
+        session = open_session(weights.provide(NAME), threads=1, name=NAME)
 
     shift = session.run({"input": np.zeros((1, 5000), np.float32)})["output"]
     np.testing.assert_array_equal(shift[0], np.random.default_rng(0).random(5000, dtype=np.float32))

@@ -3,7 +3,7 @@
 from poise.weights._cache import home
 from poise.weights._fetch import download
 from poise.weights._pack import bring, pack
-from poise.weights._provide import fetch, provide, remove, wanted
+from poise.weights._provide import fetch, prepare, provide, remove, wanted
 from poise.weights._registry import Card, Network, load, model, models, network, networks, zoo_models
 from poise.weights._store import ENDINGS, Release, cached, find, put, releases
 
@@ -24,6 +24,7 @@ __all__ = [
     "network",
     "networks",
     "pack",
+    "prepare",
     "provide",
     "put",
     "releases",

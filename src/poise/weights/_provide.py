@@ -24,7 +24,7 @@ from poise.weights._cache import (
     unwritable,
 )
 from poise.weights._fetch import Progress, begun_at, transfer
-from poise.weights._registry import Network, load, model, network
+from poise.weights._registry import Card, Network, load, model, network
 from poise.weights._store import ENDINGS
 
 Notice = Callable[[str], object]
@@ -50,6 +50,17 @@ def provide(name: str, *, progress: Progress | None = None, notice: Notice | Non
     if entry.bundled:
         return load(name)
     return fetch(entry, progress=progress, notice=notice)
+
+
+def prepare(card: Card, *, progress: Progress | None = None, notice: Notice | None = None) -> None:
+    """Fetch the networks of a model that are not on this machine, so that no picture waits for them later.
+
+    Raises:
+        ModelError: A network cannot be fetched; with the ways out.
+    """
+    for entry in map(network, card.networks):
+        if not entry.bundled and not entry.path.is_file():
+            fetch(entry, progress=progress, notice=notice)
 
 
 def wanted(name: str) -> list[Network]:
