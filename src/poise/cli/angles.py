@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from poise.cli._report import Reporter, fetch
+from poise.cli._report import Reporter, ready
 
 
 def angles(
@@ -51,7 +51,7 @@ def angles(
     else:
         from poise.model import Pose
 
-        pose = Pose(fetch(model) if Path(model).suffix else model, device=device)
+        pose = Pose(ready(model), device=device)
         clip = Clip.of(report.watch(pose.track(str(video), stream=True, verbose=False)))
     if repair:
         clip, _ = second_pass(clip)

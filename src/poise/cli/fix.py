@@ -6,7 +6,7 @@ import json as json_
 from pathlib import Path
 from typing import Any
 
-from poise.cli._report import Reporter, fetch
+from poise.cli._report import Reporter, ready
 
 
 def fix(
@@ -55,7 +55,7 @@ def fix(
     from poise.sources import open_source
 
     report = Reporter(quiet=quiet, lines=False)
-    pose = Pose(fetch(model) if Path(model).suffix else model, device=device)
+    pose = Pose(ready(model), device=device)
     wanted: dict[str, Any] = {"verbose": False} if conf is None else {"verbose": False, "conf": conf}
     found = pose.track(str(video), stream=True, **wanted)
     clip = Clip.of(report.watch(found))
