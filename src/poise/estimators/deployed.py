@@ -54,7 +54,7 @@ def deployed(path: Path) -> Mapping[str, Any]:
         if family == "simcc" and isinstance(ratio, (int, float)) and ratio > 0:
             found["options"] = {"split": float(ratio)}
         if params.get("use_udp") is True:
-            found["options"] = {"grid": "corners", "blur": 11}
+            found["options"] = {"udp": True, "blur": 11}
     return found
 
 

@@ -78,7 +78,9 @@ def family_of(session: Session) -> str | None:
     four = [shape for shape in shapes.values() if len(shape) == 4]
     if len(shapes) == 2 and len(three) == len(four) == 1 and three[0][2] in (5, None) and four[0][3] in (3, None):
         return "rtmo"
-    if len(shapes) == len(four) == 1 and _in_cells(session, four[0]):
+    # Some exports give each map's highest cell as well.
+    beside = [t for t in session.outputs if len(t.shape) != 4]
+    if len(four) == 1 and all(t.dtype.kind in "iu" or len(t.shape) < 3 for t in beside) and _in_cells(session, four[0]):
         return "heatmap"
     if len(shapes) == len(three) and len(three) in (2, 3) and len({shape[1] for shape in three}) == 1:
         return "simcc"
@@ -305,7 +307,7 @@ def _detecting(session: Session, name: str, *, told: bool) -> str | None:
 
 
 def _in_cells(session: Session, shape: tuple[int | None, ...]) -> bool:
-    """Whether a map ``(N, K, h, w)`` is smaller than the picture by a whole number, as heatmaps are and masks are not."""
+    """Whether maps are smaller than the picture by a whole number, as heatmaps are and masks are not."""
     fixed = _fixed(session.inputs[0]) if len(session.inputs[0].shape) == 4 else None
     if fixed is None or not (shape[2] and shape[3]):
         return True

@@ -28,12 +28,11 @@ from poise.frames import Image
 from poise.runtime import Session
 
 Decoding = Literal["dark", "quarter", "argmax"]
-Grid = Literal["cells", "corners"]
 
 _OPTIONS: Mapping[str, tuple[Any, ...] | type] = {
     "decode": ("dark", "quarter", "argmax"),
     "blur": int,
-    "grid": ("cells", "corners"),
+    "udp": bool,
     "shift": float,
     "sigmoid": bool,
     "flip_shift": int,
@@ -49,18 +48,18 @@ _FIXED |= {7: (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125)}
 
 
 class Heatmap:
-    """A network that gives a heatmap for each keypoint: ``(N, K, h, w)``.
+    """A network that gives a heatmap for each keypoint: ``(N, K, h, w)``. Its other outputs are left alone.
 
     Options of its spec:
         decode: ``"dark"`` (the default), ``"quarter"``: a quarter of a cell towards the higher neighbour, or
             ``"argmax"``: the middle of the cell.
         blur: Width of the Gaussian of ``"dark"``, cells, odd; 3 unless given.
-        grid: ``"cells"``: cell i is input pixel ``i * size / grid + shift`` (the default), or ``"corners"``: the first
-            and last cell lie on the crop's edges, as in networks trained with UDP such as ViTPose.
+        udp: The first and last cell lie on the crop's edges, as in networks trained without bias such as ViTPose; else
+            cell i is input pixel ``i * size / cells``.
         shift: Added to the keypoints, input pixels; 0 unless given.
         sigmoid: The maps are logits.
         flip_shift: Cells that the mirrored maps are moved to the right before they are averaged; unless given 1, and
-            0 with ``"corners"``, where both ends of a map are mirror images of each other.
+            0 with ``udp``, where both ends of a map are mirror images of each other.
         keypoints: K, of a network that does not say it.
 
     Args:
@@ -80,11 +79,11 @@ class Heatmap:
         self.spec = spec
         self._input, self._output = session.inputs[0].name, found[0].name
         self._decode: Decoding = options.get("decode", "dark")
-        self._grid: Grid = options.get("grid", "cells")
+        self._udp = bool(options.get("udp", False))
         self._kernel = kernel(options.get("blur", 3))
         self._shift = float(options.get("shift", 0.0))
         self._sigmoid = bool(options.get("sigmoid", False))
-        self._flip_shift = int(options.get("flip_shift", 1 if self._grid == "cells" else 0))
+        self._flip_shift = int(options.get("flip_shift", 0 if self._udp else 1))
         said = found[0].shape[1] if len(found[0].shape) == 4 else None
         self.keypoints = said or int(options.get("keypoints", 0)) or self._counted(session)
 
@@ -113,7 +112,7 @@ class Heatmap:
         elif self._decode == "dark":
             place += newton(maps, cell, self._kernel)
         grid = np.array(maps.shape[:1:-1], dtype=np.float64)
-        span = grid if self._grid == "cells" else grid - 1
+        span = grid - 1 if self._udp else grid
         xy = place * (np.array(self.spec.size) / span) + self._shift
         nothing = conf <= 0
         xy[nothing] = np.nan

@@ -44,7 +44,8 @@ class SimCc:
         softmax: The bins are logits, as in the first SimCC networks; RTMPose's maxima are scores as they are, which
             exceed 1 a little for plain keypoints and are cut there.
         shift: Added to the keypoints, input pixels; 0 unless given.
-        flip_shift: Bins that the mirrored x is moved to the right before it is averaged; 0 unless given.
+        flip_shift: Bins that the mirrored x is moved to the right before it is averaged; 1 unless given, since bin j of
+            the turned row stands for pixel ``(j + 1) / split`` (see :mod:`poise.estimators.refiners.heatmap`).
         keypoints: K, of a network that does not say it.
 
     Args:
@@ -65,7 +66,7 @@ class SimCc:
         self._conf = options.get("conf", "mean" if len(found) < 3 else "min")
         self._softmax = bool(options.get("softmax", False))
         self._shift = float(options.get("shift", 0.0))
-        self._flip_shift = int(options.get("flip_shift", 0))
+        self._flip_shift = int(options.get("flip_shift", 1))
         bins = [(found[name][2] if len(found[name]) == 3 else None) for name in (self._x, self._y)]
         said = found[self._x][1] if len(found[self._x]) == 3 else None
         self.keypoints = said or int(options.get("keypoints", 0)) or self._counted(session)
