@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from poise.errors import ModelError, require
-from poise.estimators import Estimator, build
+from poise.estimators import Estimator
+from poise.estimators.assembly import Asked, build_own, build_registered
 from poise.estimators.calibration import Calibrated, read_calibration
-from poise.estimators.yolo import Yolo
-from poise.opening import CHECKPOINTS, bundled, device_name, open_file, untrained, weight_files
+from poise.opening import CHECKPOINTS, bundled, device_name, network_spec, open_file, untrained, weight_files
 from poise.prediction import predict
 from poise.results import Results
 from poise.runtime import Session, open_session
@@ -47,6 +47,13 @@ class Pose:
             it (False, and the default).
         calibration: A file that ``poise val --calibrate FILE`` wrote, which mends the confidences and standard
             deviations of keypoints.
+        detector: For a network that looks at one instance a crop (RTMPose, HRNet, ViTPose, TinyPose …): what finds the
+            instances. The name of a model, whose boxes are taken (``"body"``), or of a detector, a detector's ``.onnx``
+            file, a table with ``file`` and the fields of ``spec`` that are known of it, or None: the bundled NanoDet.
+        skeleton: For a network file: what its keypoints are. A name from ``poise.skeletons``, a ``.toml`` or ``.yaml``
+            file, or a :class:`Skeleton`; None: what the file says, else as their number suggests.
+        spec: For such a network: what is known of it better than the file shows, such as
+            ``{"mean": (0, 0, 0), "colour": "bgr"}``; see docs/own-networks.md.
 
     One object serves many threads: it holds no state between calls, but for the tracks of ``track(persist=True)``.
 
@@ -71,6 +78,9 @@ class Pose:
         precision: str = "f32",
         end2end: bool | None = None,
         calibration: str | Path | None = None,
+        detector: str | Path | Mapping[str, Any] | None = None,
+        skeleton: str | Path | Skeleton | None = None,
+        spec: Mapping[str, Any] | None = None,
     ) -> None:
         del verbose
         if task not in (None, "pose"):
@@ -86,6 +96,7 @@ class Pose:
         self.path: Path | None = None if self.untrained or self.card else find(model, notice=_log.warning)
         if self.card is not None:
             prepare(self.card, notice=_log.warning)
+        self._asked = Asked(detector=detector, skeleton=skeleton, spec=spec)
         self.trainer: Any = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         self.calibration = None if calibration is None else read_calibration(calibration)
@@ -265,21 +276,38 @@ class Pose:
             )
         with self._lock:
             if device not in self._estimators:
-                if self.card is not None:
-                    made = build(self.card, lambda name: self._session(name, device))
-                else:
-                    made = Yolo(self._session("", device), name=self.name)
+                made = self._made(device)
                 if self.calibration is not None:
                     made = Calibrated(made, self.calibration)
                 self._estimators[device] = made
             return self._estimators[device]
 
-    def _session(self, name: str, device: str) -> Session:
-        """Open one of the model's networks, once; a network that no picture needs is never opened."""
+    def _made(self, device: str) -> Estimator:
+        """Make the estimator of a model of the registry, or of a network file."""
+        ways: Any = {
+            "asked": self._asked,
+            "open_network": lambda name: self._session(name, device),
+            "open_file": lambda path: self._session("", device, path),
+            "spec": network_spec,
+        }
+        if self.card is not None:
+            return build_registered(self.card, **ways)
+        return build_own(self._session("", device), name=self.name, path=self.path, **ways)
+
+    def _session(self, name: str, device: str, path: Path | None = None) -> Session:
+        """Open one of the model's networks, once; a network that no picture needs is never opened.
+
+        Args:
+            name: In the registry; empty: a file.
+            device: Where it runs.
+            path: The file; None: the model's own.
+        """
         with self._lock:
-            key = (name, device)
+            key = (name or str(path or ""), device)
             if key not in self._sessions:
-                self._sessions[key] = self._bundled_session(name, device) if name else self._file_session(device)
+                self._sessions[key] = (
+                    self._bundled_session(name, device) if name else self._file_session(device, path or self.path)
+                )
             return self._sessions[key]
 
     def _bundled_session(self, name: str, device: str) -> Session:
@@ -292,10 +320,10 @@ class Pose:
             name=name,
         )
 
-    def _file_session(self, device: str) -> Session:
-        assert self.path is not None
+    def _file_session(self, device: str, path: Path | None) -> Session:
+        assert path is not None
         return open_file(
-            self.path,
+            path,
             runtime=self.runtime,
             device=device,
             threads=self.threads,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import ModelError, require
+from poise.estimators.spec import Spec
 from poise.runtime import Session, open_session
 from poise.weights import ENDINGS, Card, model, models, network, zoo_models
 
@@ -35,6 +36,11 @@ def bundled(name: str | Path) -> Card | None:
     if path.suffix or path.exists() or len(path.parts) > 1:
         return None
     return model(str(name))
+
+
+def network_spec(name: str) -> Spec:
+    """Return how a network of the registry wants its pictures, and who decodes it."""
+    return Spec.of(getattr(network(name), "spec", {}), name=name)
 
 
 def device_name(device: str | int | None) -> str:

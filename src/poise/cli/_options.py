@@ -15,8 +15,27 @@ from poise.cli._app import STDIN
 from poise.cli._report import Reporter, ready
 
 # Options that say how to open the model, those that the command itself deals with, and the rest: arguments of the call.
-_OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration")
+_OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration", "detector", "skeleton")
 _OURS = ("model", "conf", "smooth", "json", "out", "overwrite", "quiet", "verbose")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """What a command can be told of a network file of one's own.
+
+    Attributes:
+        detector: What finds the instances for a network that looks at one a crop: a model, a detector or its file.
+        skeleton: What the file's keypoints are: a name, or a .toml or .yaml file.
+    """
+
+    detector: str | None = None
+    skeleton: str | None = None
+
+
+def own_arguments(own: Own | None) -> dict[str, Any]:
+    """Return the arguments of :class:`poise.Pose` for what is told of a network file."""
+    return {} if own is None else {"detector": own.detector, "skeleton": own.skeleton}
 
 
 @Parameter(name="*")
@@ -62,6 +81,8 @@ class Wanted:
         precision: f32, or auto to allow a faster one.
         end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
         calibration: File of 'poise val --calibrate', which mends the confidences of keypoints.
+        detector: What finds the instances for a network that looks at one a crop: a model, a detector or its file.
+        skeleton: What a network file's keypoints are: a name, or a .toml or .yaml file.
         smooth: Steady the keypoints of a video: one-euro (follows within a few frames) or kalman.
         quiet: Show nothing but results and errors.
         verbose: The opposite of --quiet.
@@ -102,6 +123,8 @@ class Wanted:
     precision: str = "f32"
     end2end: bool | None = None
     calibration: Path | None = None
+    detector: str | None = None
+    skeleton: str | None = None
     smooth: Literal["one-euro", "kalman"] | None = None
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False
     verbose: bool = True

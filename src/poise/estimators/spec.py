@@ -1,4 +1,4 @@
-"""How a network wants its pictures, and who reads what it gives: the ``spec`` table of a network."""
+"""How a network wants its pictures, and what it gives: its ``spec`` table in the registry, or what its file shows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Spec:
     family: str
     size: tuple[int, int]
     layout: Literal["nchw", "nhwc"] = "nchw"
-    dtype: Literal["float32", "uint8"] = "float32"
+    dtype: Literal["float32", "float16", "uint8"] = "float32"
     colour: Literal["rgb", "bgr"] = "rgb"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -53,6 +53,26 @@ class Spec:
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
         return cls(**values)
 
+    def checked(self, known: Mapping[str, tuple[Any, ...] | type]) -> Mapping[str, Any]:
+        """Return the options, checked.
+
+        Args:
+            known: Option to the values, or to the type of values, that it may have.
+
+        Raises:
+            FormatError: An option or a value that is not known.
+        """
+        for name, value in self.options.items():
+            if name not in known:
+                raise FormatError(f"family {self.family!r} has no option {name!r}{suggest(name, known)}")
+            allowed = known[name]
+            if isinstance(allowed, tuple):
+                if value not in allowed:
+                    raise FormatError(f"option {name!r} must be {' or '.join(map(repr, allowed))}, got {value!r}")
+            elif not isinstance(value, (int, float) if allowed is float else allowed):
+                raise FormatError(f"option {name!r} must be of type {allowed.__name__}, got {value!r}")
+        return self.options
+
     def feed(self, pictures: Image) -> NDArray[Any]:
         """Turn pictures of the right size into the network's input.
 
@@ -72,4 +92,4 @@ class Spec:
         out = np.empty(pictures.shape, dtype=np.float32)
         np.subtract(pictures, np.array(self.mean, np.float32).reshape(shape), out=out)
         out /= np.array(self.scale, np.float32).reshape(shape)
-        return out
+        return out.astype(np.float16) if self.dtype == "float16" else out
