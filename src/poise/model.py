@@ -417,6 +417,10 @@ class Pose:
     def _run(self, source: Any, settings: Settings, tracker: Tracker | None) -> Generator[Results]:
         device = self.device if settings.device is None else device_name(settings.device)
         estimator = self._estimator(device)
+        if settings.boxes is not None and not getattr(estimator, "takes_boxes", False):
+            raise ValueError(
+                f"boxes= needs a model that looks at one instance a crop, such as 'body'; {self.name} finds its own"
+            )
         yield from predict(source, settings, estimator, tracker=tracker, facts=lambda: self._facts(device))
 
     def _facts(self, device: str) -> dict[str, Any]:

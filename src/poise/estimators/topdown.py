@@ -88,6 +88,11 @@ class TopDown:
             network = refiner(spec(settings.refiner), session)
             self._look = Looker(settings, network, session, tuple(skeleton.flip_idx), skeleton.sigmas)
 
+    @property
+    def takes_boxes(self) -> bool:
+        """Whether it can look into boxes that the user gives."""
+        return self._look is not None
+
     def memory(self) -> Followed | None:
         """Return an empty memory for one video; None where every frame is searched."""
         return Followed() if self._look else None
