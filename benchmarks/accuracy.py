@@ -1,8 +1,8 @@
 """Accuracy of the body models on real photos: python benchmarks/accuracy.py [--models body …] [--study] [--json].
 
 COCO keypoint protocol (OKS AP) on every picture of coco-mini and coco8-pose, those without people too, with a
-95 % interval from drawing the pictures anew. ``--errors`` tells the kinds of errors too, ``--turned`` how many people are
-found in pictures that are turned. ``--zoo`` adds pipelines of networks that are not ours, where their files are in
+95 % interval from drawing the pictures anew. ``--errors`` tells the kinds of errors too, ``--turned`` how many people
+are found in pictures that are turned. ``--zoo`` adds pipelines of networks that are not ours, where their files are in
 ``weights/`` of the shared folder. ``--study`` scores the choices behind the defaults as well.
 """
 
@@ -257,8 +257,8 @@ def searching(*sizes: int, nanodet: Sequence[int] = (416,), box: float = 0.15) -
     return [d for d in (multipose, boxes) if d["imgsz"]]
 
 
-# Name -> model, changed settings, changed options: the choices behind the defaults. The scores stay as they were fitted for
-# the defaults, which favours those by a little; benchmarks/fit_scores.py fits and compares fairly.
+# Name -> model, changed settings, changed options: the choices behind the defaults. The scores stay as they were fitted
+# for the defaults, which favours those by a little; benchmarks/fit_scores.py fits and compares fairly.
 STUDY: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("body-fast, crops 128 x 160", "body-fast", {"looks": [[128, 160, 1.1]]}, {}),
     ("body-fast, augment", "body-fast", {}, {"augment": True}),

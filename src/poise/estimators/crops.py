@@ -67,8 +67,8 @@ class Looker:
             once: Take the first look only.
 
         Returns:
-            The ``(M,)`` rows that were worth it, their ``(M, K, 2)`` keypoints, pixels of the picture, and what the looks
-            say of them.
+            The ``(M,)`` rows that were worth it, their ``(M, K, 2)`` keypoints, pixels of the picture, and what the
+            looks say of them.
         """
         rows = np.arange(len(proposals.scale))
         seen: list[tuple[Floats, Floats]] = []
