@@ -122,7 +122,7 @@ def crop(image: Image, boxes: Floats, size: tuple[int, int], *, fill: int = 0) -
             continue
         part = PIL.Image.fromarray(np.ascontiguousarray(image[y0:y1, x0:x1]))
         window = (start[0] - x0, start[1] - y0, end[0] - x0, end[1] - y0)
-        small = part.resize((int(target[0]), int(target[1])), _BICUBIC, box=window, reducing_gap=2.0)
+        small = part.resize((int(target[0]), int(target[1])), _BICUBIC, box=window, reducing_gap=1.0)
         out[i, low[i, 1] : high[i, 1], low[i, 0] : high[i, 0]] = np.asarray(small)
     return out, matrices
 

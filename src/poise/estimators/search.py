@@ -20,7 +20,7 @@ from poise.frames import Image
 from poise.geometry import box_iou, nms
 from poise.runtime import Session
 
-_WHISPER = 0.01  # score from which a find counts as evidence for what others propose
+_WHISPER = 0.03  # score from which a find counts as evidence for what others propose
 _BORDER = 0.01  # share of a tile's side: what comes nearer to an inner border is cut off by it
 
 

@@ -19,6 +19,7 @@ from poise.geometry import box_iou, nms
 from poise.runtime import Session
 
 _STRIDES = (8, 16, 32)
+_MOST = 300  # boxes that are compared with each other
 _MAX_IOU = 0.6  # Source: the published configuration
 
 
@@ -57,5 +58,7 @@ class NanoDet:
             boxes.append(np.concatenate([centre - side[:, :2], centre + side[:, 2:]], -1))
             scores.append(every[y, x])
         box, score = np.concatenate(boxes), np.concatenate(scores)
+        best = np.argsort(-score, kind="stable")[:_MOST]
+        box, score = box[best], score[best]
         keep = nms(box_iou(box, box), score, max_similarity=_MAX_IOU)
         return People.boxed(box[keep], score[keep], self.keypoints)
