@@ -36,7 +36,12 @@ BYTES = {"layout": "nhwc", "dtype": "uint8"}
 DETECTORS: dict[str, tuple[str, dict[str, Any], int | None]] = {
     "PicoDet-S 320": ("picodet-s", {"family": "picodet", "size": (320, 320), **BYTES}, None),
     **{
-        f"RTMDet-nano {side}": ("rtmdet-nano", {"family": "rtmdet", "size": (640, 640), "colour": "bgr", **BYTES}, side)
+        f"RTMDet-nano {side}{', square' if square else ''}": (
+            "rtmdet-nano",
+            {"family": "rtmdet", "size": (640, 640), "colour": "bgr", "options": {"square": square}, **BYTES},
+            side,
+        )
+        for square in (False, True)
         for side in (320, 416, 512, 640)
     },
 }

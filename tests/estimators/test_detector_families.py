@@ -172,9 +172,11 @@ def test_a_free_network_sees_the_smallest_canvas_that_holds_the_picture() -> Non
 
     feeds, back = detector.prepare(image)
     small, _ = detector.prepare(image, 320)
+    square = RtmDet(Spec(family="rtmdet", size=(640, 640), options={"square": True}), stub).prepare(image, 500)[0]
 
     assert feeds["input"].shape == (1, 3, 384, 640)
     assert small["input"].shape == (1, 3, 192, 320)
+    assert square["input"].shape == (1, 3, 512, 512)
     assert (feeds["input"][0, :, 383] == 7).all()  # 240 of 400 is 384 of 640: nothing is left beside it
     np.testing.assert_allclose(affine_apply(back, np.array([[640.0, 384.0]])), [[400, 240]])
 
