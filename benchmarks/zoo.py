@@ -52,6 +52,7 @@ DECODING: dict[str, dict[str, Any]] = {
     "half a pixel to the right and down": {"shift": 0.5},
     "half a pixel to the left and up": {"shift": -0.5},
     "mirrored maps not moved": {"flip_shift": 0},
+    "mirrored maps moved by a cell": {"flip_shift": 1},
     "half a pixel, mirrored maps not moved": {"shift": 0.5, "flip_shift": 0},
     "the cell's middle (arg-max)": {"decode": "argmax"},
     "a quarter of a cell": {"decode": "quarter"},
