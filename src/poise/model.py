@@ -20,7 +20,7 @@ from poise.settings import Settings
 from poise.skeletons import Skeleton
 from poise.tracking import Tracker
 from poise.trained import trained_on
-from poise.weights import Card, find, load, network
+from poise.weights import Card, find, network, prepare, provide
 
 if TYPE_CHECKING:
     from poise.evaluation import PoseMetrics
@@ -33,9 +33,10 @@ class Pose:
     """A model that finds keypoints. The same class is also named ``YOLO``.
 
     Args:
-        model: Name of a bundled model (``poise models`` lists them), the path of a network file (``.onnx``, ``.pt``,
-            ``.safetensors``, OpenVINO ``.xml`` or its folder), or the name of one that its maker publishes, such as
-            ``"yolo26n-pose.pt"``, which is fetched once, with its licence logged.
+        model: Name of a bundled model (``poise models`` lists them), of one of the zoo (``poise models --zoo``) or of a
+            file that its maker publishes, such as ``"rtmpose-m"`` or ``"yolo26n-pose.pt"``, which is fetched once with
+            its licence logged; or the path of a network file (``.onnx``, ``.pt``, ``.safetensors``, OpenVINO ``.xml``
+            or its folder).
         task: Accepted for the field's habit; only ``"pose"`` exists.
         runtime: ``"auto"``, ``"onnxruntime"`` or ``"openvino"``.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` … A device that is not there is an error.
@@ -89,10 +90,12 @@ class Pose:
         self.threads = threads
         self.precision = precision
         self.end2end = end2end
-        # One of the three: a bundled model's card, the path of a network file, or a network that is to be trained.
+        # One of the three: a registered model's card, the path of a network file, or a network that is to be trained.
         self.untrained: str | None = untrained(model)
         self.card: Card | None = None if self.untrained else bundled(model)
         self.path: Path | None = None if self.untrained or self.card else find(model, notice=_log.warning)
+        if self.card is not None:
+            prepare(self.card, notice=_log.warning)
         self._asked = Asked(detector=detector, skeleton=skeleton, spec=spec)
         self.trainer: Any = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
@@ -109,7 +112,7 @@ class Pose:
 
     @property
     def name(self) -> str:
-        """The bundled model's name, the path of the network file, or the name of a network without weights."""
+        """The registered model's name, the path of the network file, or the name of a network without weights."""
         return self.card.name if self.card else self.untrained or str(self.path)
 
     @property
@@ -171,9 +174,7 @@ class Pose:
             MissingExtra: torch or onnx is not installed.
         """
         if self.path is None or self.path.suffix.lower() not in CHECKPOINTS:
-            there = (
-                f"; {self.path} is exported already" if self.path else "; the bundled networks are ONNX files already"
-            )
+            there = f"; {self.path} is exported already" if self.path else "; its networks are ONNX files already"
             raise ModelError(f"{self.name}: export() needs a checkpoint ({', '.join(CHECKPOINTS)}){there}")
         require("torch", extra="export", feature="exporting")
         from poise.export import export
@@ -206,7 +207,7 @@ class Pose:
         """Say what the network file is: layers, parameters, operations, classes, skeleton, licence, origin.
 
         Returns:
-            What :func:`poise.info.info` says; of a bundled model, one for each of its networks.
+            What :func:`poise.info.info` says; of a registered model, one for each of its networks.
         """
         from poise.info import info
 
@@ -257,7 +258,7 @@ class Pose:
         from poise.training.run import settings_of
 
         if self.card is not None:
-            raise ModelError(f"{self.name}: bundled networks cannot be trained; start from Pose('yolo26n-pose')")
+            raise ModelError(f"{self.name}: its ONNX networks cannot be trained; start from Pose('yolo26n-pose')")
         given = dict(settings) if data is None else {"data": data, **settings}
         if given.get("resume") is True and self.path is not None and self.path.name == "last.pt":
             given["resume"] = self.path
@@ -311,7 +312,12 @@ class Pose:
 
     def _bundled_session(self, name: str, device: str) -> Session:
         return open_session(
-            load(name), runtime=self.runtime, device=device, threads=self.threads, precision=self.precision, name=name
+            provide(name, notice=_log.warning),
+            runtime=self.runtime,
+            device=device,
+            threads=self.threads,
+            precision=self.precision,
+            name=name,
         )
 
     def _file_session(self, device: str, path: Path | None) -> Session:
@@ -411,6 +417,10 @@ class Pose:
     def _run(self, source: Any, settings: Settings, tracker: Tracker | None) -> Generator[Results]:
         device = self.device if settings.device is None else device_name(settings.device)
         estimator = self._estimator(device)
+        if settings.boxes is not None and not getattr(estimator, "takes_boxes", False):
+            raise ValueError(
+                f"boxes= needs a model that looks at one instance a crop, such as 'body'; {self.name} finds its own"
+            )
         yield from predict(source, settings, estimator, tracker=tracker, facts=lambda: self._facts(device))
 
     def _facts(self, device: str) -> dict[str, Any]:

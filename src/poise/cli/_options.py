@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
-from poise.cli._report import Reporter, fetch
+from poise.cli._report import Reporter, ready
 
 # Options that say how to open the model, those that the command itself deals with, and the rest: arguments of the call.
 _OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration", "detector", "skeleton")
@@ -44,7 +44,8 @@ class Wanted:
     """What a command that runs a model can be asked for.
 
     Attributes:
-        model: A name from 'poise models', a network file, or a published name such as yolo26n-pose.pt.
+        model: A name from 'poise models' or 'poise models --zoo', a network file, or a published name such as
+            yolo26n-pose.pt.
         conf: Drop instances below this confidence, 0 to 1; 0.25 unless given, 0.1 in tracking.
         iou: Of two instances more alike than this, the better stays.
         imgsz: Longer side of the picture as the network sees it, pixels.
@@ -154,9 +155,7 @@ def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted
 
     report = Reporter(quiet=wanted.quiet or not wanted.verbose, lines=not wanted.json)
     words = ["-" if word == STDIN else word for word in source]
-    # A published file is fetched here, where its progress can be shown.
-    network = fetch(wanted.model) if Path(wanted.model).suffix else wanted.model
-    pose = Pose(network, **{name: getattr(wanted, name) for name in _OPENING})
+    pose = Pose(ready(wanted.model), **{name: getattr(wanted, name) for name in _OPENING})
     arguments = {name: getattr(wanted, name) for name in _RUNNING} | more
     arguments |= {name: getattr(wanted, name) for name in ("conf", "smooth") if getattr(wanted, name) is not None}
     if wanted.save is None:

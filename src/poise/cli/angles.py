@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter, fetch
+from poise.cli._report import Reporter, ready
 
 
 def angles(
@@ -54,7 +54,7 @@ def angles(
     else:
         from poise.model import Pose
 
-        pose = Pose(fetch(model) if Path(model).suffix else model, device=device, **own_arguments(own))
+        pose = Pose(ready(model), device=device, **own_arguments(own))
         clip = Clip.of(report.watch(pose.track(str(video), stream=True, verbose=False)))
     if repair:
         clip, _ = second_pass(clip)

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter, fetch
+from poise.cli._report import Reporter, ready
 
 
 def events(
@@ -100,7 +100,7 @@ def events(
         refuse_existing(heatmap, overwrite=overwrite)
     space = watch is not None and watch.recognizer.in_space
     model = model or ("body-3d" if space else "body-fast" if falls else "body")
-    pose = Pose(fetch(model) if Path(model).suffix else model, device=device, threads=threads, **own_arguments(own))
+    pose = Pose(ready(model), device=device, threads=threads, **own_arguments(own))
     if watch is not None:
         watch.recognizer.check_body(model, pose.skeleton.name)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter, fetch
+from poise.cli._report import Reporter, ready
 
 
 def fix(
@@ -58,7 +58,7 @@ def fix(
     from poise.sources import open_source
 
     report = Reporter(quiet=quiet, lines=False)
-    pose = Pose(fetch(model) if Path(model).suffix else model, device=device, **own_arguments(own))
+    pose = Pose(ready(model), device=device, **own_arguments(own))
     wanted: dict[str, Any] = {"verbose": False} if conf is None else {"verbose": False, "conf": conf}
     found = pose.track(str(video), stream=True, **wanted)
     clip = Clip.of(report.watch(found))

@@ -86,7 +86,7 @@ def val(
         raise ValueError("--calibrate takes one model as it is, without --calibration")
     if data is None and len(models) > 1:
         raise ValueError("val needs --data to compare two models on")
-    from poise.cli._report import fetch
+    from poise.cli._report import ready
     from poise.cli._scores import compared, report
     from poise.estimators.calibration import write_calibration
     from poise.evaluation import analyse, compare_metrics
@@ -97,9 +97,8 @@ def val(
     console = Console(stderr=True, highlight=False, quiet=quiet)
     scored = []
     for word in models:
-        network = fetch(word) if Path(word).suffix else word
         pose = Pose(
-            network,
+            ready(word),
             device=device,
             runtime=runtime,
             threads=threads,

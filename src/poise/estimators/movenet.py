@@ -21,10 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.estimators.detectors import letterboxed
 from poise.estimators.protocols import People
 from poise.frames import Image
-from poise.geometry import affine_invert
-from poise.image import letterbox
 
 Maps = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
@@ -62,14 +61,6 @@ def local_maxima(values: Floats, *, min_value: float, limit: int) -> tuple[NDArr
     return y[best], x[best]
 
 
-def canvas_size(image: Image, longer: int) -> tuple[int, int]:
-    """Return the width and height of the smallest canvas, in multiples of 32, whose longer side is ``longer``."""
-    longer = max(32, math.ceil(longer / 32) * 32)
-    height, width = image.shape[:2]
-    scale = longer / max(height, width)
-    return (max(1, math.ceil(width * scale / 32)) * 32, max(1, math.ceil(height * scale / 32)) * 32)
-
-
 def whole_picture(image: Image, longer: int) -> tuple[Image, NDArray[np.float64]]:
     """Make MultiPose's input of a picture.
 
@@ -80,8 +71,8 @@ def whole_picture(image: Image, longer: int) -> tuple[Image, NDArray[np.float64]
     Returns:
         ``(1, h, w, 3)`` uint8 RGB with the picture in its top-left corner, and the ``(2, 3)`` map back to the picture.
     """
-    canvas, matrix = letterbox(image, canvas_size(image, longer), centre=False)
-    return np.ascontiguousarray(canvas[None, ..., ::-1]), affine_invert(matrix)
+    canvas, back = letterboxed.whole_picture(image, longer)
+    return np.ascontiguousarray(canvas[None, ..., ::-1]), back
 
 
 def decode_multipose(maps: Maps, picture: int = 0, *, min_center: float = 0.1, limit: int = 30) -> People:

@@ -73,7 +73,7 @@ def family_of(session: Session) -> str | None:
     if any(name.startswith("map_s") for name in shapes):
         return "rtmdet"
     if {"cls_s8", "reg_s8"} <= set(shapes):
-        return "picodet" if len(shapes["cls_s8"]) == 4 else "nanodet"
+        return "picodet" if "cls_s64" in shapes else "nanodet"
     three = [shape for shape in shapes.values() if len(shape) == 3]
     four = [shape for shape in shapes.values() if len(shape) == 4]
     if len(shapes) == 2 and len(three) == len(four) == 1 and three[0][2] in (5, None) and four[0][3] in (3, None):
