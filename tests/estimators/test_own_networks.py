@@ -38,8 +38,8 @@ def heatmap(k: int = 17, image: tuple[int | None, ...] = NCHW, **more: Any) -> S
         ((None, 3, None, None), {"heat": (None, 17, None, None)}, "heatmap"),
         ((1, 3, 640, 640), {"dets": (1, None, 5), "keypoints": (1, None, 17, 3)}, "rtmo"),
         ((1, 640, 640, 3), {f"map_s{s}": (1, None, None, 5) for s in (8, 16, 32)}, "rtmdet"),
-        ((1, 3, 416, 416), {"cls_s8": (1, 2704, 80), "reg_s8": (1, 2704, 44)}, "nanodet"),
-        ((1, 3, 320, 320), {"cls_s8": (1, 1, 40, 40), "reg_s8": (1, 32, 40, 40)}, "picodet"),
+        ((1, 3, 416, 416), {"cls_s8": (1, 80, 52, 52), "reg_s8": (1, 44, 52, 52)}, "nanodet"),
+        ((1, 3, 320, 320), {f"{k}_s{s}": (1, 32, None, None) for k in ("cls", "reg") for s in (8, 64)}, "picodet"),
         # Not of these families: YOLO's rows, its masks, a segmentation as large as its picture, a classifier.
         ((1, 3, 640, 640), {"output0": (1, 56, 8400)}, None),
         ((1, 3, 640, 640), {"output0": (1, 116, 8400), "output1": (1, 32, 160, 160)}, None),
@@ -223,6 +223,40 @@ def test_yolox_is_known_by_its_rows() -> None:
     assert recognise_detector(rows, name="my.onnx").family == "yolox"
     with pytest.raises(ModelError, match=r"expected a detector .* but this looks like a YOLO"):
         recognise_detector(Stub((1, 3, 640, 640), {"output0": (1, 56, 8400)}), name="my.onnx")
+
+
+def test_points_in_boxes_of_ones_own_are_those_that_rtmlib_finds() -> None:
+    expected = json.loads((NETWORKS / "expected.json").read_text())
+    as_rtmlib = {"colour": "bgr", "mean": (123.675, 116.28, 103.53), "scale": (58.395, 57.12, 57.375)}
+    pose = Pose(NETWORKS / "simcc.onnx", spec=as_rtmlib)
+
+    (result,) = pose.predict(NETWORKS / "picture.png", boxes=np.array(expected["boxes"]))
+
+    np.testing.assert_allclose(result.keypoints.xy, expected["simcc"]["points"], atol=1e-3)
+
+
+def test_a_pair_of_files_finds_what_each_of_them_finds() -> None:
+    expected = json.loads((NETWORKS / "expected.json").read_text())
+    pose = Pose(NETWORKS / "heatmap.onnx", detector=NETWORKS / "rtmdet.onnx", skeleton="coco17")
+
+    (result,) = pose.predict(NETWORKS / "picture.png", conf=0.0)
+
+    best = np.array(expected["rtmdet"]["boxes"])
+    apart = np.abs(result.boxes.xyxy[:, None] - np.clip(best, 0, 160)[None]).max(axis=-1)
+    assert len(result) > 0
+    assert (apart.min(axis=1) < 1e-2).all()
+    assert result.keypoints.xy.shape == (len(result), 17, 2)
+
+
+def test_a_one_stage_file_gives_its_own_points() -> None:
+    expected = np.array(json.loads((NETWORKS / "expected.json").read_text())["rtmo"]["points"])
+
+    (result,) = Pose(NETWORKS / "rtmo.onnx").predict(NETWORKS / "picture.png", conf=0.0)
+
+    apart = np.abs(result.keypoints.xy[:, None] - expected[None]).max(axis=(2, 3))
+    assert len(result) > 0
+    # rtmlib drops more of those that overlap, so that each of its own is looked for here.
+    assert (apart.min(axis=0) < 1e-2).mean() > 0.5
 
 
 class Joined:
