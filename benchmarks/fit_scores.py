@@ -63,8 +63,8 @@ class Candidates:
 def candidates(estimator: TopDown, pictures: Pictures, image_id: int, *, coco8: bool) -> Candidates:
     image = pictures.image(image_id)
     clock, options = Clock(), Options(conf=0.0)
-    proposals = estimator._find(image, options, clock)
-    people, looks = estimator._refined(image, proposals, options, clock)
+    proposals, looks = estimator._refined(image, estimator._find(image, options, clock), options, clock)
+    people = proposals.people
     n, k = people.conf.shape
     best, similarity, unknown = np.zeros(n), np.full((n, k), np.nan), np.zeros(n, dtype=bool)
     who = np.full(n, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from poise.estimators._clock import Clock
 from poise.estimators._topdown_settings import Settings
 from poise.estimators.people import regions, spreads
-from poise.estimators.protocols import Floats, People, Refiner
+from poise.estimators.protocols import Floats, Refiner
 from poise.estimators.scoring import Looks
+from poise.estimators.search import Proposals
 from poise.frames import Image
 from poise.geometry import affine_apply, affine_invert, box_area
 from poise.image import crop
@@ -19,6 +21,9 @@ from poise.runtime import Session
 
 _WITHIN = 2.5  # spreads between two predictions of one keypoint that are taken for the same
 _LEAST = 1e-6
+
+# Rows of the proposals and what a look says of them -> which are worth another.
+Worth = Callable[[NDArray[np.intp], Looks], NDArray[np.bool_]]
 
 
 class Looker:
@@ -43,50 +48,60 @@ class Looker:
     def __call__(
         self,
         image: Image,
-        boxes: Floats,
-        hint: People,
-        scale: Floats,
+        proposals: Proposals,
         clock: Clock,
         *,
+        worth: Worth | None = None,
         flip: bool = False,
         once: bool = False,
-    ) -> tuple[Floats, Looks]:
+    ) -> tuple[NDArray[np.intp], Floats, Looks]:
         """Look at instances.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
-            boxes: ``(N, 4)`` xyxy of the instances.
-            hint: The same instances with the keypoints that are thought to be theirs.
-            scale: ``(N,)`` input pixels a picture pixel of the network that gave the hint; 0: the hint only points.
+            proposals: N instances. Their keypoints point at whom to look for, and are averaged with where ``scale`` is
+                not 0.
             clock: Told how long things take.
+            worth: After the first look, tells which of some rows are worth the others.
             flip: Look mirrored too.
             once: Take the first look only.
 
         Returns:
-            ``(N, K, 2)`` keypoints, pixels of the picture, and what the looks say of them.
+            The ``(M,)`` rows that were worth it, their ``(M, K, 2)`` keypoints, pixels of the picture, and what the
+            looks say of them.
         """
-        looks = self.looks[:1] if once else self.looks
-        seen = [self._look(image, boxes, hint, look, clock, flip=flip or self._flip) for look in looks]
-        points = [xy for xy, _ in seen]
-        weights = [conf for _, conf in seen]
+        rows = np.arange(len(proposals.scale))
+        seen: list[tuple[Floats, Floats]] = []
+        for look in self.looks[:1] if once else self.looks:
+            if seen and worth is not None:
+                kept = np.flatnonzero(worth(rows, self._agreed(seen, proposals)[1]))
+                rows, proposals = rows[kept], proposals.take(kept)
+                seen = [(xy[kept], conf[kept]) for xy, conf in seen]
+                worth = None
+            seen.append(self._look(image, proposals, look, clock, flip=flip or self._flip))
+        xy, looks = self._agreed(seen, proposals)
+        clock.lap("postprocess")
+        return rows, xy, looks
+
+    def _agreed(self, seen: Sequence[tuple[Floats, Floats]], proposals: Proposals) -> tuple[Floats, Looks]:
+        """Average looks with each other, and with the keypoints of the detectors."""
+        people, scale = proposals.people, proposals.scale
         # A network is as sharp as another where it sees the instance as large; the variance of either grows with the
         # square of a pixel's size.
-        side = (boxes[:, 2:] - boxes[:, :2]).max(axis=-1, initial=0) * scale
-        _, height, expand = looks[0]
+        side = (people.boxes[:, 2:] - people.boxes[:, :2]).max(axis=-1, initial=0) * scale
+        _, height, expand = self.looks[0]
         sharp = np.minimum(side * (expand / height), 1) ** 2
-        points.append(hint.xy)
-        weights.append(hint.conf * (self._trust * sharp)[:, None])
-        every, weight = np.stack(points), np.stack(weights)
+        points = np.stack([*(xy for xy, _ in seen), people.xy])
+        weights = np.stack([*(conf for _, conf in seen), people.conf * (self._trust * sharp)[:, None]])
         mean: Floats = np.asarray(np.mean(weights[:-1], axis=0), dtype=np.float32)
-        out = agree(every, weight, mean, boxes, self._sigmas)
-        clock.lap("postprocess")
-        return out
+        return agree(points, weights, mean, people.boxes, self._sigmas)
 
     def _look(
-        self, image: Image, boxes: Floats, hint: People, look: tuple[int, int, float], clock: Clock, *, flip: bool
+        self, image: Image, proposals: Proposals, look: tuple[int, int, float], clock: Clock, *, flip: bool
     ) -> tuple[Floats, Floats]:
         """Run the network on the region of each instance."""
         k = self._refiner.keypoints
+        hint, boxes = proposals.people, proposals.people.boxes
         size = look[:2]
         around = regions(boxes, size, look[2])
         xy, conf = np.empty((len(boxes), k, 2), np.float32), np.empty((len(boxes), k), np.float32)
