@@ -84,9 +84,9 @@ def test_rtmdet_takes_the_classes_that_are_wanted() -> None:
     maps["map_s8"][0, 5, 5] = (-9, -9, 3.0, 4, 4, 4, 4)
     stub = Stub((1, 3, 64, 64), {n: m.shape for n, m in maps.items()})
 
-    found = RtmDet(Spec(family="rtmdet", size=(64, 64), options={"classes": [2]}), stub).decode(maps, min_score=0.5)
-
-    np.testing.assert_allclose(found.boxes, [[36, 36, 44, 44]])
+    for classes in ([2], (2,)):  # as TOML gives them, and as settings keep them
+        spec = Spec(family="rtmdet", size=(64, 64), options={"classes": classes})
+        np.testing.assert_allclose(RtmDet(spec, stub).decode(maps, min_score=0.5).boxes, [[36, 36, 44, 44]])
     with pytest.raises(FormatError, match="class 3 is wanted, but the network has 3 classes"):
         RtmDet(Spec(family="rtmdet", size=(64, 64), options={"classes": [3]}), stub).decode(maps, min_score=0.5)
 

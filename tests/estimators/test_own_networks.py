@@ -14,7 +14,7 @@ from poise import Pose
 from poise.errors import FormatError, ModelError
 from poise.estimators import assembly
 from poise.estimators.own import BY_COUNT, family_of, recognise, recognise_detector
-from poise.skeletons import get
+from poise.skeletons import Skeleton, get
 
 NETWORKS = Path(__file__).parents[1] / "assets/networks"
 NCHW = (None, 3, 256, 192)
@@ -316,8 +316,22 @@ def test_the_usual_detector_looks_for_what_the_skeleton_is_of(joined: None, skel
     assert Pose(NETWORKS / "simcc.onnx", skeleton=skeleton).estimator.card.settings["detectors"] == detectors
 
 
-def test_what_no_bundled_detector_finds_needs_boxes_or_a_detector_of_its_own(joined: None) -> None:
-    assert assembly._usual("hand") == []
+def test_what_no_bundled_detector_finds_needs_boxes_or_a_detector_of_its_own() -> None:
+    hand = Skeleton("fingers", tuple(f"finger_{i}" for i in range(17)), instance="hand")
+    pose = Pose(NETWORKS / "simcc.onnx", skeleton=hand)
+
+    assert pose.predict(NETWORKS / "picture.png", boxes=[[20, 20, 120, 140]])[0].names == {0: "hand"}
+    with pytest.raises(ModelError, match=r"no detector is known .* or pass the boxes"):
+        pose.predict(NETWORKS / "picture.png")
+
+
+def test_classes_of_a_detectors_settings_reach_it() -> None:
+    pose = Pose(NETWORKS / "simcc.onnx", skeleton="ap10k17")
+
+    assert pose.names == {0: "animal"}
+    (search,) = pose.estimator.settings.detectors
+    assert search.classes == tuple(range(15, 24))
+    assert pose.predict(NETWORKS / "picture.png")[0].keypoints.xy.shape[1:] == (17, 2)
 
 
 def test_a_name_that_is_no_detector_is_told(joined: None) -> None:
