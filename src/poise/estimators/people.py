@@ -16,6 +16,8 @@ Floats = NDArray[np.float32]
 
 AGREE = 0.5  # IoU above which proposals vouch for each other
 _INSIDE = 0.9  # share of a box in a larger one from which it may be a part of the same person
+_SAME_PLACE = 1.0  # spreads of the smaller of two instances within which keypoints are at one place
+_MUCH_LARGER = 3.0  # ratio of box areas from which a keypoint at one place is the smaller instance's
 _SURE_PART = 0.2  # raw score of the keypoints that show whether it is
 
 
@@ -122,7 +124,8 @@ def decay(
 def alike(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
     """Return the ``(N, N)`` OKS of every person with every other; ``sigmas`` ``(K,)`` of the skeleton."""
     visible = np.ones(people.conf.shape, dtype=bool)
-    area = np.maximum(box_area(people.boxes), 1)
+    # A sliver of a box whose keypoints are a whole person's is that person.
+    area = np.maximum(box_area(extent(people.xy, people.conf, people.boxes)), 1)
     similarity = oks(people.xy, people.xy, area=area, visible=visible, sigmas=sigmas)
     # Of either person's area the smaller counts: beside a large person everything small looks close.
     return np.minimum(similarity, similarity.T)
@@ -143,3 +146,28 @@ def alike_or_part(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
         return similarity
     shared = oks(people.xy, people.xy, area=area, visible=sure, sigmas=sigmas)
     return np.where(part, np.maximum(similarity, shared), similarity)
+
+
+def contested(boxes: Floats, xy: Floats, conf: Floats, sigmas: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which keypoints are another instance's: limbs that run to a neighbour.
+
+    Two instances cannot have the same keypoint at one place. It belongs to the smaller one, whose spread is the finer
+    measure, unless the larger one is surer of it.
+
+    Args:
+        boxes: ``(N, 4)`` xyxy.
+        xy: ``(N, K, 2)`` keypoints.
+        conf: ``(N, K)`` confidences.
+        sigmas: ``(K,)`` spreads of the skeleton.
+
+    Returns:
+        ``(N, K)`` True where the keypoint is somebody else's.
+    """
+    apart = np.square(xy[:, None] - xy[None]).sum(axis=-1)  # (N, N, K)
+    spread = spreads(boxes, sigmas)
+    near = apart < np.square(_SAME_PLACE * np.minimum(spread[:, None], spread[None]))
+    area = box_area(boxes)
+    theirs = (conf[None] > conf[:, None]) | (area[:, None] > _MUCH_LARGER * area[None])[..., None]
+    theirs &= ~((area[None] > _MUCH_LARGER * area[:, None])[..., None])
+    theirs &= ~np.eye(len(boxes), dtype=bool)[..., None]
+    return np.asarray((near & theirs).any(axis=1))
