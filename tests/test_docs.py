@@ -27,12 +27,13 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.fixture
 def desk(tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with runner.jpg, street/ and clip.mp4."""
+    """A working folder with runner.jpg, street/, clip.mp4 and my_rtmpose.onnx."""
     shutil.copy(photo, tmp_path / "runner.jpg")
     (tmp_path / "street").mkdir()
     shutil.copy(photo, tmp_path / "street" / "a.jpg")
     shutil.copy(ROOT / "tests/assets/astronaut.jpg", tmp_path / "street" / "b.jpg")
     shutil.copy(ROOT / "tests/assets/clip.mp4", tmp_path / "clip.mp4")
+    shutil.copy(ROOT / "tests/assets/networks/simcc.onnx", tmp_path / "my_rtmpose.onnx")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)

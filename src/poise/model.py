@@ -12,7 +12,7 @@ from poise.errors import ModelError, require
 from poise.estimators import Estimator
 from poise.estimators.assembly import Asked, build_own, build_registered
 from poise.estimators.calibration import Calibrated, read_calibration
-from poise.opening import CHECKPOINTS, bundled, device_name, network_spec, open_file, untrained, weight_files
+from poise.opening import CHECKPOINTS, bundled, device_name, network_spec, open_file, quickened, untrained, weight_files
 from poise.prediction import predict
 from poise.results import Results
 from poise.runtime import Session, open_session
@@ -312,7 +312,7 @@ class Pose:
 
     def _bundled_session(self, name: str, device: str) -> Session:
         return open_session(
-            provide(name, notice=_log.warning),
+            quickened(provide(name, notice=_log.warning)),
             runtime=self.runtime,
             device=device,
             threads=self.threads,

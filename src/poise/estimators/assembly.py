@@ -110,8 +110,8 @@ def build_own(
     own = recognise(session, name=name, path=path, spec=asked.spec, skeleton=asked.skeleton)
     if own.skeleton is None:
         raise ModelError(
-            f"{name}: finds boxes and no keypoints; give it to a network that refines them: "
-            f"Pose('my_network.onnx', detector={name!r})"
+            f"{name}: finds boxes and no keypoints; it looks like {describe(session)}; give it to a network that "
+            f"refines them: Pose('my_network.onnx', detector={name!r})"
         )
     files: dict[str, tuple[Session, Spec]] = {name: (session, own.spec)}
     settings: dict[str, Any] = {"detectors": [{"network": name}]}

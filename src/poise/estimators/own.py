@@ -148,8 +148,9 @@ def recognise_detector(
         FormatError: A field of ``spec`` that is not known.
     """
     table = _said(session, name, path, spec)
-    family = table.setdefault("family", family_of(session) or _detecting(session, name, told="mean" in table))
-    if family not in detectors.FAMILIES:
+    if "family" not in table:
+        table["family"] = family_of(session) or _detecting(session, name, told="mean" in table)
+    if table["family"] not in detectors.FAMILIES:
         known = ", ".join(sorted(detectors.FAMILIES))
         raise ModelError(
             f"{name}: expected a detector ({known}), but this looks like {describe(session)}; if it is one of them "

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.errors import ModelError
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators._topdown_settings import Search, Settings
@@ -88,7 +89,15 @@ class Finder:
             image: ``(H, W, 3)`` uint8 BGR.
             options: ``imgsz`` is the finest size at which to look in place of the model's; ``tile`` adds tiles.
             clock: Told how long things take.
+
+        Raises:
+            ModelError: The model has no detector: it only looks into boxes that are given.
         """
+        if not self.parts:
+            raise ModelError(
+                "no detector is known for this network's instances; name one, such as "
+                "Pose(…, detector='rtmdet-nano-hand'), or pass the boxes: predict(…, boxes=[[x1, y1, x2, y2]])"
+            )
         runs = [self._runs(image, part, options, clock) for part in self.parts]
         people, scale = self._joined(image, runs)
         found = np.stack(

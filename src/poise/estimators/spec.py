@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from poise.errors import FormatError, suggest
 from poise.frames import Image
 
+# What stands for a type of option too: TOML's whole numbers for numbers, lists that were frozen.
+_ALSO: Mapping[type, tuple[type, ...]] = {float: (int, float), list: (list, tuple)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
@@ -69,7 +72,7 @@ class Spec:
             if isinstance(allowed, tuple):
                 if value not in allowed:
                     raise FormatError(f"option {name!r} must be {' or '.join(map(repr, allowed))}, got {value!r}")
-            elif not isinstance(value, (int, float) if allowed is float else allowed):
+            elif not isinstance(value, _ALSO.get(allowed, allowed)):
                 raise FormatError(f"option {name!r} must be of type {allowed.__name__}, got {value!r}")
         return self.options
 

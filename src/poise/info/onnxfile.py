@@ -13,7 +13,7 @@ from math import prod
 from pathlib import Path
 
 from poise.errors import ModelError
-from poise.info.protobuf import Damaged, fields, message, text, whole, whole_list
+from poise.graphs.protobuf import Damaged, fields, message, text, whole, whole_list
 
 # Onnx.proto, TensorProto.DataType: name and bytes of one number.
 _KINDS = {

@@ -1,6 +1,7 @@
 """The networks and the models made of them, bundled or fetched by name, with origin, licence and checksum."""
 
 from poise.weights._cache import home
+from poise.weights._faster import faster
 from poise.weights._fetch import download
 from poise.weights._pack import bring, pack
 from poise.weights._provide import fetch, prepare, provide, remove, wanted
@@ -15,6 +16,7 @@ __all__ = [
     "bring",
     "cached",
     "download",
+    "faster",
     "fetch",
     "find",
     "home",

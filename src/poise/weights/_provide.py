@@ -23,6 +23,7 @@ from poise.weights._cache import (
     unpin,
     unwritable,
 )
+from poise.weights._faster import forget_faster
 from poise.weights._fetch import Progress, begun_at, transfer
 from poise.weights._registry import Card, Network, load, model, network
 from poise.weights._store import ENDINGS
@@ -274,7 +275,7 @@ def remove(name: str, *, forget: bool = False) -> list[Path]:
             if target.is_file():
                 target.unlink()
                 gone.append(target)
-            gone += sweep(target)
+            gone += sweep(target) + forget_faster(target)
             if forget and unpin(target):
                 gone.append(target.with_name(target.name + ".sha256"))
     if not gone:

@@ -30,32 +30,38 @@ class Canvas:
         stride: Sides of a free input are multiples of it, pixels.
         fill: Grey value beside the picture.
         stretch: The picture fills the input, whatever its proportions; else it keeps them, in the top-left corner.
+        square: A free input is square; else the smallest rectangle in whole strides that holds the picture, so that
+            less is computed.
 
     Attributes:
         input: Name of the network's input.
         free: True where the network takes any size in whole strides.
     """
 
-    def __init__(self, spec: Spec, session: Session, *, stride: int, fill: int = 114, stretch: bool = False) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        session: Session,
+        *,
+        stride: int,
+        fill: int = 114,
+        stretch: bool = False,
+        square: bool = False,
+    ) -> None:
         tensor = session.inputs[0]
         sides = tensor.shape[2:4] if spec.layout == "nchw" else tensor.shape[1:3]
         self.input = tensor.name
         self.free = not any(sides)
-        self._spec, self._stride, self._fill, self._stretch = spec, stride, fill, stretch
+        self._spec, self._stride, self._fill, self._stretch, self._square = spec, stride, fill, stretch, square
 
     def size(self, image: Image, longer: int | None) -> tuple[int, int]:
-        """Return width and height of the input that a picture is laid on.
-
-        A free network gets the smallest input in whole strides that holds the picture: less to compute, and nothing to
-        find beside it.
-        """
+        """Return width and height of the input that a picture is laid on."""
         if not self.free or self._stretch:
             return self._spec.size
         longer = max(self._spec.size) if longer is None else max(self._stride, longer)
         scale = longer / max(image.shape[:2])
-        width, height = (
-            max(1, math.ceil(round(side * scale) / self._stride)) * self._stride for side in image.shape[1::-1]
-        )
+        sides = [longer, longer] if self._square else [round(side * scale) for side in image.shape[1::-1]]
+        width, height = (max(1, math.ceil(side / self._stride)) * self._stride for side in sides)
         return width, height
 
     def lay(self, image: Image, longer: int | None) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:

@@ -7,10 +7,9 @@ Source:
     arXiv:1911.07524, as MMPose and rtmlib (both Apache-2.0) take them. The quarter offset is that of Newell, Yang and
     Deng, "Stacked hourglass networks", ECCV 2016, section 3.3.
 
-    Cell i stands for input pixel 4 i, outer corners at 0, without a shift by half a cell or pixel: of TinyPose on the
-    labelled boxes of 103 pictures the keypoints are then 0.16 +- 0.09 pixels of the crop too far to the right and
-    0.01 +- 0.10 too low, and AP falls with every shift (benchmarks/zoo.py). For the same reason mirrored maps are
-    moved by one cell before they are averaged: cell j of the turned map stands for pixel 4 (j + 1).
+    Cell i stands for input pixel 4 i, without a shift by half a cell or pixel: TinyPose's keypoints in the labelled
+    boxes of 103 pictures are then 0.16 +- 0.09 pixels of the crop too far to the right and 0.01 +- 0.10 too low on
+    average (benchmarks/zoo.py).
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from poise.errors import FormatError
 from poise.estimators.protocols import Floats, Outputs
+from poise.estimators.refiners.mirror import turned
 from poise.estimators.spec import Spec
 from poise.frames import Image
 from poise.runtime import Session
@@ -35,7 +35,7 @@ _OPTIONS: Mapping[str, tuple[Any, ...] | type] = {
     "udp": bool,
     "shift": float,
     "sigmoid": bool,
-    "flip_shift": int,
+    "flip_shift": float,
     "keypoints": int,
 }
 # The logarithm is taken of values from here on. Source: MMPose, refine_keypoints_dark_udp.
@@ -58,8 +58,8 @@ class Heatmap:
             cell i is input pixel ``i * size / cells``.
         shift: Added to the keypoints, input pixels; 0 unless given.
         sigmoid: The maps are logits.
-        flip_shift: Cells that the mirrored maps are moved to the right before they are averaged; unless given 1, and
-            0 with ``udp``, where both ends of a map are mirror images of each other.
+        flip_shift: Cells that the mirrored maps are moved to the right before they are averaged; unless given one cell
+            less one pixel, and with ``udp`` none: see :mod:`poise.estimators.refiners.mirror`.
         keypoints: K, of a network that does not say it.
 
     Args:
@@ -83,7 +83,7 @@ class Heatmap:
         self._kernel = kernel(options.get("blur", 3))
         self._shift = float(options.get("shift", 0.0))
         self._sigmoid = bool(options.get("sigmoid", False))
-        self._flip_shift = int(options.get("flip_shift", 0 if self._udp else 1))
+        self._flip_shift: float | None = options.get("flip_shift", 0.0 if self._udp else None)
         said = found[0].shape[1] if len(found[0].shape) == 4 else None
         self.keypoints = said or int(options.get("keypoints", 0)) or self._counted(session)
 
@@ -120,10 +120,11 @@ class Heatmap:
 
     def average(self, outputs: Outputs, mirrored: Outputs, flip_idx: Sequence[int]) -> dict[str, NDArray[Any]]:
         """Average the maps with those of the mirrored crops (flip test)."""
-        turned = mirrored[self._output][..., ::-1][:, list(flip_idx)]
-        for _ in range(self._flip_shift):
-            turned = np.concatenate([turned[..., :1], turned[..., :-1]], axis=-1)
-        return {**outputs, self._output: (outputs[self._output] + turned) / 2}
+        maps = outputs[self._output]
+        shift = self._flip_shift
+        if shift is None:
+            shift = 1 - maps.shape[-1] / self.spec.size[0]
+        return {**outputs, self._output: (maps + turned(mirrored[self._output], flip_idx, shift)) / 2}
 
 
 def peaks(maps: Floats) -> tuple[NDArray[np.intp], Floats]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from poise.errors import FormatError
 from poise.estimators.protocols import Floats, Outputs
+from poise.estimators.refiners.mirror import turned
 from poise.estimators.spec import Spec
 from poise.frames import Image
 from poise.runtime import Session
@@ -26,7 +27,7 @@ _OPTIONS: Mapping[str, tuple[Any, ...] | type] = {
     "conf": ("mean", "min"),
     "softmax": bool,
     "shift": float,
-    "flip_shift": int,
+    "flip_shift": float,
     "keypoints": int,
 }
 
@@ -44,8 +45,8 @@ class SimCc:
         softmax: The bins are logits, as in the first SimCC networks; RTMPose's maxima are scores as they are, which
             exceed 1 a little for plain keypoints and are cut there.
         shift: Added to the keypoints, input pixels; 0 unless given.
-        flip_shift: Bins that the mirrored x is moved to the right before it is averaged; 1 unless given, since bin j of
-            the turned row stands for pixel ``(j + 1) / split`` (see :mod:`poise.estimators.refiners.heatmap`).
+        flip_shift: Bins that the mirrored x is moved to the right before it is averaged; unless given one bin less one
+            pixel, which is to the left: see :mod:`poise.estimators.refiners.mirror`.
         keypoints: K, of a network that does not say it.
 
     Args:
@@ -66,11 +67,11 @@ class SimCc:
         self._conf = options.get("conf", "mean" if len(found) < 3 else "min")
         self._softmax = bool(options.get("softmax", False))
         self._shift = float(options.get("shift", 0.0))
-        self._flip_shift = int(options.get("flip_shift", 1))
         bins = [(found[name][2] if len(found[name]) == 3 else None) for name in (self._x, self._y)]
         said = found[self._x][1] if len(found[self._x]) == 3 else None
         self.keypoints = said or int(options.get("keypoints", 0)) or self._counted(session)
         self._split = float(options.get("split", 0)) or _split(bins, spec.size)
+        self._flip_shift = float(options.get("flip_shift", 1 - self._split))
 
     def _counted(self, session: Session) -> int:
         """Count the rows of an empty crop, where neither the file nor its spec says how many there are."""
@@ -101,11 +102,8 @@ class SimCc:
 
     def average(self, outputs: Outputs, mirrored: Outputs, flip_idx: Sequence[int]) -> dict[str, NDArray[Any]]:
         """Average the bins with those of the mirrored crops (flip test)."""
-        swap = list(flip_idx)
-        x = mirrored[self._x][..., ::-1][:, swap]
-        for _ in range(self._flip_shift):
-            x = np.concatenate([x[..., :1], x[..., :-1]], axis=-1)
-        y = mirrored[self._y][:, swap]
+        x = turned(mirrored[self._x], flip_idx, self._flip_shift)
+        y = mirrored[self._y][:, list(flip_idx)]
         return {**outputs, self._x: (outputs[self._x] + x) / 2, self._y: (outputs[self._y] + y) / 2}
 
 

@@ -90,3 +90,30 @@ def whole_list(wire: int, value: int | memoryview) -> list[int]:
         if len(numbers) > 4096:
             raise Damaged("a list of more than 4096 numbers where a shape is expected")
     return numbers
+
+
+def number(field: int, value: int) -> bytes:
+    """Write a field that holds a whole number, perhaps negative."""
+    return _varint(field << 3) + _varint(value & 0xFFFFFFFFFFFFFFFF)
+
+
+def block(field: int, value: bytes | memoryview | str) -> bytes:
+    """Write a field that holds bytes, a text or a message."""
+    data = value.encode("utf-8") if isinstance(value, str) else bytes(value)
+    return _varint(field << 3 | 2) + _varint(len(data)) + data
+
+
+def again(field: int, wire: int, value: int | memoryview) -> bytes:
+    """Write a field as :func:`fields` gave it."""
+    if isinstance(value, int):
+        return number(field, value)
+    return block(field, value) if wire == 2 else _varint(field << 3 | wire) + bytes(value)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
