@@ -124,7 +124,8 @@ def test_saving_makes_numbered_folders_with_a_manifest(pose: Pose, photo: Path, 
     manifest = json.loads((tmp_path / "predict2/manifest.json").read_text())
     assert manifest["status"] == "done"
     assert manifest["counts"] == {"frames": 1, "instances": 1, "errors": 0}
-    assert [len(w["sha256"]) for w in manifest["weights"]] == [64]
+    assert [w["name"] for w in manifest["weights"]] == ["movenet-multipose", "nanodet-416", "movenet-thunder"]
+    assert {len(w["sha256"]) for w in manifest["weights"]} == {64}
     for name in manifest["files"]:
         assert (tmp_path / "predict2" / name).stat().st_size > 0
     assert {Path(name).suffix for name in manifest["files"]} == {".jpg", ".txt", ".jsonl", ".csv"}
@@ -218,10 +219,12 @@ def test_video_frames_are_never_batched_and_pictures_are() -> None:
 
 
 def test_bundled_networks_say_what_they_are(pose: Pose) -> None:
-    (found,) = pose.info()
+    found = pose.info()
 
-    assert found.licence.startswith("Apache-2.0")
-    assert found.parameters > 1_000_000
+    assert len(found) == 3
+    for one in found:
+        assert one.licence.startswith("Apache-2.0")
+        assert one.parameters > 1_000_000
 
 
 def test_only_a_checkpoint_can_be_exported(pose: Pose) -> None:
@@ -234,3 +237,39 @@ def test_a_network_of_another_family_is_described() -> None:
 
     with pytest.raises(ModelError, match=r"nanodet-416\.onnx: .*cls_s8"):
         Pose(network("nanodet-416").path)
+
+
+def test_boxes_of_ones_own_give_an_instance_each_in_their_order(pose: Pose, photo: Path) -> None:
+    found = pose(photo)[0]
+    box = found.boxes.xyxy[0]
+    beside = box + np.array([5.0, 0, 5, 0], np.float32)
+
+    looked = pose(photo, boxes=[beside, box])[0]
+    nothing = pose(photo, boxes=[])[0]
+    pictures = pose([photo, photo], boxes=[[box], np.zeros((0, 4))])
+
+    np.testing.assert_allclose(looked.boxes.xyxy, [beside, box])
+    # The search's own keypoints are averaged with the first look's, so that these differ by a little.
+    size = (box[2:] - box[:2]).max()
+    assert np.abs(looked.keypoints.xy[1] - found.keypoints.xy[0]).max() < 0.1 * size
+    assert len(nothing) == 0
+    assert [len(one) for one in pictures] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([[1, 2, 3]], r"shape \(N, 4\)"),
+        ([[10, 10, 5, 20]], "x1 < x2 and y1 < y2"),
+        ([[0, 0, float("nan"), 5]], "x1 < x2"),
+        ("left", r"shape \(N, 4\)"),
+    ],
+)
+def test_wrong_boxes_are_explained(pose: Pose, photo: Path, boxes: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        pose(photo, boxes=boxes)
+
+
+def test_boxes_need_a_model_that_takes_them(photo: Path) -> None:
+    with pytest.raises(ValueError, match="such as 'body'; face finds its own"):
+        Pose("face")(photo, boxes=[[0, 0, 9, 9]])

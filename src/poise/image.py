@@ -83,7 +83,9 @@ def letterbox(
     return canvas, matrix
 
 
-def crop(image: Image, boxes: Floats, size: tuple[int, int], *, fill: int = 0) -> tuple[Image, NDArray[np.float64]]:
+def crop(
+    image: Image, boxes: Floats, size: tuple[int, int], *, fill: int = 0, gap: float = 2.0
+) -> tuple[Image, NDArray[np.float64]]:
     """Cut upright regions out of a picture and resize them, with a filter as wide as the shrinking asks for.
 
     Faster and sharper than :func:`warp`, which turns as well.
@@ -93,6 +95,8 @@ def crop(image: Image, boxes: Floats, size: tuple[int, int], *, fill: int = 0) -
         boxes: ``(N, 4)`` xyxy regions in pixels, which may reach beyond the picture; of the proportions of ``size``.
         size: Width and height of the crops, pixels.
         fill: Grey value outside the picture.
+        gap: Shrinking in whole steps, by areas, stops at so many times the size; 1 is less sharp and takes a third of
+            the time of 2.
 
     Returns:
         ``(N, height, width, 3)`` uint8 and the ``(N, 2, 3)`` maps from picture to crop.
@@ -122,7 +126,7 @@ def crop(image: Image, boxes: Floats, size: tuple[int, int], *, fill: int = 0) -
             continue
         part = PIL.Image.fromarray(np.ascontiguousarray(image[y0:y1, x0:x1]))
         window = (start[0] - x0, start[1] - y0, end[0] - x0, end[1] - y0)
-        small = part.resize((int(target[0]), int(target[1])), _BICUBIC, box=window, reducing_gap=1.0)
+        small = part.resize((int(target[0]), int(target[1])), _BICUBIC, box=window, reducing_gap=gap)
         out[i, low[i, 1] : high[i, 1], low[i, 0] : high[i, 0]] = np.asarray(small)
     return out, matrices
 

@@ -21,6 +21,8 @@ from poise.runtime import Session
 
 _WITHIN = 2.5  # spreads between two predictions of one keypoint that are taken for the same
 _LEAST = 1e-6
+# How crops are shrunk (poise.image.crop): with _QUICK AP falls by 0.3 to 0.5, and a followed frame takes a tenth less.
+_SHARP, _QUICK = 2.0, 1.0
 
 # Rows of the proposals and what a look says of them -> which are worth another.
 Worth = Callable[[NDArray[np.intp], Looks], NDArray[np.bool_]]
@@ -78,7 +80,9 @@ class Looker:
                 rows, proposals = rows[kept], proposals.take(kept)
                 seen = [(xy[kept], conf[kept]) for xy, conf in seen]
                 worth = None
-            seen.append(self._look(image, proposals, look, clock, flip=flip or self._flip))
+            seen.append(
+                self._look(image, proposals, look, clock, flip=flip or self._flip, gap=_QUICK if once else _SHARP)
+            )
         xy, looks = self._agreed(seen, proposals)
         clock.lap("postprocess")
         return rows, xy, looks
@@ -97,7 +101,7 @@ class Looker:
         return agree(points, weights, mean, people.boxes, self._sigmas)
 
     def _look(
-        self, image: Image, proposals: Proposals, look: tuple[int, int, float], clock: Clock, *, flip: bool
+        self, image: Image, proposals: Proposals, look: tuple[int, int, float], clock: Clock, *, flip: bool, gap: float
     ) -> tuple[Floats, Floats]:
         """Run the network on the region of each instance."""
         k = self._refiner.keypoints
@@ -107,7 +111,7 @@ class Looker:
         xy, conf = np.empty((len(boxes), k, 2), np.float32), np.empty((len(boxes), k), np.float32)
         for start in range(0, len(boxes), self._chunk):
             part = slice(start, start + self._chunk)
-            cut, matrices = crop(image, around[part], size)
+            cut, matrices = crop(image, around[part], size, gap=gap)
             feeds = self._refiner.prepare(cut)
             clock.lap("preprocess")
             outputs = self._session.run(feeds)
