@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from poise.motion.reps.alike import likeness
 from poise.motion.reps.detect import Curve, Cycle, column, curve, cycles, merge_sides, named, usual
 from poise.motion.reps.exercises import Exercise
 from poise.motion.reps.judge import Verdict, judge
@@ -54,6 +55,7 @@ class Rejected:
         reason: Why.
         near: Whether it missed by a little; it then counts in ``count_high``.
         peak: Seconds.
+        small: Whether it was too shallow or not finished; others break a rule of the exercise.
     """
 
     start: float
@@ -61,6 +63,7 @@ class Rejected:
     reason: str
     near: bool = False
     peak: float = float("nan")
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +147,9 @@ def count(person: Measured, exercise: Exercise, *, strict: bool = False, refine:
         verdict = judge(person, exercise, line, cycle, typical=typical or 0.0, strict=strict)
         if verdict.reason:
             if cycle.depth > 0.5 * exercise.min_depth:
-                rejected.append(Rejected(cycle.start, cycle.end, verdict.reason, verdict.near, cycle.peak))
+                rejected.append(
+                    Rejected(cycle.start, cycle.end, verdict.reason, verdict.near, cycle.peak, verdict.small)
+                )
         else:
             reps.append(_rep(cycle, verdict, person, exercise))
     return Count(exercise.name, 1.0, tuple(reps), tuple(rejected), tuple(lines), spec=exercise)
@@ -200,6 +205,7 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         sure = float(np.mean([rep.conf for rep in made.reps]))
         score = float(np.median(fit)) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
         score *= _settled(person, made, exercise) * large(person)
+        score *= likeness(person, [(rep.start, rep.peak, rep.end) for rep in made.reps]) * _explained(made)
         if n == 1 and score < MIN_SCORE_ALONE:
             score *= 0.5
         scored.append((score, made, exercise))
@@ -259,6 +265,17 @@ def _settled(person: Measured, made: Count, exercise: Exercise) -> float:
     # Two movements of daily life of which one takes more than twice as long as the other are no set.
     alike = float(np.clip(3.0 - max(lasts) / max(min(lasts), 1e-6), 0, 1))
     return place * alike * float(np.clip(share / 0.45, 0, 1) ** 2)
+
+
+# Of the movements as deep as a repetition that lie within a set, this share at least must be repetitions.
+_ALL_BUT = 0.8
+
+
+def _explained(made: Count) -> float:
+    """Return, in [0, 1], how far an exercise explains its set: what breaks its rules now and then is another one."""
+    first, last = made.reps[0].start, made.reps[-1].end
+    other = sum(first < r.peak < last and not r.small for r in made.rejected)
+    return min(1.0, len(made.reps) / (len(made.reps) + other) / _ALL_BUT)
 
 
 def _busy(made: Count) -> float:

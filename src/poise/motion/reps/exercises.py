@@ -21,6 +21,7 @@ _FOLDER = Path(__file__).parents[1] / "exercises"
 
 SIDES = ("both", "either", "alternating")
 MOMENTS = ("rest", "effort", "mean", "change", "range", "corr")
+VIEWS = ("front", "side")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Rule:
         gate: Whether a repetition that breaks it is rejected even when the exercise was named.
         unseen: The score where it cannot be measured because a point is out of the picture: it neither speaks for the
             exercise nor rules it out.
+        view: ``front`` or ``side``: where else it is seen from, the rule cannot be measured; empty: from anywhere.
         why: The reason that a rejected repetition carries.
     """
 
@@ -68,6 +70,7 @@ class Rule:
     over: str = ""
     gate: bool = False
     unseen: float = 0.8
+    view: str = ""
     why: str = ""
 
 
@@ -122,7 +125,7 @@ _SIGNAL_KEYS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 _RULE_KEYS: dict[str, tuple[Any, ...]] = {
     "signal": (str,), "at": (str,), "min": (int, float), "max": (int, float), "soft": (int, float), "over": (str,),
-    "gate": (bool,), "unseen": (int, float), "why": (str,),
+    "gate": (bool,), "unseen": (int, float), "view": (str,), "why": (str,),
 }  # fmt: skip
 _MEASURES = (*SIDED, *WHOLE)
 
@@ -258,6 +261,8 @@ def _build(file: TomlFile) -> Exercise:
         _one_of(entry["at"], MOMENTS, "at", file.at("at", table="rule", nth=n))
         if "over" in entry:
             _one_of(entry["over"], _MEASURES, "signal", file.at("over", table="rule", nth=n))
+        if "view" in entry:
+            _one_of(entry["view"], VIEWS, "view", file.at("view", table="rule", nth=n))
         if not {"min", "max"} & entry.keys():
             raise FormatError(f"{where}: a rule needs 'min', 'max' or both")
         rules.append(Rule(**entry))

@@ -9,12 +9,17 @@ import numpy as np
 from poise.motion.reps.detect import EDGE_SHARE, SHARE, Curve, Cycle, named
 from poise.motion.reps.exercises import Exercise, Rule
 from poise.motion.reps.people import Measured
+from poise.motion.reps.view import seen_from
 
 FLOOR = 0.02
 # A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many
 # torso lengths, and faster than this many a second. (A slow pan of the camera moves people too; a step is 1.4 torsos.)
 PLACE = 0.35
 PACE = 0.3
+# Ankles of who walks part and meet by more than this, torso lengths; those of who stands tremble by a tenth.
+STEP = 0.3
+# Points of less than this share of the confidence of those that the movement is measured on cannot speak against it.
+UNSURE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +31,20 @@ class Verdict:
         reason: Why it is no repetition; empty if it is one.
         conf: In [0, 1].
         near: Whether it was rejected by a little, so that it widens the count's interval.
+        small: Whether it was rejected for its depth.
     """
 
     fit: float
     reason: str
     conf: float
     near: bool = False
+    small: bool = False
 
 
 def rule_value(person: Measured, rule: Rule, line: Curve, cycle: Cycle) -> float:
-    """Measure what a rule is about; NaN where it was not seen."""
+    """Measure what a rule is about; NaN where it was not seen, or from where it does not show."""
+    if rule.view and not seen_from(person, rule.view, _span(person, cycle)):
+        return np.nan
     one = _at_moment(person, rule.signal, rule.at, line, cycle)
     if not rule.over:
         return one
@@ -44,11 +53,12 @@ def rule_value(person: Measured, rule: Rule, line: Curve, cycle: Cycle) -> float
 
 
 def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cycle) -> float:
-    span = slice(*np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9]))
-    value = named(person, name, cycle.side)[0][span]
+    span = _span(person, cycle)
+    value, sure = (column[span] for column in named(person, name, cycle.side))
     progress = line.value[span]
     good = np.isfinite(value) & np.isfinite(progress)
-    if good.sum() < 3:
+    # Legs behind a desk or below the picture's edge are guessed, and a guess rules nothing out.
+    if good.sum() < 3 or np.median(sure[good]) < UNSURE * cycle.sure:
         return np.nan
     value, progress = value[good], progress[good]
     if moment == "mean":
@@ -62,6 +72,10 @@ def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cyc
         return float((x * y).sum() / max(np.sqrt((x * x).sum() * (y * y).sum()), 1e-9))
     rest, effort = float(np.median(value[share <= 0.25])), float(np.median(value[share >= 0.75]))
     return {"rest": rest, "effort": effort, "change": effort - rest}[moment]
+
+
+def _span(person: Measured, cycle: Cycle) -> slice:
+    return slice(*np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9]))
 
 
 def drift(person: Measured, cycle: Cycle) -> float:
@@ -78,7 +92,13 @@ def drift(person: Measured, cycle: Cycle) -> float:
 
 def _walks(person: Measured, cycle: Cycle) -> bool:
     way = drift(person, cycle)
-    return way > PLACE and way > PACE * (cycle.end - cycle.start)
+    if not (way > PLACE and way > PACE * (cycle.end - cycle.start)):
+        return False
+    # Feet that stay as far apart as they are do not walk: the camera moves.
+    span = _span(person, cycle)
+    gap, sure = (column[span] for column in named(person, "ankle_distance", "both"))
+    good = np.isfinite(gap) & (sure >= UNSURE * cycle.sure)
+    return bool(good.mean() < 0.5 or np.subtract(*np.percentile(gap[good], (95, 5))) > STEP)
 
 
 def rule_score(rule: Rule, value: float) -> float:
@@ -109,7 +129,7 @@ def judge(
     reason = "" if fixed else _too_small(cycle, least)
     if reason:
         near = cycle.depth > 0.8 * least and cycle.depth > exercise.min_depth
-        return Verdict(0.0, reason, 0.0, near)
+        return Verdict(0.0, reason, 0.0, near, True)
     length = cycle.end - cycle.start
     if length < exercise.min_rep_s:
         reason = f"too fast: {length:.2f} s"
