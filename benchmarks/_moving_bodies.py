@@ -255,7 +255,7 @@ def upper_body(time: Floats, w: Floats, random: Random, *, kind: str, seated: bo
     if kind == "triceps-extension":  # overhead, the forearm hangs behind the head and stretches up
         arm = (172.0, 8.0, 180 + 110 - 105 * w, 3.0)
     points = body(pelvis, feet, lean=lean + sway * w, arms=(arm, arm))
-    name = "" if kind.startswith("triceps") else kind
+    name = "" if kind == "triceps-push-down" else kind
     return Made(time, points, name, 0, seated=seated)
 
 

@@ -71,9 +71,9 @@ def sameness(person: Measured, reps: Sequence[tuple[float, float, float]]) -> fl
 
 def likeness(person: Measured, reps: Sequence[tuple[float, float, float]]) -> float:
     """Return, in [0, 1], how far repetitions of somebody upright are a set by their sameness; 1 for who lies."""
-    inside = (person.time >= reps[0][0]) & (person.time <= reps[-1][2])
-    tilt = person.values[inside, COLUMN["shoulder_over_hip"]]
+    ends = np.searchsorted(person.time, [at for start, _, end in reps for at in (start, end)])
+    tilt = person.values[np.clip(ends, 0, len(person.time) - 1), COLUMN["shoulder_over_hip"]]
     tilt = tilt[np.isfinite(tilt)]
-    if not len(tilt) or np.percentile(tilt, 90) < _UPRIGHT:
+    if len(tilt) and np.median(tilt) < _UPRIGHT:
         return 1.0
     return float(np.clip((sameness(person, reps) - _CHANCE) / (_SET - _CHANCE), 0.0, 1.0))

@@ -269,12 +269,15 @@ def _settled(person: Measured, made: Count, exercise: Exercise) -> float:
 
 # Of the movements as deep as a repetition that lie within a set, this share at least must be repetitions.
 _ALL_BUT = 0.8
+# One that is too shallow counts half: a pause for breath moves a little too.
+_HALF = 0.5
 
 
 def _explained(made: Count) -> float:
     """Return, in [0, 1], how far an exercise explains its set: what breaks its rules now and then is another one."""
     first, last = made.reps[0].start, made.reps[-1].end
-    other = sum(first < r.peak < last and not r.small for r in made.rejected)
+    inside = [r for r in made.rejected if first < r.peak < last]
+    other = sum(_HALF if r.small else 1.0 for r in inside)
     return min(1.0, len(made.reps) / (len(made.reps) + other) / _ALL_BUT)
 
 

@@ -58,6 +58,7 @@ class Rule:
         gate: Whether a repetition that breaks it is rejected even when the exercise was named.
         unseen: The score where it cannot be measured because a point is out of the picture: it neither speaks for the
             exercise nor rules it out.
+        group: Of the rules of one group the one that holds best counts, for what shows in one way or in another.
         view: ``front`` or ``side``: where else it is seen from, the rule cannot be measured; empty: from anywhere.
         why: The reason that a rejected repetition carries.
     """
@@ -70,6 +71,7 @@ class Rule:
     over: str = ""
     gate: bool = False
     unseen: float = 0.8
+    group: str = ""
     view: str = ""
     why: str = ""
 
@@ -125,7 +127,8 @@ _SIGNAL_KEYS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 _RULE_KEYS: dict[str, tuple[Any, ...]] = {
     "signal": (str,), "at": (str,), "min": (int, float), "max": (int, float), "soft": (int, float), "over": (str,),
-    "gate": (bool,), "unseen": (int, float), "view": (str,), "why": (str,),
+    "gate": (bool,), "unseen": (int, float), "group": (str,), "view": (str,),
+    "why": (str,),
 }  # fmt: skip
 _MEASURES = (*SIDED, *WHOLE)
 

@@ -143,19 +143,32 @@ def judge(
         reason = "the person moves from place to place"
     if reason:
         return Verdict(0.0, reason, 0.0)
-    scores = [rule_score(rule, rule_value(person, rule, line, cycle)) for rule in exercise.rules]
-    fit = float(np.prod([max(s, FLOOR) for s in scores])) if scores else 1.0
-    for rule, score in zip(exercise.rules, scores, strict=True):
+    held = _held(person, exercise, line, cycle)
+    fit = float(np.prod([max(score, FLOOR) for _, score in held])) if held else 1.0
+    for rule, score in held:
         if score < 0.35 and (rule.gate or strict):
             return Verdict(fit, rule.why or f"{rule.signal} at {rule.at} is out of its limits", 0.0)
     # The user's word is believed against one rule, which an odd view may break, but not against two.
-    broken = [rule for rule, score in zip(exercise.rules, scores, strict=True) if score < 0.1]
+    broken = [rule for rule, score in held if score < 0.1]
     if len(broken) > 1:
         return Verdict(fit, " and ".join(rule.why or rule.signal for rule in broken[:2]), 0.0)
     margin = float(np.clip((cycle.depth - 0.7 * least) / (0.5 * least), 0, 1)) if least else 1.0
-    gates = [s for rule, s in zip(exercise.rules, scores, strict=True) if rule.gate]
+    gates = [score for rule, score in held if rule.gate]
     conf = float(np.clip(cycle.sure * 1.3, 0, 1)) ** 0.5 * (0.5 + 0.5 * margin) * (min(gates) if gates else 1.0) ** 0.5
     return Verdict(fit, "", round(min(conf, 1.0), 3))
+
+
+def _held(person: Measured, exercise: Exercise, line: Curve, cycle: Cycle) -> list[tuple[Rule, float]]:
+    """Return each rule and how well it holds; of a group, the first with the best score of all."""
+    out: list[tuple[Rule, float]] = []
+    for rule in exercise.rules:
+        score = rule_score(rule, rule_value(person, rule, line, cycle))
+        at = next((i for i, (other, _) in enumerate(out) if rule.group and other.group == rule.group), None)
+        if at is None:
+            out.append((rule, score))
+        else:
+            out[at] = (out[at][0], max(out[at][1], score))
+    return out
 
 
 def _too_small(cycle: Cycle, least: float) -> str:
