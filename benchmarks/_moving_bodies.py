@@ -388,3 +388,54 @@ def beat_dance(time: Floats, w: Floats, random: Random) -> Made:
 
 
 Move = Callable[[Floats, Floats, Random], Made]
+
+
+def lying(n: int) -> Floats:
+    """Return ``(n, 17, 3)`` of somebody flat on the floor, face down, head towards +x, feet at 0, arms beside the head."""
+    pelvis = point(THIGH + SHANK, 0.0, 0.12, n=n)
+    feet = (point(0.0, 0.1, 0.08, n=n), point(0.0, -0.1, 0.08, n=n))
+    hands = tuple(point(THIGH + SHANK + TRUNK + 0.15, side * 0.3, 0.05, n=n) for side in (1.0, -1.0))
+    return body(pelvis, feet, lean=88.0, wrists=(hands[0], hands[1]), elbow=(0.0, 1.0, 0.0), nod=-20.0)
+
+
+def kneeling(n: int) -> Floats:
+    """Return ``(n, 17, 3)`` of somebody on both knees, upright, who faces +x; the feet are at 0."""
+    knees = point(SHANK, 0.0, 0.05, n=n)
+    pelvis = knees + point(0.0, 0.0, 0.98 * THIGH, n=n)
+    feet = (point(0.0, 0.1, 0.08, n=n), point(0.0, -0.1, 0.08, n=n))
+    arm: Arm = (5.0, 6.0, 10.0, 4.0)
+    return body(pelvis, feet, lean=3.0, arms=(arm, arm), knees_out=0.0)
+
+
+def standing(n: int) -> Floats:
+    """Return ``(n, 17, 3)`` of somebody who stands at (0.3, 0) and faces +x."""
+    feet = (point(0.3, 0.1, ANKLE, n=n), point(0.3, -0.1, ANKLE, n=n))
+    arm: Arm = (5.0, 6.0, 10.0, 4.0)
+    return body(point(0.3, 0.0, ANKLE + 0.85, n=n), feet, arms=(arm, arm))
+
+
+def with_ways(made: Made, random: Random, *, begin: str, end: str) -> Made:
+    """Let somebody get down to push-ups from standing or kneeling, and stay, lie or kneel afterwards.
+
+    The ways between are straight lines of every point, so limbs shorten a little on them.
+    """
+    step = float(made.time[1] - made.time[0])
+    poses = {"standing": standing, "kneeling": kneeling, "lying": lying}
+    parts = [made.points]
+    if begin != "plank":
+        first = poses[begin](round(random.uniform(0.8, 2.0) / step))
+        parts = [first, _way(first[-1], made.points[0], random.uniform(0.6, 1.5), step), *parts]
+    stay = round(random.uniform(1.5, 3.0) / step)
+    if end == "plank":
+        parts.append(np.repeat(made.points[-1:], stay, axis=0))
+    else:
+        last = poses[end](stay)
+        parts += [_way(made.points[-1], last[0], random.uniform(0.3, 1.2), step), last]
+    points = np.concatenate(parts)
+    return Made(np.arange(len(points)) * step, points, made.exercise, made.reps, made.seated, made.lies)
+
+
+def _way(first: Floats, last: Floats, seconds: float, step: float) -> Floats:
+    share = (np.arange(round(seconds / step)) + 1) / round(seconds / step)
+    share = (share * share * (3 - 2 * share))[:, None, None]
+    return first * (1 - share) + last * share

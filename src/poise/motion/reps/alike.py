@@ -18,7 +18,7 @@ _PHASES = 8  # on each way
 # Heights that are less sure than this, and less than half as sure as the surest, are guessed.
 _UNSURE, _GUESSED = 0.5, 0.3
 # Nobody dances lying; there arms and elbows are often hidden. Torso lengths of the shoulders over the hips.
-_UPRIGHT = 0.5
+_UPRIGHT = 0.65
 # Sets of real and made clips have 0.74 and more, free dances at most 0.45.
 _SET, _CHANCE = 0.7, 0.45
 
