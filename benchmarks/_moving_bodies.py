@@ -234,9 +234,14 @@ def _base(time: Floats, random: Random, *, seated: bool) -> tuple[Floats, tuple[
 
 
 def upper_body(time: Floats, w: Floats, random: Random, *, kind: str, seated: bool) -> Made:
-    """Move the arms alone: curls, presses, raises, pull-downs, triceps extensions; standing or seated."""
+    """Move the arms alone: curls, presses, raises, pull-downs, triceps extensions; standing or seated.
+
+    Curls and front raises are of both arms, of one, or in turn; who sits leans back on a bench now and then.
+    """
     n = len(time)
     pelvis, feet, lean = _base(time, random, seated=seated)
+    if seated and kind in ("biceps-curl", "shoulder-press", "pull-down") and random.random() < 0.3:
+        lean = random.uniform(-40, -20)
     sway = random.uniform(0, 3)
     rest = random.uniform(0, 6)
     soft = random.uniform(5, 15)
@@ -254,7 +259,16 @@ def upper_body(time: Floats, w: Floats, random: Random, *, kind: str, seated: bo
     arm = moves[kind]
     if kind == "triceps-extension":  # overhead, the forearm hangs behind the head and stretches up
         arm = (172.0, 8.0, 180 + 110 - 105 * w, 3.0)
-    points = body(pelvis, feet, lean=lean + sway * w, arms=(arm, arm))
+    arms = (arm, arm)
+    ways = random.choice(["both", "both", "one", "in turn"]) if kind in ("biceps-curl", "front-raise") else "both"
+    if ways != "both":
+        count = np.cumsum(np.diff((w > 0.02).astype(int), prepend=0) > 0)
+        left = np.ones(n, dtype=bool) if ways == "one" else count % 2 == 0
+        rested = [float(np.broadcast_to(a, (n,))[0]) for a in arm]
+        one = tuple(np.where(left, a, r) for a, r in zip(arm, rested, strict=True))
+        other = tuple(np.where(left, r, a) for a, r in zip(arm, rested, strict=True))
+        arms = (one, other if ways == "in turn" else tuple(rested))  # type: ignore[assignment]
+    points = body(pelvis, feet, lean=lean + sway * w, arms=arms)
     name = "" if kind == "triceps-push-down" else kind
     return Made(time, points, name, 0, seated=seated)
 

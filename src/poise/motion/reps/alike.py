@@ -16,11 +16,11 @@ _PAIRS = ("wrist_lift", "elbow_lift", "hip_over_knee", "hip_lift")
 _SINGLE = ("shoulder_over_hip",)
 _PHASES = 8  # on each way
 # Heights that are less sure than this, and less than half as sure as the surest, are guessed.
-_UNSURE, _GUESSED = 0.5, 0.3
+_UNSURE, _GUESSED = 0.5, 0.35
 # Nobody dances lying; there arms and elbows are often hidden. Torso lengths of the shoulders over the hips.
 _UPRIGHT = 0.65
 # Sets of real and made clips have 0.74 and more, free dances at most 0.45.
-_SET, _CHANCE = 0.7, 0.45
+_SET, _CHANCE = 0.8, 0.55
 
 
 def courses(person: Measured, reps: Sequence[tuple[float, float, float]]) -> Floats:
@@ -52,7 +52,8 @@ def sameness(person: Measured, reps: Sequence[tuple[float, float, float]]) -> fl
     """Return, in [0, 1], how much of what moves in repetitions is their common course; 1 for a single one.
 
     It is the variance over time of the mean course, as a share of that plus the variance of the single ones about it.
-    Each height is taken from its own mean over the repetition, since a view from nearer or higher shifts it.
+    Each height is taken from its own mean over the repetition, and each repetition as much of the mean course as fits it
+    best, since a view from nearer or higher shifts and shortens what is seen.
     """
     if len(reps) < 2:
         return 1.0
@@ -65,7 +66,9 @@ def sameness(person: Measured, reps: Sequence[tuple[float, float, float]]) -> fl
     mean = np.nanmedian(some, axis=0)
     common = float(np.nanvar(mean, axis=0).sum())
     # The median repetition: one that was botched does not spoil the set.
-    own = float(np.median(np.nanmean(np.square(some - mean), axis=1).sum(axis=1))) * len(some) / (len(some) - 1)
+    much = np.nansum(some * mean, axis=(1, 2)) / max(float(np.nansum(np.square(mean))), 1e-9)
+    rest = some - np.clip(much, 0.5, 2.0)[:, None, None] * mean
+    own = float(np.median(np.nanmean(np.square(rest), axis=1).sum(axis=1))) * len(some) / (len(some) - 1)
     return common / max(common + own, 1e-9)
 
 

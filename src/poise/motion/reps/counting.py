@@ -185,7 +185,7 @@ MIN_SCORE_ALONE = 0.6
 def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[float, Count]]:
     """Score every exercise by how well the movement fits it, the best first.
 
-    The score is the median fit of its repetitions to the rules, less where they are shallow, badly seen, or few. Of two
+    The score is the mean fit of its repetitions to the rules, less where they are shallow, badly seen, or few. Of two
     exercises that are each other's reverse, such as pressing and pulling down, the one of which there are more whole
     repetitions is right, because a set begins and ends at rest. One or two repetitions are not periodic; they must be
     near the full travel, done in place, and a single one must be most of what is seen.
@@ -203,7 +203,7 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         wanted = {1: 0.7, 2: 0.55}.get(n, exercise.min_depth)
         clear = float(np.clip((depth - 0.5 * wanted) / (0.5 * wanted), 0, 1))
         sure = float(np.mean([rep.conf for rep in made.reps]))
-        score = float(np.median(fit)) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
+        score = float(fit.mean()) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
         score *= _settled(person, made, exercise) * large(person)
         score *= likeness(person, [(rep.start, rep.peak, rep.end) for rep in made.reps]) * _explained(made)
         if n == 1 and score < MIN_SCORE_ALONE:
