@@ -246,3 +246,69 @@ def results(scene: Scene) -> Iterator[Results]:
     one = scene.person
     for frame, time, xy, conf, box in zip(one.frame, one.time, one.xy, one.conf, one.box, strict=True):
         yield Results.of(Frame(picture, media, int(frame), float(time)), [[*box, 1, 0.9, 0]], xy[None], conf[None])
+
+
+# BlazePose's 33 points to COCO's 17.
+_SEVENTEEN = [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
+
+
+def spatial(shared: Path, folder: Path | None, file: str) -> tuple[Floats, Floats]:
+    """Return ``(T,)`` seconds and ``(T, 17, 3)`` metres of a clip's largest person as ``body-3d`` finds them.
+
+    x is towards the camera, y to the picture's right, z up, the hips at 0. Kept in ``folder``.
+    """
+    kept = folder / f"{Path(file).stem}.spatial.npz" if folder else None
+    if kept is not None and kept.exists():
+        data = np.load(kept)
+        return data["time"], data["points"]
+    from poise import Pose
+
+    time, points = [], []
+    for result in Pose("body-3d", threads=1).predict(shared / "data/videos" / file, stream=True, verbose=False):
+        if len(result):
+            size = np.asarray(result.boxes.xywh, dtype=np.float64)[:, 2:].prod(axis=1)
+            x, y, z = np.asarray(result.keypoints.xyz, dtype=np.float64)[int(size.argmax())][_SEVENTEEN].T
+            time.append(result.time)
+            points.append(np.stack([-z, x, -y], axis=-1))
+    out = np.array(time), np.array(points)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(kept, time=out[0], points=out[1])
+    return out
+
+
+def again(time: Floats, points: Floats, times: int, *, fade_s: float = 0.3) -> tuple[Floats, Floats]:
+    """Show a clip that begins and ends at rest several times over, each fading into the next."""
+    step = float(np.median(np.diff(time)))
+    even = np.arange(time[0], time[-1], step)
+    flat = np.stack([np.interp(even, time, column) for column in points.reshape(len(points), -1).T], axis=1)
+    window = np.ones(max(1, round(0.12 / step)) // 2 * 2 + 1)
+    weight = np.convolve(np.ones(len(flat)), window, "same")
+    flat = np.stack([np.convolve(column, window, "same") / weight for column in flat.T], axis=1)
+    fade = max(2, round(fade_s / step))
+    share = np.linspace(0, 1, fade)[:, None]
+    out = flat
+    for _ in range(times - 1):
+        between = out[-1] * (1 - share) + flat[0] * share
+        out = np.concatenate([out, between, flat])
+    return np.arange(len(out)) * step, out.reshape(len(out), 17, 3)
+
+
+def standing_on(points: Floats) -> Floats:
+    """Let the lower ankle of each frame be where the floor is."""
+    low = points[:, 15:17, 2].min(axis=1)
+    return points - np.stack([np.zeros_like(low), np.zeros_like(low), low - moves.ANKLE], axis=-1)[:, None]
+
+
+def sitting(points: Floats, random: Random) -> Floats:
+    """Give somebody whose hips are at 0 the legs of one who sits, facing where the shoulders face."""
+    across = np.median(points[:, 5] - points[:, 6], axis=0) * [1, 1, 0]
+    left = across / np.linalg.norm(across)
+    ahead = np.cross(left, [0.0, 0.0, 1.0])
+    out = points + [0.0, 0.0, random.uniform(0.46, 0.55)] - points[:, 11:13].mean(axis=1, keepdims=True) * [1, 1, 1]
+    for k, side in ((13, 1.0), (14, -1.0)):
+        hip = out[:, k - 2]
+        apart = random.uniform(0.02, 0.15)
+        out[:, k] = hip + moves.THIGH * ahead + side * apart * left
+        out[:, k + 2] = out[:, k] * [1, 1, 0] + [0, 0, moves.ANKLE] + random.uniform(-0.1, 0.1) * ahead
+    return np.asarray(out)

@@ -9,9 +9,25 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
-from _exercise_scenes import ALIKE, NONE, SEATED, STANDING, TURNING, Camera, Scene, going_round, seen, still
+from _exercise_scenes import (
+    ALIKE,
+    NONE,
+    SEATED,
+    STANDING,
+    TURNING,
+    Camera,
+    Scene,
+    again,
+    going_round,
+    seen,
+    sitting,
+    spatial,
+    standing_on,
+    still,
+)
 from _moving_bodies import (
     Made,
     Move,
@@ -132,3 +148,38 @@ def scenes(split: str, *, each: int = 3, kinds: tuple[str, ...] = (TURNING, SEAT
                 made = make(name, random)
                 camera = still(len(made.time), random.uniform(-180, 180), random)
                 yield _scene(NONE, name, made, camera, random)
+
+
+# Labelled clips whose people are filmed anew: from all around, and with the legs of who sits.
+ROUND = {
+    "tuned": (("squat_home_front", "squat", 3), ("curl_dumbbell_portrait", "biceps-curl", 4),
+              ("jumping_jack_front", "jumping-jack", 6), ("lat_pulldown_back", "pull-down", 3)),
+    "held out": (("squat_gym_hold", "squat", 2), ("squat_barbell_side", "squat", 5), ("curl_alternating_side", "biceps-curl", 9),
+                 ("lunge_split_side", "lunge", 8), ("shoulder_press_seated", "shoulder-press", 2)),
+}  # fmt: skip
+_SEATED = ("biceps-curl", "shoulder-press", "pull-down")
+
+
+def filmed_anew(split: str, shared: Path, folder: Path | None, *, each: int = 3) -> Iterator[Scene]:
+    """Yield labelled clips, as ``body-3d`` found them in space, seen by a camera that goes round, and seated."""
+    for stem, exercise, reps in ROUND[split]:
+        time, points = spatial(shared, folder, f"{stem}.mp4")
+        for kind in (TURNING, SEATED) if exercise in _SEATED else (TURNING,):
+            for k in range(2 * each):
+                random = np.random.default_rng(zlib.crc32(f"{split}|{stem}|{kind}|{k}".encode()))
+                times = max(1, round(6 / reps))
+                when, body = again(time, points, times)
+                if kind == SEATED:
+                    body = sitting(body, random)
+                elif exercise in ("biceps-curl", "shoulder-press", "pull-down"):
+                    body = body + [0.0, 0.0, random.uniform(0.5, 0.9)]
+                else:
+                    body = standing_on(body)
+                made = Made(when, body, exercise, reps * times, seated=kind == SEATED)
+                if kind == TURNING:
+                    way = WAYS[int(random.integers(len(WAYS)))]
+                    camera = going_round(when, *way, random, how=("evenly", "at once", "there and back")[k % 3])
+                else:
+                    camera = still(len(when), random.uniform(-60, 60), random, seated=True)
+                legs = "seen" if kind == TURNING else ("seen", "hidden", "cut")[k % 3]
+                yield _scene(kind, f"{stem}, real", made, camera, random, legs=legs)

@@ -206,6 +206,7 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         score = float(fit.mean()) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
         score *= _settled(person, made, exercise) * large(person)
         score *= likeness(person, [(rep.start, rep.peak, rep.end) for rep in made.reps]) * _explained(made)
+        score *= _from_rest(made)
         if n == 1 and score < MIN_SCORE_ALONE:
             score *= 0.5
         scored.append((score, made, exercise))
@@ -265,6 +266,26 @@ def _settled(person: Measured, made: Count, exercise: Exercise) -> float:
     # Two movements of daily life of which one takes more than twice as long as the other are no set.
     alike = float(np.clip(3.0 - max(lasts) / max(min(lasts), 1e-6), 0, 1))
     return place * alike * float(np.clip(share / 0.45, 0, 1) ** 2)
+
+
+# How much of the score an exercise loses whose set begins and ends in the effort instead of at rest.
+_REVERSED = 0.3
+
+
+def _from_rest(made: Count, *, around_s: float = 1.0) -> float:
+    """Return 1 where a set begins and ends at rest, less where it does in the effort: then it is the reverse exercise."""
+    line = max(made.curves, key=lambda c: c.travel)
+    first, last = made.reps[0], made.reps[-1]
+    before = (line.time >= first.start - around_s) & (line.time < first.start)
+    after = (line.time > last.end) & (line.time <= last.end + around_s)
+    value = line.value[before | after]
+    value = value[np.isfinite(value)]
+    if len(value) < 4:
+        return 1.0
+    ends = np.interp([first.start, last.end], line.time, np.nan_to_num(line.value))
+    depth = float(np.median([rep.depth for rep in made.reps]))
+    up = float(np.median(value) - ends.mean()) / max(depth, 1e-6)
+    return 1.0 - _REVERSED * float(np.clip((up - 0.25) / 0.5, 0, 1))
 
 
 # Of the movements as deep as a repetition that lie within a set, this share at least must be repetitions.
