@@ -272,19 +272,22 @@ def _settled(person: Measured, made: Count, exercise: Exercise) -> float:
 _REVERSED = 0.3
 
 
-def _from_rest(made: Count, *, around_s: float = 1.0) -> float:
-    """Return 1 where a set begins and ends at rest, less where it does in the effort: then it is the reverse exercise."""
+def _from_rest(made: Count) -> float:
+    """Return 1 where a set begins and ends at rest, less where it does in the effort: then it is the reverse exercise.
+
+    Looked at is the time from half to one repetition before and after it.
+    """
     line = max(made.curves, key=lambda c: c.travel)
-    first, last = made.reps[0], made.reps[-1]
-    before = (line.time >= first.start - around_s) & (line.time < first.start)
-    after = (line.time > last.end) & (line.time <= last.end + around_s)
-    value = line.value[before | after]
+    first, last = made.reps[0].start, made.reps[-1].end
+    length = float(np.median([rep.end - rep.start for rep in made.reps]))
+    away = np.where(line.time < first, first - line.time, line.time - last)
+    value = line.value[(away > 0.4 * length) & (away < length)]
     value = value[np.isfinite(value)]
     if len(value) < 4:
         return 1.0
-    ends = np.interp([first.start, last.end], line.time, np.nan_to_num(line.value))
+    ends = np.interp([first, last], line.time, np.nan_to_num(line.value))
     depth = float(np.median([rep.depth for rep in made.reps]))
-    up = float(np.median(value) - ends.mean()) / max(depth, 1e-6)
+    up = (float(np.median(value)) - float(ends.mean())) / max(depth, 1e-6)
     return 1.0 - _REVERSED * float(np.clip((up - 0.25) / 0.5, 0, 1))
 
 

@@ -20,7 +20,7 @@ from poise.skeletons.tomlfile import TomlFile, read_toml
 _FOLDER = Path(__file__).parents[1] / "exercises"
 
 SIDES = ("both", "either", "alternating")
-MOMENTS = ("rest", "effort", "mean", "change", "range", "corr")
+MOMENTS = ("rest", "effort", "mean", "change", "range", "swing", "corr")
 VIEWS = ("front", "side")
 
 
@@ -50,7 +50,8 @@ class Rule:
     Attributes:
         signal: The measure; of a sided one, the side that moves (both: their mean).
         at: ``rest``, ``effort`` and ``mean``: its mean in those frames; ``change``: effort minus rest; ``range``: its
-            range; ``corr``: its correlation with the movement.
+            range; ``swing``: its range about the straight way from the repetition's start to its end, which a view that
+            turns adds; ``corr``: its correlation with the movement.
         min: Least value.
         max: Greatest value.
         soft: How far beyond the limits it still counts a little; falls linearly to nothing.

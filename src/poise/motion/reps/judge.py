@@ -63,6 +63,10 @@ def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cyc
     value, progress = value[good], progress[good]
     if moment == "mean":
         return float(np.median(value))
+    if moment == "swing":
+        ends = max(1, len(value) // 8)
+        way = np.linspace(np.median(value[:ends]), np.median(value[-ends:]), len(value))
+        return float(np.subtract(*np.percentile(value - way, (95, 5))))
     if moment == "range":
         return float(np.subtract(*np.percentile(value, (95, 5))))
     low, high = progress.min(), progress.max()
