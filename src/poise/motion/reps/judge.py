@@ -16,8 +16,9 @@ FLOOR = 0.02
 # torso lengths, and faster than this many a second. (A slow pan of the camera moves people too; a step is 1.4 torsos.)
 PLACE = 0.35
 PACE = 0.3
-# Ankles of who walks part and meet by more than this, torso lengths; those of who stands tremble by a tenth.
-STEP = 0.3
+# Ankles of who walks pass each other by more than this, torso lengths, or part by more than that; those of who stands
+# tremble by a tenth.
+PASS, STEP = 0.15, 0.5
 # Points of less than this share of the confidence of those that the movement is measured on cannot speak against it.
 UNSURE = 0.5
 
@@ -94,15 +95,19 @@ def drift(person: Measured, cycle: Cycle) -> float:
     return float("nan")
 
 
-def _walks(person: Measured, cycle: Cycle) -> bool:
+def _walks(person: Measured, exercise: Exercise, cycle: Cycle) -> bool:
     way = drift(person, cycle)
     if not (way > PLACE and way > PACE * (cycle.end - cycle.start)):
         return False
-    # Feet that stay as far apart as they are do not walk: the camera moves.
     span = _span(person, cycle)
-    gap, sure = (column[span] for column in named(person, "ankle_distance", "both"))
-    good = np.isfinite(gap) & (sure >= UNSURE * cycle.sure)
-    return bool(good.mean() < 0.5 or np.subtract(*np.percentile(gap[good], (95, 5))) > STEP)
+    good = (person.conf[span, 15:17] >= UNSURE * cycle.sure).all(axis=1) & np.isfinite(person.xy[span, 15:17, 0]).all(axis=1)
+    if good.mean() < 0.5:
+        return True
+    # The feet of who walks pass each other, or those of who goes sideways part and meet; else the camera moves.
+    ahead = np.subtract(*person.xy[span, 15:17, 0][good].T) / person.scale[span][good]
+    back, front = np.percentile(ahead, (10, 90))
+    own = any(signal.name.startswith("ankle") for signal in exercise.signals)
+    return bool(min(-back, front) > PASS or (front - back > STEP and not own))
 
 
 def rule_score(rule: Rule, value: float) -> float:
@@ -143,7 +148,7 @@ def judge(
         reason = f"the points were seen in {cycle.seen:.0%} of it only"
     elif cycle.sure < 0.2:
         reason = f"the points are not confident ({cycle.sure:.2f})"
-    elif not exercise.travels and not fixed and _walks(person, cycle):
+    elif not exercise.travels and not fixed and _walks(person, exercise, cycle):
         reason = "the person moves from place to place"
     if reason:
         return Verdict(0.0, reason, 0.0)
