@@ -8,7 +8,7 @@ invented at its edge. How large the faults are was measured on the shared clips'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from _dances import beat_dance, dance
 from _exercise_scenes import (
     ALIKE,
     NONE,
@@ -28,21 +29,8 @@ from _exercise_scenes import (
     standing_on,
     still,
 )
-from _moving_bodies import (
-    Made,
-    Move,
-    beat_dance,
-    dance,
-    deadlift,
-    jumping_jack,
-    lunge,
-    push_up,
-    rounds,
-    sit_up,
-    squat,
-    upper_body,
-    wander,
-)
+from _floor_moves import push_up, sit_up, with_ways
+from _moving_bodies import Made, Move, deadlift, jumping_jack, lunge, rounds, squat, upper_body, wander
 
 ARMS = ("biceps-curl", "shoulder-press", "lateral-raise", "front-raise", "pull-down", "triceps-extension")
 # Seconds a repetition takes, slow and fast.
@@ -101,14 +89,24 @@ def _scene(
     return Scene(kind, name + note, person, made.exercise, made.reps)
 
 
-def scenes(split: str, *, each: int = 3, kinds: tuple[str, ...] = (TURNING, SEATED, STANDING, ALIKE, NONE)) -> Iterator[Scene]:
+def scenes(
+    split: str, *, each: int = 3, kinds: tuple[str, ...] = (TURNING, SEATED, STANDING, ALIKE, NONE)
+) -> Iterator[Scene]:
     """Yield the scenes of a split, ``tuned`` or ``held out``."""
 
     def drawn(*words: object) -> np.random.Generator:
         return np.random.default_rng(zlib.crc32("|".join(map(str, (split, *words))).encode()))
 
     if TURNING in kinds:
-        for name in ("squat", "deadlift", "jumping jack", "push-up", "split lunge", "forward lunge, in turn", *ARMS[:5]):
+        for name in (
+            "squat",
+            "deadlift",
+            "jumping jack",
+            "push-up",
+            "split lunge",
+            "forward lunge, in turn",
+            *ARMS[:5],
+        ):
             for k in range(2 * each):
                 random = drawn(TURNING, name, k)
                 made = make(name, random)
@@ -132,9 +130,17 @@ def scenes(split: str, *, each: int = 3, kinds: tuple[str, ...] = (TURNING, SEAT
                     if "raise" in name and abs(azimuth) in (50, 80):
                         azimuth = 15  # from the side the two raises look alike
                     camera = still(len(made.time), azimuth, random, seated=made.seated, lies=made.lies)
-                    yield _scene(kind, name, made, camera, random, legs=legs, note="" if legs == "seen" else f", legs {legs}")
+                    yield _scene(
+                        kind, name, made, camera, random, legs=legs, note="" if legs == "seen" else f", legs {legs}"
+                    )
     if ALIKE in kinds:
-        for name in ("forward lunge, in turn", "forward lunge, one leg", "reverse lunge", "split lunge", "clapping push-up"):
+        for name in (
+            "forward lunge, in turn",
+            "forward lunge, one leg",
+            "reverse lunge",
+            "split lunge",
+            "clapping push-up",
+        ):
             for azimuth in (0, 30, -60, 90, 150):
                 for k in range(each):
                     random = drawn(ALIKE, name, azimuth, k)
@@ -150,12 +156,31 @@ def scenes(split: str, *, each: int = 3, kinds: tuple[str, ...] = (TURNING, SEAT
                 yield _scene(NONE, name, made, camera, random)
 
 
+BEGIN, END = ("plank", "kneeling", "standing"), ("plank", "kneeling", "lying")
+
+
+def on_the_floor(split: str, *, each: int = 2) -> Iterator[Scene]:
+    """Yield push-ups, clapping and not, with how people get down to them and what they do afterwards: no falls."""
+    for name in ("clapping push-up", "push-up"):
+        for begin in BEGIN:
+            for end in END:
+                for azimuth in (0, 25, -45, 65, 90, 180):
+                    for k in range(each):
+                        words = (split, name, begin, end, azimuth, k)
+                        random = np.random.default_rng(zlib.crc32("|".join(map(str, words)).encode()))
+                        made = make(name, random, reps=int(random.integers(2, 5)))
+                        made = with_ways(made, random, begin=begin, end=end)
+                        camera = still(len(made.time), azimuth + random.uniform(-10, 10), random, lies=True)
+                        yield _scene(ALIKE, f"{name}, from {begin}, then {end}", made, camera, random)
+
+
 # Labelled clips whose people are filmed anew: from all around, and with the legs of who sits.
 ROUND = {
     "tuned": (("squat_home_front", "squat", 3), ("curl_dumbbell_portrait", "biceps-curl", 4),
               ("jumping_jack_front", "jumping-jack", 6), ("lat_pulldown_back", "pull-down", 3)),
-    "held out": (("squat_gym_hold", "squat", 2), ("squat_barbell_side", "squat", 5), ("curl_alternating_side", "biceps-curl", 9),
-                 ("lunge_split_side", "lunge", 8), ("shoulder_press_seated", "shoulder-press", 2)),
+    "held out": (("squat_gym_hold", "squat", 2), ("squat_barbell_side", "squat", 5),
+                 ("curl_alternating_side", "biceps-curl", 9), ("lunge_split_side", "lunge", 8),
+                 ("shoulder_press_seated", "shoulder-press", 2)),
 }  # fmt: skip
 _SEATED = ("biceps-curl", "shoulder-press", "pull-down")
 

@@ -135,7 +135,9 @@ def body(
     return out
 
 
-def rounds(random: Random, reps: int, *, period: float, fps: float, before: float, after: float) -> tuple[Floats, Floats]:
+def rounds(
+    random: Random, reps: int, *, period: float, fps: float, before: float, after: float
+) -> tuple[Floats, Floats]:
     """Return ``(T,)`` seconds and progress: 0 at rest, 1 at the effort; no repetition is quite like another."""
     parts = [np.zeros(round(before * fps))]
     for _ in range(reps):
@@ -178,7 +180,9 @@ def squat(time: Floats, w: Floats, random: Random) -> Made:
     n = len(time)
     feet, tall = stand(n, random, width=random.uniform(0.25, 0.5))
     deep = random.uniform(0.30, 0.48)
-    pelvis = point(-0.25 * deep / 0.4 * w + wander(random, time, 0.008), wander(random, time, 0.008), tall - deep * w, n=n)
+    pelvis = point(
+        -0.25 * deep / 0.4 * w + wander(random, time, 0.008), wander(random, time, 0.008), tall - deep * w, n=n
+    )
     lean = random.uniform(25, 45) * w + random.uniform(0, 5)
     style = random.choice(["front", "bar", "goblet", "hang"])
     both: dict[str, Arm] = {
@@ -215,9 +219,13 @@ def lunge(time: Floats, w: Floats, random: Random, *, kind: str = "forward", in_
         ankles.append(point(x, side * 0.10, z, n=n))
     straight = np.sqrt(np.maximum((THIGH + SHANK) ** 2 - (0.5 * length * step) ** 2, 0.0)) + ANKLE - 0.005
     share = random.uniform(0.45, 0.6)
-    pelvis = point(sign * share * length * step, wander(random, time, 0.006), np.minimum(straight, tall) - deep * down, n=n)
+    pelvis = point(
+        sign * share * length * step, wander(random, time, 0.006), np.minimum(straight, tall) - deep * down, n=n
+    )
     lean = random.uniform(0, 15) * step
-    arm: Arm = random.choice(np.array([[-25.0, 30.0, 60.0, -50.0], [3.0, 6.0, 8.0, 4.0], [25.0, 5.0, 130.0, -20.0]])).tolist()  # type: ignore[assignment]
+    arm: Arm = random.choice(
+        np.array([[-25.0, 30.0, 60.0, -50.0], [3.0, 6.0, 8.0, 4.0], [25.0, 5.0, 130.0, -20.0]])
+    ).tolist()  # type: ignore[assignment]
     return Made(time, body(pelvis, (ankles[0], ankles[1]), lean=lean, arms=(arm, arm), knees_out=0.05), "lunge", 0)
 
 
@@ -294,162 +302,4 @@ def jumping_jack(time: Floats, w: Floats, random: Random) -> Made:
     return Made(time, body(point(0.0, 0.0, tall, n=n), feet, arms=(arm, arm)), "jumping-jack", 0)
 
 
-def push_up(time: Floats, w: Floats, random: Random, *, clap: bool = False, knees: bool = False) -> Made:
-    """Press the level body up; with ``clap`` the hands leave the floor at the top and meet under the chest."""
-    n = len(time)
-    reach = UPPER + FORE - 0.01
-    toes = 0.10
-    low = random.uniform(0.16, 0.26)
-    high = np.sqrt(max(reach**2 - 0.08**2, 0.0))
-    # With a clap the turn at the top is a flight: progress 0 is the top, and what is near 0 goes above it.
-    flight = np.clip(1 - w / 0.35, 0, 1) if clap else np.zeros(n)
-    moving = _moving(w)
-    fly = flight * moving * random.uniform(0.12, 0.25) if clap else flight
-    shoulder_z = high - (high - low) * w + fly
-    length = TRUNK + (0.0 if knees else 0.0) + (THIGH + (0.0 if knees else SHANK))
-    pitch = np.arcsin(np.clip((shoulder_z - toes) / length, -1, 1))
-    # The body is a straight line from the feet (or knees) to the shoulders; the feet stay.
-    far = length * np.cos(pitch)
-    hips = point(far * (1 - TRUNK / length), 0.0, toes + (shoulder_z - toes) * (1 - TRUNK / length), n=n)
-    lean = 90 - np.degrees(pitch)
-    grip = np.asarray(length * np.cos(np.arcsin((high - toes) / length)) + 0.03)
-    half = random.uniform(0.2, 0.3)
-    meet = np.clip(fly / 0.10, 0, 1) if clap else fly
-    y = half * (1 - 0.85 * meet)
-    z = 0.03 + np.where(meet > 0, np.maximum(shoulder_z - 0.38, 0.0), 0.0) * meet
-    hands = (point(grip, y, z, n=n), point(grip, -y, z, n=n))
-    if knees:
-        feet = (point(-0.30, 0.08, 0.30, n=n), point(-0.30, -0.08, 0.30, n=n))
-        feet = tuple(f + point(0.0, 0.0, 0.0, n=n) for f in feet)  # type: ignore[assignment]
-    else:
-        feet = (point(0.0, 0.07, toes, n=n), point(0.0, -0.07, toes, n=n))
-    points = body(hips, feet, lean=lean, wrists=hands, elbow=(-0.8, 0.8, 0.0), knees_out=0.0, nod=-25.0)
-    return Made(time, points, "push-up", 0, lies=True)
-
-
-def _moving(w: Floats) -> Floats:
-    """Return 1 between two repetitions, 0 before the first and after the last."""
-    busy = np.flatnonzero(w > 0.05)
-    out = np.zeros(len(w))
-    if len(busy):
-        out[busy[0] + int(0.5 * (busy[-1] - busy[0]) / 20) : busy[-1]] = 1.0
-    return out
-
-
-def sit_up(time: Floats, w: Floats, random: Random) -> Made:
-    """Lie on the back with bent knees; the trunk comes up."""
-    n = len(time)
-    feet = (point(0.55, 0.1, ANKLE, n=n), point(0.55, -0.1, ANKLE, n=n))
-    lean = -82 + random.uniform(60, 85) * w
-    arm: Arm = (-60 + 60 * w, 10.0, 20.0 + 80 * w, 0.0)
-    return Made(time, body(point(0.0, 0.0, 0.12, n=n), feet, lean=lean, arms=(arm, arm)), "sit-up", 0, lies=True)
-
-
-def dance(time: Floats, w: Floats, random: Random, *, phrase: bool = False) -> Made:
-    """Dance: knee bends, steps, turns and arms that go their own ways, on a beat or freely; nothing is an exercise."""
-    n = len(time)
-    beat = random.uniform(0.8, 1.6)
-    seconds = beat * 4 if phrase else random.uniform(0.5, 1.2)
-
-    def way(size: float, middle: float = 0.0, pace: float = 1.0) -> Floats:
-        return middle + wander(random, time, size, seconds=pace * (beat if phrase else seconds))
-
-    bends = np.clip(way(0.10, 0.06), 0, 0.42)
-    sway = way(0.12)
-    steps = [way(0.10, pace=1.0) for _ in range(4)]
-    feet = []
-    for k, side in enumerate((1.0, -1.0)):
-        lift = np.clip(way(0.08, -0.06), 0, 0.4)
-        feet.append(point(steps[2 * k], sway + side * (0.15 + np.abs(way(0.08))), ANKLE + lift, n=n))
-    floor = np.minimum(feet[0][:, 2], feet[1][:, 2]) - ANKLE
-    for foot in feet:
-        foot[:, 2] -= floor
-    middle = (feet[0] + feet[1]) / 2
-    far = np.max([np.linalg.norm((f - middle)[:, :2], axis=-1) for f in feet], axis=0)
-    tall = np.sqrt(np.maximum((THIGH + SHANK) ** 2 - np.maximum(far - HIP, 0) ** 2, 0.1)) + ANKLE
-    pelvis = point(middle[:, 0], middle[:, 1], tall - bends, n=n)
-    arms = tuple((way(60, 60), way(40, 30), way(60, 90), way(40, 20)) for _ in range(2))
-    points = body(pelvis, (feet[0], feet[1]), lean=way(12, 4), arms=arms, knees_out=0.4)  # type: ignore[arg-type]
-    return Made(time, turned(points, np.cumsum(np.clip(way(60), -150, 150)) * (time[1] - time[0]), pelvis), "", 0)
-
-
-def beat_dance(time: Floats, w: Floats, random: Random) -> Made:
-    """Dance on a beat: the knees give on every beat or two, the feet step from side to side, the arms swing."""
-    n = len(time)
-    beat = random.uniform(0.45, 0.8)
-    phase = 2 * np.pi * time / beat
-    deep = random.uniform(0.04, 0.22)
-    # Bars differ: how deep, and on which beat.
-    accent = np.clip(0.6 + wander(random, time, 0.4, seconds=4 * beat), 0, 1.6)
-    every = random.choice([1.0, 2.0])
-    bends = deep * accent * (0.5 - 0.5 * np.cos(phase / every))
-    side_step = random.uniform(0.05, 0.3) * np.clip(0.5 + wander(random, time, 0.6, seconds=4 * beat), 0, 1)
-    sway = side_step * np.sin(phase / 4)
-    feet = []
-    for k, side in enumerate((1.0, -1.0)):
-        lift = np.clip(side * np.sin(phase / 4 + 0.7), 0, 1) * random.uniform(0.0, 0.15)
-        feet.append(point(0.1 * wander(random, time, 1.0), side * 0.15 + sway + 0.1 * np.sin(phase / 4 + k), ANKLE + lift, n=n))
-    middle = (feet[0] + feet[1]) / 2
-    pelvis = point(middle[:, 0], middle[:, 1], ANKLE + 0.83 - bends, n=n)
-    arms = []
-    for k in range(2):
-        a, b, c = random.uniform(0, 2 * np.pi, 3)
-        size = np.clip(0.6 + wander(random, time, 0.5, seconds=6 * beat), 0, 1.5)
-        arms.append((40 + 50 * size * np.sin(phase / 2 + a), 30 + 30 * np.sin(phase / 4 + b), 90 + 60 * size * np.sin(phase / 2 + c), 20.0))
-    points = body(pelvis, (feet[0], feet[1]), lean=5 + 8 * np.sin(phase / 4), arms=(arms[0], arms[1]), knees_out=0.4)
-    turn = wander(random, time, random.uniform(5, 60), seconds=4 * beat)
-    return Made(time, turned(points, turn, pelvis), "", 0)
-
-
 Move = Callable[[Floats, Floats, Random], Made]
-
-
-def lying(n: int) -> Floats:
-    """Return ``(n, 17, 3)`` of somebody flat on the floor, face down, head towards +x, feet at 0, arms beside the head."""
-    pelvis = point(THIGH + SHANK, 0.0, 0.12, n=n)
-    feet = (point(0.0, 0.1, 0.08, n=n), point(0.0, -0.1, 0.08, n=n))
-    hands = tuple(point(THIGH + SHANK + TRUNK + 0.15, side * 0.3, 0.05, n=n) for side in (1.0, -1.0))
-    return body(pelvis, feet, lean=88.0, wrists=(hands[0], hands[1]), elbow=(0.0, 1.0, 0.0), nod=-20.0)
-
-
-def kneeling(n: int) -> Floats:
-    """Return ``(n, 17, 3)`` of somebody on both knees, upright, who faces +x; the feet are at 0."""
-    knees = point(SHANK, 0.0, 0.05, n=n)
-    pelvis = knees + point(0.0, 0.0, 0.98 * THIGH, n=n)
-    feet = (point(0.0, 0.1, 0.08, n=n), point(0.0, -0.1, 0.08, n=n))
-    arm: Arm = (5.0, 6.0, 10.0, 4.0)
-    return body(pelvis, feet, lean=3.0, arms=(arm, arm), knees_out=0.0)
-
-
-def standing(n: int) -> Floats:
-    """Return ``(n, 17, 3)`` of somebody who stands at (0.3, 0) and faces +x."""
-    feet = (point(0.3, 0.1, ANKLE, n=n), point(0.3, -0.1, ANKLE, n=n))
-    arm: Arm = (5.0, 6.0, 10.0, 4.0)
-    return body(point(0.3, 0.0, ANKLE + 0.85, n=n), feet, arms=(arm, arm))
-
-
-def with_ways(made: Made, random: Random, *, begin: str, end: str) -> Made:
-    """Let somebody get down to push-ups from standing or kneeling, and stay, lie or kneel afterwards.
-
-    The ways between are straight lines of every point, so limbs shorten a little on them.
-    """
-    step = float(made.time[1] - made.time[0])
-    poses = {"standing": standing, "kneeling": kneeling, "lying": lying}
-    parts = [made.points]
-    if begin != "plank":
-        first = poses[begin](round(random.uniform(0.8, 2.0) / step))
-        parts = [first, _way(first[-1], made.points[0], random.uniform(0.6, 1.5), step), *parts]
-    stay = round(random.uniform(1.5, 3.0) / step)
-    if end == "plank":
-        parts.append(np.repeat(made.points[-1:], stay, axis=0))
-    else:
-        last = poses[end](stay)
-        parts += [_way(made.points[-1], last[0], random.uniform(0.3, 1.2), step), last]
-    points = np.concatenate(parts)
-    return Made(np.arange(len(points)) * step, points, made.exercise, made.reps, made.seated, made.lies)
-
-
-def _way(first: Floats, last: Floats, seconds: float, step: float) -> Floats:
-    share = (np.arange(round(seconds / step)) + 1) / round(seconds / step)
-    share = (share * share * (3 - 2 * share))[:, None, None]
-    return first * (1 - share) + last * share

@@ -36,8 +36,8 @@ _COLUMNS = 15
 _LEGS = 0.3
 # Body heights from head to ankles of who is upright, at least, seen from wherever.
 _TALL = 0.4
-# Trunk over shins in the picture: 1.2 to 1.9 of who stands, 0.9 on a chair, where the shins are nearer; 0.7 of who holds
-# a push-up and is seen from behind.
+# Trunk over shins in the picture: 1.2 to 1.9 of who stands, 0.9 on a chair, where the shins are nearer; 0.7 of who
+# holds a push-up and is seen from behind.
 _POINTS = 0.8
 # Arms are a third of a body. They carry whose shoulders are higher over the wrists than this, body heights, in this
 # share of the time.
@@ -247,7 +247,7 @@ class FallWatch:
         return np.asarray((rows[:, _LYING] == 1) | (low & ~stands))
 
     def _held(self, rows: Floats, height: float) -> bool:
-        """Return whether the arms hold the body up, as at push-ups; in their depths they do not, so not all the time."""
+        """Return whether the arms hold the body up, as at push-ups; in their depths they do not, so a share does."""
         return bool(len(rows) and (rows[:, _ARMS] > _CARRIED * height).mean() > _HELD)
 
     def _upright(self, rows: Floats, height: float, *, tall: float = _TALL) -> Bools:

@@ -32,8 +32,8 @@ _EDGE = 0.02
 _ROOM = 0.25
 # Trunk over body height, by the same figure.
 _TRUNK = 0.288
-# An arm carries within 40 degrees of the vertical; one within 40 degrees of the trunk hangs or lies beside it, unless the
-# trunk itself points at the camera, or the hand is lower than the hips by more than hanging hands are, body heights.
+# An arm carries within 40 degrees of the vertical; one within 40 degrees of the trunk hangs or lies beside it, unless
+# the trunk itself points at the camera, or the hand is lower than the hips by more body heights than hanging hands are.
 _STEEP, _ALONG, _SHORT, _BELOW = 0.84, 0.77, 0.5, 0.08
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
@@ -55,8 +55,8 @@ class Measures:
             shoulders.
         extent: ``(N,)`` from the head down to hips or ankles in the picture, in body heights; negative upside down; NaN
             where the picture ends above the ankles.
-        arms: ``(N,)`` how far the wrists are below the shoulders, pixels, where the arms that are seen stand steeply and
-            not along the trunk; else 0. Who lies beside or on the arms has 0, who holds a push-up the arms' length.
+        arms: ``(N,)`` how far the wrists are below the shoulders, pixels, where the arms that are seen stand steeply
+            and not along the trunk; else 0. Who lies has 0, who holds a push-up the arms' length.
         lengths: ``(N, 4)`` of trunk, thighs, shins, and from shoulder to shoulder, pixels.
         hip: ``(N, 2)`` middle of the hips, pixels.
         head: ``(N, 2)`` middle of nose, eyes and ears, or of the shoulders where the head is not seen, pixels.
@@ -265,9 +265,7 @@ def _middle(points: Floats, seen: Bools) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _steep_arms(
-    xy: Floats, seen: Bools, skeleton: Skeleton, hip: Floats, trunk: Floats, height: Floats
-) -> Floats:
+def _steep_arms(xy: Floats, seen: Bools, skeleton: Skeleton, hip: Floats, trunk: Floats, height: Floats) -> Floats:
     """Return pixels from the shoulders down to the wrists of arms that may carry the trunk; see :class:`Measures`."""
     if "left_wrist" not in skeleton or "right_wrist" not in skeleton:
         return np.zeros(len(xy))
@@ -280,8 +278,9 @@ def _steep_arms(
     below = xy[:, ends[1], 1] - hip[:, None, 1] > _BELOW * height[:, None]
     apart = (along < _ALONG) | (length < _SHORT * _TRUNK * height[:, None]) | below
     both = np.where(steep & apart, down, 0.0)
-    known = seen[:, ends].all(axis=1)
-    return np.where(known.any(axis=1), np.where(known, both, np.inf).min(axis=1), 0.0)
+    known = np.asarray(seen[:, ends].all(axis=1))
+    least: Floats = np.where(known, both, np.inf).min(axis=1)
+    return np.where(np.isfinite(least), least, 0.0)
 
 
 def _straighter(points: Floats, seen: Bools) -> Floats:

@@ -19,7 +19,7 @@ _PHASES = 8  # on each way
 _UNSURE, _GUESSED = 0.5, 0.35
 # Nobody dances lying; there arms and elbows are often hidden. Torso lengths of the shoulders over the hips.
 _UPRIGHT = 0.65
-# Sets of real and made clips have 0.74 and more, free dances at most 0.45.
+# Sets of real clips have 0.8 to 0.99, made ones that turn 0.64 to 0.98; free dances 0.2 to 0.5, on a beat up to 0.8.
 _SET, _CHANCE = 0.8, 0.55
 
 
@@ -52,14 +52,14 @@ def sameness(person: Measured, reps: Sequence[tuple[float, float, float]]) -> fl
     """Return, in [0, 1], how much of what moves in repetitions is their common course; 1 for a single one.
 
     It is the variance over time of the mean course, as a share of that plus the variance of the single ones about it.
-    Each height is taken from its own mean over the repetition, and each repetition as much of the mean course as fits it
-    best, since a view from nearer or higher shifts and shortens what is seen.
+    Each height is taken from its own mean over the repetition, and each repetition as much of the mean course as fits
+    it best, since a view from nearer or higher shifts and shortens what is seen.
     """
     if len(reps) < 2:
         return 1.0
     some = courses(person, reps)
     some = some[..., np.isfinite(some).mean(axis=(0, 1)) > 0.8]
-    some = some[np.isfinite(some).any(axis=1).all(axis=1)]
+    some = some[np.asarray(np.isfinite(some).any(axis=1)).all(axis=1)]
     if len(some) < 2 or not some.shape[2]:
         return 1.0
     some = some - np.nanmean(some, axis=1, keepdims=True)

@@ -106,6 +106,10 @@ class Count:
         return len(self.reps) + sum(r.near for r in self.rejected)
 
 
+# Of a set of four or more, a movement that takes less than this share of the usual time is a limb taken for another.
+BRIEF = 0.4
+
+
 def sides_of(exercise: Exercise) -> tuple[str, ...]:
     """Return the sides whose curves are counted."""
     return ("both",) if exercise.sides == "both" else ("left", "right")
@@ -141,10 +145,12 @@ def count(person: Measured, exercise: Exercise, *, strict: bool = False, refine:
             within = np.array([good[0].cover[0], good[-1].cover[1]])
             seconds = float(np.clip(0.05 * np.median(lengths), 0.05, 0.2))
     by_side = {line.side: line for line in lines}
+    lengths = [c.end - c.start for c in found if c.depth >= max(exercise.min_depth, 0.45 * (typical or 0.0))]
+    brief = BRIEF * float(np.median(lengths)) if len(lengths) >= 4 and exercise.thresholds is None else 0.0
     reps, rejected = [], []
     for cycle in found:
         line = by_side.get(cycle.lead or cycle.side, lines[0])
-        verdict = judge(person, exercise, line, cycle, typical=typical or 0.0, strict=strict)
+        verdict = judge(person, exercise, line, cycle, typical=typical or 0.0, strict=strict, brief_s=brief)
         if verdict.reason:
             if cycle.depth > 0.5 * exercise.min_depth:
                 rejected.append(

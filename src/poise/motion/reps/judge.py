@@ -100,7 +100,9 @@ def _walks(person: Measured, exercise: Exercise, cycle: Cycle) -> bool:
     if not (way > PLACE and way > PACE * (cycle.end - cycle.start)):
         return False
     span = _span(person, cycle)
-    good = (person.conf[span, 15:17] >= UNSURE * cycle.sure).all(axis=1) & np.isfinite(person.xy[span, 15:17, 0]).all(axis=1)
+    good = (person.conf[span, 15:17] >= UNSURE * cycle.sure).all(axis=1) & np.isfinite(person.xy[span, 15:17, 0]).all(
+        axis=1
+    )
     if good.mean() < 0.5:
         return True
     # The feet of who walks pass each other, or those of who goes sideways part and meet; else the camera moves.
@@ -121,7 +123,14 @@ def rule_score(rule: Rule, value: float) -> float:
 
 
 def judge(
-    person: Measured, exercise: Exercise, line: Curve, cycle: Cycle, *, typical: float, strict: bool = False
+    person: Measured,
+    exercise: Exercise,
+    line: Curve,
+    cycle: Cycle,
+    *,
+    typical: float,
+    strict: bool = False,
+    brief_s: float = 0.0,
 ) -> Verdict:
     """Judge one cycle.
 
@@ -132,6 +141,7 @@ def judge(
         cycle: The cycle.
         typical: Depth of a usual repetition of this set.
         strict: Whether every rule can reject it, not only gates.
+        brief_s: Shortest repetition of this set, seconds.
     """
     fixed = exercise.thresholds is not None
     least = 0.0 if fixed else max(exercise.min_depth, SHARE * typical)
@@ -140,7 +150,7 @@ def judge(
         near = cycle.depth > 0.8 * least and cycle.depth > exercise.min_depth
         return Verdict(0.0, reason, 0.0, near, True)
     length = cycle.end - cycle.start
-    if length < exercise.min_rep_s:
+    if length < max(exercise.min_rep_s, brief_s):
         reason = f"too fast: {length:.2f} s"
     elif length > exercise.max_rep_s:
         reason = f"too slow: {length:.1f} s"

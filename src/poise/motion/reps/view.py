@@ -38,7 +38,7 @@ def turning(person: Measured, inside: Floats | slice = slice(None)) -> float:
 
 
 def seen_from(person: Measured, view: str, span: slice) -> bool:
-    """Return whether a stretch is seen from ``front`` (or behind) or ``side``; True where the shoulders are not seen."""
+    """Return whether a stretch is seen from ``front`` (or behind) or ``side``; True where shoulders are not seen."""
     width = person.values[span, COLUMN["shoulder_width"]]
     width = width[np.isfinite(width)]
     if len(width) < 3:
