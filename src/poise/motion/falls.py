@@ -44,6 +44,11 @@ _POINTS = 0.8
 _CARRIED, _HELD = 0.15, 0.3
 # Who falls was upright for most of so many seconds before.
 _MOSTLY_S, _MOSTLY = 1.5, 0.6
+# The head of who lies moves less than this share of what the hips may.
+_HEAD_STILL = 0.6
+# Body heights by which a head is over its middle place of the last second that comes up again; keypoints tremble by
+# 0.02.
+_RISES = 0.08
 # A body that tips over along the view of a camera above dips by this share of a body height at least, from where the
 # head is highest; shortens in all its parts, and stays as wide, and its feet where they are.
 _DIP = 0.25
@@ -273,6 +278,11 @@ class FallWatch:
             return 0.0, 0.0
         if self._upright(before, height, tall=0.0).mean() < _MOSTLY:
             return 0.0, 0.0
+        # Who squats towards the camera is as short for a moment, but the head comes down till then, and up again.
+        head = still[:, _HEAD + 1]
+        rises = float(np.median(head) - np.median(head[-3:])) > _RISES * height
+        if rises or _speed_in_place(still, _HEAD) > _HEAD_STILL * self.max_motion * height:
+            return 0.0, 0.0
         columns = [*range(_ANKLE, _ANKLE + 2), _EXTENT, *range(_LENGTHS, _COLUMNS)]
         first, last = np.median(before[:, columns], axis=0), np.median(still[:, columns], axis=0)
         feet = float(np.hypot(last[0] - first[0], last[1] - first[1])) / height
@@ -370,11 +380,11 @@ def _fastest(rows: Floats, column: int, *, over_s: float = 0.25) -> float:
     return float(np.max((y[end] - y[start]) / step))
 
 
-def _speed_in_place(rows: Floats) -> float:
-    """Return how fast the hips moved, pixels a second: the way between the means of both halves over their time."""
-    half, hips = len(rows) // 2, rows[:, _HIP : _HIP + 2]
-    first, second = np.add.reduce(hips[:half]) / half, np.add.reduce(hips[half:]) / (len(rows) - half)
-    off = hips - np.add.reduce(hips) / len(rows)
+def _speed_in_place(rows: Floats, column: int = _HIP) -> float:
+    """Return how fast hips or head moved, pixels a second: the way between the means of both halves over their time."""
+    half, place = len(rows) // 2, rows[:, column : column + 2]
+    first, second = np.add.reduce(place[:half]) / half, np.add.reduce(place[half:]) / (len(rows) - half)
+    off = place - np.add.reduce(place) / len(rows)
     spread = np.sqrt(np.add.reduce(np.square(off), axis=None) / len(rows))
     time = max(rows[-1, _TIME] - rows[0, _TIME], 1e-6)
     return float(max(2 * np.hypot(*(second - first)), 2 * spread) / time)
