@@ -4,8 +4,8 @@ DIR holds tracked clips as poise.clips.Clip files, NAME.MODEL.clip.npz; missing 
 
 Prints: falls, posture changes and zone events per minute over every clip, and the fall alarms of two plain detectors;
 falls made of real tracks (poise.evaluation.synthetic_falls) that are found, by direction, camera and noise, and what
-looks like falls and raises alarms; postures against labels made by eye; counts at zones and lines against counts made
-by eye; the cost of a frame.
+looks like falls and raises alarms; alarms of exercises and dances that were made; postures against labels made by eye;
+counts at zones and lines against counts made by eye; the cost of a frame.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _common import arguments, save, table
+from _exercise_scenes import results as exercise_results
+from _exercise_sets import on_the_floor
+from _exercise_sets import scenes as exercise_scenes
 from _fall_scenes import (
     HELD_OUT,
     NEGATIVES,
@@ -47,7 +51,7 @@ from poise.tracking import Tracker, follow_stream
 
 # The two rules that most projects on falls use.
 PLAIN = {"box aspect": BoxAspect, "low shoulders": LowShoulders}
-PARTS = ("clips", "falls", "speeds", "postures", "zones")
+PARTS = ("clips", "falls", "speeds", "exercises", "postures", "zones")
 LABELS = ("standing", "sitting", "squat", "kneel", "bending", "lying")
 # What a label is to be called.
 CALLED = {"squat": "sitting", "kneel": "sitting"}
@@ -219,6 +223,24 @@ def sensitivity(every: list[tuple[str, Clip]], people: list[Upright]) -> list[di
     return rows
 
 
+def exercises(split: str) -> list[dict[str, Any]]:
+    """Return the fall alarms of sets and dances that were made, by movement."""
+    rows: dict[str, dict[str, Any]] = {}
+    for scene in chain(on_the_floor(split), exercise_scenes(split, each=1)):
+        # Push-ups by how they begin and end; the other sets by their kind, dances by their name.
+        key = scene.name if ", from " in scene.name or not scene.exercise else f"sets: {scene.kind}"
+        row = rows.setdefault(key, {"what": key, "made": 0, "fall alarms": 0} | dict.fromkeys(PLAIN, 0))
+        watch = FallWatch()
+        plain = {name: kind() for name, kind in PLAIN.items()}
+        row["made"] += 1
+        for result in exercise_results(scene):
+            row["fall alarms"] += sum(event.event == "fall" for event in watch.update(result))
+            for name, one in plain.items():
+                row[name] += one.update(result)
+    total = {"what": "all", **{k: sum(r[k] for r in rows.values()) for k in ("made", "fall alarms", *PLAIN)}}
+    return [*rows.values(), total]
+
+
 def postures(every: list[tuple[str, Clip]], model: str) -> list[dict[str, Any]]:
     """Return how often each labelled posture is called what, in frames."""
     labels = tomllib.loads(Path(__file__).with_name("posture_labels.toml").read_text(encoding="utf-8"))
@@ -311,6 +333,9 @@ def main() -> None:
     if "speeds" in wanted:
         said["speeds"] = sensitivity(every, everybody)
         table(said["speeds"], title="other limits of the head's speed, both models")
+    for split in ("tuned", "held out") if "exercises" in wanted else ():
+        said[f"exercises {split}"] = exercises(split)
+        table(said[f"exercises {split}"], title=f"{split}: exercises and dances that were made, alarms")
     for model in options.models if "postures" in wanted else ():
         said[f"postures {model}"] = postures(every, model)
         table(said[f"postures {model}"], title=f"{model}: frames by label (rows) and posture said (columns)")

@@ -3,23 +3,29 @@
 OBO (share of clips within one), exact share, MAE (mean of |error| / true count, as in the literature), and the time
 error of the peaks; named and recognised, offline and live, for each model, with the field's plain angle counter
 beside it. Keypoints are found once a clip and model and kept in --poses; without it they are found anew. --robust also
-counts on keypoints that were stretched in time, mirrored, shaken, dropped, cut and thinned out.
+counts on keypoints that were stretched in time, mirrored, shaken, dropped, cut and thinned out. --scenes counts on sets
+that were made instead: seated, turning, lunges, clapping push-ups, dances (_exercise_scenes.py, _exercise_sets.py).
 """
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _common import arguments, save, table
+from _exercise_sets import filmed_anew
+from _exercise_sets import scenes as made_scenes
 
 from poise.frames import Frame, Media
 from poise.motion.reps import RepCounter, count_reps, every, gather, get, measured
 from poise.motion.reps.counting import MIN_SCORE, count, recognise
+from poise.motion.reps.offline import count_person
 from poise.results import Results
 from poise.skeletons import get as skeleton
 
@@ -314,21 +320,72 @@ def bench_sensitivity(shared: Path, folder: Path | None, model: str) -> list[dic
     return rows
 
 
+def bench_scenes(
+    shared: Path, folder: Path | None, split: str, each: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Count on sets that were made; returns a row a movement, and one a kind of dance."""
+    known = every()
+    sets: dict[tuple[str, str], list[tuple[int, int, bool, bool]]] = {}
+    free: dict[str, list[tuple[float, str, int]]] = {}
+    for scene in chain(made_scenes(split, each=each), filmed_anew(split, shared, folder, each=each)):
+        found = count_person(scene.person, None, known).found
+        name = scene.name.split(", legs")[0]
+        if not scene.exercise:
+            seconds = float(np.ptp(scene.person.time))
+            free.setdefault(name, []).append((seconds, found.exercise, found.count))
+            continue
+        wanted = get(scene.exercise)
+        counted = count_person(scene.person, wanted).found.count
+        right = found.exercise == wanted.name
+        row = (counted, scene.reps, right, right and found.count == scene.reps)
+        for key in ((scene.kind, name), (scene.kind, "all")):
+            sets.setdefault(key, []).append(row)
+    rows = []
+    for (kind, name), some in sorted(sets.items(), key=lambda item: (item[0][0], item[0][1] == "all")):
+        got, want, right, exact = (np.array(column) for column in zip(*some, strict=True))
+        rows.append(
+            {
+                "kind": kind, "movement": name, "sets": len(some), "exact, named": int((got == want).sum()),
+                "OBO": float((abs(got - want) <= 1).mean()), "reps counted": f"{got.sum()} of {want.sum()}",
+                "recognised": int(right.sum()), "exact, recognised": int(exact.sum()),
+            }
+        )  # fmt: skip
+    dances = []
+    for name, some in free.items():
+        minutes = sum(seconds for seconds, _, _ in some) / 60
+        said = Counter(exercise for _, exercise, count in some if count)
+        total = sum(count for _, _, count in some)
+        dances.append(
+            {
+                "movement": name, "clips": len(some), "minutes": minutes, "called something": sum(said.values()),
+                "counts a minute": total / minutes, "as": ", ".join(f"{k} {v}" for k, v in said.most_common()),
+            }
+        )  # fmt: skip
+    return rows, dances
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--poses", type=Path, help="folder of keypoints found before; filled where they are missing")
     parser.add_argument("--models", default="body-fast,body", help="comma between")
     parser.add_argument("--robust", action="store_true", help="also on disturbed keypoints, and with other constants")
     parser.add_argument("--offline", action="store_true", help="leave the live counters out: much faster")
+    parser.add_argument("--scenes", action="store_true", help="on sets that were made, and on nothing else")
+    parser.add_argument("--each", type=int, default=3, help="how many of each with --scenes")
     options = parser.parse_args()
     content: dict[str, Any] = {}
-    for model in options.models.split(","):
+    for split in ("tuned", "held out") if options.scenes else ():
+        sets, dances = bench_scenes(options.shared, options.poses, split, options.each)
+        table(sets, title=f"Made sets, {split}")
+        table(dances, title=f"Dances, {split}")
+        content[f"scenes {split}"] = {"sets": sets, "dances": dances}
+    for model in () if options.scenes else options.models.split(","):
         print(f"counting with {model}", file=sys.stderr)
         figures, rows = bench_model(options.shared, options.poses, model, streaming=not options.offline)
         table(figures, title=f"Repetitions, {model}")
         table(rows, title=f"Each clip, {model}")
         content[model] = {"figures": figures, "clips": rows}
-    if options.robust:
+    if options.robust and not options.scenes:
         model = options.models.split(",")[-1]
         content["robust"] = bench_robust(options.shared, options.poses, model)
         table(content["robust"], title=f"On disturbed keypoints, {model}")

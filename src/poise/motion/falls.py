@@ -30,10 +30,25 @@ _FASTEST = 6.0
 # So many frames at another place make it the new one; fewer are keypoints that jumped.
 _JUMPED = 4
 # Columns of what is remembered.
-_TIME, _HIP, _HEAD, _ANKLE, _TRUNK, _LYING, _EXTENT, _LENGTHS = 0, 1, 3, 5, 7, 8, 9, 10
-_COLUMNS = 14
+_TIME, _HIP, _HEAD, _ANKLE, _TRUNK, _LYING, _EXTENT, _ARMS, _LENGTHS = 0, 1, 3, 5, 7, 8, 9, 10, 11
+_COLUMNS = 15
 # Body heights from the ankles up to the hips: about 0.5 of who stands on straight legs, less seen from above.
 _LEGS = 0.3
+# Body heights from head to ankles of who is upright, at least, seen from wherever.
+_TALL = 0.4
+# Trunk over shins in the picture: 1.2 to 1.9 of who stands, 0.9 on a chair, where the shins are nearer; 0.7 of who
+# holds a push-up and is seen from behind.
+_POINTS = 0.8
+# Arms are a third of a body. They carry whose shoulders are higher over the wrists than this, body heights, in this
+# share of the time.
+_CARRIED, _HELD = 0.15, 0.3
+# Who falls was upright for most of so many seconds before.
+_MOSTLY_S, _MOSTLY = 1.5, 0.6
+# The head of who lies moves less than this share of what the hips may.
+_HEAD_STILL = 0.6
+# Body heights by which a head is over its middle place of the last second that comes up again; keypoints tremble by
+# 0.02.
+_RISES = 0.08
 # A body that tips over along the view of a camera above dips by this share of a body height at least, from where the
 # head is highest; shortens in all its parts, and stays as wide, and its feet where they are.
 _DIP = 0.25
@@ -148,7 +163,7 @@ class FallWatch:
         extent = found.extent * found.height
         rows = np.column_stack(
             [np.full(len(lying), result.time), found.hip, found.head, found.ankle, found.trunk, lying, extent]
-            + [found.lengths]
+            + [found.arms, found.lengths]
         )
         whole = np.isfinite(rows[:, [_HIP, _HEAD]]).all(axis=1)
         events: list[Event] = []
@@ -215,6 +230,8 @@ class FallWatch:
         still = rows[np.searchsorted(rows[:, _TIME], now - self.still_s - 1e-6) :]
         if len(still) < 4 or _speed_in_place(still) > self.max_motion * person.height:
             return []
+        if self._held(still, person.height):
+            return []
         if down_now:
             down = self._down(still, person.height)
             speed, drop = self._drop(rows, now, person.height) if down.mean() >= 0.7 else (0.0, 0.0)
@@ -234,6 +251,19 @@ class FallWatch:
         stands = rows[:, _ANKLE + 1] - rows[:, _HIP + 1] > _LEGS * height
         return np.asarray((rows[:, _LYING] == 1) | (low & ~stands))
 
+    def _held(self, rows: Floats, height: float) -> bool:
+        """Return whether the arms hold the body up, as at push-ups; in their depths they do not, so a share does."""
+        return bool(len(rows) and (rows[:, _ARMS] > _CARRIED * height).mean() > _HELD)
+
+    def _upright(self, rows: Floats, height: float, *, tall: float = _TALL) -> Bools:
+        """Return in which rows the body is upright: on its feet, its knees or a seat; ``tall`` body heights or more."""
+        # Who is cut off by the picture's edge has no extent, and may be upright.
+        upright = (rows[:, _TRUNK] < 45) & (rows[:, _LYING] != 1) & ~(rows[:, _EXTENT] <= tall * height)
+        # Legs are half of an upright body from wherever it is seen; who holds a push-up has the feet beside the hips.
+        upright &= ~(rows[:, _ANKLE + 1] - rows[:, _HIP + 1] < 0.3 * rows[:, _EXTENT])
+        # A trunk shorter than the shins points at the camera.
+        return np.asarray(upright & ~(rows[:, _LENGTHS] < _POINTS * rows[:, _LENGTHS + 2]))
+
     def _along_the_view(self, rows: Floats, still: Floats, now: float, height: float) -> tuple[float, float]:
         """Return speed and way down of the head of a body that tipped over along the view, in upright heights.
 
@@ -245,6 +275,13 @@ class FallWatch:
         time = rows[:, _TIME]
         before = rows[(time >= begin - self.upright_s - 0.3) & (time <= begin + 0.1)]
         if len(before) < 4 or not (before[:, _TRUNK] < 45).mean() > 0.8 or (before[:, _LYING] == 1).any():
+            return 0.0, 0.0
+        if self._upright(before, height, tall=0.0).mean() < _MOSTLY:
+            return 0.0, 0.0
+        # Who squats towards the camera is as short for a moment, but the head comes down till then, and up again.
+        head = still[:, _HEAD + 1]
+        rises = float(np.median(head) - np.median(head[-3:])) > _RISES * height
+        if rises or _speed_in_place(still, _HEAD) > _HEAD_STILL * self.max_motion * height:
             return 0.0, 0.0
         columns = [*range(_ANKLE, _ANKLE + 2), _EXTENT, *range(_LENGTHS, _COLUMNS)]
         first, last = np.median(before[:, columns], axis=0), np.median(still[:, columns], axis=0)
@@ -266,10 +303,7 @@ class FallWatch:
         part = rows[(time >= begin) & (time <= now - self.still_s / 2)]
         if len(part) < 4:
             return 0.0, 0.0
-        # Who is cut off by the picture's edge has no extent, and may be upright.
-        upright = (part[:, _TRUNK] < 45) & (part[:, _LYING] != 1) & ~(part[:, _EXTENT] <= 0.4 * height)
-        # Legs are half of an upright body from wherever it is seen; who holds a push-up has the feet beside the hips.
-        upright &= ~(part[:, _ANKLE + 1] - part[:, _HIP + 1] < 0.3 * part[:, _EXTENT])
+        upright = self._upright(part, height)
         ended = np.flatnonzero(upright)
         if not len(ended):
             return 0.0, 0.0
@@ -278,6 +312,12 @@ class FallWatch:
         steps = np.diff(before[:, _TIME], append=before[-1, _TIME])
         calm = (before[:, _TRUNK] < 45) & (before[:, _LYING] != 1)
         if float(np.minimum(steps, 0.2)[calm].sum()) < self.upright_s - 1e-6:
+            return 0.0, 0.0
+        # A push-up that flies is up for moments only.
+        recent = before[before[:, _TIME] > part[last, _TIME] - _MOSTLY_S]
+        if self._upright(recent, height, tall=0.0).mean() < _MOSTLY:
+            return 0.0, 0.0
+        if self._held(rows[time > part[last, _TIME]], height):
             return 0.0, 0.0
         falling = rows[(time >= part[first, _TIME]) & (time <= now - self.still_s / 2)]
         extent = float(np.median(before[calm, _EXTENT]))
@@ -340,11 +380,11 @@ def _fastest(rows: Floats, column: int, *, over_s: float = 0.25) -> float:
     return float(np.max((y[end] - y[start]) / step))
 
 
-def _speed_in_place(rows: Floats) -> float:
-    """Return how fast the hips moved, pixels a second: the way between the means of both halves over their time."""
-    half, hips = len(rows) // 2, rows[:, _HIP : _HIP + 2]
-    first, second = np.add.reduce(hips[:half]) / half, np.add.reduce(hips[half:]) / (len(rows) - half)
-    off = hips - np.add.reduce(hips) / len(rows)
+def _speed_in_place(rows: Floats, column: int = _HIP) -> float:
+    """Return how fast hips or head moved, pixels a second: the way between the means of both halves over their time."""
+    half, place = len(rows) // 2, rows[:, column : column + 2]
+    first, second = np.add.reduce(place[:half]) / half, np.add.reduce(place[half:]) / (len(rows) - half)
+    off = place - np.add.reduce(place) / len(rows)
     spread = np.sqrt(np.add.reduce(np.square(off), axis=None) / len(rows))
     time = max(rows[-1, _TIME] - rows[0, _TIME], 1e-6)
     return float(max(2 * np.hypot(*(second - first)), 2 * spread) / time)

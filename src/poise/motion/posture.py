@@ -30,6 +30,11 @@ _WIDTH = 3.86
 _EDGE = 0.02
 # A shin is about as long as a trunk in keypoints; in less of a trunk than this it cannot be seen.
 _ROOM = 0.25
+# Trunk over body height, by the same figure.
+_TRUNK = 0.288
+# An arm carries within 40 degrees of the vertical; one within 40 degrees of the trunk hangs or lies beside it, unless
+# the trunk itself points at the camera, or the hand is lower than the hips by more body heights than hanging hands are.
+_STEEP, _ALONG, _SHORT, _BELOW = 0.84, 0.77, 0.5, 0.08
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 
@@ -50,6 +55,8 @@ class Measures:
             shoulders.
         extent: ``(N,)`` from the head down to hips or ankles in the picture, in body heights; negative upside down; NaN
             where the picture ends above the ankles.
+        arms: ``(N,)`` how far the wrists are below the shoulders, pixels, where the arms that are seen stand steeply
+            and not along the trunk; else 0. Who lies has 0, who holds a push-up the arms' length.
         lengths: ``(N, 4)`` of trunk, thighs, shins, and from shoulder to shoulder, pixels.
         hip: ``(N, 2)`` middle of the hips, pixels.
         head: ``(N, 2)`` middle of nose, eyes and ears, or of the shoulders where the head is not seen, pixels.
@@ -66,6 +73,7 @@ class Measures:
     aspect: Floats
     height: Floats
     extent: Floats
+    arms: Floats
     lengths: Floats
     hip: Floats
     head: Floats
@@ -134,6 +142,7 @@ def measure(
         aspect=box[:, 0] / np.maximum(box[:, 1], 1e-9),
         height=height,
         extent=np.where(ends, np.nan, extent),
+        arms=_steep_arms(xy, conf >= min_conf, skeleton, hip, lines[:, 0], height),
         lengths=np.concatenate([lengths, width[:, None]], axis=1),
         hip=hip,
         head=head,
@@ -254,6 +263,24 @@ def _middle(points: Floats, seen: Bools) -> Floats:
     count = seen.sum(axis=-1)[..., None]
     total = np.where(seen[..., None], points, 0.0).sum(axis=-2)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _steep_arms(xy: Floats, seen: Bools, skeleton: Skeleton, hip: Floats, trunk: Floats, height: Floats) -> Floats:
+    """Return pixels from the shoulders down to the wrists of arms that may carry the trunk; see :class:`Measures`."""
+    if "left_wrist" not in skeleton or "right_wrist" not in skeleton:
+        return np.zeros(len(xy))
+    ends = np.array([_pair(skeleton, "shoulder"), _pair(skeleton, "wrist")])
+    arm = xy[:, ends[1]] - xy[:, ends[0]]  # (N, left and right, 2)
+    down = np.where(seen[:, ends].all(axis=1), arm[..., 1], 0.0)
+    steep = np.abs(arm[..., 0]) < _STEEP * down
+    length = np.hypot(trunk[:, 0], trunk[:, 1])[:, None]
+    along = (arm * trunk[:, None]).sum(axis=-1) / np.maximum(np.hypot(arm[..., 0], arm[..., 1]) * length, 1e-9)
+    below = xy[:, ends[1], 1] - hip[:, None, 1] > _BELOW * height[:, None]
+    apart = (along < _ALONG) | (length < _SHORT * _TRUNK * height[:, None]) | below
+    both = np.where(steep & apart, down, 0.0)
+    known = np.asarray(seen[:, ends].all(axis=1))
+    least: Floats = np.where(known, both, np.inf).min(axis=1)
+    return np.where(np.isfinite(least), least, 0.0)
 
 
 def _straighter(points: Floats, seen: Bools) -> Floats:

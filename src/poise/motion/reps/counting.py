@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from poise.motion.reps.alike import likeness
 from poise.motion.reps.detect import Curve, Cycle, column, curve, cycles, merge_sides, named, usual
 from poise.motion.reps.exercises import Exercise
 from poise.motion.reps.judge import Verdict, judge
@@ -54,6 +55,7 @@ class Rejected:
         reason: Why.
         near: Whether it missed by a little; it then counts in ``count_high``.
         peak: Seconds.
+        small: Whether it was too shallow or not finished; others break a rule of the exercise.
     """
 
     start: float
@@ -61,6 +63,7 @@ class Rejected:
     reason: str
     near: bool = False
     peak: float = float("nan")
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +106,10 @@ class Count:
         return len(self.reps) + sum(r.near for r in self.rejected)
 
 
+# Of a set of four or more, a movement that takes less than this share of the usual time is a limb taken for another.
+BRIEF = 0.4
+
+
 def sides_of(exercise: Exercise) -> tuple[str, ...]:
     """Return the sides whose curves are counted."""
     return ("both",) if exercise.sides == "both" else ("left", "right")
@@ -138,13 +145,17 @@ def count(person: Measured, exercise: Exercise, *, strict: bool = False, refine:
             within = np.array([good[0].cover[0], good[-1].cover[1]])
             seconds = float(np.clip(0.05 * np.median(lengths), 0.05, 0.2))
     by_side = {line.side: line for line in lines}
+    lengths = [c.end - c.start for c in found if c.depth >= max(exercise.min_depth, 0.45 * (typical or 0.0))]
+    brief = BRIEF * float(np.median(lengths)) if len(lengths) >= 4 and exercise.thresholds is None else 0.0
     reps, rejected = [], []
     for cycle in found:
         line = by_side.get(cycle.lead or cycle.side, lines[0])
-        verdict = judge(person, exercise, line, cycle, typical=typical or 0.0, strict=strict)
+        verdict = judge(person, exercise, line, cycle, typical=typical or 0.0, strict=strict, brief_s=brief)
         if verdict.reason:
             if cycle.depth > 0.5 * exercise.min_depth:
-                rejected.append(Rejected(cycle.start, cycle.end, verdict.reason, verdict.near, cycle.peak))
+                rejected.append(
+                    Rejected(cycle.start, cycle.end, verdict.reason, verdict.near, cycle.peak, verdict.small)
+                )
         else:
             reps.append(_rep(cycle, verdict, person, exercise))
     return Count(exercise.name, 1.0, tuple(reps), tuple(rejected), tuple(lines), spec=exercise)
@@ -180,7 +191,7 @@ MIN_SCORE_ALONE = 0.6
 def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[float, Count]]:
     """Score every exercise by how well the movement fits it, the best first.
 
-    The score is the median fit of its repetitions to the rules, less where they are shallow, badly seen, or few. Of two
+    The score is the mean fit of its repetitions to the rules, less where they are shallow, badly seen, or few. Of two
     exercises that are each other's reverse, such as pressing and pulling down, the one of which there are more whole
     repetitions is right, because a set begins and ends at rest. One or two repetitions are not periodic; they must be
     near the full travel, done in place, and a single one must be most of what is seen.
@@ -198,8 +209,10 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         wanted = {1: 0.7, 2: 0.55}.get(n, exercise.min_depth)
         clear = float(np.clip((depth - 0.5 * wanted) / (0.5 * wanted), 0, 1))
         sure = float(np.mean([rep.conf for rep in made.reps]))
-        score = float(np.median(fit)) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
+        score = float(fit.mean()) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
         score *= _settled(person, made, exercise) * large(person)
+        score *= likeness(person, [(rep.start, rep.peak, rep.end) for rep in made.reps]) * _explained(made)
+        score *= _from_rest(made)
         if n == 1 and score < MIN_SCORE_ALONE:
             score *= 0.5
         scored.append((score, made, exercise))
@@ -259,6 +272,43 @@ def _settled(person: Measured, made: Count, exercise: Exercise) -> float:
     # Two movements of daily life of which one takes more than twice as long as the other are no set.
     alike = float(np.clip(3.0 - max(lasts) / max(min(lasts), 1e-6), 0, 1))
     return place * alike * float(np.clip(share / 0.45, 0, 1) ** 2)
+
+
+# How much of the score an exercise loses whose set begins and ends in the effort instead of at rest.
+_REVERSED = 0.3
+
+
+def _from_rest(made: Count) -> float:
+    """Return 1 where a set begins and ends at rest, less where it does in the effort: then it is the reverse exercise.
+
+    Looked at is the time from half to one repetition before and after it.
+    """
+    line = max(made.curves, key=lambda c: c.travel)
+    first, last = made.reps[0].start, made.reps[-1].end
+    length = float(np.median([rep.end - rep.start for rep in made.reps]))
+    away = np.where(line.time < first, first - line.time, line.time - last)
+    value = line.value[(away > 0.4 * length) & (away < length)]
+    value = value[np.isfinite(value)]
+    if len(value) < 4:
+        return 1.0
+    ends = np.interp([first, last], line.time, np.nan_to_num(line.value))
+    depth = float(np.median([rep.depth for rep in made.reps]))
+    up = (float(np.median(value)) - float(ends.mean())) / max(depth, 1e-6)
+    return 1.0 - _REVERSED * float(np.clip((up - 0.25) / 0.5, 0, 1))
+
+
+# Of the movements as deep as a repetition that lie within a set, this share at least must be repetitions.
+_ALL_BUT = 0.8
+# One that is too shallow counts half: a pause for breath moves a little too.
+_HALF = 0.5
+
+
+def _explained(made: Count) -> float:
+    """Return, in [0, 1], how far an exercise explains its set: what breaks its rules now and then is another one."""
+    first, last = made.reps[0].start, made.reps[-1].end
+    inside = [r for r in made.rejected if first < r.peak < last]
+    other = sum(_HALF if r.small else 1.0 for r in inside)
+    return min(1.0, len(made.reps) / (len(made.reps) + other) / _ALL_BUT)
 
 
 def _busy(made: Count) -> float:

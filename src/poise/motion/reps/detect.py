@@ -14,6 +14,7 @@ from poise.geometry import Floats
 from poise.motion.reps.exercises import Exercise, Signal
 from poise.motion.reps.people import Measured
 from poise.motion.reps.signals import COLUMN, SIDED, angle, fill_gaps, runs, smooth
+from poise.motion.reps.view import HEIGHTS, turning
 
 # A repetition must cover this share of the set's usual travel; less is a twitch, or the way into position.
 SHARE = 0.45
@@ -158,6 +159,10 @@ def curve(
     )
     clear = np.square(reach) / (np.square(reach) + np.square(6 * noise) + 0.15**2)
     weight = np.asarray(share) * clear * np.square(trust) * seen
+    level = np.array([signal.name in HEIGHTS for signal, _ in parts])
+    if level.any() and not level.all():
+        # Who turns changes angles and distances by turning; heights stay.
+        weight = np.where(level, weight, weight * (1 - turning(person, inside)) ** 2)
     weight = np.where(np.isfinite(weight) & (reach < 5), weight, 0.0)
     unit = (steady - low) / reach
     for _ in range(2):

@@ -20,7 +20,8 @@ from poise.skeletons.tomlfile import TomlFile, read_toml
 _FOLDER = Path(__file__).parents[1] / "exercises"
 
 SIDES = ("both", "either", "alternating")
-MOMENTS = ("rest", "effort", "mean", "change", "range", "corr")
+MOMENTS = ("rest", "effort", "mean", "change", "range", "swing", "corr")
+VIEWS = ("front", "side")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Rule:
     Attributes:
         signal: The measure; of a sided one, the side that moves (both: their mean).
         at: ``rest``, ``effort`` and ``mean``: its mean in those frames; ``change``: effort minus rest; ``range``: its
-            range; ``corr``: its correlation with the movement.
+            range; ``swing``: its range about the straight way from the repetition's start to its end, which a view that
+            turns adds; ``corr``: its correlation with the movement.
         min: Least value.
         max: Greatest value.
         soft: How far beyond the limits it still counts a little; falls linearly to nothing.
@@ -57,6 +59,8 @@ class Rule:
         gate: Whether a repetition that breaks it is rejected even when the exercise was named.
         unseen: The score where it cannot be measured because a point is out of the picture: it neither speaks for the
             exercise nor rules it out.
+        group: Of the rules of one group the one that holds best counts, for what shows in one way or in another.
+        view: ``front`` or ``side``: where else it is seen from, the rule cannot be measured; empty: from anywhere.
         why: The reason that a rejected repetition carries.
     """
 
@@ -68,6 +72,8 @@ class Rule:
     over: str = ""
     gate: bool = False
     unseen: float = 0.8
+    group: str = ""
+    view: str = ""
     why: str = ""
 
 
@@ -122,7 +128,8 @@ _SIGNAL_KEYS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 _RULE_KEYS: dict[str, tuple[Any, ...]] = {
     "signal": (str,), "at": (str,), "min": (int, float), "max": (int, float), "soft": (int, float), "over": (str,),
-    "gate": (bool,), "unseen": (int, float), "why": (str,),
+    "gate": (bool,), "unseen": (int, float), "group": (str,), "view": (str,),
+    "why": (str,),
 }  # fmt: skip
 _MEASURES = (*SIDED, *WHOLE)
 
@@ -258,6 +265,8 @@ def _build(file: TomlFile) -> Exercise:
         _one_of(entry["at"], MOMENTS, "at", file.at("at", table="rule", nth=n))
         if "over" in entry:
             _one_of(entry["over"], _MEASURES, "signal", file.at("over", table="rule", nth=n))
+        if "view" in entry:
+            _one_of(entry["view"], VIEWS, "view", file.at("view", table="rule", nth=n))
         if not {"min", "max"} & entry.keys():
             raise FormatError(f"{where}: a rule needs 'min', 'max' or both")
         rules.append(Rule(**entry))

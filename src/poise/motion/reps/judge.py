@@ -9,12 +9,18 @@ import numpy as np
 from poise.motion.reps.detect import EDGE_SHARE, SHARE, Curve, Cycle, named
 from poise.motion.reps.exercises import Exercise, Rule
 from poise.motion.reps.people import Measured
+from poise.motion.reps.view import seen_from
 
 FLOOR = 0.02
 # A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many
 # torso lengths, and faster than this many a second. (A slow pan of the camera moves people too; a step is 1.4 torsos.)
 PLACE = 0.35
 PACE = 0.3
+# Ankles of who walks pass each other by more than this, torso lengths, or part by more than that; those of who stands
+# tremble by a tenth.
+PASS, STEP = 0.15, 0.5
+# Points of less than this share of the confidence of those that the movement is measured on cannot speak against it.
+UNSURE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +32,20 @@ class Verdict:
         reason: Why it is no repetition; empty if it is one.
         conf: In [0, 1].
         near: Whether it was rejected by a little, so that it widens the count's interval.
+        small: Whether it was rejected for its depth.
     """
 
     fit: float
     reason: str
     conf: float
     near: bool = False
+    small: bool = False
 
 
 def rule_value(person: Measured, rule: Rule, line: Curve, cycle: Cycle) -> float:
-    """Measure what a rule is about; NaN where it was not seen."""
+    """Measure what a rule is about; NaN where it was not seen, or from where it does not show."""
+    if rule.view and not seen_from(person, rule.view, _span(person, cycle)):
+        return np.nan
     one = _at_moment(person, rule.signal, rule.at, line, cycle)
     if not rule.over:
         return one
@@ -44,15 +54,20 @@ def rule_value(person: Measured, rule: Rule, line: Curve, cycle: Cycle) -> float
 
 
 def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cycle) -> float:
-    span = slice(*np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9]))
-    value = named(person, name, cycle.side)[0][span]
+    span = _span(person, cycle)
+    value, sure = (column[span] for column in named(person, name, cycle.side))
     progress = line.value[span]
     good = np.isfinite(value) & np.isfinite(progress)
-    if good.sum() < 3:
+    # Legs behind a desk or below the picture's edge are guessed, and a guess rules nothing out.
+    if good.sum() < 3 or np.median(sure[good]) < UNSURE * cycle.sure:
         return np.nan
     value, progress = value[good], progress[good]
     if moment == "mean":
         return float(np.median(value))
+    if moment == "swing":
+        ends = max(1, len(value) // 8)
+        way = np.linspace(np.median(value[:ends]), np.median(value[-ends:]), len(value))
+        return float(np.subtract(*np.percentile(value - way, (95, 5))))
     if moment == "range":
         return float(np.subtract(*np.percentile(value, (95, 5))))
     low, high = progress.min(), progress.max()
@@ -62,6 +77,10 @@ def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cyc
         return float((x * y).sum() / max(np.sqrt((x * x).sum() * (y * y).sum()), 1e-9))
     rest, effort = float(np.median(value[share <= 0.25])), float(np.median(value[share >= 0.75]))
     return {"rest": rest, "effort": effort, "change": effort - rest}[moment]
+
+
+def _span(person: Measured, cycle: Cycle) -> slice:
+    return slice(*np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9]))
 
 
 def drift(person: Measured, cycle: Cycle) -> float:
@@ -76,9 +95,21 @@ def drift(person: Measured, cycle: Cycle) -> float:
     return float("nan")
 
 
-def _walks(person: Measured, cycle: Cycle) -> bool:
+def _walks(person: Measured, exercise: Exercise, cycle: Cycle) -> bool:
     way = drift(person, cycle)
-    return way > PLACE and way > PACE * (cycle.end - cycle.start)
+    if not (way > PLACE and way > PACE * (cycle.end - cycle.start)):
+        return False
+    span = _span(person, cycle)
+    good = (person.conf[span, 15:17] >= UNSURE * cycle.sure).all(axis=1) & np.isfinite(person.xy[span, 15:17, 0]).all(
+        axis=1
+    )
+    if good.mean() < 0.5:
+        return True
+    # The feet of who walks pass each other, or those of who goes sideways part and meet; else the camera moves.
+    ahead = np.subtract(*person.xy[span, 15:17, 0][good].T) / person.scale[span][good]
+    back, front = np.percentile(ahead, (10, 90))
+    own = any(signal.name.startswith("ankle") for signal in exercise.signals)
+    return bool(min(-back, front) > PASS or (front - back > STEP and not own))
 
 
 def rule_score(rule: Rule, value: float) -> float:
@@ -92,7 +123,14 @@ def rule_score(rule: Rule, value: float) -> float:
 
 
 def judge(
-    person: Measured, exercise: Exercise, line: Curve, cycle: Cycle, *, typical: float, strict: bool = False
+    person: Measured,
+    exercise: Exercise,
+    line: Curve,
+    cycle: Cycle,
+    *,
+    typical: float,
+    strict: bool = False,
+    brief_s: float = 0.0,
 ) -> Verdict:
     """Judge one cycle.
 
@@ -103,15 +141,16 @@ def judge(
         cycle: The cycle.
         typical: Depth of a usual repetition of this set.
         strict: Whether every rule can reject it, not only gates.
+        brief_s: Shortest repetition of this set, seconds.
     """
     fixed = exercise.thresholds is not None
     least = 0.0 if fixed else max(exercise.min_depth, SHARE * typical)
     reason = "" if fixed else _too_small(cycle, least)
     if reason:
         near = cycle.depth > 0.8 * least and cycle.depth > exercise.min_depth
-        return Verdict(0.0, reason, 0.0, near)
+        return Verdict(0.0, reason, 0.0, near, True)
     length = cycle.end - cycle.start
-    if length < exercise.min_rep_s:
+    if length < max(exercise.min_rep_s, brief_s):
         reason = f"too fast: {length:.2f} s"
     elif length > exercise.max_rep_s:
         reason = f"too slow: {length:.1f} s"
@@ -119,23 +158,36 @@ def judge(
         reason = f"the points were seen in {cycle.seen:.0%} of it only"
     elif cycle.sure < 0.2:
         reason = f"the points are not confident ({cycle.sure:.2f})"
-    elif not exercise.travels and not fixed and _walks(person, cycle):
+    elif not exercise.travels and not fixed and _walks(person, exercise, cycle):
         reason = "the person moves from place to place"
     if reason:
         return Verdict(0.0, reason, 0.0)
-    scores = [rule_score(rule, rule_value(person, rule, line, cycle)) for rule in exercise.rules]
-    fit = float(np.prod([max(s, FLOOR) for s in scores])) if scores else 1.0
-    for rule, score in zip(exercise.rules, scores, strict=True):
+    held = _held(person, exercise, line, cycle)
+    fit = float(np.prod([max(score, FLOOR) for _, score in held])) if held else 1.0
+    for rule, score in held:
         if score < 0.35 and (rule.gate or strict):
             return Verdict(fit, rule.why or f"{rule.signal} at {rule.at} is out of its limits", 0.0)
     # The user's word is believed against one rule, which an odd view may break, but not against two.
-    broken = [rule for rule, score in zip(exercise.rules, scores, strict=True) if score < 0.1]
+    broken = [rule for rule, score in held if score < 0.1]
     if len(broken) > 1:
         return Verdict(fit, " and ".join(rule.why or rule.signal for rule in broken[:2]), 0.0)
     margin = float(np.clip((cycle.depth - 0.7 * least) / (0.5 * least), 0, 1)) if least else 1.0
-    gates = [s for rule, s in zip(exercise.rules, scores, strict=True) if rule.gate]
+    gates = [score for rule, score in held if rule.gate]
     conf = float(np.clip(cycle.sure * 1.3, 0, 1)) ** 0.5 * (0.5 + 0.5 * margin) * (min(gates) if gates else 1.0) ** 0.5
     return Verdict(fit, "", round(min(conf, 1.0), 3))
+
+
+def _held(person: Measured, exercise: Exercise, line: Curve, cycle: Cycle) -> list[tuple[Rule, float]]:
+    """Return each rule and how well it holds; of a group, the first with the best score of all."""
+    out: list[tuple[Rule, float]] = []
+    for rule in exercise.rules:
+        score = rule_score(rule, rule_value(person, rule, line, cycle))
+        at = next((i for i, (other, _) in enumerate(out) if rule.group and other.group == rule.group), None)
+        if at is None:
+            out.append((rule, score))
+        else:
+            out[at] = (out[at][0], max(out[at][1], score))
+    return out
 
 
 def _too_small(cycle: Cycle, least: float) -> str:

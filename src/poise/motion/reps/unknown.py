@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from poise.geometry import Floats
+from poise.motion.reps.alike import likeness
 from poise.motion.reps.counting import Count, Rejected, Rep, large
 from poise.motion.reps.detect import SHARE, Curve, cycles, named, usual
 from poise.motion.reps.exercises import Exercise, Signal
@@ -80,7 +81,7 @@ def count_unknown(person: Measured) -> Count:
         for c in found
         if c.depth >= SHARE * typical and 0.4 * period < c.cover[1] - c.cover[0] < 2.5 * period
     )
-    if len(reps) < LEAST_REPS:
+    if len(reps) < LEAST_REPS or likeness(person, [(rep.start, rep.peak, rep.end) for rep in reps]) < 0.5:
         return nothing
     share = float(np.square(strength[0]) / max(np.square(strength).sum(), 1e-9))
     return Count("unknown", round(min(1.0, periodic * share**0.5), 3), reps, curves=(line,))
