@@ -5,7 +5,8 @@
 ``--shared`` is the folder with the test data (``data/gestures``, ``data/images``, ``data/coco-mini`` …).
 ``--peer-python`` names a Python that can import mediapipe 0.10.21; without it the records in
 ``tests/assets/mediapipe.json`` are used.
-``--record FILE`` keeps what the peer printed. Sections can be picked: ``--only peer accuracy stills video``.
+``--record FILE`` writes such records anew: of the repository's own pictures, of the hands of ``data/gestures``, and of
+the faces of ``data/gestures/call``. Sections can be picked: ``--only peer accuracy stills video``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ from poise.estimators.blazepose import COCO17
 from poise.runtime import Session, open_session
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# Pictures of the repository that tests compare with the peer, under the names that its records have.
+OWN = {
+    "src/poise/cli/demo.jpg": REPOSITORY / "src/poise/cli/demo.jpg",
+    "assets/astronaut.jpg": REPOSITORY / "tests/assets/astronaut.jpg",
+    "assets/hand.jpg": REPOSITORY / "tests/assets/hand.jpg",
+}
 MODELS = ("hands", "face", "body-3d")
 CLIPS = {
     "hands": ("gestures/asl_clips/again.mp4", "gestures/asl_clips/book.mp4"),
@@ -51,7 +58,7 @@ out = {}
 for path in sys.stdin.read().splitlines():
     image = numpy.ascontiguousarray(PIL.ImageOps.exif_transpose(PIL.Image.open(path)).convert("RGB"))
     h, w = image.shape[:2]
-    xy = lambda found: [[round(p.x * w, 3), round(p.y * h, 3)] for p in found.landmark]
+    xy = lambda found: [[round(p.x * w, 2), round(p.y * h, 2)] for p in found.landmark]
     metres = lambda found: [[round(v, 5) for v in (p.x, p.y, p.z)] for p in found.landmark]
     entry = out[path] = {"size": [w, h]}
     r = hands.process(image)
@@ -110,17 +117,34 @@ def photos(data: Path) -> list[Path]:
     return sorted(path for pattern in (*patterns, "mmpose-samples/*/*.jpg") for path in data.glob(pattern))
 
 
+def ask_peer(python: str, pictures: Iterable[Path]) -> dict[Path, dict[str, Any]]:
+    """Run MediaPipe in its own Python."""
+    listed = "\n".join(map(str, pictures))
+    done = subprocess.run([python, "-c", PEER], input=listed, capture_output=True, text=True, check=True)
+    return {Path(path): entry for path, entry in json.loads(done.stdout).items()}
+
+
+def record(args: argparse.Namespace) -> None:
+    """Write what MediaPipe finds, as tests/assets/mediapipe.json has it."""
+    gestures = {
+        f"shared/{p.relative_to(args.shared)}": p for p in photos(args.shared / "data") if "gestures" in p.parts
+    }
+    found = ask_peer(args.peer_python, [*OWN.values(), *gestures.values()])
+    kept = {name: found[path] for name, path in OWN.items()}
+    for name, path in gestures.items():
+        if found[path]["hands"]:
+            keys = ("size", "hands", "faces") if "call" in path.parts and found[path]["faces"] else ("size", "hands")
+            kept[name] = {key: found[path][key] for key in keys}
+    text = json.dumps({"mediapipe": "0.10.21", "pictures": kept}, separators=(",", ":"))
+    args.record.write_text(text + "\n", encoding="utf-8")
+
+
 def peer_records(args: argparse.Namespace) -> dict[Path, dict[str, Any]]:
     """Return what MediaPipe found, by picture."""
     if args.peer_python:
-        listed = "\n".join(map(str, photos(args.shared / "data")))
-        done = subprocess.run([args.peer_python, "-c", PEER], input=listed, capture_output=True, text=True, check=True)
-        if args.record:
-            args.record.write_text(done.stdout, encoding="utf-8")
-        return {Path(path): entry for path, entry in json.loads(done.stdout).items()}
+        return ask_peer(args.peer_python, photos(args.shared / "data"))
     kept = json.loads((REPOSITORY / "tests/assets/mediapipe.json").read_text(encoding="utf-8"))["pictures"]
-    roots = {"assets": REPOSITORY / "tests", "shared": args.shared.parent}
-    return {roots[name.split("/")[0]] / name: entry for name, entry in kept.items()}
+    return {OWN.get(name, args.shared.parent / name): entry for name, entry in kept.items()}
 
 
 def compare(args: argparse.Namespace, models: Mapping[str, Estimator]) -> None:
@@ -229,7 +253,7 @@ def accuracy(args: argparse.Namespace, models: Mapping[str, Estimator]) -> None:
 
 def stills(args: argparse.Namespace, models: Mapping[str, Estimator], runs: Counter[str]) -> None:
     """Print milliseconds a stage and network runs on pictures with one person."""
-    image = read(REPOSITORY / "tests/assets/single_half_body.png")
+    image = read(REPOSITORY / "tests/assets/astronaut.jpg")
     gestures = sorted((args.shared / "data/gestures/rock").glob("*.jpg"))
     print(f"\nStills, {args.threads} threads, median of 15, ms")
     print("| model | picture | found | preprocess | inference | postprocess | runs |")
@@ -285,6 +309,11 @@ def main() -> int:
     if not (args.shared / "data").is_dir():
         print(f"{args.shared}: no folder 'data' in it; name the folder with the test data by --shared", file=sys.stderr)
         return 2
+    if args.record:
+        if not args.peer_python:
+            parser.error("--record needs --peer-python, a Python that can import mediapipe 0.10.21")
+        record(args)
+        return 0
     runs: Counter[str] = Counter()
     models = {name: load(name, runs, args.threads) for name in MODELS}
     if "peer" in args.only:

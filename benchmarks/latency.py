@@ -24,7 +24,7 @@ from poise.weights import models
 
 PHOTO = ROOT / "src/poise/cli/demo.jpg"
 FACE = ROOT / "tests/assets/astronaut.jpg"
-HAND = ROOT / "tests/assets/hand_over_pizza.jpg"
+HAND = ROOT / "tests/assets/hand.jpg"
 ENGINES = [name for name in ("onnxruntime", "openvino") if find_spec(name)]
 
 PEER = """

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def photo() -> Path:
-    """The bundled photo: one skier, 640 x 425."""
+    """The bundled photo: one man with his arms spread, 640 x 425."""
     return ROOT / "src/poise/cli/demo.jpg"
 
 

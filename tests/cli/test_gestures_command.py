@@ -42,9 +42,15 @@ def test_a_line_of_json_has_exactly_its_keys_in_order(capsys: pytest.CaptureFixt
 
 
 def test_what_shows_nothing_is_a_line_too(capsys: pytest.CaptureFixture[str]) -> None:
-    said = lines(capsys, str(ASSETS / "skier.jpg"))
+    said = lines(capsys, str(ASSETS / "astronaut.jpg"))
 
     assert [(line["part"], line["gesture"], line["id"]) for line in said] == [("body", "unknown", None)]
+
+
+def test_a_pose_of_the_body_is_told(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = lines(capsys, str(photo), "--set", "body")
+
+    assert [(line["part"], line["gesture"], line["id"]) for line in said] == [("body", "t_pose", None)]
 
 
 def test_bodies_that_only_help_to_find_hands_are_no_lines(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,6 +110,18 @@ def test_hands_have_the_id_of_their_person(shared: Path, capsys: pytest.CaptureF
     assert {line["id"] for line in said} == {1}
 
 
+def test_an_open_hand_that_becomes_two_fingers_is_two_gestures(capsys: pytest.CaptureFixture[str]) -> None:
+    said = lines(capsys, str(ASSETS / "gestures.mp4"), "--set", "hands", "--events")
+
+    # The hand is up and open from 0.7 s, and shows two fingers from 1.9 s to the end at 3 s.
+    assert [(line["event"], line["part"], line["gesture"], line["id"]) for line in said] == [
+        ("gesture_on", "right_hand", "open_palm", 1),
+        ("gesture_off", "right_hand", "open_palm", 1),
+        ("gesture_on", "right_hand", "victory", 1),
+        ("gesture_off", "right_hand", "victory", 1),
+    ]
+
+
 def test_events_begin_and_end_once(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = lines(capsys, str(shared / "data/gestures/asl_clips/help.mp4"), "--set", "hands", "--events")
 
@@ -114,8 +132,8 @@ def test_events_begin_and_end_once(shared: Path, capsys: pytest.CaptureFixture[s
     ]
 
 
-def test_sets_that_name_the_same_shapes_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["gestures", str(ASSETS / "skier.jpg"), "--set", "hands", "numbers", "--hands-only"])
+def test_sets_that_name_the_same_shapes_are_reported(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["gestures", str(photo), "--set", "hands", "numbers", "--hands-only"])
 
     assert "nothing tells 'one' from 'point'" in capsys.readouterr().err
 

@@ -19,9 +19,9 @@ def data(tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data set of one picture, labelled by hand as far as the command needs it."""
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
-    shutil.copy(photo, tmp_path / "images" / "skier.jpg")
+    shutil.copy(photo, tmp_path / "images" / "man.jpg")
     points = " ".join(f"{0.4 + 0.01 * k:.2f} {0.3 + 0.02 * k:.2f} {2 - k % 2}" for k in range(17))
-    (tmp_path / "labels" / "skier.txt").write_text(f"0 0.5 0.5 0.5 0.8 {points}\n")
+    (tmp_path / "labels" / "man.txt").write_text(f"0 0.5 0.5 0.5 0.8 {points}\n")
     (tmp_path / "data.yaml").write_text(YAML)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -61,7 +61,7 @@ def test_two_models_are_compared(data: Path, capsys: pytest.CaptureFixture[str])
     printed = json.loads(capsys.readouterr().out)
     assert [model["model"] for model in printed["models"]] == ["body-fast", "body"]
     assert "pose mAP50-95" in printed["difference"]
-    assert printed["pictures"][0]["picture"] == "images/skier.jpg"
+    assert printed["pictures"][0]["picture"] == "images/man.jpg"
 
 
 def test_plots_are_written_when_asked_for(data: Path) -> None:

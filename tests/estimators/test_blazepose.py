@@ -47,8 +47,8 @@ def body() -> BlazePose:
     return BlazePose(weights.model("body-3d"), open_network, get("blazepose33"))
 
 
-def read(name: str) -> np.ndarray:
-    return np.ascontiguousarray(np.asarray(PIL.Image.open(ASSETS / name).convert("RGB"))[..., ::-1])
+def read(path: Path) -> np.ndarray:
+    return np.ascontiguousarray(np.asarray(PIL.Image.open(path).convert("RGB"))[..., ::-1])
 
 
 def test_the_region_reaches_the_farthest_sure_keypoint() -> None:
@@ -95,18 +95,18 @@ def test_refinement_leaves_points_outside_the_crop() -> None:
     assert refine(points, np.full((1, 64, 64, 1), 9.0, dtype=np.float32), 256).tolist() == points.tolist()
 
 
-def test_a_body_agrees_with_mediapipe(body: BlazePose) -> None:
-    found = body([read("skier.jpg")], Options())[0]
-    pose = PEER["assets/skier.jpg"]["pose"]
+def test_a_body_agrees_with_mediapipe(body: BlazePose, photo: Path) -> None:
+    found = body([read(photo)], Options())[0]
+    pose = PEER["src/poise/cli/demo.jpg"]["pose"]
     xy = np.array(pose["xy"])
 
-    # MediaPipe proposes the region with another network, so the crops differ: 2 % of the body's 306 pixels.
+    # MediaPipe proposes the region with another network, so the crops differ: 2 % of the body's 281 pixels.
     assert np.median(np.linalg.norm(found.xy[0] - xy, axis=-1)) < 0.02 * np.ptp(xy, axis=0).max()
     assert np.median(np.linalg.norm(found.xyz[0] - pose["world"], axis=-1)) < 0.06
 
 
-def test_metres_follow_the_picture_when_it_is_turned(body: BlazePose) -> None:
-    image = read("skier.jpg")
+def test_metres_follow_the_picture_when_it_is_turned(body: BlazePose, photo: Path) -> None:
+    image = read(photo)
     straight = body([image], Options())[0].xyz[0]
 
     turned = body([np.ascontiguousarray(image[::-1, ::-1])], Options())[0].xyz[0]
@@ -116,10 +116,10 @@ def test_metres_follow_the_picture_when_it_is_turned(body: BlazePose) -> None:
     assert np.median(np.abs(turned - straight)[:, 1]) > 0.2
 
 
-def test_the_origin_lies_between_the_hips(body: BlazePose) -> None:
+def test_the_origin_lies_between_the_hips(body: BlazePose, photo: Path) -> None:
     skeleton = get("blazepose33")
 
-    xyz = body([read("skier.jpg")], Options())[0].xyz[0]
+    xyz = body([read(photo)], Options())[0].xyz[0]
 
     hips = xyz[[skeleton.index("left_hip"), skeleton.index("right_hip")]].mean(axis=0)
     assert np.linalg.norm(hips) < 0.03
@@ -136,7 +136,7 @@ def test_coco_points_keep_their_names() -> None:
 def test_hidden_points_are_less_sure_than_seen_ones(body: BlazePose) -> None:
     skeleton = get("blazepose33")
 
-    conf = body([read("single_half_body.png")], Options())[0].conf[0]
+    conf = body([read(ASSETS / "astronaut.jpg")], Options())[0].conf[0]
 
     assert conf[skeleton.index("nose")] > 0.8
     assert conf[[skeleton.index("left_ankle"), skeleton.index("right_ankle")]].max() < 0.3
@@ -150,12 +150,12 @@ def test_odd_pictures_give_no_bodies(body: BlazePose, shape: tuple[int, int, int
 
 
 @pytest.mark.parametrize("options", [Options(classes=(1,)), Options(max_det=0), Options(conf=1.0)])
-def test_options_drop_the_body(body: BlazePose, options: Options) -> None:
-    assert len(body([read("skier.jpg")], options)[0].xy) == 0
+def test_options_drop_the_body(body: BlazePose, photo: Path, options: Options) -> None:
+    assert len(body([read(photo)], options)[0].xy) == 0
 
 
-def test_a_video_asks_the_proposer_five_times_less_and_sees_the_same(body: BlazePose) -> None:
-    image = read("skier.jpg")
+def test_a_video_asks_the_proposer_five_times_less_and_sees_the_same(body: BlazePose, photo: Path) -> None:
+    image = read(photo)
     clip = [np.ascontiguousarray(image[:, 2 * t : 2 * t + 600]) for t in range(12)]
     RUNS.clear()
     still = body(clip, Options())

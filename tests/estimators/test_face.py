@@ -83,7 +83,7 @@ def test_faces_agree_with_mediapipe(face: Face, name: str) -> None:
 
 
 def test_the_mirror_map_swaps_the_sides_of_a_real_face(face: Face) -> None:
-    image = read(ASSETS / "single_half_body.png")
+    image = read(ASSETS / "astronaut.jpg")
     flip = np.array(get("face468").flip_idx)
 
     straight = face([image], Options())[0].xy[0]
@@ -109,7 +109,7 @@ def test_the_mirror_map_keeps_edges_and_swaps_the_named_sides() -> None:
 def test_left_is_the_persons_left(face: Face) -> None:
     skeleton = get("face468")
 
-    xy = face([read(ASSETS / "single_half_body.png")], Options())[0].xy[0]
+    xy = face([read(ASSETS / "astronaut.jpg")], Options())[0].xy[0]
 
     # The person faces the camera, so the left eye lies on the right of the picture.
     left, right = (xy[list(skeleton.subsets[name]), 0].mean() for name in ("left_eye", "right_eye"))
@@ -117,11 +117,11 @@ def test_left_is_the_persons_left(face: Face) -> None:
 
 
 def test_depth_is_not_given(face: Face) -> None:
-    assert face([read(ASSETS / "single_half_body.png")], Options())[0].xyz is None
+    assert face([read(ASSETS / "astronaut.jpg")], Options())[0].xyz is None
 
 
 def test_a_turned_picture_gives_the_turned_face(face: Face) -> None:
-    image = read(ASSETS / "single_half_body.png")
+    image = read(ASSETS / "astronaut.jpg")
     straight = face([image], Options())[0].xy[0]
 
     turned = face([np.ascontiguousarray(np.rot90(image, axes=(1, 0)))], Options())[0].xy
@@ -131,7 +131,7 @@ def test_a_turned_picture_gives_the_turned_face(face: Face) -> None:
 
 
 def test_a_second_look_finds_a_small_face(face: Face) -> None:
-    image = read(ASSETS / "single_half_body.png")
+    image = read(ASSETS / "astronaut.jpg")
     canvas = np.full((1500, 2000, 3), 128, dtype=np.uint8)
     canvas[900:1412, 1300:1812] = image
     expected = face([image], Options())[0].xy[0] + [1300, 900]
@@ -149,11 +149,11 @@ def test_odd_pictures_give_no_faces(face: Face, shape: tuple[int, int, int], til
 
 @pytest.mark.parametrize("options", [Options(classes=(1,)), Options(max_det=0)])
 def test_options_drop_the_face(face: Face, options: Options) -> None:
-    assert len(face([read(ASSETS / "single_half_body.png")], options)[0].xy) == 0
+    assert len(face([read(ASSETS / "astronaut.jpg")], options)[0].xy) == 0
 
 
 def test_a_video_asks_the_detector_five_times_less_and_sees_the_same(face: Face) -> None:
-    image = read(ASSETS / "single_half_body.png")
+    image = read(ASSETS / "astronaut.jpg")
     clip = [np.ascontiguousarray(image[:, 2 * t : 2 * t + 460]) for t in range(20)]
     RUNS.clear()
     still = face(clip, Options())

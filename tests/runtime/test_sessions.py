@@ -114,7 +114,7 @@ def test_the_cpu_is_always_a_device_and_has_a_core() -> None:
 @needs_openvino
 @pytest.mark.parametrize("card", weights.models(), ids=lambda card: card.name)
 def test_every_bundled_model_finds_the_same_in_openvino(card: weights.Card, photo: Path) -> None:
-    picture = Path(__file__).parents[1] / "assets/hand_over_pizza.jpg" if card.name == "hands" else photo
+    picture = Path(__file__).parents[1] / "assets/hand.jpg" if card.name == "hands" else photo
     if card.name == "face":
         picture = Path(__file__).parents[1] / "assets/astronaut.jpg"
 
