@@ -302,6 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     pictures = read_pictures(chosen.shared)
     print(f"{len(pictures.paths)} pictures, {len(pictures.labelled)} labelled people", file=sys.stderr)
+    plan: list[tuple[str, Estimator, dict[str, Any], int]]
     plan = [(name, changed(name, chosen.shared), {}, chosen.resamples) for name in chosen.models]
     if chosen.zoo:
         plan += [(name, zoo(name, chosen.shared), {}, chosen.resamples) for name in ZOO]
@@ -316,11 +317,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reports = []
     if not chosen.json:
         print(HEAD, "|---|" + "---|" * 8, sep="\n", flush=True)
-    for name, model, settings, options, resamples in plan:
+    for name, estimator, options, resamples in plan:
+        wrong = [Errors(conf) for conf in (0.1, 0.25)] if chosen.errors else []
         # Every person is kept, however unlikely: AP ranks them.
-        report = measure(
-            name, changed(model, chosen.shared, **settings), pictures, Options(conf=0.0, **options), resamples
-        )
+        report = measure(name, estimator, pictures, Options(conf=0.0, **options), resamples, wrong)
+        wrong_rows += [dict(one.row(name)) for one in wrong]
+        if chosen.turned:
+            turned_rows.append(turned(name, estimator, pictures))
         reports.append(report)
         if not chosen.json:
             print(line(report), flush=True)

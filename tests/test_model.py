@@ -124,7 +124,7 @@ def test_saving_makes_numbered_folders_with_a_manifest(pose: Pose, photo: Path, 
     manifest = json.loads((tmp_path / "predict2/manifest.json").read_text())
     assert manifest["status"] == "done"
     assert manifest["counts"] == {"frames": 1, "instances": 1, "errors": 0}
-    assert [w["name"] for w in manifest["weights"]] == ["movenet-multipose", "nanodet-416", "movenet-thunder"]
+    assert [w["name"] for w in manifest["weights"]] == ["nanodet-416", "movenet-multipose", "movenet-thunder"]
     assert {len(w["sha256"]) for w in manifest["weights"]} == {64}
     for name in manifest["files"]:
         assert (tmp_path / "predict2" / name).stat().st_size > 0

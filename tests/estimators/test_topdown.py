@@ -427,7 +427,7 @@ def test_video_follows_people_without_searching_every_frame() -> None:
 
     found = model(frames, Options(conf=0.7), memory, times=[i / 25 for i in range(6)])
 
-    assert networks["movenet-multipose"].runs == len(model.settings.detectors[0].imgsz)
+    assert networks["movenet-multipose"].runs == len(model.settings.detectors[1].imgsz)
     assert networks["nanodet-416"].runs == 1
     for i, one in enumerate(found):
         full = model([frames[i]], Options())[0]

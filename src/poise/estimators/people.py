@@ -60,9 +60,9 @@ def spreads(boxes: Floats, sigmas: NDArray[Any]) -> Floats:
     return spread
 
 
-def extent(xy: Floats, conf: Floats, boxes: Floats) -> Floats:
-    """Widen ``(N, 4)`` boxes to hold every keypoint that is sure (raw score above 0.3)."""
-    sure = (conf > 0.3)[..., None]
+def extent(xy: Floats, conf: Floats, boxes: Floats, *, least: float = 0.3) -> Floats:
+    """Widen ``(N, 4)`` boxes to hold every keypoint whose score is above ``least``."""
+    sure = (conf > least)[..., None]
     low = np.minimum(np.where(sure, xy, np.inf).min(axis=1), boxes[:, :2])
     high = np.maximum(np.where(sure, xy, -np.inf).max(axis=1), boxes[:, 2:])
     return np.concatenate([low, high], axis=-1)

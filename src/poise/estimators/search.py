@@ -151,27 +151,32 @@ class Finder:
 
     def _joined(self, image: Image, runs: Sequence[Sequence[_Run]]) -> tuple[People, Floats]:
         """Put what the detectors propose in one list, each instance once."""
+        likely: list[tuple[People, Floats]] = []
+        for each, (search, _, _) in zip(runs, self.parts, strict=True):
+            some = [self._likely(run, search, smallest=run.size == each[0].size) for run in each]
+            people = join([run.people for run in some])
+            likely.append(
+                (people, np.concatenate([np.full(len(run.people.score), run.scale, np.float32) for run in some]))
+            )
+        poses = [found for found, (_, part, _) in zip(likely, self.parts, strict=True) if self._poses(part)]
         kept = People.boxed(np.zeros((0, 4)), np.zeros(0), len(self.sigmas))
         scale = np.zeros(0, np.float32)
-        posed, posed_scale = kept, scale
-        for each, (search, part, _) in zip(runs, self.parts, strict=True):
-            likely = [self._likely(run, search, smallest=run.size == each[0].size) for run in each]
-            people = join([run.people for run in likely])
-            scales = np.concatenate([np.full(len(run.people.score), run.scale, np.float32) for run in likely])
-            if part.keypoints == len(self.sigmas):
-                # A second pose of one instance is as good a hint for the boxes of others as the first.
-                posed, posed_scale = join([posed, people]), np.concatenate([posed_scale, scales])
+        for (people, scales), each, (_, part, _) in zip(likely, runs, self.parts, strict=True):
+            if self._poses(part):
                 rows = nms(alike(people, self.sigmas), people.score, max_similarity=self.settings.same_pose)
             else:
-                same = box_iou(people.boxes, people.boxes) if len(likely) > 1 else np.eye(len(people.score))
+                same = box_iou(people.boxes, people.boxes) if len(each) > 1 else np.eye(len(people.score))
                 rows = nms(same, people.score, max_similarity=self.settings.same_box)
-            people, scales = people.take(rows), scales[rows]
-            new = box_iou(people.boxes, kept.boxes).max(axis=1, initial=0) < self.settings.same_box
-            people, scales = people.take(np.asarray(new)), scales[new]
-            if part.keypoints != len(self.sigmas):
-                people, scales = _posed(people, scales, posed, posed_scale)
+            new = box_iou(people.boxes[rows], kept.boxes).max(axis=1, initial=0) < self.settings.same_box
+            people, scales = people.take(rows[new]), scales[rows[new]]
+            if not self._poses(part) and poses:
+                every = join([found for found, _ in poses])
+                people, scales = _posed(people, scales, every, np.concatenate([each for _, each in poses]))
             kept, scale = join([kept, people]), np.concatenate([scale, scales])
         return kept, scale
+
+    def _poses(self, part: Detector) -> bool:
+        return part.keypoints == len(self.sigmas)
 
     def _likely(self, run: _Run, search: Search, *, smallest: bool) -> _Run:
         people = run.people
