@@ -11,7 +11,9 @@ from poise.estimators import movenet
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, sigmoid
-from poise.estimators.roi import Looked, RoiEstimator, cut, turn, upward_angle
+from poise.estimators.evidence import apart, logit, newer
+from poise.estimators.regions import cut, turn, upward_angle
+from poise.estimators.roi import Looked, Proposals, RoiEstimator
 from poise.frames import Image
 from poise.geometry import affine_apply, nms, oks
 from poise.skeletons import Skeleton, get
@@ -109,12 +111,14 @@ class BlazePose(RoiEstimator):
         min_conf: Keypoints below this do not widen the region.
     """
 
+    evidence = ("proposal", "fit", "again", "presence")
+
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
         super().__init__(card, open_network, skeleton, {0: "person"})
         self._multipose, self._network = self.networks[0], self.networks[-1]
         self._sigmas = get("coco17").sigmas
 
-    def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Floats64:
+    def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Proposals:
         found = []
         for side in (options.imgsz,) if options.imgsz else self.settings["imgsz"]:
             with clock.stage("preprocess"):
@@ -137,13 +141,16 @@ class BlazePose(RoiEstimator):
                 sigmas=self._sigmas,
             )
             kept = kept[nms(alike, score[kept], max_similarity=0.7)]
-            return rois_from_body(
+            rois = rois_from_body(
                 xy[kept],
                 conf[kept],
                 guess[kept],
                 scale=self.settings["scale"],
                 min_conf=self.settings["min_conf"],
             )
+            evidence = self._unknown(len(kept))
+            evidence[:, 0] = logit(score[kept])
+            return Proposals(rois, np.concatenate([xy[kept], conf[kept, :, None]], axis=-1), evidence)
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
         size = int(self._network.inputs[0].shape[1] or 0)
@@ -156,13 +163,17 @@ class BlazePose(RoiEstimator):
             points = _stack(outs, "landmarks", (_ALL, 5))
             heat = _stack(outs, "heatmap", (64, 64, _ALL))
             world = _stack(outs, "world", (_ALL, 3))[:, :_POINTS].astype(np.float64)
-            score = _stack(outs, "pose_score", ()).astype(np.float64)
-            crop_xy = refine(points[..., :2].astype(np.float64), heat, size)
-            xy = affine_apply(back, crop_xy)
+            presence = _stack(outs, "pose_score", ()).astype(np.float64)
+            xy = affine_apply(back, refine(points[..., :2].astype(np.float64), heat, size))
             conf = np.prod(sigmoid(points[:, :_POINTS, 3:].astype(np.float64)), axis=-1)
             following = rois_from_circle(xy[:, 33], xy[:, 34])
             cls = np.zeros(len(xy), dtype=np.intp)
-            return Looked(xy[:, :_POINTS], score, conf, cls, following, turn(world, rois[:, 3]))
+            evidence = self._unknown(len(xy))
+            evidence[:, 3] = logit(presence)
+            return Looked(xy[:, :_POINTS], presence, cls, following, evidence, conf, turn(world, rois[:, 3]))
+
+    def _examine(self, image: Image, seen: Looked, found: Proposals, options: Options, clock: Clock) -> Floats64:
+        return newer(seen.evidence, found.evidence)
 
 
 def _stack(outs: list[dict[str, NDArray[Any]]], name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -1,0 +1,172 @@
+"""Whether a confidence means what it says: python benchmarks/reliability.py [--models …] [--fit] [--without-people DIR].
+
+For every model a table of its finds by confidence, and how many of them are right: people against COCO's labels
+(OKS of 0.5 or more, as in AP50), faces and hands against what was judged by eye (``judged_finds.json``); what is found
+too on pictures without people, and how many of the faces, hands and people are found. ``--fit`` fits the weights of
+the evidence of body-3d, hands and face and prints them as they stand in the registry, and the same table out of fold:
+of each picture with weights that were fitted without it. ``--without-people`` names a folder of more pictures without
+people, for instance wallpapers; what they give was never fitted on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _judged import Finds, Floats, judged, pictures, read_still, tell_judged, tell_people
+from _logistic import best_ridge, fit, nested
+from accuracy import opener, read_pictures
+from numpy.typing import NDArray
+
+from poise import weights
+from poise.estimators import Estimator, Options, build
+from poise.estimators.blazepose import COCO17
+from poise.frames import Image
+from poise.geometry import box_iou, nms
+
+MODELS = ("body-fast", "body", "body-accurate", "body-3d", "hands", "face")
+FITTED = ("body-3d", "hands", "face")
+EDGES = (0.05, 0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+ASKED = 0.25  # the confidence from which ``predict`` shows a find
+Tell = Callable[[Finds], NDArray[np.int8]]
+
+
+def scenes(model: str, shared: Path) -> tuple[Iterable[tuple[str, Image]], Callable[[str], Tell], int]:
+    """Return the labelled pictures of a model, who judges the finds of each, and how many instances are labelled."""
+    data = shared / "data"
+    if model in ("face", "hands"):
+        entries = judged(model)
+        total = sum(len(entry["right"]) for entry in entries.values())
+        return pictures(data, list(entries)), lambda name: lambda finds: tell_judged(model, entries[name], finds), total
+    coco = read_pictures(shared)
+    people: dict[str, list[dict[str, Any]]] = {str(i): [] for i in coco.paths}
+    for one in coco.truth["annotations"]:
+        people[str(one["image_id"])].append(one)
+    empty = [*sorted(data.glob("images/no_person_*")), *sorted(data.glob("animals/*/**/*.*g"))]
+    people |= {str(path.relative_to(data)): [] for path in empty}
+
+    def images() -> Iterable[tuple[str, Image]]:
+        yield from ((str(i), read_still(path)) for i, path in coco.paths.items())
+        yield from ((str(path.relative_to(data)), read_still(path)) for path in empty)
+
+    return images(), lambda name: lambda finds: tell_people(people[name], finds), len(coco.labelled)
+
+
+def empties(shared: Path, more: list[Path]) -> dict[str, list[Path]]:
+    """Return the pictures without people: of the data, and of each folder of the user's."""
+    data, coco = shared / "data", read_pictures(shared)
+    with_people = {one["image_id"] for one in coco.truth["annotations"]}
+    mine = [path for i, path in coco.paths.items() if i not in with_people]
+    mine += [*sorted(data.glob("images/no_person_*")), *sorted(data.glob("animals/*/**/*.*g"))]
+    endings = {".jpg", ".jpeg", ".png"}
+    folders = {str(folder): sorted(p for p in folder.iterdir() if p.suffix.lower() in endings) for folder in more}
+    return {"shared": mine, **folders}
+
+
+def points(model: str, xy: NDArray[Any]) -> Floats:
+    return np.asarray(xy[:, COCO17] if model == "body-3d" else xy, dtype=np.float64)
+
+
+def table(conf: Floats, told: NDArray[np.int8], total: int) -> None:
+    """Print finds by confidence: how many, their mean confidence, the share that is right."""
+    counted = told >= 0
+    conf, right = conf[counted], told[counted] == 1
+    print("| conf | finds | mean conf | right |")
+    print("|---|---|---|---|")
+    for low, high in zip(EDGES[:-1], EDGES[1:], strict=True):
+        inside = (conf >= low) & ((conf < high) | (high == EDGES[-1]))
+        if inside.any():
+            share = f"{conf[inside].mean():.2f} | {right[inside].mean():.2f}"
+            print(f"| {low:.2f} to {high:.2f} | {inside.sum()} | {share} |")
+    for low in (ASKED, 0.5, 0.9):
+        above = conf >= low
+        share = f"{right[above].mean():.2f} right" if above.any() else "none"
+        print(f"from {low}: {above.sum()} finds, {share}; {right[above].sum()} of {total} labelled found")
+
+
+def show(model: str, estimator: Estimator, shared: Path) -> None:
+    """Print the table of a model as it is."""
+    images, judge, total = scenes(model, shared)
+    conf, told = [], []
+    for name, image in images:
+        found = estimator([image], Options(conf=EDGES[0]))[0]
+        finds = Finds(points(model, found.xy), found.boxes[:, :4].astype(float), found.boxes[:, 4].astype(float))
+        conf.append(finds.conf)
+        told.append(judge(name)(finds))
+    print(f"\n{model}")
+    table(np.concatenate(conf), np.concatenate(told), total)
+
+
+def false_finds(model: str, estimator: Estimator, folders: dict[str, list[Path]]) -> None:
+    """Print what is found on pictures without people."""
+    for folder, paths in folders.items():
+        counts = np.array([_above(estimator, path) for path in paths])
+        for low, column in zip((ASKED, 0.5, 0.9), counts.T, strict=True):
+            print(
+                f"{model}: {column.sum()} false finds from {low} on {len(paths)} pictures without people ({folder}), "
+                f"on {np.count_nonzero(column)} of them"
+            )
+
+
+def _above(estimator: Estimator, path: Path) -> list[int]:
+    conf = estimator([read_still(path)], Options(conf=ASKED))[0].boxes[:, 4]
+    return [int((conf >= low).sum()) for low in (ASKED, 0.5, 0.9)]
+
+
+def refit(model: str, estimator: Any, shared: Path) -> None:
+    """Fit the weights of a model's evidence, and print them and the table out of fold."""
+    images, judge, total = scenes(model, shared)
+    looked = []
+    for name, image in images:
+        seen, boxes = estimator.examine(image, Options())
+        looked.append((name, points(model, seen.xy), boxes, seen.evidence))
+    typical, w, bias = estimator.scorer.typical, estimator.scorer.weights, estimator.scorer.bias
+    limit = estimator.settings["iou"]
+    # What is kept of several looks at one instance depends on the weights, and the weights on what is kept.
+    for _ in range(4):
+        evidence, told, groups = [], [], []
+        for name, xy, boxes, columns in looked:
+            known = np.where(np.isnan(columns), typical, columns)
+            odds = known @ w + bias
+            rows = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=-1))
+            rows = rows[nms(box_iou(boxes[rows], boxes[rows]), odds[rows], max_similarity=limit)]
+            told.append(judge(name)(Finds(xy[rows], boxes[rows], odds[rows])))
+            evidence.append(columns[rows])
+            groups += [name] * len(rows)
+        columns, answers = np.concatenate(evidence), np.concatenate(told)
+        typical = np.nanmedian(columns[answers == 1], axis=0)
+        known = np.where(np.isnan(columns), typical, columns)
+        counted = answers >= 0
+        x, y = known[counted], answers[counted] == 1
+        names = [g for g, c in zip(groups, counted, strict=True) if c]
+        w, bias = fit(x, y, ridge=best_ridge(x, y, names))
+    print(f"\n[models.{model}.settings.score]\nbias = {bias:.2f}")
+    for name, weight, usual in zip(estimator.evidence, w, typical, strict=True):
+        print(f"{name} = [{weight:.3f}, {usual:.2f}]")
+    print(f"\n{model}, out of fold")
+    table(nested(x, y, names), y.astype(np.int8), total)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[2] / "shared")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--fit", action="store_true", help="fit the weights of the evidence anew and print them")
+    parser.add_argument("--without-people", nargs="+", type=Path, default=[], metavar="DIR")
+    wanted = parser.parse_args()
+    folders = empties(wanted.shared, wanted.without_people)
+    for model in wanted.models:
+        estimator = build(weights.model(model), opener)
+        if wanted.fit and model in FITTED:
+            refit(model, estimator, wanted.shared)
+            continue
+        show(model, estimator, wanted.shared)
+        false_finds(model, estimator, folders)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
