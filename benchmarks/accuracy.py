@@ -22,7 +22,7 @@ import numpy as np
 import PIL.Image
 
 from poise import weights
-from poise.estimators import Estimator, Options, build
+from poise.estimators import Estimator, Opener, Options, build
 from poise.evaluation import KeypointScores, bootstrap_keypoints, coco_truth, evaluate_keypoints, read_truth
 from poise.evaluation.coco import coco_rows_of
 from poise.frames import Image
@@ -32,6 +32,7 @@ from poise.weights import Card
 MODELS = ("body-fast", "body", "body-accurate")
 # YOLO labels have no segment; COCO's segments of people fill 0.53 of their boxes on average.
 FILL = 0.53
+SHARED = ("rtmdet-nano", "picodet-s", "tinypose-256x192", "tinypose-128x96")
 FEW = 5  # labelled keypoints; OKS over one or two of them says little about a pose
 LARGE = 96**2  # square pixels, COCO's border between medium and large
 
@@ -121,8 +122,19 @@ def network(name: str) -> Session:
     return open_session(weights.load(name), threads=2, name=name)
 
 
-def opener(name: str) -> Session:
-    return network(name)
+def networks_of(shared: Path) -> Opener:
+    """Return what opens a network by its name: a bundled one, or one of the shared files."""
+
+    def opened(name: str) -> Session:
+        path = shared / "weights" / f"{name}.onnx"
+        return shared_network(path) if name in SHARED else network(name)
+
+    return opened
+
+
+@cache
+def shared_network(path: Path) -> Session:
+    return open_session(path, threads=2, name=path.stem)
 
 
 @dataclass(frozen=True)
@@ -161,9 +173,9 @@ def measure(name: str, estimator: Estimator, pictures: Pictures, options: Option
     )
 
 
-def changed(model: str, **settings: Any) -> Estimator:
+def changed(model: str, shared: Path, **settings: Any) -> Estimator:
     card: Card = weights.model(model)
-    return build(replace(card, settings={**card.settings, **settings}), opener)
+    return build(replace(card, settings={**card.settings, **settings}), networks_of(shared))
 
 
 # Name -> model, changed settings, changed options: the choices behind the defaults.
@@ -233,7 +245,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(HEAD, "|---|" + "---|" * 8, sep="\n", flush=True)
     for name, model, settings, options, resamples in plan:
         # Every person is kept, however unlikely: AP ranks them.
-        report = measure(name, changed(model, **settings), pictures, Options(conf=0.0, **options), resamples)
+        report = measure(
+            name, changed(model, chosen.shared, **settings), pictures, Options(conf=0.0, **options), resamples
+        )
         reports.append(report)
         if not chosen.json:
             print(line(report), flush=True)

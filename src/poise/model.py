@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from poise.errors import ModelError, require
-from poise.estimators import Estimator, build
+from poise.estimators import Estimator
+from poise.estimators.assembly import Asked, build_own, build_registered
 from poise.estimators.calibration import Calibrated, read_calibration
-from poise.estimators.yolo import Yolo
-from poise.opening import CHECKPOINTS, bundled, device_name, open_file, untrained, weight_files
+from poise.opening import CHECKPOINTS, bundled, device_name, network_spec, open_file, untrained, weight_files
 from poise.prediction import predict
 from poise.results import Results
 from poise.runtime import Session, open_session
@@ -20,7 +20,7 @@ from poise.settings import Settings
 from poise.skeletons import Skeleton
 from poise.tracking import Tracker
 from poise.trained import trained_on
-from poise.weights import Card, find, load, network
+from poise.weights import Card, find, network, prepare, provide
 
 if TYPE_CHECKING:
     from poise.evaluation import PoseMetrics
@@ -33,9 +33,10 @@ class Pose:
     """A model that finds keypoints. The same class is also named ``YOLO``.
 
     Args:
-        model: Name of a bundled model (``poise models`` lists them), the path of a network file (``.onnx``, ``.pt``,
-            ``.safetensors``, OpenVINO ``.xml`` or its folder), or the name of one that its maker publishes, such as
-            ``"yolo26n-pose.pt"``, which is fetched once, with its licence logged.
+        model: Name of a bundled model (``poise models`` lists them), of one of the zoo (``poise models --zoo``) or of a
+            file that its maker publishes, such as ``"rtmpose-m"`` or ``"yolo26n-pose.pt"``, which is fetched once with
+            its licence logged; or the path of a network file (``.onnx``, ``.pt``, ``.safetensors``, OpenVINO ``.xml``
+            or its folder).
         task: Accepted for the field's habit; only ``"pose"`` exists.
         runtime: ``"auto"``, ``"onnxruntime"`` or ``"openvino"``.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` … A device that is not there is an error.
@@ -46,6 +47,13 @@ class Pose:
             it (False, and the default).
         calibration: A file that ``poise val --calibrate FILE`` wrote, which mends the confidences and standard
             deviations of keypoints.
+        detector: For a network that looks at one instance a crop (RTMPose, HRNet, ViTPose, TinyPose …): what finds the
+            instances. The name of a model, whose boxes are taken (``"body"``), or of a detector, a detector's ``.onnx``
+            file, a table with ``file`` and the fields of ``spec`` that are known of it, or None: the bundled NanoDet.
+        skeleton: For a network file: what its keypoints are. A name from ``poise.skeletons``, a ``.toml`` or ``.yaml``
+            file, or a :class:`Skeleton`; None: what the file says, else as their number suggests.
+        spec: For such a network: what is known of it better than the file shows, such as
+            ``{"mean": (0, 0, 0), "colour": "bgr"}``; see docs/own-networks.md.
 
     One object serves many threads: it holds no state between calls, but for the tracks of ``track(persist=True)``.
 
@@ -70,6 +78,9 @@ class Pose:
         precision: str = "f32",
         end2end: bool | None = None,
         calibration: str | Path | None = None,
+        detector: str | Path | Mapping[str, Any] | None = None,
+        skeleton: str | Path | Skeleton | None = None,
+        spec: Mapping[str, Any] | None = None,
     ) -> None:
         del verbose
         if task not in (None, "pose"):
@@ -79,10 +90,13 @@ class Pose:
         self.threads = threads
         self.precision = precision
         self.end2end = end2end
-        # One of the three: a bundled model's card, the path of a network file, or a network that is to be trained.
+        # One of the three: a registered model's card, the path of a network file, or a network that is to be trained.
         self.untrained: str | None = untrained(model)
         self.card: Card | None = None if self.untrained else bundled(model)
         self.path: Path | None = None if self.untrained or self.card else find(model, notice=_log.warning)
+        if self.card is not None:
+            prepare(self.card, notice=_log.warning)
+        self._asked = Asked(detector=detector, skeleton=skeleton, spec=spec)
         self.trainer: Any = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         self.calibration = None if calibration is None else read_calibration(calibration)
@@ -98,7 +112,7 @@ class Pose:
 
     @property
     def name(self) -> str:
-        """The bundled model's name, the path of the network file, or the name of a network without weights."""
+        """The registered model's name, the path of the network file, or the name of a network without weights."""
         return self.card.name if self.card else self.untrained or str(self.path)
 
     @property
@@ -160,9 +174,7 @@ class Pose:
             MissingExtra: torch or onnx is not installed.
         """
         if self.path is None or self.path.suffix.lower() not in CHECKPOINTS:
-            there = (
-                f"; {self.path} is exported already" if self.path else "; the bundled networks are ONNX files already"
-            )
+            there = f"; {self.path} is exported already" if self.path else "; its networks are ONNX files already"
             raise ModelError(f"{self.name}: export() needs a checkpoint ({', '.join(CHECKPOINTS)}){there}")
         require("torch", extra="export", feature="exporting")
         from poise.export import export
@@ -195,7 +207,7 @@ class Pose:
         """Say what the network file is: layers, parameters, operations, classes, skeleton, licence, origin.
 
         Returns:
-            What :func:`poise.info.info` says; of a bundled model, one for each of its networks.
+            What :func:`poise.info.info` says; of a registered model, one for each of its networks.
         """
         from poise.info import info
 
@@ -246,7 +258,7 @@ class Pose:
         from poise.training.run import settings_of
 
         if self.card is not None:
-            raise ModelError(f"{self.name}: bundled networks cannot be trained; start from Pose('yolo26n-pose')")
+            raise ModelError(f"{self.name}: its ONNX networks cannot be trained; start from Pose('yolo26n-pose')")
         given = dict(settings) if data is None else {"data": data, **settings}
         if given.get("resume") is True and self.path is not None and self.path.name == "last.pt":
             given["resume"] = self.path
@@ -264,32 +276,54 @@ class Pose:
             )
         with self._lock:
             if device not in self._estimators:
-                if self.card is not None:
-                    made = build(self.card, lambda name: self._session(name, device))
-                else:
-                    made = Yolo(self._session("", device), name=self.name)
+                made = self._made(device)
                 if self.calibration is not None:
                     made = Calibrated(made, self.calibration)
                 self._estimators[device] = made
             return self._estimators[device]
 
-    def _session(self, name: str, device: str) -> Session:
-        """Open one of the model's networks, once; a network that no picture needs is never opened."""
+    def _made(self, device: str) -> Estimator:
+        """Make the estimator of a model of the registry, or of a network file."""
+        ways: Any = {
+            "asked": self._asked,
+            "open_network": lambda name: self._session(name, device),
+            "open_file": lambda path: self._session("", device, path),
+            "spec": network_spec,
+        }
+        if self.card is not None:
+            return build_registered(self.card, **ways)
+        return build_own(self._session("", device), name=self.name, path=self.path, **ways)
+
+    def _session(self, name: str, device: str, path: Path | None = None) -> Session:
+        """Open one of the model's networks, once; a network that no picture needs is never opened.
+
+        Args:
+            name: In the registry; empty: a file.
+            device: Where it runs.
+            path: The file; None: the model's own.
+        """
         with self._lock:
-            key = (name, device)
+            key = (name or str(path or ""), device)
             if key not in self._sessions:
-                self._sessions[key] = self._bundled_session(name, device) if name else self._file_session(device)
+                self._sessions[key] = (
+                    self._bundled_session(name, device) if name else self._file_session(device, path or self.path)
+                )
             return self._sessions[key]
 
     def _bundled_session(self, name: str, device: str) -> Session:
         return open_session(
-            load(name), runtime=self.runtime, device=device, threads=self.threads, precision=self.precision, name=name
+            provide(name, notice=_log.warning),
+            runtime=self.runtime,
+            device=device,
+            threads=self.threads,
+            precision=self.precision,
+            name=name,
         )
 
-    def _file_session(self, device: str) -> Session:
-        assert self.path is not None
+    def _file_session(self, device: str, path: Path | None) -> Session:
+        assert path is not None
         return open_file(
-            self.path,
+            path,
             runtime=self.runtime,
             device=device,
             threads=self.threads,
@@ -383,6 +417,10 @@ class Pose:
     def _run(self, source: Any, settings: Settings, tracker: Tracker | None) -> Generator[Results]:
         device = self.device if settings.device is None else device_name(settings.device)
         estimator = self._estimator(device)
+        if settings.boxes is not None and not getattr(estimator, "takes_boxes", False):
+            raise ValueError(
+                f"boxes= needs a model that looks at one instance a crop, such as 'body'; {self.name} finds its own"
+            )
         yield from predict(source, settings, estimator, tracker=tracker, facts=lambda: self._facts(device))
 
     def _facts(self, device: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From what users call a model to networks that run: a bundled one, a file, or one that is to be trained."""
+"""From what users call a model to networks that run: one of the registry, a file, or one that is to be trained."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import ModelError, require
+from poise.estimators.spec import Spec
 from poise.runtime import Session, open_session
-from poise.weights import ENDINGS, Card, model, models, network
+from poise.weights import ENDINGS, Card, model, models, network, zoo_models
 
 CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
@@ -24,18 +25,22 @@ def untrained(name: str | Path) -> str | None:
 
 
 def bundled(name: str | Path) -> Card | None:
-    """Return the card of a bundled model, or None where a file is meant.
+    """Return the card of a model of the registry, bundled or of the zoo, or None where a file is meant.
 
     Raises:
         ModelError: Neither; with the nearest name.
     """
-    known = [card.name for card in models()]
-    if isinstance(name, str) and name in known:
+    if isinstance(name, str) and name in [card.name for card in (*models(), *zoo_models())]:
         return model(name)
     path = Path(name)
     if path.suffix or path.exists() or len(path.parts) > 1:
         return None
     return model(str(name))
+
+
+def network_spec(name: str) -> Spec:
+    """Return how a network of the registry wants its pictures, and who decodes it."""
+    return Spec.of(getattr(network(name), "spec", {}), name=name)
 
 
 def device_name(device: str | int | None) -> str:
@@ -82,14 +87,18 @@ def weight_files(card: Card | None, path: Path | None, name: str) -> list[dict[s
     """Return what a manifest says of the files that hold the weights.
 
     Args:
-        card: Of a bundled model, or None.
+        card: Of a model of the registry, or None.
         path: The user's own file, or None.
         name: What the file is called.
     """
     if card is None:
         return [{"name": name, "file": name, "sha256": _sha256(path)}]
     entries = [network(part) for part in card.networks]
-    return [{"name": e.name, "file": e.file, "sha256": e.sha256, "licence": e.licence} for e in entries]
+    return [
+        # What a network of the zoo is, its file says where the registry does not know.
+        {"name": e.name, "file": e.file, "sha256": e.sha256 or _sha256(e.path), "licence": e.licence}
+        for e in entries
+    ]
 
 
 def _sha256(path: Path | None) -> str:

@@ -59,7 +59,7 @@ def predict(
         if settings.saves:
             run = Run(settings, source=source, model=facts(), errors=errors)
             stack.enter_context(run)
-        results = estimate_stream(frames, estimator, settings.options, batch=settings.batch)
+        results = estimate_stream(frames, estimator, settings.options, batch=settings.batch, boxes=settings.boxes)
         if tracker is not None:
             results = follow_stream(results, tracker, keep=settings.persist)
         if settings.smooth is not False:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
 from poise.motion.smoothing import Kalman, OneEuro, filter_named
@@ -38,6 +41,8 @@ class Settings:
         classes: Class numbers to keep; None keeps all.
         agnostic_nms: Let instances of different classes suppress each other.
         nms: What makes two instances of a YOLO network one: ``"iou"`` of boxes, or ``"oks"`` of keypoints.
+        boxes: ``(N, 4)`` xyxy boxes of your own, pixels, for every picture, or a list with one such array a picture:
+            nothing is searched, and each box gives one instance, in their order. Not for YOLO networks.
         augment: Run mirrored too and average (flip test): more accurate, slower.
         tile: Search overlapping tiles as well, for small instances: slower.
         batch: Pictures a run; a video goes frame by frame.
@@ -78,6 +83,7 @@ class Settings:
     classes: tuple[int, ...] | None = None
     agnostic_nms: bool = False
     nms: str | None = None
+    boxes: Any = None
     augment: bool = False
     tile: bool = False
     batch: int = 1
@@ -124,6 +130,8 @@ class Settings:
             )
         if self.smooth is not False:
             filter_named(self.smooth)
+        if self.boxes is not None:
+            object.__setattr__(self, "boxes", _boxes(self.boxes))
         if self.imgsz is not None and not 32 <= self.imgsz <= 8192:
             raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz}")
 
@@ -182,3 +190,29 @@ class Settings:
         if isinstance(given.get("imgsz"), (list, tuple)):
             given["imgsz"] = max(int(v) for v in given["imgsz"])
         return cls(**given)
+
+
+def _boxes(given: Any) -> tuple[NDArray[np.float32], ...]:
+    """Check the user's boxes: one array for every picture, or one a picture."""
+    several = isinstance(given, (list, tuple)) and any(np.ndim(one) == 2 for one in given)
+    arrays = []
+    for i, one in enumerate(given if several else [given]):
+        try:
+            array = np.asarray(one, dtype=np.float32)
+        except (TypeError, ValueError):
+            array = np.empty(0, np.float32) if one is None else np.full(1, np.nan, np.float32)
+        if array.size == 0:
+            array = array.reshape(0, 4)
+        where = f"boxes[{i}]" if several else "boxes"
+        if array.ndim == 1 and len(array) == 4 and not several:
+            array = array[None]
+        if array.ndim != 2 or array.shape[1] != 4:
+            raise ValueError(f"{where} must have shape (N, 4), x1 y1 x2 y2 in pixels, got {np.shape(one)}")
+        wrong = np.flatnonzero(~(np.isfinite(array).all(axis=1) & (array[:, 2:] > array[:, :2]).all(axis=1)))
+        if len(wrong):
+            raise ValueError(
+                f"{where}: row {wrong[0]} is {array[wrong[0]].tolist()}, expected x1 < x2 and y1 < y2 in pixels "
+                "(xyxy, not xywh)"
+            )
+        arrays.append(array)
+    return tuple(arrays)

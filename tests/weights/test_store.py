@@ -151,6 +151,11 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
         weights.find("yolo26n-poses.pt")
 
 
+def test_a_model_of_the_zoo_is_no_file() -> None:
+    with pytest.raises(ModelError, match="a model of the zoo"):
+        weights.find("rtmpose-t")
+
+
 def test_import_refuses_a_name_that_leads_out_of_the_cache(tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(b"x")
 

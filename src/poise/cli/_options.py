@@ -12,11 +12,30 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
-from poise.cli._report import Reporter, fetch
+from poise.cli._report import Reporter, ready
 
 # Options that say how to open the model, those that the command itself deals with, and the rest: arguments of the call.
-_OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration")
+_OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration", "detector", "skeleton")
 _OURS = ("model", "conf", "smooth", "json", "out", "overwrite", "quiet", "verbose")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """What a command can be told of a network file of one's own.
+
+    Attributes:
+        detector: What finds the instances for a network that looks at one a crop: a model, a detector or its file.
+        skeleton: What the file's keypoints are: a name, or a .toml or .yaml file.
+    """
+
+    detector: str | None = None
+    skeleton: str | None = None
+
+
+def own_arguments(own: Own | None) -> dict[str, Any]:
+    """Return the arguments of :class:`poise.Pose` for what is told of a network file."""
+    return {} if own is None else {"detector": own.detector, "skeleton": own.skeleton}
 
 
 @Parameter(name="*")
@@ -25,7 +44,8 @@ class Wanted:
     """What a command that runs a model can be asked for.
 
     Attributes:
-        model: A name from 'poise models', a network file, or a published name such as yolo26n-pose.pt.
+        model: A name from 'poise models' or 'poise models --zoo', a network file, or a published name such as
+            yolo26n-pose.pt.
         conf: Drop instances below this confidence, 0 to 1; 0.25 unless given, 0.1 in tracking.
         iou: Of two instances more alike than this, the better stays.
         imgsz: Longer side of the picture as the network sees it, pixels.
@@ -61,6 +81,8 @@ class Wanted:
         precision: f32, or auto to allow a faster one.
         end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
         calibration: File of 'poise val --calibrate', which mends the confidences of keypoints.
+        detector: What finds the instances for a network that looks at one a crop: a model, a detector or its file.
+        skeleton: What a network file's keypoints are: a name, or a .toml or .yaml file.
         smooth: Steady the keypoints of a video: one-euro (follows within a few frames) or kalman.
         quiet: Show nothing but results and errors.
         verbose: The opposite of --quiet.
@@ -101,6 +123,8 @@ class Wanted:
     precision: str = "f32"
     end2end: bool | None = None
     calibration: Path | None = None
+    detector: str | None = None
+    skeleton: str | None = None
     smooth: Literal["one-euro", "kalman"] | None = None
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False
     verbose: bool = True
@@ -131,9 +155,7 @@ def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted
 
     report = Reporter(quiet=wanted.quiet or not wanted.verbose, lines=not wanted.json)
     words = ["-" if word == STDIN else word for word in source]
-    # A published file is fetched here, where its progress can be shown.
-    network = fetch(wanted.model) if Path(wanted.model).suffix else wanted.model
-    pose = Pose(network, **{name: getattr(wanted, name) for name in _OPENING})
+    pose = Pose(ready(wanted.model), **{name: getattr(wanted, name) for name in _OPENING})
     arguments = {name: getattr(wanted, name) for name in _RUNNING} | more
     arguments |= {name: getattr(wanted, name) for name in ("conf", "smooth") if getattr(wanted, name) is not None}
     if wanted.save is None:

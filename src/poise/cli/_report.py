@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -23,6 +25,9 @@ from rich.text import Text
 
 from poise.frames import Media
 from poise.results import Results
+
+if TYPE_CHECKING:
+    from poise.weights import Network
 
 
 class _Rate(ProgressColumn):
@@ -127,9 +132,37 @@ class Reporter:
 
 def fetch(name: str | Path) -> Path:
     """Return the path of a weight file; a download is announced and shown on standard error."""
-    from rich.progress import DownloadColumn, TransferSpeedColumn
-
     from poise.weights import find
+
+    with _shown(Path(name).name) as (step, notice):
+        return find(name, progress=step, notice=notice)
+
+
+def fetch_network(entry: Network) -> Path:
+    """Return the path of a network of the zoo; a download is announced and shown on standard error."""
+    from poise import weights
+
+    with _shown(entry.name) as (step, notice):
+        return weights.fetch(entry, progress=step, notice=notice)
+
+
+def ready(model: str) -> str | Path:
+    """Fetch what a model needs that is not on this machine, where its progress can be shown; returns what to open."""
+    from poise import weights
+
+    if Path(model).suffix:
+        return fetch(model)
+    if model in [card.name for card in weights.zoo_models()]:
+        for entry in weights.wanted(model):
+            if not entry.path.is_file():
+                fetch_network(entry)
+    return model
+
+
+@contextmanager
+def _shown(name: str) -> Iterator[tuple[Callable[[int, int | None], None], Callable[[str], None]]]:
+    """Show one download: gives who is told of its steps, and who is told before it begins."""
+    from rich.progress import DownloadColumn, TransferSpeedColumn
 
     console = Console(stderr=True, highlight=False)
     bar = Progress(
@@ -143,9 +176,9 @@ def fetch(name: str | Path) -> Path:
         disable=not console.is_terminal,
     )
     with bar:
-        task = bar.add_task(Path(name).name, total=None, visible=False)
+        task = bar.add_task(name, total=None, visible=False)
 
         def step(done: int, total: int | None) -> None:
             bar.update(task, completed=done, total=total, visible=True)
 
-        return find(name, progress=step, notice=lambda text: console.print(text, soft_wrap=True))
+        yield step, lambda text: console.print(text, soft_wrap=True, markup=False)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from poise.cli._report import Reporter, fetch
+from poise.cli._options import Own, own_arguments
+from poise.cli._report import Reporter, ready
 
 
 def angles(
@@ -22,6 +23,7 @@ def angles(
     overwrite: bool = False,
     device: str | None = None,
     quiet: bool = False,
+    own: Own | None = None,
 ) -> int:
     """Measure joint and segment angles, distances and symmetry of the people in VIDEO.
 
@@ -38,6 +40,7 @@ def angles(
         overwrite: Replace an existing table.
         device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
+        own: The options below.
     """
     from poise.clips import Clip
     from poise.motion.angles import angle_rows, check_table, csv_text, write_table
@@ -51,7 +54,7 @@ def angles(
     else:
         from poise.model import Pose
 
-        pose = Pose(fetch(model) if Path(model).suffix else model, device=device)
+        pose = Pose(ready(model), device=device, **own_arguments(own))
         clip = Clip.of(report.watch(pose.track(str(video), stream=True, verbose=False)))
     if repair:
         clip, _ = second_pass(clip)

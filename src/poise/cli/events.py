@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
-from poise.cli._report import Reporter, fetch
+from poise.cli._options import Own, own_arguments
+from poise.cli._report import Reporter, ready
 
 
 def events(
@@ -37,6 +38,7 @@ def events(
     name: str | None = None,
     exist_ok: bool = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    own: Own | None = None,
 ) -> int:
     """Say what happens in SOURCE: falls, postures, gestures, who enters a zone or crosses a line.
 
@@ -68,6 +70,7 @@ def events(
         name: Name of the run (events, events2, ...).
         exist_ok: Write into an existing run's folder.
         quiet: Show nothing but results and errors.
+        own: The options below.
     """
     if not source:
         hint = f"; {gestures[0]!r} was taken for a set of gestures: write the source first" if gestures else ""
@@ -97,7 +100,7 @@ def events(
         refuse_existing(heatmap, overwrite=overwrite)
     space = watch is not None and watch.recognizer.in_space
     model = model or ("body-3d" if space else "body-fast" if falls else "body")
-    pose = Pose(fetch(model) if Path(model).suffix else model, device=device, threads=threads)
+    pose = Pose(ready(model), device=device, threads=threads, **own_arguments(own))
     if watch is not None:
         watch.recognizer.check_body(model, pose.skeleton.name)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]

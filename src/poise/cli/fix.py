@@ -6,7 +6,8 @@ import json as json_
 from pathlib import Path
 from typing import Any
 
-from poise.cli._report import Reporter, fetch
+from poise.cli._options import Own, own_arguments
+from poise.cli._report import Reporter, ready
 
 
 def fix(
@@ -27,6 +28,7 @@ def fix(
     exist_ok: bool = False,
     device: str | None = None,
     quiet: bool = False,
+    own: Own | None = None,
 ) -> int:
     """Track VIDEO, then repair it with knowledge of what comes after: broken tracks, gaps, swapped sides, trembling.
 
@@ -48,6 +50,7 @@ def fix(
         exist_ok: Write into an existing run's folder.
         device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
+        own: The options below.
     """
     from poise.clips import Clip
     from poise.model import Pose
@@ -55,7 +58,7 @@ def fix(
     from poise.sources import open_source
 
     report = Reporter(quiet=quiet, lines=False)
-    pose = Pose(fetch(model) if Path(model).suffix else model, device=device)
+    pose = Pose(ready(model), device=device, **own_arguments(own))
     wanted: dict[str, Any] = {"verbose": False} if conf is None else {"verbose": False, "conf": conf}
     found = pose.track(str(video), stream=True, **wanted)
     clip = Clip.of(report.watch(found))

@@ -1,4 +1,4 @@
-"""``poise models``: what is bundled, and the card of one model."""
+"""``poise models``: what is bundled, what is fetched by name, and the card of one model."""
 
 from __future__ import annotations
 
@@ -10,27 +10,128 @@ from rich.console import Console
 from rich.table import Table
 
 from poise import weights
+from poise.errors import ModelError
+from poise.skeletons import get
+
+# Columns of the zoo's table fit in this many letters; where no terminal says how wide it is, nothing is folded.
+_WIDE = 150
 
 
-def models(name: str | None = None, /, *, json: bool = False) -> int:
+def models(name: str | None = None, /, *, zoo: bool = False, json: bool = False) -> int:
     """List the bundled models, or print the card of one.
 
     Args:
-        name: A model's name; without it, all are listed.
+        name: A model's name, bundled or of the zoo; without it, all are listed.
+        zoo: List the models that are fetched from their makers by name, with the makers' figures, and their detectors.
         json: Print JSON on standard output.
     """
+    console = Console(highlight=False)
+    if name is None and zoo:
+        rows = [*map(_model, weights.zoo_models()), *(_network(n) for n in weights.networks() if n.kind == "detector")]
+        if json:
+            print(json_.dumps(rows, indent=2))  # noqa: T201
+        else:
+            _print_zoo(console if console.is_terminal else Console(highlight=False, width=_WIDE), rows)
+        return 0
+    detector = None if name is None else _detector(name)
+    if detector is not None:
+        print(json_.dumps(_facts(detector), indent=2)) if json else console.print(_card(detector.name, [detector]))  # noqa: T201
+        return 0
     cards = weights.models() if name is None else [weights.model(name)]
     if json:
-        rows: list[Any] = [_row(card) for card in cards]
-        print(json_.dumps(rows if name is None else rows[0], indent=2))  # noqa: T201
-        return 0
-    console = Console(highlight=False)
-    console.print(_list(cards) if name is None else _card(cards[0]))
+        out: list[Any] = [_row(card) for card in cards]
+        print(json_.dumps(out if name is None else out[0], indent=2))  # noqa: T201
+    elif name is None:
+        console.print(_list(cards))
+    else:
+        card = cards[0]
+        parts = [weights.network(n) for n in card.networks]
+        console.print(_card(f"{name}: {card.summary}", parts, skeleton=card.skeleton, notes=card.notes))
     return 0
 
 
+def _detector(name: str) -> weights.Network | None:
+    """Return a detector of the zoo, which has a card but is no model."""
+    try:
+        entry = weights.network(name)
+    except ModelError:
+        return None
+    return entry if entry.kind == "detector" else None
+
+
+def _facts(entry: weights.Network) -> dict[str, Any]:
+    return asdict(entry) | ({} if entry.bundled else {"cached": entry.path.is_file()})
+
+
 def _row(card: weights.Card) -> dict[str, Any]:
-    return asdict(card) | {"networks": [asdict(weights.network(n)) for n in card.networks]}
+    return asdict(card) | {"networks": [_facts(weights.network(n)) for n in card.networks]}
+
+
+def _model(card: weights.Card) -> dict[str, Any]:
+    """Return a zoo model's row: the figures are those of the network that gives the keypoints."""
+    entry = weights.network(card.networks[-1])
+    fetched = [n for n in map(weights.network, card.networks) if not n.bundled]
+    pair = card.name != entry.name
+    return _network(entry) | {
+        "name": card.name,
+        "kind": "pair" if pair else entry.kind,
+        "summary": card.summary,
+        "points": len(get(card.skeleton)),
+        "networks": list(card.networks),
+        "licence": ", ".join(dict.fromkeys(n.licence for n in fetched)),
+        "cached": all(n.path.is_file() for n in fetched),
+    }
+
+
+def _network(entry: weights.Network) -> dict[str, Any]:
+    kept = ("name", "kind", "skeleton", "score", "metric", "on", "bytes", "params", "gflops", "ms", "ms_on")
+    return {key: getattr(entry, key) for key in kept} | {
+        "points": 0,
+        "networks": [entry.name],
+        "size": entry.size,
+        "maker": entry.maker,
+        "licence": entry.licence,
+        "terms": entry.terms,
+        "cached": entry.path.is_file(),
+    }
+
+
+def _print_zoo(console: Console, rows: list[dict[str, Any]]) -> None:
+    for title, kinds in (
+        ("models", ("pair", "refiner", "one-stage")),
+        ("detectors, for a model that refines what they find", ("detector",)),
+    ):
+        table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+        for heading in ("name", "points", "AP", "on", "MB", "GFLOPs", "maker's ms", "licence", "here"):
+            right = heading in ("points", "AP", "MB", "GFLOPs")
+            table.add_column(heading, justify="right" if right else "left", style="bold" if heading == "name" else "")
+        for row in rows:
+            if row["kind"] in kinds:
+                table.add_row(*_cells(row))
+        console.print(table)
+        console.print()
+    console.print(
+        "AP, GFLOPs (billions of multiply-adds) and ms are the makers' figures for the network that gives the points, "
+        "or the boxes; 'poise models NAME' says more, and what each was trained on. Weights are fetched when you name "
+        "them."
+    )
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    figure = f"{row['score']:.1f}" + ("" if row["metric"] == "AP" else f" {row['metric']}")
+    where = " + ".join(row["networks"]) if row["kind"] == "pair" else row["on"].partition(" (")[0]
+    time = f"{row['ms']:.1f} on {row['ms_on'].partition(',')[0]}" if row["ms"] else ""
+    return [
+        row["name"],
+        str(row["points"] or ""),
+        figure,
+        where,
+        row["size"].replace("about ", "~").removesuffix(" MB"),
+        f"{row['gflops']:g}" if row["gflops"] else "",
+        time,
+        row["licence"],
+        "yes" if row["cached"] else "no",
+    ]
 
 
 def _list(cards: list[weights.Card]) -> Table:
@@ -43,18 +144,33 @@ def _list(cards: list[weights.Card]) -> Table:
     return table
 
 
-def _card(card: weights.Card) -> Table:
-    table = Table(
-        box=None, show_header=False, pad_edge=False, title=f"{card.name}: {card.summary}", title_justify="left"
-    )
+def _card(title: str, entries: list[weights.Network], *, skeleton: str = "", notes: str = "") -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, title=title, title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    table.add_row("skeleton", card.skeleton)
-    if card.notes:
-        table.add_row("notes", card.notes)
-    for entry in (weights.network(n) for n in card.networks):
+    for label, text in (("skeleton", skeleton), ("notes", notes)):
+        if text:
+            table.add_row(label, text)
+    for entry in entries:
         table.add_row("", "")
-        table.add_row("network", f"{entry.name} ({entry.bytes / 1e6:.1f} MB)")
-        for label in ("origin", "licence", "evidence", "training", "input", "output", "sha256"):
+        table.add_row("network", f"{entry.name} ({entry.size})" if entry.size else entry.name)
+        if not entry.bundled:
+            for label, text in _published(entry):
+                table.add_row(f"  {label}", text)
+        for label in ("origin", "licence", "evidence", "training", "input", "output"):
             table.add_row(f"  {label}", str(getattr(entry, label)))
+        table.add_row("  sha256", entry.sha256 or "not known before the first fetch; pinned then")
     return table
+
+
+def _published(entry: weights.Network) -> list[tuple[str, str]]:
+    """Return what is told of a network of the zoo alone."""
+    figures = [f"{entry.score:.1f} {entry.metric} on {entry.on}"] if entry.score is not None else []
+    figures += [f"{entry.gflops:g} GFLOPs"] if entry.gflops else []
+    figures += [f"{entry.ms:.1f} ms on {entry.ms_on}"] if entry.ms else []
+    return [
+        ("maker", entry.maker),
+        ("figures", "; ".join(figures) + " (the maker's)"),
+        ("here", str(entry.path) if entry.path.is_file() else f"no: poise weights fetch {entry.name}"),
+        *(("mirror", address) for address in entry.addresses[1:]),
+    ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import cyclopts
 from cyclopts import Parameter
 
+from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def count(
     threads: int | None = None,
     device: str | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    own: Own | None = None,
 ) -> int:
     """Count the repetitions in SOURCE: a video, or with --live a camera or address.
 
@@ -57,6 +59,7 @@ def count(
         threads: CPU threads a network uses.
         device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
+        own: The options below.
     """
     from poise.model import Pose
     from poise.motion.reps import count_reps, get
@@ -64,7 +67,7 @@ def count(
     if exercise != "auto":
         get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
     show = Reporter(quiet=quiet, lines=True)
-    pose = Pose(model, threads=threads, device=device)
+    pose = Pose(model, threads=threads, device=device, **own_arguments(own))
     frames = show.watch(_people(pose, source))
     if not (quiet or show.console.is_terminal):
         frames = _progress(frames)

@@ -12,6 +12,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from poise.cli._options import Own, own_arguments
+
 
 def val(
     *model: str,
@@ -40,6 +42,7 @@ def val(
     precision: str = "f32",
     end2end: bool | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    own: Own | None = None,
 ) -> int:
     """Score a model on labelled pictures; with two models, compare them on the same pictures.
 
@@ -74,6 +77,7 @@ def val(
         precision: f32, or auto to allow a faster one.
         end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
         quiet: Show nothing but results and errors.
+        own: The options below.
     """
     models = [*model, *([model_] if model_ else [])]
     if not 1 <= len(models) <= 2:
@@ -82,7 +86,7 @@ def val(
         raise ValueError("--calibrate takes one model as it is, without --calibration")
     if data is None and len(models) > 1:
         raise ValueError("val needs --data to compare two models on")
-    from poise.cli._report import fetch
+    from poise.cli._report import ready
     from poise.cli._scores import compared, report
     from poise.estimators.calibration import write_calibration
     from poise.evaluation import analyse, compare_metrics
@@ -93,15 +97,15 @@ def val(
     console = Console(stderr=True, highlight=False, quiet=quiet)
     scored = []
     for word in models:
-        network = fetch(word) if Path(word).suffix else word
         pose = Pose(
-            network,
+            ready(word),
             device=device,
             runtime=runtime,
             threads=threads,
             precision=precision,
             end2end=end2end,
             calibration=calibration,
+            **own_arguments(own),
         )
         if data is None:
             if pose.path is None:

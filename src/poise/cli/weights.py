@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json as json_
 from pathlib import Path
+from typing import Annotated, Any
 
 import cyclopts
+from cyclopts import Parameter
 from rich.console import Console
 
 from poise import weights as store
 
-weights = cyclopts.App(name="weights", help="List, import and fetch weight files that are not bundled.")
+weights = cyclopts.App(name="weights", help="List, fetch, pack, import and remove weight files that are not bundled.")
 
 
 @weights.default
@@ -22,35 +24,52 @@ def show(*, json: bool = False) -> int:
     """
     kept = store.cached()
     known = store.releases().values()
+    zoo = {entry.file: entry for entry in store.networks()}
     if json:
         rows = {
             "folder": str(store.home() / "weights"),
-            "cached": [{"name": p.name, "bytes": p.stat().st_size} for p in kept],
+            "cached": [_kept(path, zoo.get(path.name)) for path in kept],
             "published": [{"name": r.name, "maker": r.maker, "licence": r.licence} for r in known],
+            "zoo": [
+                {"name": e.name, "maker": e.maker, "licence": e.licence, "cached": e.path.is_file()}
+                for e in zoo.values()
+            ],
         }
         print(json_.dumps(rows, indent=2))  # noqa: T201
         return 0
     console = Console(highlight=False)
-    console.print(f"[bold]{store.home() / 'weights'}[/bold]")
+    console.print(f"[bold]{store.home() / 'weights'}[/bold]", soft_wrap=True)
     for path in kept:
-        console.print(f"  {path.name}  {path.stat().st_size / 1e6:.1f} MB")
+        entry = zoo.get(path.name)
+        of = f"  {entry.maker}, {entry.licence}" if entry else ""
+        console.print(f"  {path.name}  {path.stat().st_size / 1e6:.1f} MB{of}", soft_wrap=True)
     if not kept:
         console.print("  (empty)")
     console.print("[bold]published by their makers, fetched when you name them[/bold]")
     for release in known:
         console.print(f"  {release.name}  {release.maker}, {release.licence}")
+    console.print(f"  {len(zoo)} networks of the zoo: poise models --zoo")
     return 0
+
+
+def _kept(path: Path, entry: store.Network | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": path.name, "bytes": path.stat().st_size}
+    return row | ({"network": entry.name, "maker": entry.maker, "licence": entry.licence} if entry else {})
 
 
 @weights.command(name="import")
 def import_(file: Path, /, *, name: str | None = None) -> int:
     """Copy FILE into the cache, so that its name alone finds it from now on.
 
+    A pack of 'poise weights pack' is unpacked. A network of the zoo, or its maker's archive, is checked against what is
+    known of it.
+
     Args:
-        file: The weight file.
-        name: Its name in the cache; the file's own unless given.
+        file: The weight file, the maker's archive, or the pack.
+        name: Its name in the cache, or the network of the zoo that it is; the file's own unless given.
     """
-    print(store.put(file, name=name))  # noqa: T201
+    for path in store.bring(file, name=name):
+        print(path)  # noqa: T201
     return 0
 
 
@@ -64,4 +83,68 @@ def get(name: str, /) -> int:
     from poise.cli._report import fetch
 
     print(fetch(name))  # noqa: T201
+    return 0
+
+
+@weights.command
+def fetch(*names: str) -> int:
+    """Fetch networks of the zoo into the cache, check them, and print their paths.
+
+    Args:
+        names: Networks, models or pairs of 'poise models --zoo', or best.
+    """
+    from poise.cli._report import fetch_network
+
+    if not names:
+        raise ValueError("weights fetch needs a name of 'poise models --zoo', or best: poise weights fetch best")
+    entries = {entry.name: entry for name in names for entry in store.wanted(name)}
+    for entry in entries.values():
+        print(fetch_network(entry), flush=True)  # noqa: T201
+    if not entries:
+        Console(stderr=True, highlight=False).print(f"{', '.join(names)}: bundled with poise; nothing to fetch")
+    return 0
+
+
+@weights.command
+def pack(*names: str, out: Annotated[Path, Parameter(name=["--out", "-o"])], overwrite: bool = False) -> int:
+    """Write networks of the zoo into one zip file, for 'poise weights import' on a machine without a network.
+
+    What is not on this machine is fetched first. The file holds a manifest of checksums, licences and origins.
+
+    Args:
+        names: Networks, models or pairs of 'poise models --zoo', or best.
+        out: The file to write.
+        overwrite: Let --out replace a file that exists.
+    """
+    from poise.cli._report import fetch_network
+    from poise.errors import PoiseError
+
+    if not names:
+        raise ValueError(
+            "weights pack needs a name of 'poise models --zoo', or best: poise weights pack best -o best.zip"
+        )
+    if out.exists() and not overwrite:
+        raise PoiseError(f"{out} exists; pass --overwrite to replace it")
+    for entry in (entry for name in names for entry in store.wanted(name)):
+        fetch_network(entry)
+    packed = store.pack(names, out)
+    licences = ", ".join(f"{entry.name} ({entry.licence})" for entry in packed)
+    Console(stderr=True, highlight=False).print(f"{licences}: {out.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
+    print(out)  # noqa: T201
+    return 0
+
+
+@weights.command
+def remove(*names: str, forget: bool = False) -> int:
+    """Remove files from the cache, and print what is gone.
+
+    Args:
+        names: Networks or models of the zoo, or names of cached files.
+        forget: Also forget what a network was when it was first fetched, so that another may come in its place.
+    """
+    if not names:
+        raise ValueError("weights remove needs a name: poise weights remove rtmpose-m")
+    for name in names:
+        for path in store.remove(name, forget=forget):
+            print(path)  # noqa: T201
     return 0

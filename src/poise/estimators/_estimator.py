@@ -18,7 +18,7 @@ from poise.weights import Card
 
 # Family -> "module:class"; the class is called with (card, open, skeleton).
 FAMILIES = {
-    "body": "poise.estimators.body:Body",
+    "top-down": "poise.estimators.topdown:TopDown",
     "blazepose": "poise.estimators.blazepose:BlazePose",
     "hands": "poise.estimators.hands:Hands",
     "face": "poise.estimators.face:Face",
@@ -43,6 +43,7 @@ class Options:
         tile: Search overlapping tiles as well, for small instances.
         agnostic: Let instances of different classes suppress each other.
         nms: What likeness is: ``"iou"`` of boxes or ``"oks"`` of keypoints, where the family lets choose.
+        boxes: ``(N, 4)`` xyxy boxes of the user's own, pixels: nothing is searched, each is looked into.
         multi_label: One place may give an instance of each class above ``conf``, as evaluation counts them.
     """
 
@@ -55,6 +56,7 @@ class Options:
     tile: bool = False
     agnostic: bool = False
     nms: Literal["iou", "oks"] = "iou"
+    boxes: NDArray[np.float32] | None = None
     multi_label: bool = False
 
 

@@ -98,6 +98,7 @@ class Calibrated:
     def __init__(self, inner: Estimator, calibration: Calibration) -> None:
         self.inner, self.calibration = inner, calibration
         self.skeleton, self.names = inner.skeleton, inner.names
+        self.takes_boxes = bool(getattr(inner, "takes_boxes", False))
 
     def memory(self) -> Memory | None:
         """Return the inner estimator's memory for one video."""

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.estimators.detectors import letterboxed
+from poise.estimators.protocols import People
 from poise.frames import Image
-from poise.geometry import affine_invert
-from poise.image import letterbox
 
 Maps = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
@@ -38,26 +38,6 @@ _WINDOW = 2.2
 # A hint: half the side of the window around its middle where the person's centre is sought, cells; and the distance
 # from it at which a guess is worth 0.6, over the height of the grid.
 _NEAR, _HINT = 3, 0.1
-
-
-class People(NamedTuple):
-    """People in network input pixels, outer-corner convention.
-
-    Attributes:
-        boxes: ``(N, 4)`` xyxy.
-        xy: ``(N, K, 2)`` keypoints.
-        conf: ``(N, K)`` raw keypoint scores in [0, 1].
-        score: ``(N,)`` raw person scores in [0, 1].
-    """
-
-    boxes: Floats
-    xy: Floats
-    conf: Floats
-    score: Floats
-
-    def take(self, rows: NDArray[Any]) -> People:
-        """Return the people of some rows, by indices or mask."""
-        return People(*(column[rows] for column in self))
 
 
 def local_maxima(values: Floats, *, min_value: float, limit: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -81,14 +61,6 @@ def local_maxima(values: Floats, *, min_value: float, limit: int) -> tuple[NDArr
     return y[best], x[best]
 
 
-def canvas_size(image: Image, longer: int) -> tuple[int, int]:
-    """Return the width and height of the smallest canvas, in multiples of 32, whose longer side is ``longer``."""
-    longer = max(32, math.ceil(longer / 32) * 32)
-    height, width = image.shape[:2]
-    scale = longer / max(height, width)
-    return (max(1, math.ceil(width * scale / 32)) * 32, max(1, math.ceil(height * scale / 32)) * 32)
-
-
 def whole_picture(image: Image, longer: int) -> tuple[Image, NDArray[np.float64]]:
     """Make MultiPose's input of a picture.
 
@@ -99,8 +71,8 @@ def whole_picture(image: Image, longer: int) -> tuple[Image, NDArray[np.float64]
     Returns:
         ``(1, h, w, 3)`` uint8 RGB with the picture in its top-left corner, and the ``(2, 3)`` map back to the picture.
     """
-    canvas, matrix = letterbox(image, canvas_size(image, longer), centre=False)
-    return np.ascontiguousarray(canvas[None, ..., ::-1]), affine_invert(matrix)
+    canvas, back = letterboxed.whole_picture(image, longer)
+    return np.ascontiguousarray(canvas[None, ..., ::-1]), back
 
 
 def decode_multipose(maps: Maps, picture: int = 0, *, min_center: float = 0.1, limit: int = 30) -> People:

@@ -1,4 +1,4 @@
-"""Join, score and suppress people: pure functions on their columns, for :mod:`poise.estimators.body`."""
+"""Join, score and suppress people: pure functions on their columns, for top-down models."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.estimators.movenet import People
-from poise.geometry import affine_apply, box_area, box_iou, oks
+from poise.estimators.protocols import People
+from poise.geometry import affine_apply, box_area, oks
 
 Floats = NDArray[np.float32]
 
 AGREE = 0.5  # IoU above which proposals vouch for each other
 _INSIDE = 0.9  # share of a box in a larger one from which it may be a part of the same person
 _SURE_PART = 0.2  # raw score of the keypoints that show whether it is
-_FUSE_WITHIN = 2.5  # OKS spreads (sqrt(area) times twice sigma) between two predictions of the same keypoint
 
 
 def tiles(width: int, height: int, share: float) -> list[tuple[int, int, int, int]]:
@@ -53,21 +52,10 @@ def regions(boxes: Floats, size: tuple[int, int], expand: float) -> NDArray[np.f
     return np.concatenate([middle - half, middle + half], axis=-1)
 
 
-def fuse(people: People, others: People, weight: Floats, sigmas: NDArray[Any]) -> People:
-    """Average keypoints with other predictions of the same people, where the two are close.
-
-    Args:
-        people: N people.
-        others: The same people, predicted otherwise; NaN for keypoints that were not.
-        weight: ``(N,)`` weight of the others beside the keypoint scores.
-        sigmas: ``(K,)`` COCO's spread of each keypoint over the person's size.
-    """
-    spread = np.sqrt(np.maximum(box_area(people.boxes), 1))[:, None] * (2 * sigmas)
-    far = np.linalg.norm(people.xy - others.xy, axis=-1)
-    share = np.where(far < _FUSE_WITHIN * spread, others.conf * weight[:, None], 0)
-    share = share / np.maximum(share + people.conf, 1e-6)
-    shift = np.where(share[..., None] > 0, (others.xy - people.xy) * share[..., None], 0)
-    return people._replace(xy=(people.xy + shift).astype(np.float32))
+def spreads(boxes: Floats, sigmas: NDArray[Any]) -> Floats:
+    """Return ``(N, K)`` pixels of one spread of COCO's of each keypoint, for instances with ``(N, 4)`` boxes."""
+    spread: Floats = (np.sqrt(np.maximum(box_area(boxes), 1))[:, None] * (2 * sigmas)).astype(np.float32)
+    return spread
 
 
 def extent(xy: Floats, conf: Floats, boxes: Floats) -> Floats:
@@ -98,12 +86,6 @@ def move(boxes: Floats, before: Floats, after: Floats, weight: Floats) -> Floats
     growth = np.clip(spread[1] / np.maximum(spread[0], 1e-6), 0.8, 1.2)[:, None]
     moved = [end + (boxes[:, i : i + 2] - start) * growth for i in (0, 2)]
     return np.concatenate(moved, axis=-1).astype(np.float32)
-
-
-def calibrate(score: Floats, line: tuple[float, float]) -> Floats:
-    """Turn raw scores into probabilities: sigmoid(slope * ln(score) + shift), 0 for a score of 0."""
-    odds = math.exp(line[1]) * np.power(score, line[0])
-    return np.asarray(odds / (1 + odds), dtype=np.float32)
 
 
 def decay(
@@ -137,22 +119,8 @@ def decay(
     return keep, score[keep].astype(np.float32)
 
 
-def vouch(people: People, every: People, boxes: People) -> People:
-    """Score every proposal by what both networks say of it.
-
-    Args:
-        people: The proposals.
-        every: All that MultiPose found, duplicates too.
-        boxes: All that NanoDet found.
-    """
-    seen = np.where(box_iou(people.boxes, every.boxes) > AGREE, every.score, 0).sum(axis=1)
-    boxed = np.where(box_iou(people.boxes, boxes.boxes) > AGREE, boxes.score, 0).max(axis=1, initial=0)
-    # A log-linear model of OKS, fitted by cross-validation on labelled photos; the sums keep it finite at 0.
-    return people._replace(score=np.sqrt(seen + 0.03) * np.power(boxed + 0.1, 0.9))
-
-
 def alike(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
-    """Return the ``(N, N)`` OKS of every person with every other; ``sigmas`` ``(K,)`` as in :func:`fuse`."""
+    """Return the ``(N, N)`` OKS of every person with every other; ``sigmas`` ``(K,)`` of the skeleton."""
     visible = np.ones(people.conf.shape, dtype=bool)
     area = np.maximum(box_area(people.boxes), 1)
     similarity = oks(people.xy, people.xy, area=area, visible=visible, sigmas=sigmas)

@@ -21,6 +21,10 @@ def _kind(session: Session) -> str:
     names = {t.name for t in session.outputs}
     if {"kpt_heatmap", "kpt_regress"} <= names:
         return "a MoveNet network"
+    if any(name.startswith("map_s") for name in names) or {"cls_s8", "reg_s8"} <= names:
+        return "a detector of boxes"
+    if "dets" in names:
+        return "a detector with suppression inside"
     shapes = [t.shape for t in session.outputs]
     if len(shapes) == 1 and len(shapes[0]) == 2:
         return "a classification network"
@@ -33,6 +37,12 @@ def _kind(session: Session) -> str:
             return "a YOLO pose model of 17 keypoints without its metadata"
         if width == 6:
             return "an end-to-end detection model"
+        if width == 85:
+            return "a YOLOX detection model of 80 classes"
+    if len(shapes) == 1 and len(shapes[0]) == 4:
+        return "a network of heatmaps"
+    if len(shapes) in (2, 3) and all(len(shape) == 3 for shape in shapes):
+        return "a SimCC network"
     if len(shapes) == 2 and sorted(len(s) for s in shapes) == [3, 4]:
         return "a YOLO segmentation model"
     return "none of the families that Poise runs"

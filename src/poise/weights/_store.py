@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
-import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from poise._version import __version__
 from poise.errors import ModelError, suggest
+from poise.weights import _zoo
+from poise.weights._cache import folder, locked, offline, settle, temporary, unwritable
+from poise.weights._fetch import Progress, download
 
 # What a checkpoint or an exported network may be called.
 ENDINGS = (".pt", ".pth", ".onnx", ".safetensors")
-_TIMEOUT = 20.0  # seconds without an answer
-_CHUNK = 1 << 18
-_MOST_BYTES = 4 * 2**30
-
-# Called with bytes done and bytes in all (None when the server does not say).
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +34,18 @@ class Release:
     licence: str
 
 
-def home() -> Path:
-    """Return the folder of the cache: ``$POISE_HOME``, else the user's cache folder. It is made when first written."""
-    given = os.environ.get("POISE_HOME")
-    if given:
-        return Path(given).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if os.name == "nt" else None)
-    return (Path(base) if base else Path.home() / ".cache") / "poise"
-
-
 def cached() -> list[Path]:
     """Return the weight files in the cache."""
-    folder = home() / "weights"
-    return sorted(p for p in folder.glob("*") if p.suffix in ENDINGS) if folder.is_dir() else []
+    where = folder()
+    return sorted(p for p in where.glob("*") if p.suffix in ENDINGS) if where.is_dir() else []
 
 
 @cache
 def releases() -> dict[str, Release]:
     """Return the files that makers publish, by name."""
-    table = tomllib.loads(Path(__file__).with_name("downloads.toml").read_text(encoding="utf-8"))
     return {
         name: Release(name, entry["maker"], entry["address"].format(name=name), entry["licence"])
-        for entry in table["maker"]
+        for entry in _zoo.downloads()["maker"]
         for name in entry["names"]
     }
 
@@ -91,20 +70,22 @@ def find(name: str | Path, *, progress: Progress | None = None, notice: Callable
         if len(inside) == 1:
             return inside[0]
         raise ModelError(f"{path}: is a folder with {len(inside)} .xml files, expected an OpenVINO model's with one")
-    kept = home() / "weights" / path.name
+    kept = folder() / path.name
     alone = len(path.parts) == 1
     if alone and kept.is_file():
         return kept
     release = releases().get(path.name) if alone else None
+    if release is None and path.name in _zoo.model_names():
+        raise ModelError(f"{path}: a model of the zoo, made of ONNX networks; here a file is expected")
     if release is None:
-        near = suggest(path.name, [*releases(), *(p.name for p in cached())]) if alone else ""
+        near = suggest(path.name, [*releases(), *_zoo.model_names(), *(p.name for p in cached())]) if alone else ""
         near = near if near.startswith("; did you mean") else ""
         raise ModelError(f"{path}: no such file{near}; give a path, or use a bundled model such as 'body'")
     ways = (
         f"give a path to the file, run 'poise weights import {path.name}' with a copy of it, "
         "or use the bundled model 'body'"
     )
-    if os.environ.get("POISE_OFFLINE", "0") not in ("", "0"):
+    if offline():
         raise ModelError(f"{path.name} is not on this machine, and POISE_OFFLINE forbids the network: {ways}")
     if notice is not None:
         notice(
@@ -128,72 +109,12 @@ def put(path: Path, *, name: str | None = None) -> Path:
         raise ModelError(f"{path}: no such file")
     if Path(name).name != name or Path(name).suffix not in ENDINGS:
         raise ModelError(f"{name}: expected a plain file name that ends in {', '.join(ENDINGS)}")
-    target = home() / "weights" / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as copy:
-        try:
-            with path.open("rb") as original:
-                shutil.copyfileobj(original, copy, 1 << 20)
-            copy.close()
-            Path(copy.name).replace(target)
-        except BaseException:
-            Path(copy.name).unlink(missing_ok=True)
-            raise
-    return target
-
-
-def download(address: str, target: Path, *, progress: Progress | None = None) -> Path:
-    """Fetch a file; an interrupted download goes on where it stopped.
-
-    The file grows as ``NAME.part`` beside the target and is renamed when it is whole, so the target is never half a
-    file.
-
-    Raises:
-        ModelError: There is no answer, the server refuses, or the file arrives incomplete.
-    """
-    if urlsplit(address).scheme not in ("http", "https"):
-        raise ModelError(f"{address}: expected an http or https address")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": f"poise/{__version__}"} | ({"Range": f"bytes={have}-"} if have else {})
+    target = folder() / name
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=_TIMEOUT) as answer:
-            # A server that does not know ranges answers 200 and sends everything again.
-            resumed = have > 0 and answer.status == 206 and _starts_at(answer, have)
-            if have and not resumed and answer.status == 206:
-                raise ModelError(f"{address}: the server continues at the wrong place; delete {part} and try again")
-            done = have if resumed else 0
-            length = answer.headers.get("Content-Length")
-            total = done + int(length) if length and length.isdigit() else None
-            if total is not None and total > _MOST_BYTES:
-                raise ModelError(f"{address}: {total / 2**30:.1f} GiB is more than a weight file has")
-            with part.open("ab" if resumed else "wb") as file:
-                while chunk := answer.read(_CHUNK):
-                    file.write(chunk)
-                    done += len(chunk)
-                    if done > _MOST_BYTES:
-                        raise ModelError(f"{address}: more than {_MOST_BYTES // 2**30} GiB")
-                    if progress is not None:
-                        progress(done, total)
-    except urllib.error.HTTPError as error:
-        if error.code == 416:
-            # What lies here is not the beginning of what is there now.
-            part.unlink(missing_ok=True)
-            return download(address, target, progress=progress) if have else _refused(address, error)
-        return _refused(address, error)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise ModelError(f"{address}: no answer: {reason}") from error
-    if total is not None and done != total:
-        raise ModelError(f"{address}: {done} of {total} bytes arrived; run the same command again to go on")
-    part.replace(target)
+        with locked(target), path.open("rb") as original, temporary(target) as (unique, copy):
+            shutil.copyfileobj(original, copy, 1 << 20)
+            settle(copy)
+            unique.replace(target)
+    except OSError as error:
+        raise unwritable(target.parent, error) from error
     return target
-
-
-def _refused(address: str, error: urllib.error.HTTPError) -> Path:
-    raise ModelError(f"{address}: the server answers {error.code} {error.reason}") from error
-
-
-def _starts_at(answer: Any, offset: int) -> bool:
-    return str(answer.headers.get("Content-Range", "")).startswith(f"bytes {offset}-")

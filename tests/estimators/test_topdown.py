@@ -1,4 +1,4 @@
-"""MoveNet and NanoDet decoding by hand, and the body models on real photos."""
+"""MoveNet and NanoDet decoding by hand, joining and scoring, and the body models on real photos."""
 
 import json
 import os
@@ -12,12 +12,17 @@ import pytest
 
 from poise import weights
 from poise.errors import FormatError
-from poise.estimators import Options, build, movenet, nanodet
-from poise.estimators.body import Body
-from poise.estimators.people import calibrate, decay, fuse, move, regions, tiles
+from poise.estimators import Options, build, movenet
+from poise.estimators.crops import agree
+from poise.estimators.detectors.letterboxed import canvas_size
+from poise.estimators.detectors.nanodet import NanoDet
+from poise.estimators.people import decay, move, regions, tiles
+from poise.estimators.scoring import Looks, PersonScore, PointScore
+from poise.estimators.spec import Spec
+from poise.estimators.topdown import TopDown, registered
 from poise.geometry import affine_apply, box_iou, oks
 from poise.image import crop
-from poise.runtime import open_session
+from poise.runtime import Tensor, open_session
 from poise.skeletons import get
 
 shared = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
@@ -33,7 +38,7 @@ def network(name: str):
 
 
 @cache
-def body(name: str) -> Body:
+def body(name: str) -> TopDown:
     return build(weights.model(name), network)
 
 
@@ -140,17 +145,31 @@ def test_a_hint_points_at_the_person_beside_the_middle() -> None:
     np.testing.assert_allclose(unsure[0], alone[0])
 
 
-def test_fusing_averages_what_is_close_and_known() -> None:
+def test_looks_are_averaged_where_they_agree() -> None:
     sigmas = get("coco17").sigmas
-    xy = np.full((1, K, 2), 100.0, np.float32)
-    other = xy + np.array([1.0, 0], np.float32)
+    boxes = np.array([[0, 0, 200, 200]], np.float32)
+    one = np.full((1, K, 2), 100.0, np.float32)
+    other = one + np.array([1.0, 0], np.float32)
     other[0, 1], other[0, 2] = np.nan, 900
-    people = movenet.People(np.array([[0, 0, 200, 200]], np.float32), xy, np.full((1, K), 0.4), np.ones(1))
+    weights_ = np.stack([np.full((1, K), 0.4), np.full((1, K), 0.2)]).astype(np.float32)
 
-    fused = fuse(people, people._replace(xy=other), np.array([0.5], np.float32), sigmas)
+    xy, looks = agree(np.stack([one, other]), weights_, weights_[0], boxes, sigmas)
 
-    np.testing.assert_allclose(fused.xy[0, 0], [100 + 1 / 3, 100], rtol=1e-6)
-    np.testing.assert_allclose(fused.xy[0, 1:3], 100)
+    np.testing.assert_allclose(xy[0, 0], [100 + 1 / 3, 100], rtol=1e-6)
+    np.testing.assert_allclose(xy[0, 1:3], 100)
+    assert looks.support[0, :3].tolist() == pytest.approx([1, 1, 2 / 3])
+    assert looks.size[0, 0] == pytest.approx(np.log(200))
+
+
+def test_of_three_looks_two_outvote_one() -> None:
+    boxes = np.array([[0, 0, 200, 200]], np.float32)
+    points = np.stack([np.full((1, K, 2), v, np.float32) for v in (20.0, 120.0, 121.0)])
+    scores = np.stack([np.full((1, K), v, np.float32) for v in (0.5, 0.4, 0.4)])
+
+    xy, looks = agree(points, scores, scores.mean(axis=0), boxes, get("coco17").sigmas)
+
+    np.testing.assert_allclose(xy[0, 3], 120.5)
+    assert looks.support[0, 3] == pytest.approx(0.8 / 1.3)
 
 
 def test_averaging_with_the_own_mirror_doubles_nothing() -> None:
@@ -177,23 +196,45 @@ def test_averaging_with_the_own_mirror_doubles_nothing() -> None:
     np.testing.assert_allclose(both["kpt_regress"][0, 0:2, 8, 6], (-2, 1))
 
 
+class Named:
+    """A session that only has an input."""
+
+    inputs = (Tensor("image", (1, 416, 416, 3), np.dtype("uint8")),)
+
+
 def test_nanodet_distance_is_the_mean_of_its_bins() -> None:
     outputs = {}
     for stride in (8, 16, 32):
-        cells = (nanodet.SIDE // stride) ** 2
-        outputs[f"cls_s{stride}"] = np.zeros((1, cells, 80), np.float32)
-        outputs[f"reg_s{stride}"] = np.zeros((1, cells, 44), np.float32)
-    cell = 5 * 26 + 7  # row 5, column 7 at stride 16
-    outputs["cls_s16"][0, cell, 0] = 0.6
-    outputs["cls_s8"][0, 3, 1] = 0.9  # another class
+        grid = (416 // stride, 320 // stride)
+        outputs[f"cls_s{stride}"] = np.zeros((1, 80, *grid), np.float32)
+        outputs[f"reg_s{stride}"] = np.zeros((1, 44, *grid), np.float32)
+    outputs["cls_s16"][0, 0, 5, 7] = 0.6
+    outputs["cls_s8"][0, 1, 0, 3] = 0.9  # another class
     for side, bin_ in enumerate((1, 2, 3, 4)):
-        outputs["reg_s16"][0, cell, side * 11 + bin_] = 50  # all of the softmax in one bin
+        outputs["reg_s16"][0, side * 11 + bin_, 5, 7] = 50  # all of the softmax in one bin
+    spec = registered("nanodet-416")
 
-    boxes, scores = nanodet.decode(outputs, min_score=0.3)
+    found = NanoDet(spec, Named()).decode(outputs, min_score=0.3)
+    others = NanoDet(replace(spec, options={"classes": (1,)}), Named()).decode(outputs, min_score=0.3)
 
     x, y = 7.5 * 16, 5.5 * 16
-    np.testing.assert_allclose(boxes, [[x - 16, y - 32, x + 48, y + 64]], atol=1e-3)
-    assert scores.tolist() == pytest.approx([0.6])
+    np.testing.assert_allclose(found.boxes, [[x - 16, y - 32, x + 48, y + 64]], atol=1e-3)
+    assert found.score.tolist() == pytest.approx([0.6])
+    assert found.xy.shape == (1, 0, 2)
+    assert others.score.tolist() == pytest.approx([0.9])
+
+
+def test_spec_feeds_what_a_network_wants() -> None:
+    picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(1, 2, 3, 3)
+
+    plain = Spec.of({"family": "nanodet", "size": [3, 2], "layout": "nhwc", "dtype": "uint8"}).feed(picture)
+    mean = Spec.of({"family": "simcc", "size": [3, 2], "mean": [1.0, 2, 3], "scale": [2.0, 2, 4]}).feed(picture)
+
+    np.testing.assert_array_equal(plain, picture[..., ::-1])
+    assert mean.shape == (1, 3, 2, 3)
+    assert mean[0, :, 1, 2].tolist() == [(17 - 1) / 2, (16 - 2) / 2, (15 - 3) / 4]
+    with pytest.raises(FormatError, match="did you mean 'mean'"):
+        Spec.of({"family": "simcc", "size": [3, 2], "means": [0.0, 0, 0]})
 
 
 def test_likeness_lowers_a_score_and_sameness_drops() -> None:
@@ -205,21 +246,40 @@ def test_likeness_lowers_a_score_and_sameness_drops() -> None:
     assert score.tolist() == pytest.approx([0.9, 0.6, 0.4])
 
 
-def test_calibration_is_monotone_and_starts_at_zero() -> None:
-    score = np.linspace(0, 1, 50, dtype=np.float32)
+def looks(conf: float, n: int = 1) -> Looks:
+    one = np.ones((n, K), np.float32)
+    return Looks(conf * one, one, 0 * one, 5 * one)
 
-    conf = calibrate(score, (2.0, 4.0))
 
-    assert conf[0] == 0
-    assert (np.diff(conf) > 0).all()
-    assert conf[-1] == pytest.approx(1 / (1 + np.exp(-4)), rel=1e-5)
+def test_scores_without_a_fit_are_the_fields_product() -> None:
+    person, point = PersonScore(), PointScore()
+    seen = looks(0.6)
+    seen.conf[0, :8] = 0.1  # keypoints that are not seen do not count
+
+    score = person(np.array([[0.5, 0.8]], np.float32), person.expected(point(seen), seen))
+
+    assert score.tolist() == pytest.approx([0.48])
+
+
+def test_fitted_scores_rise_with_every_evidence() -> None:
+    point = PointScore(weights=(2.0, 0.5, -0.5, 0.1), bias=(1.0,))
+    person = PersonScore(evidence=(0.4, 1.4), points=2.6, bias=0.9)
+    found = np.array([[0.1, 0.1], [0.3, 0.1], [0.3, 0.6]], np.float32)
+
+    by_found = person(found, np.full(3, 0.7, np.float32))
+    by_points = [float(person(found[2:], person.expected(point(looks(c)), looks(c)))[0]) for c in (0.1, 0.4, 0.8)]
+
+    assert (np.diff(by_found) > 0).all()
+    assert by_points == sorted(by_points)
+    assert point(looks(0.0)).max() == 0
+    assert point(looks(0.5))[0, 0] == pytest.approx(1 / (1 + np.exp(-(1 + 2 * np.log(0.53) + 0.5 + 0.5))), rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("shape", "expected"), [((720, 1280), (256, 160)), ((1, 30000), (256, 32)), ((1, 1), (256, 256))]
 )
 def test_canvas_is_a_multiple_of_32(shape: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert movenet.canvas_size(np.zeros((*shape, 3), np.uint8), 250) == expected
+    assert canvas_size(np.zeros((*shape, 3), np.uint8), 250) == expected
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (100, 1000), (30000, 1), (1, 1)])
@@ -262,10 +322,10 @@ def test_crop_maps_points_where_the_pixels_go() -> None:
 
 
 def test_unknown_setting_is_named() -> None:
-    card = replace(weights.model("body-fast"), settings={"imgzs": [256]})
+    card = replace(weights.model("body-fast"), settings={"detectors": [{"network": "nanodet-416", "imgzs": [256]}]})
 
     with pytest.raises(FormatError, match="did you mean 'imgsz'"):
-        Body(card, network, get("coco17"))
+        TopDown(card, network, get("coco17"))
 
 
 @pytest.mark.parametrize("name", ["body-fast", "body", "body-accurate"])
@@ -349,6 +409,7 @@ class Counted:
 
     def __init__(self, name: str) -> None:
         self.inner, self.runs = network(name), 0
+        self.inputs = self.inner.inputs
 
     def run(self, feeds):
         self.runs += 1
@@ -357,7 +418,7 @@ class Counted:
 
 @needs_photos
 def test_video_follows_people_without_searching_every_frame() -> None:
-    networks = {name: Counted(name) for name in ("movenet-multipose", "movenet-thunder")}
+    networks = {name: Counted(name) for name in weights.model("body").networks}
     model = build(weights.model("body"), networks.__getitem__)
     path = next((shared / "data" / "coco-mini").glob("*/000000368212.jpg"))
     image = photo(str(path.relative_to(shared / "data")))
@@ -366,7 +427,8 @@ def test_video_follows_people_without_searching_every_frame() -> None:
 
     found = model(frames, Options(conf=0.7), memory, times=[i / 25 for i in range(6)])
 
-    assert networks["movenet-multipose"].runs == len(model.settings.imgsz)
+    assert networks["movenet-multipose"].runs == len(model.settings.detectors[0].imgsz)
+    assert networks["nanodet-416"].runs == 1
     for i, one in enumerate(found):
         full = model([frames[i]], Options())[0]
         area = np.prod(full.boxes[:1, 2:4] - full.boxes[:1, :2], axis=-1)

@@ -1,0 +1,251 @@
+"""Any detectors with any refiner: search the picture, look at each instance, score, and drop what is seen twice.
+
+Without a refiner the keypoints of the detector stand (MultiPose, RTMO): one stage. What runs, at which sizes and how it
+is scored is a model's entry in the registry.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise import weights
+from poise.estimators._clock import Clock
+from poise.estimators._estimator import Estimate, Memory, Opener, Options
+from poise.estimators._topdown_settings import Settings
+from poise.estimators.crops import Looker
+from poise.estimators.people import alike, alike_or_part, decay, extent, move
+from poise.estimators.protocols import Floats, People
+from poise.estimators.refiners import refiner
+from poise.estimators.scoring import Looks
+from poise.estimators.search import Finder, Proposals
+from poise.estimators.spec import Spec
+from poise.frames import Image
+from poise.geometry import box_area, nms
+from poise.skeletons import Skeleton
+from poise.weights import Card
+
+_DECAY_FROM = 0.3  # OKS with a better instance from which a score is lowered
+_LIKELY = 0.9  # expected OKS that an instance can hope for before it has been looked at
+# In video: an instance whose keypoints are less sure than this on average is lost; two more alike than this have run
+# into one; a picture whose thumbnail changes by more grey levels than this is another scene.
+_LOST, _MERGED, _SCENE = 0.08, 0.6, 30.0
+# A search of the whole picture costs about as much as following this many people; more are lost sight of sooner than
+# they are followed cheaply.
+_CROWD = 3
+_FRAME = 1 / 25  # seconds a frame where no times are given
+
+
+def registered(name: str) -> Spec:
+    """Return the description of a network in the registry."""
+    return Spec.of(weights.network(name).spec, name=name)
+
+
+@dataclass(slots=True)
+class Followed:
+    """What is kept of one video.
+
+    Attributes:
+        last: Instances of the last frame with what was found of them at the last search; None before the first.
+        searched: Time of the last search of a whole picture, seconds.
+        time: Time of the last frame, seconds.
+        thumb: The last frame, very small.
+    """
+
+    last: Proposals | None = None
+    searched: float = -math.inf
+    time: float = -_FRAME
+    thumb: NDArray[np.int16] | None = None
+
+
+class TopDown:
+    """Instances of one class with keypoints.
+
+    Args:
+        card: The model.
+        open_network: Opens a network by its name.
+        skeleton: What the keypoints are.
+        spec: Gives the description of a network; the registry's unless given.
+
+    Raises:
+        FormatError: The card's settings are wrong, or a network gives other keypoints than the skeleton has.
+    """
+
+    def __init__(
+        self, card: Card, open_network: Opener, skeleton: Skeleton, spec: Callable[[str], Spec] = registered
+    ) -> None:
+        self.skeleton = skeleton
+        self.names: Mapping[int, str] = {0: skeleton.instance}
+        self.settings = settings = Settings.of(card)
+        self._find = Finder(settings, open_network, spec, skeleton.sigmas)
+        self._look: Looker | None = None
+        if settings.refiner:
+            session = open_network(settings.refiner)
+            network = refiner(spec(settings.refiner), session)
+            self._look = Looker(settings, network, session, tuple(skeleton.flip_idx), skeleton.sigmas)
+
+    @property
+    def takes_boxes(self) -> bool:
+        """Whether it can look into boxes that the user gives."""
+        return self._look is not None
+
+    def memory(self) -> Followed | None:
+        """Return an empty memory for one video; None where every frame is searched."""
+        return Followed() if self._look else None
+
+    def __call__(
+        self, images: Sequence[Image], options: Options, memory: Memory | None = None, *, times: Sequence[float] = ()
+    ) -> list[Estimate]:
+        """Find the instances of each picture.
+
+        Args:
+            images: ``(H, W, 3)`` uint8 BGR pictures; with a memory, consecutive frames of its video.
+            options: What the user asked for.
+            memory: The video's memory. Between searches of the whole picture the refiner follows the instances of the
+                last frame.
+            times: Presentation times, seconds; 25 frames a second are assumed where there are none.
+        """
+        found = []
+        for i, image in enumerate(images):
+            if options.boxes is not None:
+                found.append(self._boxed(image, options.boxes, options))
+            elif isinstance(memory, Followed):
+                time = float(times[i]) if i < len(times) else memory.time + _FRAME
+                found.append(self._frame(image, options, memory, time))
+            else:
+                found.append(self._picture(image, options))
+        return found
+
+    def _picture(self, image: Image, options: Options) -> Estimate:
+        clock = Clock()
+        if _unwanted(options):
+            return self._nothing(clock)
+        proposals = self._worth(self._find(image, options, clock), options)
+        people, looks = self._refined(image, proposals, options, clock)
+        return self._finish(image, people, looks, proposals.found, options, clock)[0]
+
+    def _boxed(self, image: Image, boxes: Floats, options: Options) -> Estimate:
+        """Look into the user's own boxes: every one of them gives an instance, in their order."""
+        clock = Clock()
+        people = People.boxed(boxes, np.ones(len(boxes)), len(self.skeleton))
+        sure = Proposals(
+            people, np.ones((len(boxes), len(self.settings.detectors)), np.float32), np.zeros(len(boxes), np.float32)
+        )
+        people, looks = self._refined(image, sure, options, clock)
+        similarity = self.settings.point(looks)
+        conf = self.settings.person.expected(similarity, looks)
+        return self._estimate(image, people, similarity, conf, clock)
+
+    def _frame(self, image: Image, options: Options, memory: Followed, time: float) -> Estimate:
+        """Do one frame of a video."""
+        clock = Clock()
+        if _unwanted(options):
+            return self._nothing(clock)
+        thumb = image[:: max(1, image.shape[0] // 18), :: max(1, image.shape[1] // 32), 1].astype(np.int16)
+        last = memory.thumb
+        cut = last is None or last.shape != thumb.shape or float(np.abs(last - thumb).mean()) > _SCENE
+        count = 0 if memory.last is None else len(memory.last.scale)
+        pace = self.settings.refresh * min(1.0, (_CROWD / max(count, 1)) ** 2)
+        due = cut or not 0 <= time - memory.searched < pace
+        memory.thumb, memory.time = thumb, time
+        clock.lap("preprocess")
+        followed = None if due else self._follow(image, memory, options, clock)
+        if followed is not None:
+            return followed
+        memory.searched = time
+        proposals = self._worth(self._find(image, options, clock), options)
+        people, looks = self._refined(image, proposals, options, clock)
+        estimate, kept = self._finish(image, people, looks, proposals.found, options, clock)
+        memory.last = Proposals(people, proposals.found, proposals.scale).take(kept)
+        return estimate
+
+    def _follow(self, image: Image, memory: Followed, options: Options, clock: Clock) -> Estimate | None:
+        """Refine the instances of the last frame where they were; None where the whole picture must be searched."""
+        last = memory.last
+        if self._look is None or last is None or not len(last.scale):
+            return None
+        middle = (last.people.boxes[:, :2] + last.people.boxes[:, 2:]) / 2
+        here = (middle >= 0).all(axis=-1) & (middle <= np.array(image.shape[1::-1])).all(axis=-1)
+        before = last.take(np.asarray(here))
+        whole = extent(before.people.xy, before.people.conf, before.people.boxes)
+        unseen = np.zeros(len(whole), np.float32)  # the last frame's keypoints point, and are not averaged with
+        xy, looks = self._look(image, whole, before.people, unseen, clock, flip=options.augment, once=True)
+        boxes = move(before.people.boxes, before.people.xy, xy, before.people.conf * looks.conf)
+        people = People(boxes, xy, looks.conf, before.people.score)
+        kept = np.flatnonzero(looks.conf.mean(axis=-1) >= _LOST)
+        score = self._scores(looks, before.found)[1]
+        kept = kept[nms(alike(people.take(kept), self.skeleton.sigmas), score[kept], max_similarity=_MERGED)]
+        kept = np.sort(kept)
+        clock.lap("postprocess")
+        # Somebody lost is a reason to look around, but not in every frame: a doubtful one comes and goes.
+        lost = len(kept) < len(last.scale)
+        if not len(kept) or (lost and memory.time - memory.searched >= self.settings.refresh / 3):
+            return None
+        memory.last = Proposals(people, before.found, before.scale).take(kept)
+        return self._finish(image, people.take(kept), looks.take(kept), before.found[kept], options, clock)[0]
+
+    def _worth(self, proposals: Proposals, options: Options) -> Proposals:
+        """Leave out proposals that cannot reach the wanted conf even when every keypoint is sure."""
+        hope = np.full(len(proposals.scale), _LIKELY, np.float32)
+        best = self.settings.person(proposals.found, hope)
+        return proposals.take(np.asarray(best >= options.conf))
+
+    def _refined(self, image: Image, proposals: Proposals, options: Options, clock: Clock) -> tuple[People, Looks]:
+        """Give proposals their final keypoints."""
+        people = proposals.people
+        if self._look is not None:
+            xy, looks = self._look(image, people.boxes, people, proposals.scale, clock, flip=options.augment)
+            return people._replace(xy=xy, conf=looks.conf), looks
+        size = np.log(np.sqrt(np.maximum(box_area(people.boxes), 1)))[:, None]
+        one = np.ones_like(people.conf)
+        return people, Looks(people.conf, one, 0 * one, (size * one).astype(np.float32))
+
+    def _scores(self, looks: Looks, found: Floats) -> tuple[Floats, Floats]:
+        """Return the confidences of keypoints and instances."""
+        similarity = self.settings.point(looks)
+        return similarity, self.settings.person(found, self.settings.person.expected(similarity, looks))
+
+    def _finish(
+        self, image: Image, people: People, looks: Looks, found: Floats, options: Options, clock: Clock
+    ) -> tuple[Estimate, NDArray[np.intp]]:
+        """Score, drop duplicates and unlikely instances; also give the rows of ``people`` that are kept."""
+        similarity, score = self._scores(looks, found)
+        likely = np.flatnonzero(score >= options.conf)
+        some = people.take(likely)
+        max_oks = self.settings.max_oks if options.iou is None else options.iou
+        keep, conf = decay(
+            alike_or_part(some, self.skeleton.sigmas), score[likely], decay_from=_DECAY_FROM, max_similarity=max_oks
+        )
+        sure = conf >= options.conf
+        rows, conf = likely[keep[sure][: options.max_det]], conf[sure][: options.max_det]
+        return self._estimate(image, people.take(rows), similarity[rows], conf, clock), rows
+
+    def _estimate(self, image: Image, people: People, similarity: Floats, conf: Floats, clock: Clock) -> Estimate:
+        height, width = image.shape[:2]
+        boxes = np.clip(people.boxes, 0, np.array([width, height, width, height], dtype=np.float32))
+        columns = [boxes, conf[:, None], np.zeros((len(conf), 1), np.float32)]
+        estimate = Estimate(
+            np.concatenate(columns, axis=-1).astype(np.float32),
+            people.xy.astype(np.float32),
+            similarity.astype(np.float32),
+            speed=clock.speed,
+        )
+        clock.lap("postprocess")
+        return replace(estimate, speed=dict(clock.speed))
+
+    def _nothing(self, clock: Clock) -> Estimate:
+        k = len(self.skeleton)
+        return Estimate(
+            np.zeros((0, 6), np.float32),
+            np.zeros((0, k, 2), np.float32),
+            np.zeros((0, k), np.float32),
+            speed=clock.speed,
+        )
+
+
+def _unwanted(options: Options) -> bool:
+    return options.classes is not None and 0 not in options.classes
