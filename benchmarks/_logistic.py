@@ -15,7 +15,22 @@ RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 def fit(features: Floats, right: Bools, *, ridge: float, steps: int = 50) -> tuple[Floats, float]:
-    """Return weights and bias in the units of ``(N, F)`` features; the ridge leaves the bias alone."""
+    """Return weights and bias in the units of ``(N, F)`` features; the ridge leaves the bias alone.
+
+    Every feature speaks for being right, so one whose weight comes out negative is left out: what it explains is chance.
+    """
+    used = np.arange(features.shape[1])
+    while True:
+        some, bias = _fit(features[:, used], right, ridge, steps)
+        if (some >= 0).all():
+            break
+        used = np.delete(used, some.argmin())
+    weights = np.zeros(features.shape[1])
+    weights[used] = some
+    return weights, bias
+
+
+def _fit(features: Floats, right: Bools, ridge: float, steps: int) -> tuple[Floats, float]:
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
     x = np.column_stack([(features - mean) / spread, np.ones(len(features))])
     penalty = np.diag([ridge] * features.shape[1] + [1e-6])

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from _judged import Finds, Floats, judged, pictures, read_still, tell_judged, tell_people
 from _logistic import best_ridge, fit, nested
-from accuracy import opener, read_pictures
+from accuracy import network, read_pictures
 from numpy.typing import NDArray
 
 from poise import weights
@@ -159,7 +159,7 @@ def main() -> int:
     wanted = parser.parse_args()
     folders = empties(wanted.shared, wanted.without_people)
     for model in wanted.models:
-        estimator = build(weights.model(model), opener)
+        estimator = build(weights.model(model), network)
         if wanted.fit and model in FITTED:
             refit(model, estimator, wanted.shared)
             continue

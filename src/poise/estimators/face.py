@@ -8,7 +8,7 @@ from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, anchor_centres, sigmoid
 from poise.estimators.evidence import apart, logit, newer
-from poise.estimators.regions import cut, upward_angle
+from poise.estimators.regions import Effort, cut, upward_angle
 from poise.estimators.roi import Looked, Proposals, RoiEstimator
 from poise.estimators.tiles import AnchorDetector
 from poise.frames import Image
@@ -57,9 +57,7 @@ class Face(RoiEstimator):
 
     Card settings, besides those of :class:`RoiEstimator`:
         propose: Score of the near and of the far detector from which a region is looked into.
-        sides: Longer sides in pixels at which the far detector searches a picture, above its input in tiles.
-        follow: The same for the searches of a video.
-        tile: The same with ``tile=True``.
+        sides, tile: Of the far detector, as for hands.
     """
 
     evidence = ("near", "far", "fit", "again", "second", "presence")
@@ -67,18 +65,15 @@ class Face(RoiEstimator):
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
         super().__init__(card, open_network, skeleton, {0: "face"})
         near, far, self._mesh = self.networks
-        self._near = AnchorDetector(near, anchor_centres(128, _NEAR), scale=2 / 255, shift=-1.0, min_overlap=_SAME)
-        self._far = AnchorDetector(far, anchor_centres(192, _FAR), scale=2 / 255, shift=-1.0, min_overlap=_SAME)
-
-    def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Proposals:
         least = self.settings["propose"]
-        near = self._near(image, sides=[self._near.size], min_score=least[0], clock=clock)
-        sides = self.settings["sides" if thorough else "follow"]
-        if options.imgsz:
-            sides = [options.imgsz]
-        if options.tile:
-            sides = [*sides, *(side for side in self.settings["tile"] if side > max(sides))]
-        far = self._far(image, sides=sides, min_score=least[1], clock=clock)
+        common = {"scale": 2 / 255, "shift": -1.0, "min_overlap": _SAME}
+        self._near = AnchorDetector(near, anchor_centres(128, _NEAR), min_score=least[0], **common)
+        self._far = AnchorDetector(far, anchor_centres(192, _FAR), min_score=least[1], **common)
+
+    def _propose(self, image: Image, options: Options, clock: Clock, *, effort: Effort) -> Proposals:
+        near = self._near(image, sides=[self._near.size], clock=clock)
+        far = self._far.search(image, options, self.settings, clock, effort=effort)
+        least = self.settings["propose"]
         with clock.stage("postprocess"):
             alike = box_iou(near[0], far[0]) > _SAME
             # Of a face that both see the near detector's box is taken: the mesh was made for it.

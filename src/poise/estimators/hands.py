@@ -8,7 +8,7 @@ from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, anchor_centres
 from poise.estimators.evidence import apart, logit, newer
-from poise.estimators.regions import cut, turn, upward_angle
+from poise.estimators.regions import Effort, cut, turn, upward_angle
 from poise.estimators.roi import Looked, Proposals, RoiEstimator
 from poise.estimators.tiles import AnchorDetector
 from poise.frames import Image
@@ -68,25 +68,33 @@ class Hands(RoiEstimator):
     ``xyz`` is in metres with the origin at the hand's geometric centre, along the picture's axes. The network gives
     one presence score a hand and none a point, so every keypoint of a hand carries the hand's confidence.
 
-    Evidence: log odds of the palm's score (``palm``) and of the network's presence (``presence``); how far the palm's
-    seven points lie from the hand's (``fit``) and the hand's points from those of a second look at the region that
-    they ask for (``again``), as the negative logarithm of the mean distance over the hand's size.
+    Evidence: log odds of the palm's score (``palm``) and of the network's presence (``presence``), and how near the
+    palm's seven points lie to the hand's (``fit``): the negative logarithm of their mean distance over the hand's size.
+    A second look tells no more than these.
 
     Card settings, besides those of :class:`RoiEstimator`:
         propose: Palm score from which a region is looked into.
-        second_look: Longer sides in pixels at which tiles are searched when the whole picture shows no palm.
+        sides: Longer sides in pixels at which tiles of a still are searched besides the whole picture, and of a video
+            when the whole picture shows no palm.
         tile: Longer sides in pixels at which tiles are searched with ``tile=True``.
     """
 
-    evidence = ("palm", "fit", "again", "presence")
+    evidence = ("palm", "fit", "presence")
 
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
         super().__init__(card, open_network, skeleton, {0: "left_hand", 1: "right_hand"})
         detector, self._landmarks = self.networks
-        self._detect = AnchorDetector(detector, anchor_centres(192, _LAYERS), scale=1 / 255, shift=0.0, min_overlap=0.3)
+        self._detect = AnchorDetector(
+            detector,
+            anchor_centres(192, _LAYERS),
+            scale=1 / 255,
+            shift=0.0,
+            min_overlap=0.3,
+            min_score=self.settings["propose"],
+        )
 
-    def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Proposals:
-        boxes, points, score = self._detect.search(image, options, self.settings, clock, thorough=thorough)
+    def _propose(self, image: Image, options: Options, clock: Clock, *, effort: Effort) -> Proposals:
+        boxes, points, score = self._detect.search(image, options, self.settings, clock, effort=effort)
         with clock.stage("postprocess"):
             evidence = self._unknown(len(boxes))
             evidence[:, 0] = logit(score)
@@ -109,13 +117,11 @@ class Hands(RoiEstimator):
             # tell); MediaPipe prints the opposite because it takes its input to be a mirrored selfie.
             cls = np.where(high > 0.5, 1, 0).astype(np.intp)
             evidence = self._unknown(len(xy))
-            evidence[:, 3] = logit(score)
+            evidence[:, 2] = logit(score)
             return Looked(xy, score, cls, rois_from_hands(xy), evidence, xyz=turn(world, rois[:, 3]))
 
     def _examine(self, image: Image, seen: Looked, found: Proposals, options: Options, clock: Clock) -> Floats64:
-        again = self._look(image, seen.following, options, clock)
         with clock.stage("postprocess"):
             evidence = newer(seen.evidence, found.evidence)
             evidence[:, 1] = apart(seen.xy[:, _SEVEN], found.points, seen.xy)
-            evidence[:, 2] = apart(seen.xy, again.xy, seen.xy)
             return evidence

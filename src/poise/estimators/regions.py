@@ -6,6 +6,8 @@ direction is turned clockwise on the screen.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,9 @@ from poise.frames import Image
 from poise.geometry import affine_invert, roi_to_crop
 from poise.image import warp
 
+# How hard to look: at a still, at a frame of a video that is searched as a whole from time to time, and at every frame
+# while nothing is followed.
+Effort = Literal["still", "search", "glance"]
 # The networks were made for, and are compared with, pictures sampled as MediaPipe's CPU graphs do it: the four
 # nearest pixels, no smoothing, and pixel i of the crop lies at i / size of the region, not at (i + 0.5) / size, in a
 # picture whose first pixel lies at 0. Smoothing first finds fewer palms. Source: image_to_tensor_converter_opencv.

@@ -20,7 +20,7 @@ from poise.estimators._clock import Clock
 from poise.estimators._estimator import Estimate, Memory, Opener, Options
 from poise.estimators.anchors import Floats64
 from poise.estimators.evidence import Scorer, newer
-from poise.estimators.regions import extent, roi_boxes
+from poise.estimators.regions import Effort, extent, roi_boxes
 from poise.frames import Image
 from poise.geometry import box_iou, nms
 from poise.skeletons import Skeleton
@@ -150,11 +150,8 @@ class RoiEstimator(ABC):
         return [self._next(image, options, memory, when) for image, when in zip(images, times, strict=True)]
 
     @abstractmethod
-    def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Proposals:
-        """Return the regions that may hold an instance, best first.
-
-        ``thorough`` asks for a second look where the first finds nothing.
-        """
+    def _propose(self, image: Image, options: Options, clock: Clock, *, effort: Effort) -> Proposals:
+        """Return the regions that may hold an instance, best first."""
 
     @abstractmethod
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
@@ -169,7 +166,7 @@ class RoiEstimator(ABC):
         return self._inspect(image, options, Clock())
 
     def _inspect(self, image: Image, options: Options, clock: Clock) -> tuple[Looked, Floats64]:
-        found = self._propose(image, options, clock, thorough=True)
+        found = self._propose(image, options, clock, effort="still")
         seen = self._see(image, found.rois, options, clock)
         kept = np.flatnonzero(seen.presence >= self.settings["least"])
         seen, found = seen[kept], found[kept]
@@ -214,8 +211,8 @@ class RoiEstimator(ABC):
         if memory.evidence.size:
             known[: len(memory.evidence)] = memory.evidence[:followed]
         if not followed or due:
-            # With nothing to follow every frame is searched, but a second look only as often as a full search.
-            seen = self._search(image, options, memory.rois, known, clock, thorough=due)
+            # With nothing to follow every frame is searched, but thoroughly only as often as a full search.
+            seen = self._search(image, options, memory.rois, known, clock, "search" if due else "glance")
             if due:
                 memory.searched, memory.frames = when, 0
         else:
@@ -234,10 +231,10 @@ class RoiEstimator(ABC):
             return self._estimate(seen, boxes, score, options, clock)
 
     def _search(
-        self, image: Image, options: Options, rois: Floats64, known: Floats64, clock: Clock, *, thorough: bool
+        self, image: Image, options: Options, rois: Floats64, known: Floats64, clock: Clock, effort: Effort
     ) -> Looked:
         """Look into the regions that are followed, of which something is known, and into new ones."""
-        found = self._propose(image, options, clock, thorough=thorough)
+        found = self._propose(image, options, clock, effort=effort)
         overlap = box_iou(roi_boxes(rois), roi_boxes(found.rois))
         alike = overlap >= self.settings["same_roi"]
         new = found[~alike.any(axis=0)]

@@ -11,9 +11,9 @@ import numpy as np
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Options
 from poise.estimators.anchors import Floats64, blend, decode
-from poise.estimators.regions import sample
+from poise.estimators.regions import Effort, sample
 from poise.frames import Image
-from poise.geometry import affine_apply, affine_invert
+from poise.geometry import affine_apply, affine_invert, box_iou
 from poise.runtime import Session
 
 # Share of a tile that the next one repeats, so that what one tile cuts in two lies whole in another.
@@ -31,59 +31,83 @@ class AnchorDetector:
         scale: What a pixel value is multiplied by.
         shift: What is added then.
         min_overlap: IoU from which detections are blended.
+        min_score: Detections below this are dropped.
     """
 
-    def __init__(self, session: Session, centres: Floats64, *, scale: float, shift: float, min_overlap: float) -> None:
-        self.session, self.centres, self.min_overlap = session, centres, min_overlap
+    def __init__(
+        self,
+        session: Session,
+        centres: Floats64,
+        *,
+        scale: float,
+        shift: float,
+        min_overlap: float,
+        min_score: float,
+    ) -> None:
+        self.session, self.centres, self.min_overlap, self.min_score = session, centres, min_overlap, min_score
         self.scale, self.shift = np.float32(scale), np.float32(shift)
         self.size = int(session.inputs[0].shape[1] or 0)
 
     def search(
-        self, image: Image, options: Options, settings: Mapping[str, Any], clock: Clock, *, thorough: bool
+        self, image: Image, options: Options, settings: Mapping[str, Any], clock: Clock, *, effort: Effort
     ) -> tuple[Floats64, Floats64, Floats64]:
         """Find boxes and points at the sizes that the options and the card ask for.
 
-        Whole picture first (at ``imgsz`` where given); with ``tile`` in tiles as well; and in tiles when the whole
-        picture showed nothing, if ``thorough``.
+        The whole picture first, at ``imgsz`` where given; with ``tile`` in tiles as well. A still is searched in tiles
+        of the card's ``sides`` too, a video where the whole picture shows nothing, and a glance never.
         """
         first = options.imgsz or self.size
         sides = [first]
         if options.tile:
             sides += [side for side in settings["tile"] if side > first]
-        found = self(image, sides=sides, min_score=settings["propose"], clock=clock)
-        second = settings["second_look"]
-        if thorough and not len(found[0]) and not options.imgsz and not options.tile and second:
-            found = self(image, sides=second, min_score=settings["propose"], clock=clock)
+        finer = [] if options.imgsz or options.tile else settings["sides"]
+        if effort == "still":
+            sides += finer
+        found = self(image, sides=sides, clock=clock)
+        if effort == "search" and not len(found[0]) and finer:
+            found = self(image, sides=finer, clock=clock)
         return found
 
-    def __call__(
-        self, image: Image, *, sides: Sequence[int], min_score: float, clock: Clock
-    ) -> tuple[Floats64, Floats64, Floats64]:
+    def __call__(self, image: Image, *, sides: Sequence[int], clock: Clock) -> tuple[Floats64, Floats64, Floats64]:
         """Find boxes and points.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
             sides: Lengths of the picture's longer side to search at, pixels; above the network's input in tiles.
-            min_score: Drop detections below this.
             clock: Where time is added.
 
         Returns:
-            ``(M, 4)`` boxes, ``(M, P, 2)`` points in pixels of the picture, ``(M,)`` scores; best first.
+            ``(M, 4)`` boxes, ``(M, P, 2)`` points in pixels of the picture, ``(M,)`` scores. What one side shows stands
+            as it is; later sides add what it does not, and raise scores.
         """
+        found = self._search(image, sides[0], clock)
+        for side in sides[1:]:
+            more = self._search(image, side, clock)
+            with clock.stage("postprocess"):
+                alike = box_iou(found[0], more[0]) > self.min_overlap
+                new = ~alike.any(axis=0)
+                scores = np.maximum(found[2], np.where(alike, more[2], 0.0).max(axis=1, initial=0.0))
+                found = (
+                    np.concatenate([found[0], more[0][new]]),
+                    np.concatenate([found[1], more[1][new]]),
+                    np.concatenate([scores, more[2][new]]),
+                )
+        return found
+
+    def _search(self, image: Image, side: int, clock: Clock) -> tuple[Floats64, Floats64, Floats64]:
         found = []
-        for side in sides:
-            for canvas, matrix in self._views(image, side, clock):
-                with clock.stage("preprocess"):
-                    feed = canvas[None] * self.scale + self.shift
-                with clock.stage("inference"):
-                    out = self.session.run({"image": feed})
-                with clock.stage("postprocess"):
-                    boxes, points, scores = decode(
-                        out["boxes"][0], out["logits"][0, :, 0], self.centres, min_score=min_score
-                    )
-                    back = affine_invert(matrix)
-                    boxes = affine_apply(back, boxes.reshape(-1, 2, 2)).reshape(-1, 4)
-                    found.append((boxes, affine_apply(back, points), scores))
+        for canvas, matrix in self._views(image, side, clock):
+            with clock.stage("preprocess"):
+                feed = canvas[None] * self.scale + self.shift
+            with clock.stage("inference"):
+                out = self.session.run({"image": feed})
+            with clock.stage("postprocess"):
+                boxes, points, scores = decode(
+                    out["boxes"][0], out["logits"][0, :, 0], self.centres, min_score=self.min_score
+                )
+                back = affine_invert(matrix)
+                boxes = affine_apply(back, boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+                found.append((boxes, affine_apply(back, points), scores))
         with clock.stage("postprocess"):
             boxes, points, scores = (np.concatenate(column) for column in zip(*found, strict=True))
             return blend(boxes, points, scores, min_overlap=self.min_overlap)
