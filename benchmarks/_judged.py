@@ -10,8 +10,10 @@ ears), hands four (wrist, knuckles of index and little finger, tip of the middle
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -55,24 +57,31 @@ def read_still(path: Path) -> Image:
     return np.ascontiguousarray(np.asarray(picture)[..., ::-1])
 
 
-def pictures(data: Path, names: list[str]) -> Iterator[tuple[str, Image]]:
-    """Yield the pictures of some names; of a video each frame once it has been read up to."""
-    videos: dict[str, list[int]] = {}
-    for name in names:
-        file, _, frame = name.partition("#")
-        if frame:
-            videos.setdefault(file, []).append(int(frame))
-        else:
-            yield name, read_still(data / file)
-    for file, frames in videos.items():
-        import av
+@lru_cache(maxsize=1)
+def read_frames(path: Path, wanted: tuple[int, ...]) -> dict[int, Image]:
+    """Read some frames of a video in one pass."""
+    import av
 
-        with av.open(str(data / file)) as container:
-            for i, frame in enumerate(container.decode(video=0)):
-                if i in frames:
-                    yield f"{file}#{i}", frame.to_ndarray(format="bgr24")
-                if i >= max(frames):
-                    break
+    with av.open(str(path)) as container:
+        frames = enumerate(islice(container.decode(video=0), max(wanted) + 1))
+        return {i: frame.to_ndarray(format="bgr24") for i, frame in frames if i in wanted}
+
+
+def pictures(data: Path, names: list[str]) -> Iterator[tuple[str, Callable[[], Image]]]:
+    """Yield the pictures of some names, ``file`` or ``file#frame``, each with what reads it."""
+    for file, group in groupby(sorted(names), key=lambda name: name.partition("#")[0]):
+        some = list(group)
+        wanted = tuple(int(name.partition("#")[2]) for name in some if "#" in name)
+        for name in some:
+            if wanted:
+                yield (
+                    name,
+                    lambda file=file, wanted=wanted, name=name: read_frames(data / file, wanted)[
+                        int(name.partition("#")[2])
+                    ],
+                )
+            else:
+                yield name, partial(read_still, data / file)
 
 
 def judged(kind: str) -> dict[str, dict[str, list[Any]]]:
@@ -95,7 +104,7 @@ def tell_judged(kind: str, entry: dict[str, list[Any]], finds: Finds) -> NDArray
     told = np.zeros(len(size), dtype=np.int8)
     taken: set[int] = set()
     for i in range(len(size)):
-        near = [g for g in np.flatnonzero(far["right"][:, i] < NEAR).tolist()] if len(far["right"]) else []
+        near = np.flatnonzero(far["right"][:, i] < NEAR).tolist() if len(far["right"]) else []
         free = [g for g in near if g not in taken]
         if free:
             taken.add(min(free, key=lambda g: far["right"][g, i]))
@@ -107,22 +116,52 @@ def tell_judged(kind: str, entry: dict[str, list[Any]], finds: Finds) -> NDArray
 
 def tell_people(people: list[dict[str, Any]], finds: Finds) -> NDArray[np.int8]:
     """Return the same of people in 17 points, held against the labels of one COCO picture."""
-    sigmas = get("coco17").sigmas
-    some = [one for one in people if one["num_keypoints"] and not one["iscrowd"]]
     rest = [one for one in people if not one["num_keypoints"] or one["iscrowd"]]
-    labels = np.array([one["keypoints"] for one in some], dtype=float).reshape(-1, 17, 3)
-    areas = np.array([one["area"] for one in some], dtype=float)
-    alike = oks(finds.xy, labels[..., :2], area=areas, visible=labels[..., 2] > 0, sigmas=sigmas)
-    told = np.zeros(len(finds.xy), dtype=np.int8)
-    taken: set[int] = set()
-    for i in range(len(finds.xy)):
-        free = [g for g in np.flatnonzero(alike[i] >= RIGHT_OKS).tolist() if g not in taken]
-        if free:
-            taken.add(max(free, key=lambda g: alike[i, g]))
-            told[i] = 1
-        elif any(_inside(finds.boxes[i], one["bbox"]) >= INSIDE for one in rest):
+    told = (_persons(people, finds) >= 0).astype(np.int8)
+    for i in np.flatnonzero(told == 0):
+        if any(_inside(finds.boxes[i], one["bbox"]) >= INSIDE for one in rest):
             told[i] = -1
     return told
+
+
+def tell_points(people: list[dict[str, Any]], finds: Finds, conf: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the confidence of each labelled point of the right finds, and whether the point is right.
+
+    Args:
+        people: Annotations of one COCO picture.
+        finds: What was found in it.
+        conf: ``(N, 17)`` of its points.
+
+    Returns:
+        ``(P,)`` confidences, and True where the point's term of OKS is at least 0.5.
+    """
+    mine = _persons(people, finds)
+    labels, areas = _labels(people)
+    rows = np.flatnonzero(mine >= 0)
+    true, area = labels[mine[rows]], areas[mine[rows]]
+    squared = np.square(finds.xy[rows] - true[..., :2]).sum(axis=-1)
+    alike = np.exp(-squared / (2 * area[:, None] * np.square(2 * get("coco17").sigmas)))
+    seen = true[..., 2] > 0
+    return conf[rows][seen], alike[seen] >= RIGHT_OKS
+
+
+def _labels(people: list[dict[str, Any]]) -> tuple[Floats, Floats]:
+    """Return ``(G, 17, 3)`` keypoints and ``(G,)`` areas of the people with labelled points."""
+    some = [one for one in people if one["num_keypoints"] and not one["iscrowd"]]
+    labels = np.array([one["keypoints"] for one in some], dtype=float).reshape(-1, 17, 3)
+    return labels, np.array([one["area"] for one in some], dtype=float)
+
+
+def _persons(people: list[dict[str, Any]], finds: Finds) -> NDArray[np.intp]:
+    """Return which labelled person each find is, each taken once; -1: none."""
+    labels, areas = _labels(people)
+    alike = oks(finds.xy, labels[..., :2], area=areas, visible=labels[..., 2] > 0, sigmas=get("coco17").sigmas)
+    mine = np.full(len(finds.xy), -1, dtype=np.intp)
+    for i in range(len(finds.xy)):
+        free = [g for g in np.flatnonzero(alike[i] >= RIGHT_OKS).tolist() if g not in mine]
+        if free:
+            mine[i] = max(free, key=lambda g: alike[i, g])
+    return mine
 
 
 def _inside(box: Floats, xywh: list[float]) -> float:

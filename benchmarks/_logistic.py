@@ -17,7 +17,8 @@ RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 def fit(features: Floats, right: Bools, *, ridge: float, steps: int = 50) -> tuple[Floats, float]:
     """Return weights and bias in the units of ``(N, F)`` features; the ridge leaves the bias alone.
 
-    Every feature speaks for being right, so one whose weight comes out negative is left out: what it explains is chance.
+    Every feature speaks for being right, so one whose weight comes out negative is left out: what it explains is
+    chance.
     """
     used = np.arange(features.shape[1])
     while True:

@@ -224,7 +224,7 @@ def heat_at(points: Floats64, heat: NDArray[np.float32], size: int) -> Floats64:
     return sigmoid(heat[each, row.clip(0, h - 1), column.clip(0, w - 1), which].astype(np.float64))
 
 
-def agreement(xy: Floats64, theirs: Floats64, boxes: Floats64, sigmas: NDArray[np.float32]) -> Floats64:
+def agreement(xy: Floats64, theirs: Floats64, boxes: Floats64, sigmas: NDArray[Any]) -> Floats64:
     """Return how alike two networks' points of the same people are: OKS, each point weighed by its confidence.
 
     Args:
@@ -235,7 +235,7 @@ def agreement(xy: Floats64, theirs: Floats64, boxes: Floats64, sigmas: NDArray[n
     """
     area = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1), 1.0) / 2
     squared = np.square(xy - theirs[..., :2]).sum(axis=-1)
-    alike = np.exp(-squared / (2 * area[:, None] * np.square(2 * sigmas.astype(np.float64))))
+    alike = np.exp(-squared / (2 * area[:, None] * np.square(2 * sigmas)))
     share = np.clip(theirs[..., 2], _LEAST_SHARE, 1.0)
     return np.asarray((alike * share).sum(axis=-1) / share.sum(axis=-1))
 

@@ -21,7 +21,8 @@ def logit(probability: Floats64) -> Floats64:
     """Return log odds, clipped to ±12; NaN stays NaN."""
     with np.errstate(divide="ignore"):
         odds = np.log(probability) - np.log1p(-np.minimum(probability, 1.0))
-    return np.clip(odds, -_MOST, _MOST)
+    clipped: Floats64 = np.clip(odds, -_MOST, _MOST)
+    return clipped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +80,8 @@ def apart(points: Floats64, others: Floats64, whole: Floats64) -> Floats64:
     """
     size = np.ptp(whole, axis=1).max(axis=-1, initial=1e-6)
     far = np.linalg.norm(points - others, axis=-1).mean(axis=-1) / size
-    return -np.log(np.clip(far, np.exp(-6.0), 1.0))
+    near: Floats64 = -np.log(np.clip(far, np.exp(-6.0), 1.0))
+    return near
 
 
 def newer(fresh: Floats64, known: Floats64) -> Floats64:

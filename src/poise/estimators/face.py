@@ -23,9 +23,6 @@ _NEAR, _FAR = ((8, 2), (16, 6)), ((4, 1),)
 _SAME = 0.3
 # Outer corners of the person's right and left eye among the 468 points.
 _RIGHT_EYE, _LEFT_EYE = 33, 263
-# The six points of the detectors among them: eyes (means of their corners), tip of the nose, mouth (mean of the lips'
-# middles), the places before the ears; the person's right first.
-_SIX = np.array([[33, 133], [362, 263], [4, 4], [13, 14], [234, 234], [454, 454]])
 
 
 def rois_from_eyes(boxes: Floats64, right: Floats64, left: Floats64, *, scale: float = 1.5) -> Floats64:
@@ -51,16 +48,16 @@ class Face(RoiEstimator):
     The mesh's depth is in units of the crop, not metres, and no known length in the face fixes its scale, so ``xyz``
     is not given. The network scores a face as a whole: every keypoint of a face carries the face's confidence.
 
-    Evidence: log odds of the scores of the detector for near faces (``near``), of the one for far faces (``far``) and of
-    the mesh's presence (``presence``; ``second`` in a second look); agreement of the detector's six points with the mesh
-    (``fit``) and of the second look with the first (``again``), as in :class:`poise.estimators.hands.Hands`.
+    Evidence: log odds of the scores of the detector for near faces (``near``), of the one for far faces (``far``) and
+    of the mesh's presence (``presence``; in a search the mean with that of a second look), and agreement of the second
+    look's points with the first's (``again``): the negative logarithm of their mean distance over the face's size.
 
     Card settings, besides those of :class:`RoiEstimator`:
         propose: Score of the near and of the far detector from which a region is looked into.
         sides, tile: Of the far detector, as for hands.
     """
 
-    evidence = ("near", "far", "fit", "again", "second", "presence")
+    evidence = ("near", "far", "again", "presence")
 
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
         super().__init__(card, open_network, skeleton, {0: "face"})
@@ -100,14 +97,13 @@ class Face(RoiEstimator):
             boxes = np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=-1)
             following = rois_from_eyes(boxes, xy[:, _RIGHT_EYE], xy[:, _LEFT_EYE])
             evidence = self._unknown(len(xy))
-            evidence[:, 5] = logit(presence)
+            evidence[:, 3] = logit(presence)
             return Looked(xy, presence, np.zeros(len(xy), dtype=np.intp), following, evidence)
 
     def _examine(self, image: Image, seen: Looked, found: Proposals, options: Options, clock: Clock) -> Floats64:
         again = self._look(image, seen.following, options, clock)
         with clock.stage("postprocess"):
             evidence = newer(seen.evidence, found.evidence)
-            evidence[:, 2] = apart(seen.xy[:, _SIX].mean(axis=2), found.points, seen.xy)
-            evidence[:, 3] = apart(seen.xy, again.xy, seen.xy)
-            evidence[:, 4] = again.evidence[:, 5]
+            evidence[:, 2] = apart(seen.xy, again.xy, seen.xy)
+            evidence[:, 3] = (seen.evidence[:, 3] + again.evidence[:, 3]) / 2
             return evidence

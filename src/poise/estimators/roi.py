@@ -73,11 +73,12 @@ class Looked:
 
     def __getitem__(self, rows: Any) -> Looked:
         """Return some of the rows."""
-        return Looked(*(None if column is None else column[rows] for column in self._columns()))
+        columns: list[Any] = [None if column is None else column[rows] for column in self._columns()]
+        return Looked(*columns)
 
     def joined(self, rows: NDArray[np.intp], other: Looked) -> Looked:
         """Return the same with some rows exchanged."""
-        columns = [None if column is None else column.copy() for column in self._columns()]
+        columns: list[Any] = [None if column is None else column.copy() for column in self._columns()]
         for mine, theirs in zip(columns, other._columns(), strict=True):
             if mine is not None and theirs is not None:
                 mine[rows] = theirs
