@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 from poise import weights
 from poise.estimators import Estimator, Options, build
 from poise.estimators.blazepose import COCO17
+from poise.estimators.roi import likeness
 from poise.frames import Image
-from poise.geometry import box_iou, nms
+from poise.geometry import nms
 
 MODELS = ("body-fast", "body", "body-accurate", "body-3d", "hands", "face")
 FITTED = ("body-3d", "hands", "face")
@@ -183,7 +184,7 @@ def refit(model: str, estimator: Any, shared: Path, cache: Path | None) -> None:
 
         looked.append((name, *kept(cache and cache / f"{model}.seen", name, look)))
     typical, w, bias = estimator.scorer.typical, estimator.scorer.weights, estimator.scorer.bias
-    limit = estimator.settings["iou"]
+    limit, part = estimator.settings["iou"], estimator.settings["part"]
     # What is kept of several looks at one instance depends on the weights, and the weights on what is kept.
     for _ in range(4):
         evidence, told, groups = [], [], []
@@ -191,7 +192,7 @@ def refit(model: str, estimator: Any, shared: Path, cache: Path | None) -> None:
             known = np.where(np.isnan(columns), typical, columns)
             odds = known @ w + bias
             rows = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=-1))
-            rows = rows[nms(box_iou(boxes[rows], boxes[rows]), odds[rows], max_similarity=limit)]
+            rows = rows[nms(likeness(boxes[rows], part=part), odds[rows], max_similarity=limit)]
             told.append(scene.tell(name, Finds(xy[rows], boxes[rows], odds[rows])))
             evidence.append(columns[rows])
             groups += [name] * len(rows)

@@ -110,7 +110,7 @@ class RoiEstimator(ABC):
 
     The confidence of an instance is a logistic model of evidence (:class:`poise.estimators.evidence.Scorer`), fitted so
     that of the instances with 0.9 nine in ten are right. What a search shows of an instance (the proposal's score, its
-    agreement with the points, a second look) is kept while it is followed; what every look shows is renewed.
+    agreement with the points, a second look) is kept at its best while it is followed; what every look shows is new.
 
     Card settings:
         presence: The network's own probability from which a region is followed into the next frame.
@@ -120,6 +120,7 @@ class RoiEstimator(ABC):
         research_frames: Frames between full searches, whichever is later in a slow video.
         same_roi: IoU from which a proposal counts as a region that is being followed.
         iou: IoU of two instances' boxes above which the better stays.
+        part: Share of a box inside one at least twice as large from which both count as one instance; above 1: never.
         relook_degrees: Look again when the points turn the region by more than this.
         pad: Share by which a box is wider than its points' extent.
     """
@@ -208,9 +209,9 @@ class RoiEstimator(ABC):
             and (memory.frames >= self.settings["research_frames"] or memory.searched == -math.inf)
         )
         followed = len(memory.rois)
-        known = np.full((followed, len(self.evidence)), np.nan)
-        if memory.evidence.size:
-            known[: len(memory.evidence)] = memory.evidence[:followed]
+        known = self._unknown(followed)
+        for row, evidence in zip(known, memory.evidence, strict=False):
+            row[:] = evidence
         if not followed or due:
             # With nothing to follow every frame is searched, but thoroughly only as often as a full search.
             seen = self._search(image, options, memory.rois, known, clock, "search" if due else "glance")
@@ -238,22 +239,19 @@ class RoiEstimator(ABC):
         found = self._propose(image, options, clock, effort=effort)
         overlap = box_iou(roi_boxes(rois), roi_boxes(found.rois))
         alike = overlap >= self.settings["same_roi"]
-        new = found[~alike.any(axis=0)]
-        # What is proposed of a followed region too; NaN where nothing is.
-        partner = np.where(alike.any(axis=1), overlap.argmax(axis=1), -1) if len(found.rois) else np.full(len(rois), -1)
-        none = Proposals(rois, *(np.full((1, *c.shape[1:]), np.nan) for c in (found.points, found.evidence)))
-        mine = [
-            np.concatenate([c, n])[partner] for c, n in ((found.points, none.points), (found.evidence, none.evidence))
-        ]
+        new = np.flatnonzero(~alike.any(axis=0))
+        # A followed region keeps its place, and takes what is proposed there beside; -1: nothing is.
+        partner = np.where(alike, overlap, -1.0).argmax(axis=1) if alike.size else np.zeros(len(rois), dtype=np.intp)
+        partner = np.concatenate([np.where(alike.any(axis=1), partner, -1), new])
         both = Proposals(
-            np.concatenate([rois, new.rois]),
-            np.concatenate([mine[0], new.points]),
-            np.concatenate([mine[1], new.evidence]),
+            np.concatenate([rois, found.rois[new]]), _rows(found.points, partner), _rows(found.evidence, partner)
         )
         seen = self._see(image, both.rois, options, clock)
         evidence = self._examine(image, seen, both, options, clock)
-        known = np.concatenate([known, np.full((len(new.rois), len(self.evidence)), np.nan)])
-        return replace(seen, evidence=newer(evidence, known))
+        known = np.concatenate([known, self._unknown(len(new))])
+        # An instance that a search shows less well than an earlier one is still what it was.
+        kept = np.where(np.isnan(seen.evidence), np.fmax(evidence, known), evidence)
+        return replace(seen, evidence=kept)
 
     def _unknown(self, count: int) -> Floats64:
         """Return evidence of so many instances of which nothing is known yet."""
@@ -263,7 +261,7 @@ class RoiEstimator(ABC):
         """Return the rows to keep, surest first: visible, and each instance once."""
         limit = self.settings["iou"] if options.iou is None else options.iou
         rows = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=-1))
-        return rows[nms(box_iou(boxes[rows], boxes[rows]), score[rows], max_similarity=limit)]
+        return rows[nms(likeness(boxes[rows], part=self.settings["part"]), score[rows], max_similarity=limit)]
 
     def _estimate(self, seen: Looked, boxes: Floats64, score: Floats64, options: Options, clock: Clock) -> Estimate:
         wanted = score >= options.conf
@@ -279,3 +277,18 @@ class RoiEstimator(ABC):
             xyz=None if seen.xyz is None else seen.xyz[rows].astype(np.float32),
             speed=clock.speed,
         )
+
+
+def likeness(boxes: Floats64, *, part: float) -> Floats64:
+    """Return how much ``(N, 4)`` xyxy boxes are one instance, ``(N, N)``: their IoU, and 1 for a part of another."""
+    area = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1), 1e-9)
+    size = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    shared = np.prod(np.maximum(size, 0.0), axis=-1)
+    inside = (shared >= part * area[:, None]) & (2 * area[:, None] <= area[None, :])
+    alike: Floats64 = np.where(inside | inside.T, 1.0, shared / (area[:, None] + area[None, :] - shared))
+    return alike
+
+
+def _rows(column: Floats64, rows: NDArray[np.intp]) -> Floats64:
+    """Return some rows of a column; NaN for row -1."""
+    return np.concatenate([column, np.full((1, *column.shape[1:]), np.nan)])[rows]
