@@ -14,7 +14,8 @@ import pytest
 from poise import weights
 from poise.estimators import Estimate, Options
 from poise.estimators.hands import Hands, rois_from_hands, rois_from_palms
-from poise.estimators.roi import RoiMemory, turn, upward_angle
+from poise.estimators.regions import turn, upward_angle
+from poise.estimators.roi import RoiMemory
 from poise.geometry import box_iou
 from poise.runtime import Session, open_session
 from poise.skeletons import get

@@ -1,4 +1,7 @@
-"""People in 33 points with metric xyz: MoveNet MultiPose proposes rotated regions, BlazePose looks into them."""
+"""People in 33 points with metric xyz: MoveNet MultiPose proposes rotated regions, BlazePose looks into them.
+
+BlazePose takes nearly everything that it is shown for a person, so NanoDet is asked too.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import weights
 from poise.estimators import movenet
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, sigmoid
-from poise.estimators.roi import Looked, RoiEstimator, cut, turn, upward_angle
+from poise.estimators.detectors import detector
+from poise.estimators.evidence import logit, newer
+from poise.estimators.regions import Effort, cut, extent, turn, upward_angle
+from poise.estimators.roi import Looked, Proposals, RoiEstimator
+from poise.estimators.spec import Spec
 from poise.frames import Image
-from poise.geometry import affine_apply, nms, oks
+from poise.geometry import affine_apply, box_iou, nms, oks
 from poise.skeletons import Skeleton, get
 from poise.weights import Card
 
@@ -28,6 +36,10 @@ COCO17 = np.array([0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28
 # Heatmap refinement: window in cells, least probability in it. Source: MediaPipe refine_landmarks_from_heatmap
 # calculator with the options of its pose graph.
 _WINDOW, _MIN_HEAT = 9, 0.5
+# A box of NanoDet is a proposal's from this IoU on; one that has none is taken to have scored this.
+_SHARED, _NO_BOX = 0.4, 0.02
+# Least weight of a point of MultiPose in the agreement with BlazePose.
+_LEAST_SHARE = 0.05
 
 
 def rois_from_body(xy: Floats64, conf: Floats64, guess: Floats64, *, scale: float, min_conf: float) -> Floats64:
@@ -102,6 +114,11 @@ class BlazePose(RoiEstimator):
 
     A keypoint's confidence is the network's visibility times its presence.
 
+    Evidence: log odds of MultiPose's person score (``proposal``), of what NanoDet, which knows 80 classes of things,
+    gives a person in this place (``box``), and of BlazePose's presence (``presence``); how alike its points and
+    MultiPose's are, as OKS weighed by the latter's confidence (``fit``), and the mean of its heatmaps at its points
+    (``heat``).
+
     Card settings, besides those of :class:`RoiEstimator`:
         imgsz: Longer sides of the picture at which MultiPose looks, pixels; their findings are joined.
         propose: Least person score of a proposal.
@@ -109,12 +126,16 @@ class BlazePose(RoiEstimator):
         min_conf: Keypoints below this do not widen the region.
     """
 
+    evidence = ("proposal", "box", "fit", "heat", "presence")
+
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
         super().__init__(card, open_network, skeleton, {0: "person"})
-        self._multipose, self._network = self.networks[0], self.networks[-1]
+        self._multipose, self._nanodet, self._network = self.networks
+        name = card.networks[1]
+        self._boxes = detector(Spec.of(weights.network(name).spec, name=name), self._nanodet)
         self._sigmas = get("coco17").sigmas
 
-    def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Floats64:
+    def _propose(self, image: Image, options: Options, clock: Clock, *, effort: Effort) -> Proposals:
         found = []
         for side in (options.imgsz,) if options.imgsz else self.settings["imgsz"]:
             with clock.stage("preprocess"):
@@ -123,10 +144,12 @@ class BlazePose(RoiEstimator):
                 maps = self._multipose.run({"image": feed})
             with clock.stage("postprocess"):
                 people, expected = movenet.decode_with_guesses(maps)
-                columns = (affine_apply(back, people.xy), people.conf, affine_apply(back, expected), people.score)
+                boxes = affine_apply(back, people.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+                points = affine_apply(back, people.xy)
+                columns = (points, people.conf, affine_apply(back, expected), people.score, boxes)
                 found.append([column.astype(np.float64) for column in columns])
         with clock.stage("postprocess"):
-            xy, conf, guess, score = (np.concatenate(column) for column in zip(*found, strict=True))
+            xy, conf, guess, score, boxes = (np.concatenate(column) for column in zip(*found, strict=True))
             kept = np.flatnonzero(score >= self.settings["propose"])
             low, high = xy[kept].min(axis=1, initial=np.inf), xy[kept].max(axis=1, initial=-np.inf)
             alike = oks(
@@ -137,13 +160,32 @@ class BlazePose(RoiEstimator):
                 sigmas=self._sigmas,
             )
             kept = kept[nms(alike, score[kept], max_similarity=0.7)]
-            return rois_from_body(
+            rois = rois_from_body(
                 xy[kept],
                 conf[kept],
                 guess[kept],
                 scale=self.settings["scale"],
                 min_conf=self.settings["min_conf"],
             )
+            evidence = self._unknown(len(kept))
+            evidence[:, 0] = logit(score[kept])
+        if len(kept):
+            evidence[:, 1] = logit(self._box_scores(image, boxes[kept], xy[kept], clock))
+        return Proposals(rois, np.concatenate([xy[kept], conf[kept, :, None]], axis=-1), evidence)
+
+    def _box_scores(self, image: Image, boxes: Floats64, xy: Floats64, clock: Clock) -> Floats64:
+        """Return what NanoDet gives the best person that shares ``(N, 4)`` boxes or the extents of their points."""
+        with clock.stage("preprocess"):
+            feeds, back = self._boxes.prepare(image)
+        with clock.stage("inference"):
+            outputs = self._nanodet.run(feeds)
+        with clock.stage("postprocess"):
+            people = self._boxes.decode(outputs, min_score=_NO_BOX)
+            theirs = affine_apply(back, people.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+            extents = np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=-1)
+            shared = np.maximum(box_iou(boxes, theirs), box_iou(extents, theirs)) > _SHARED
+            scores: Floats64 = np.where(shared, people.score, _NO_BOX).max(axis=1, initial=_NO_BOX)
+            return scores
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
         size = int(self._network.inputs[0].shape[1] or 0)
@@ -156,13 +198,46 @@ class BlazePose(RoiEstimator):
             points = _stack(outs, "landmarks", (_ALL, 5))
             heat = _stack(outs, "heatmap", (64, 64, _ALL))
             world = _stack(outs, "world", (_ALL, 3))[:, :_POINTS].astype(np.float64)
-            score = _stack(outs, "pose_score", ()).astype(np.float64)
+            presence = _stack(outs, "pose_score", ()).astype(np.float64)
             crop_xy = refine(points[..., :2].astype(np.float64), heat, size)
             xy = affine_apply(back, crop_xy)
             conf = np.prod(sigmoid(points[:, :_POINTS, 3:].astype(np.float64)), axis=-1)
             following = rois_from_circle(xy[:, 33], xy[:, 34])
             cls = np.zeros(len(xy), dtype=np.intp)
-            return Looked(xy[:, :_POINTS], score, conf, cls, following, turn(world, rois[:, 3]))
+            evidence = self._unknown(len(xy))
+            evidence[:, 3] = logit(heat_at(crop_xy[:, :_POINTS], heat, size).mean(axis=-1))
+            evidence[:, 4] = logit(presence)
+            return Looked(xy[:, :_POINTS], presence, cls, following, evidence, conf, turn(world, rois[:, 3]))
+
+    def _examine(self, image: Image, seen: Looked, found: Proposals, options: Options, clock: Clock) -> Floats64:
+        with clock.stage("postprocess"):
+            evidence = newer(seen.evidence, found.evidence)
+            evidence[:, 2] = agreement(seen.xy[:, COCO17], found.points, extent(seen.xy, image, pad=0.0), self._sigmas)
+            return evidence
+
+
+def heat_at(points: Floats64, heat: NDArray[np.float32], size: int) -> Floats64:
+    """Return the probabilities that heatmaps give ``(N, K, 2)`` pixels of the crop; see :func:`refine`."""
+    n, h, w, _ = heat.shape
+    column, row = np.moveaxis((points * np.array([w, h]) / size).astype(np.intp), -1, 0)
+    each, which = np.arange(n)[:, None], np.arange(points.shape[1])
+    return sigmoid(heat[each, row.clip(0, h - 1), column.clip(0, w - 1), which].astype(np.float64))
+
+
+def agreement(xy: Floats64, theirs: Floats64, boxes: Floats64, sigmas: NDArray[Any]) -> Floats64:
+    """Return how alike two networks' points of the same people are: OKS, each point weighed by its confidence.
+
+    Args:
+        xy: ``(N, 17, 2)`` pixels.
+        theirs: ``(N, 17, 3)`` pixels and confidence; NaN where not known.
+        boxes: ``(N, 4)`` of the people; half of one is taken for the person's area, as COCO's segments fill theirs.
+        sigmas: ``(17,)`` COCO's.
+    """
+    area = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1), 1.0) / 2
+    squared = np.square(xy - theirs[..., :2]).sum(axis=-1)
+    alike = np.exp(-squared / (2 * area[:, None] * np.square(2 * sigmas)))
+    share = np.clip(theirs[..., 2], _LEAST_SHARE, 1.0)
+    return np.asarray((alike * share).sum(axis=-1) / share.sum(axis=-1))
 
 
 def _stack(outs: list[dict[str, NDArray[Any]]], name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:

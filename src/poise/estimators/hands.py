@@ -7,7 +7,10 @@ import numpy as np
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, anchor_centres
-from poise.estimators.roi import AnchorDetector, Looked, RoiEstimator, cut, turn, upward_angle
+from poise.estimators.evidence import apart, logit, newer
+from poise.estimators.regions import Effort, cut, turn, upward_angle
+from poise.estimators.roi import Looked, Proposals, RoiEstimator
+from poise.estimators.tiles import AnchorDetector
 from poise.frames import Image
 from poise.geometry import affine_apply
 from poise.skeletons import Skeleton
@@ -19,6 +22,8 @@ _LAYERS = ((8, 2), (16, 6))
 _WRIST, _MIDDLE = 0, 2
 # Source: MediaPipe hand_landmark_landmarks_to_roi: wrist, thumb and the two lower points of each finger.
 _PALM = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
+# The hand's points that the palm detector's seven are: wrist, four knuckles, the two lower points of the thumb.
+_SEVEN = np.array([0, 5, 9, 13, 17, 1, 2])
 
 
 def rois_from_palms(boxes: Floats64, points: Floats64, *, scale: float = 2.6, shift: float = 0.5) -> Floats64:
@@ -61,23 +66,39 @@ class Hands(RoiEstimator):
     """21 points a hand, metric xyz, and whose hand it is.
 
     ``xyz`` is in metres with the origin at the hand's geometric centre, along the picture's axes. The network gives
-    one presence score a hand and none a point, so every keypoint of a hand carries the hand's score.
+    one presence score a hand and none a point, so every keypoint of a hand carries the hand's confidence.
+
+    Evidence: log odds of the palm's score (``palm``) and of the network's presence (``presence``), and how near the
+    palm's seven points lie to the hand's (``fit``): the negative logarithm of their mean distance over the hand's size.
+    A second look tells no more than these.
 
     Card settings, besides those of :class:`RoiEstimator`:
         propose: Palm score from which a region is looked into.
-        second_look: Longer sides in pixels at which tiles are searched when the whole picture shows no palm.
+        sides: Longer sides in pixels at which tiles of a still are searched besides the whole picture, and of a video
+            when the whole picture shows no palm.
         tile: Longer sides in pixels at which tiles are searched with ``tile=True``.
     """
+
+    evidence = ("palm", "fit", "presence")
 
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
         super().__init__(card, open_network, skeleton, {0: "left_hand", 1: "right_hand"})
         detector, self._landmarks = self.networks
-        self._detect = AnchorDetector(detector, anchor_centres(192, _LAYERS), scale=1 / 255, shift=0.0, min_overlap=0.3)
+        self._detect = AnchorDetector(
+            detector,
+            anchor_centres(192, _LAYERS),
+            scale=1 / 255,
+            shift=0.0,
+            min_overlap=0.3,
+            min_score=self.settings["propose"],
+        )
 
-    def _propose(self, image: Image, options: Options, clock: Clock, *, thorough: bool) -> Floats64:
-        found = self._detect.search(image, options, self.settings, clock, thorough=thorough)
+    def _propose(self, image: Image, options: Options, clock: Clock, *, effort: Effort) -> Proposals:
+        boxes, points, score = self._detect.search(image, options, self.settings, clock, effort=effort)
         with clock.stage("postprocess"):
-            return rois_from_palms(found[0], found[1])
+            evidence = self._unknown(len(boxes))
+            evidence[:, 0] = logit(score)
+            return Proposals(rois_from_palms(boxes, points), points, evidence)
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
         size = int(self._landmarks.inputs[0].shape[1] or 0)
@@ -95,5 +116,12 @@ class Hands(RoiEstimator):
             # High means the person's right hand in an unmirrored picture (22 of 22 hands whose side COCO's wrists
             # tell); MediaPipe prints the opposite because it takes its input to be a mirrored selfie.
             cls = np.where(high > 0.5, 1, 0).astype(np.intp)
-            conf = np.repeat(score[:, None], 21, axis=1)
-            return Looked(xy, score, conf, cls, rois_from_hands(xy), turn(world, rois[:, 3]))
+            evidence = self._unknown(len(xy))
+            evidence[:, 2] = logit(score)
+            return Looked(xy, score, cls, rois_from_hands(xy), evidence, xyz=turn(world, rois[:, 3]))
+
+    def _examine(self, image: Image, seen: Looked, found: Proposals, options: Options, clock: Clock) -> Floats64:
+        with clock.stage("postprocess"):
+            evidence = newer(seen.evidence, found.evidence)
+            evidence[:, 1] = apart(seen.xy[:, _SEVEN], found.points, seen.xy)
+            return evidence
