@@ -1,7 +1,7 @@
 """Sets that turn, are done seated, or look like another exercise; dances; getting down to push-ups.
 
-The people of ``sets.npz`` are made by ``benchmarks/make_exercise_sets.py``, so what they do is known; each is one that a
-counter without the rule in question gets wrong.
+The people of ``sets.npz`` are made by ``benchmarks/make_exercise_sets.py``, so what they do is known; each is
+one that a counter without the rule in question gets wrong.
 """
 
 from __future__ import annotations

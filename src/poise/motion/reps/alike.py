@@ -48,35 +48,50 @@ def courses(person: Measured, reps: Sequence[tuple[float, float, float]]) -> Flo
     return np.array(out)
 
 
-def sameness(person: Measured, reps: Sequence[tuple[float, float, float]]) -> float:
+def sameness(person: Measured, reps: Sequence[tuple[float, float, float]], sides: Sequence[str] = ()) -> float:
     """Return, in [0, 1], how much of what moves in repetitions is their common course; 1 for a single one.
 
     It is the variance over time of the mean course, as a share of that plus the variance of the single ones about it.
     Each height is taken from its own mean over the repetition, and each repetition as much of the mean course as fits
-    it best, since a view from nearer or higher shifts and shortens what is seen.
+    it best, since a view from nearer or higher shifts and shortens what is seen. Of limbs in turn, which look different
+    from the side, each has a course of its own.
+
+    Args:
+        person: The person's measures.
+        reps: Start, peak and end of each, seconds.
+        sides: The side of each; empty: all are of one.
     """
     if len(reps) < 2:
         return 1.0
     some = courses(person, reps)
     some = some[..., np.isfinite(some).mean(axis=(0, 1)) > 0.8]
-    some = some[np.asarray(np.isfinite(some).any(axis=1)).all(axis=1)]
-    if len(some) < 2 or not some.shape[2]:
+    whole = np.asarray(np.isfinite(some).any(axis=1)).all(axis=1)
+    which = np.array(list(sides) or [""] * len(reps))
+    common, own = [], []
+    for side in np.unique(which):
+        mine = some[whole & (which == side)]
+        if len(mine) < 2 or not mine.shape[2]:
+            continue
+        mine = mine - np.nanmean(mine, axis=1, keepdims=True)
+        mean = np.nanmedian(mine, axis=0)
+        much = np.nansum(mine * mean, axis=(1, 2)) / max(float(np.nansum(np.square(mean))), 1e-9)
+        rest = mine - np.clip(much, 0.5, 2.0)[:, None, None] * mean
+        own += (np.nanmean(np.square(rest), axis=1).sum(axis=1) * len(mine) / (len(mine) - 1)).tolist()
+        common += [float(np.nanvar(mean, axis=0).sum())] * len(mine)
+    if not own:
         return 1.0
-    some = some - np.nanmean(some, axis=1, keepdims=True)
-    mean = np.nanmedian(some, axis=0)
-    common = float(np.nanvar(mean, axis=0).sum())
     # The median repetition: one that was botched does not spoil the set.
-    much = np.nansum(some * mean, axis=(1, 2)) / max(float(np.nansum(np.square(mean))), 1e-9)
-    rest = some - np.clip(much, 0.5, 2.0)[:, None, None] * mean
-    own = float(np.median(np.nanmean(np.square(rest), axis=1).sum(axis=1))) * len(some) / (len(some) - 1)
-    return common / max(common + own, 1e-9)
+    shared = float(np.mean(common))
+    return shared / max(shared + float(np.median(own)), 1e-9)
 
 
-def likeness(person: Measured, reps: Sequence[tuple[float, float, float]]) -> float:
+def likeness(person: Measured, reps: Sequence[tuple[float, float, float]], sides: Sequence[str] = ()) -> float:
     """Return, in [0, 1], how far repetitions of somebody upright are a set by their sameness; 1 for who lies."""
     ends = np.searchsorted(person.time, [at for start, _, end in reps for at in (start, end)])
     tilt = person.values[np.clip(ends, 0, len(person.time) - 1), COLUMN["shoulder_over_hip"]]
     tilt = tilt[np.isfinite(tilt)]
     if len(tilt) and np.median(tilt) < _UPRIGHT:
         return 1.0
-    return float(np.clip((sameness(person, reps) - _CHANCE) / (_SET - _CHANCE), 0.0, 1.0))
+    # Of both limbs at once, one may be lost now and then: then all are of one course whatever side is said.
+    best = max(sameness(person, reps, sides), sameness(person, reps)) if sides else sameness(person, reps)
+    return float(np.clip((best - _CHANCE) / (_SET - _CHANCE), 0.0, 1.0))

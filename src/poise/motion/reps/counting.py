@@ -211,7 +211,8 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         sure = float(np.mean([rep.conf for rep in made.reps]))
         score = float(fit.mean()) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
         score *= _settled(person, made, exercise) * large(person)
-        score *= likeness(person, [(rep.start, rep.peak, rep.end) for rep in made.reps]) * _explained(made)
+        sides = [rep.side for rep in made.reps]
+        score *= likeness(person, [(rep.start, rep.peak, rep.end) for rep in made.reps], sides) * _explained(made)
         score *= _from_rest(made)
         if n == 1 and score < MIN_SCORE_ALONE:
             score *= 0.5
