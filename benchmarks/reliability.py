@@ -3,20 +3,22 @@
 For every model a table of its finds by confidence, and how many of them are right: people against COCO's labels
 (OKS of 0.5 or more, as in AP50), faces and hands against what was judged by eye (``judged_finds.json``); what is found
 too on pictures without people, and how many of the faces, hands and people are found. ``--fit`` fits the weights of
-the evidence of body-3d, hands and face and prints them as they stand in the registry, and the same table out of fold:
-of each picture with weights that were fitted without it. ``--without-people`` names a folder of more pictures without
-people, for instance wallpapers; what they give was never fitted on.
+the evidence of body-3d, hands and face and prints them as they stand in the registry, the same table out of fold (of
+each picture with weights that were fitted without it), and that of the network's own presence. ``--sizes`` tries tiles
+of other sizes for hands and faces. ``--without-people`` names a folder of more pictures without people, for instance
+wallpapers; what they give was never fitted on.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,7 @@ from poise.geometry import nms
 MODELS = ("body-fast", "body", "body-accurate", "body-3d", "hands", "face")
 FITTED = ("body-3d", "hands", "face")
 EDGES = (0.05, 0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+Odds = Callable[[Floats], Floats]
 ASKED = 0.25  # the confidence from which ``predict`` shows a find
 
 
@@ -172,8 +175,31 @@ def _above(estimator: Estimator, path: Path) -> list[int]:
     return [int((conf >= low).sum()) for low in (ASKED, 0.5, 0.9)]
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """What is left of all looks when each instance is kept once: evidence, 1 / 0 / -1 as judged, and the pictures."""
+
+    evidence: Floats
+    told: NDArray[np.int8]
+    names: list[str]
+
+
+def rank(looked: list[tuple[Any, ...]], scene: Scenes, settings: Mapping[str, Any], odds: Odds) -> Ranked:
+    """Keep each instance once, by the log odds of its evidence, and judge what is kept."""
+    evidence, told, names = [], [], []
+    for name, xy, boxes, columns in looked:
+        sure = odds(columns)
+        rows = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=-1))
+        alike = likeness(boxes[rows], part=settings["part"])
+        rows = rows[nms(alike, sure[rows], max_similarity=settings["iou"])]
+        told.append(scene.tell(name, Finds(xy[rows], boxes[rows], sure[rows])))
+        evidence.append(columns[rows])
+        names += [name] * len(rows)
+    return Ranked(np.concatenate(evidence), np.concatenate(told), names)
+
+
 def refit(model: str, estimator: Any, shared: Path, cache: Path | None) -> None:
-    """Fit the weights of a model's evidence, and print them and the table out of fold."""
+    """Fit the weights of a model's evidence; print them, the table out of fold, and that of the presence alone."""
     scene = scenes(model, shared)
     looked = []
     for name, image in scene.images:
@@ -184,30 +210,54 @@ def refit(model: str, estimator: Any, shared: Path, cache: Path | None) -> None:
 
         looked.append((name, *kept(cache and cache / f"{model}.seen", name, look)))
     typical, w, bias = estimator.scorer.typical, estimator.scorer.weights, estimator.scorer.bias
-    limit, part = estimator.settings["iou"], estimator.settings["part"]
+
+    def odds(columns: Floats) -> Floats:
+        return np.asarray(np.where(np.isnan(columns), typical, columns) @ w + bias)
+
     # What is kept of several looks at one instance depends on the weights, and the weights on what is kept.
     for _ in range(4):
-        evidence, told, groups = [], [], []
-        for name, xy, boxes, columns in looked:
-            known = np.where(np.isnan(columns), typical, columns)
-            odds = known @ w + bias
-            rows = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=-1))
-            rows = rows[nms(likeness(boxes[rows], part=part), odds[rows], max_similarity=limit)]
-            told.append(scene.tell(name, Finds(xy[rows], boxes[rows], odds[rows])))
-            evidence.append(columns[rows])
-            groups += [name] * len(rows)
-        columns, answers = np.concatenate(evidence), np.concatenate(told)
-        typical = np.nanmedian(columns[answers == 1], axis=0)
-        known = np.where(np.isnan(columns), typical, columns)
-        counted = answers >= 0
-        x, y = known[counted], answers[counted] == 1
-        names = [g for g, c in zip(groups, counted, strict=True) if c]
+        ranked = rank(looked, scene, estimator.settings, odds)
+        typical = np.nanmedian(ranked.evidence[ranked.told == 1], axis=0)
+        counted = ranked.told >= 0
+        x = np.where(np.isnan(ranked.evidence), typical, ranked.evidence)[counted]
+        y = ranked.told[counted] == 1
+        names = [name for name, c in zip(ranked.names, counted, strict=True) if c]
         w, bias = fit(x, y, ridge=best_ridge(x, y, names))
     print(f"\n[models.{model}.settings.score]\nbias = {bias:.2f}")
     for name, weight, usual in zip(estimator.evidence, w, typical, strict=True):
         print(f"{name} = [{weight:.3f}, {usual:.2f}]")
     print(f"\n{model}, out of fold")
     table(nested(x, y, names), y.astype(np.int8), scene.total)
+    presence = estimator.evidence.index("presence")
+    ranked = rank(looked, scene, estimator.settings, lambda columns: columns[:, presence])
+    print(f"\n{model}, by the network's presence alone")
+    table(1 / (1 + np.exp(-ranked.evidence[:, presence])), ranked.told, scene.total)
+
+
+def sizes(model: str, shared: Path, cache: Path | None) -> None:
+    """Print what searches of stills at several sizes find, and what they cost."""
+    print(f"\n{model}: finds from {ASKED}")
+    print("| tiles, longer side | right | of | wrong | CPU ms a picture |")
+    print("|---|---|---|---|---|")
+    card = weights.model(model)
+    for sides in ([], [384], [384, 768]):
+        estimator = build(replace(card, settings={**card.settings, "sides": sides}), network)
+        scene, told, spent = scenes(model, shared), [], []
+        for name, image in scene.images:
+
+            def look(image: Callable[[], Image] = image, estimator: Estimator = estimator) -> tuple[Any, ...]:
+                picture = image()
+                start = process_time()
+                found = estimator([picture], Options(conf=ASKED))[0]
+                took = (process_time() - start) * 1e3
+                return points(model, found.xy), found.boxes.astype(float), np.array(took)
+
+            xy, boxes, took = kept(cache and cache / f"{model}.{'-'.join(map(str, sides))}", name, look)
+            told.append(scene.tell(name, Finds(xy, boxes[:, :4], boxes[:, 4])))
+            spent.append(float(took))
+        answers = np.concatenate(told)
+        counts = f"{(answers == 1).sum()} | {scene.total} | {(answers == 0).sum()} | {np.median(spent):.0f}"
+        print(f"| {', '.join(map(str, sides)) or 'none'} | {counts} |", flush=True)
 
 
 def main() -> int:
@@ -215,12 +265,16 @@ def main() -> int:
     parser.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[2] / "shared")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--fit", action="store_true", help="fit the weights of the evidence anew and print them")
+    parser.add_argument("--sizes", action="store_true", help="try tiles of other sizes for hands and faces")
     parser.add_argument("--cache", type=Path, help="folder for what was found, so that an interrupted run goes on")
     parser.add_argument("--without-people", nargs="+", type=Path, default=[], metavar="DIR")
     wanted = parser.parse_args()
     folders = empties(wanted.shared, wanted.without_people)
     for model in wanted.models:
         estimator = build(weights.model(model), network)
+        if wanted.sizes and model in ("hands", "face"):
+            sizes(model, wanted.shared, wanted.cache)
+            continue
         if wanted.fit and model in FITTED:
             refit(model, estimator, wanted.shared, wanted.cache)
             continue
