@@ -13,8 +13,8 @@ from _exercise_scenes import Scene, going_round, seen, still
 from _exercise_sets import make, on_the_floor, pan
 
 FPS = 15.0
-# Name, seed, movement, first and last azimuth of the camera, and how it goes round. The seeds are of sets that a counter
-# without the rule in question gets wrong.
+# Name, seed, movement, first and last azimuth of the camera, and how it goes round. The seeds are of sets that a
+# counter without the rule in question gets wrong.
 TURNS = (
     ("squat_turns", 6, "squat", (0, 90), "evenly"), ("squat_turns_back", 4, "squat", (-90, 0), "at once"),
     ("jack_turns", 0, "jumping jack", (0, 90), "there and back"), ("curl_turns", 2, "biceps-curl", (0, 90), "at once"),

@@ -20,8 +20,8 @@ _GAP_S = 0.4
 _SEEN = 0.6
 # Heights that are less sure than this, and less than half as sure as the surest, are guessed.
 _UNSURE, _GUESSED = 0.5, 0.35
-# Nobody dances lying; there arms and elbows are often hidden. Torso lengths of the shoulders over the hips: at rest, and
-# nearly at most.
+# Nobody dances lying; there arms and elbows are often hidden. Torso lengths of the shoulders over the hips: at rest,
+# and nearly at most.
 _UPRIGHT, _STANDS = 0.65, 0.85
 # Sets of real clips have 0.8 to 0.99, made ones that turn 0.64 to 0.98; free dances 0.2 to 0.5, on a beat up to 0.8.
 _SET, _CHANCE = 0.8, 0.55

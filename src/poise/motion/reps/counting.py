@@ -191,10 +191,11 @@ MIN_SCORE_ALONE = 0.6
 def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[float, Count]]:
     """Score every exercise by how well the movement fits it, the best first.
 
-    The score is the mean or median fit, the worse, of its repetitions to the rules, less where they are shallow, badly seen, or few. Of two
-    exercises that are each other's reverse, such as pressing and pulling down, the one of which there are more whole
-    repetitions is right, because a set begins and ends at rest. One or two repetitions are not periodic; they must be
-    near the full travel, done in place, and a single one must be most of what is seen.
+    The score is the mean or median fit, the worse, of its repetitions to the rules, less where they are shallow, badly
+    seen, few, or not of one course, and where other movements as large lie between them. Of two exercises that are each
+    other's reverse, such as pressing and pulling down, the one that begins and ends at rest is right; there are more
+    whole repetitions of it. One or two repetitions are not periodic; they must be near the full travel, done in place,
+    and a single one must be most of what is seen.
     """
     scored = []
     for exercise in exercises:
