@@ -15,10 +15,14 @@ from poise.motion.reps.signals import COLUMN, fill_gaps
 _PAIRS = ("wrist_lift", "elbow_lift", "hip_over_knee", "hip_lift")
 _SINGLE = ("shoulder_over_hip",)
 _PHASES = 8  # on each way
+_GAP_S = 0.4
+# A height that is seen in less than this share of the time is left out; of a pair, the other one stands for both.
+_SEEN = 0.6
 # Heights that are less sure than this, and less than half as sure as the surest, are guessed.
 _UNSURE, _GUESSED = 0.5, 0.35
-# Nobody dances lying; there arms and elbows are often hidden. Torso lengths of the shoulders over the hips.
-_UPRIGHT = 0.65
+# Nobody dances lying; there arms and elbows are often hidden. Torso lengths of the shoulders over the hips: at rest,
+# and nearly at most.
+_UPRIGHT, _STANDS = 0.65, 0.85
 # Sets of real clips have 0.8 to 0.99, made ones that turn 0.64 to 0.98; free dances 0.2 to 0.5, on a beat up to 0.8.
 _SET, _CHANCE = 0.8, 0.55
 
@@ -33,14 +37,16 @@ def courses(person: Measured, reps: Sequence[tuple[float, float, float]]) -> Flo
     columns, sure = [], []
     for name in _PAIRS:
         at = [COLUMN[f"left_{name}"], COLUMN[f"right_{name}"]]
-        two = person.values[:, at]
-        columns += [np.fmax(two[:, 0], two[:, 1]), np.fmin(two[:, 0], two[:, 1])]
+        two = fill_gaps(person.time, person.values[:, at], max_gap_s=_GAP_S)
+        seen = np.isfinite(two).mean(axis=0)
+        if seen.min() < _SEEN:
+            two = two[:, [int(seen.argmax())] * 2]
+        columns += [two.max(axis=1), two.min(axis=1)]
         sure += [float(np.median(person.sure[:, at].max(axis=1)))] * 2
     for name in _SINGLE:
-        columns.append(person.values[:, COLUMN[name]])
+        columns.append(fill_gaps(person.time, person.values[:, [COLUMN[name]]], max_gap_s=_GAP_S)[:, 0])
         sure.append(float(np.median(person.sure[:, COLUMN[name]])))
-    values = fill_gaps(person.time, np.stack(columns, axis=1), max_gap_s=0.3)
-    values = values[:, np.array(sure) >= min(_UNSURE * max(sure), _GUESSED)]
+    values = np.stack(columns, axis=1)[:, np.array(sure) >= min(_UNSURE * max(sure), _GUESSED)]
     out = []
     for start, peak, end in reps:
         at_times = np.concatenate([np.linspace(start, peak, _PHASES), np.linspace(peak, end, _PHASES + 1)[1:]])
@@ -64,7 +70,7 @@ def sameness(person: Measured, reps: Sequence[tuple[float, float, float]], sides
     if len(reps) < 2:
         return 1.0
     some = courses(person, reps)
-    some = some[..., np.isfinite(some).mean(axis=(0, 1)) > 0.8]
+    some = some[..., np.isfinite(some).mean(axis=(0, 1)) > _SEEN]
     whole = np.asarray(np.isfinite(some).any(axis=1)).all(axis=1)
     which = np.array(list(sides) or [""] * len(reps))
     common, own = [], []
@@ -72,12 +78,13 @@ def sameness(person: Measured, reps: Sequence[tuple[float, float, float]], sides
         mine = some[whole & (which == side)]
         if len(mine) < 2 or not mine.shape[2]:
             continue
-        mine = mine - np.nanmean(mine, axis=1, keepdims=True)
-        mean = np.nanmedian(mine, axis=0)
-        much = np.nansum(mine * mean, axis=(1, 2)) / max(float(np.nansum(np.square(mean))), 1e-9)
+        # What is not seen for a moment is taken to be in its middle place.
+        mine = np.nan_to_num(mine - np.nanmean(mine, axis=1, keepdims=True))
+        mean = np.median(mine, axis=0)
+        much = (mine * mean).sum(axis=(1, 2)) / max(float(np.square(mean).sum()), 1e-9)
         rest = mine - np.clip(much, 0.5, 2.0)[:, None, None] * mean
-        own += (np.nanmean(np.square(rest), axis=1).sum(axis=1) * len(mine) / (len(mine) - 1)).tolist()
-        common += [float(np.nanvar(mean, axis=0).sum())] * len(mine)
+        own += (np.square(rest).mean(axis=1).sum(axis=1) * len(mine) / (len(mine) - 1)).tolist()
+        common += [float(mean.var(axis=0).sum())] * len(mine)
     if not own:
         return 1.0
     # The median repetition: one that was botched does not spoil the set.
@@ -90,7 +97,8 @@ def likeness(person: Measured, reps: Sequence[tuple[float, float, float]], sides
     ends = np.searchsorted(person.time, [at for start, _, end in reps for at in (start, end)])
     tilt = person.values[np.clip(ends, 0, len(person.time) - 1), COLUMN["shoulder_over_hip"]]
     tilt = tilt[np.isfinite(tilt)]
-    if len(tilt) and np.median(tilt) < _UPRIGHT:
+    span = person.values[(person.time >= reps[0][0]) & (person.time <= reps[-1][2]), COLUMN["shoulder_over_hip"]]
+    if len(tilt) and np.median(tilt) < _UPRIGHT and np.nanpercentile(span, 80) < _STANDS:
         return 1.0
     # Of both limbs at once, one may be lost now and then: then all are of one course whatever side is said.
     best = max(sameness(person, reps, sides), sameness(person, reps)) if sides else sameness(person, reps)

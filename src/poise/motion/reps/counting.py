@@ -191,10 +191,11 @@ MIN_SCORE_ALONE = 0.6
 def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[float, Count]]:
     """Score every exercise by how well the movement fits it, the best first.
 
-    The score is the mean fit of its repetitions to the rules, less where they are shallow, badly seen, or few. Of two
-    exercises that are each other's reverse, such as pressing and pulling down, the one of which there are more whole
-    repetitions is right, because a set begins and ends at rest. One or two repetitions are not periodic; they must be
-    near the full travel, done in place, and a single one must be most of what is seen.
+    The score is the mean or median fit, the worse, of its repetitions to the rules, less where they are shallow, badly
+    seen, few, or not of one course, and where other movements as large lie between them. Of two exercises that are each
+    other's reverse, such as pressing and pulling down, the one that begins and ends at rest is right; there are more
+    whole repetitions of it. One or two repetitions are not periodic; they must be near the full travel, done in place,
+    and a single one must be most of what is seen.
     """
     scored = []
     for exercise in exercises:
@@ -209,7 +210,7 @@ def recognise(person: Measured, exercises: Sequence[Exercise]) -> list[tuple[flo
         wanted = {1: 0.7, 2: 0.55}.get(n, exercise.min_depth)
         clear = float(np.clip((depth - 0.5 * wanted) / (0.5 * wanted), 0, 1))
         sure = float(np.mean([rep.conf for rep in made.reps]))
-        score = float(fit.mean()) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
+        score = min(float(fit.mean()), float(np.median(fit))) * clear * sure**0.5 * (n + 1) / (n + 2) * 1.2
         score *= _settled(person, made, exercise) * large(person)
         sides = [rep.side for rep in made.reps]
         score *= likeness(person, [(rep.start, rep.peak, rep.end) for rep in made.reps], sides) * _explained(made)

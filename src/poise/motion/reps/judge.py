@@ -19,6 +19,7 @@ PACE = 0.3
 # Ankles of who walks pass each other by more than this, torso lengths, or part by more than that; those of who stands
 # tremble by a tenth.
 PASS, STEP = 0.15, 0.5
+AROUND_S = 0.6
 # Points of less than this share of the confidence of those that the movement is measured on cannot speak against it.
 UNSURE = 0.5
 
@@ -99,7 +100,8 @@ def _walks(person: Measured, exercise: Exercise, cycle: Cycle) -> bool:
     way = drift(person, cycle)
     if not (way > PLACE and way > PACE * (cycle.end - cycle.start)):
         return False
-    span = _span(person, cycle)
+    # A step may be shorter than from one passing of the feet to the next.
+    span = slice(*np.searchsorted(person.time, [cycle.start - AROUND_S, cycle.end + AROUND_S]))
     good = (person.conf[span, 15:17] >= UNSURE * cycle.sure).all(axis=1) & np.isfinite(person.xy[span, 15:17, 0]).all(
         axis=1
     )

@@ -123,9 +123,12 @@ def measure(xy: Floats, conf: Floats, scale: Floats, *, min_conf: float = 0.3) -
     unit = np.asarray(scale, dtype=np.float64)
     values, sure = [], []
 
-    def add(value: Floats, *used: int) -> None:
+    def add(value: Floats, *used: int | tuple[int, int]) -> None:
+        # Of a pair whose middle is used, one that is not seen is not missed.
+        pairs = [conf[:, list(k)] if isinstance(k, tuple) else conf[:, [k, k]] for k in used]
+        each = [np.where(two.min(axis=1) >= min_conf, two.min(axis=1), two.max(axis=1)) for two in pairs]
         values.append(value)
-        sure.append(conf[:, list(used)].min(axis=1))
+        sure.append(np.min(each, axis=0))
 
     columns: dict[str, list[tuple[Floats, tuple[int, ...]]]] = {name: [] for name in SIDED}
     for s in (0, 1):
@@ -152,10 +155,10 @@ def measure(xy: Floats, conf: Floats, scale: Floats, *, min_conf: float = 0.3) -
 
     shoulders, hips, wrists, ankles = (_middle(points, j) for j in (_SHOULDER, _HIP, _WRIST, _ANKLE))
     up = hips[:, 1] - shoulders[:, 1]
-    add(np.degrees(np.arctan2(np.abs(shoulders[:, 0] - hips[:, 0]), up)), 5, 6, 11, 12)
-    add(up / unit, 5, 6, 11, 12)
-    add((wrists[:, 1] - shoulders[:, 1]) / unit, 5, 6, 9, 10)
-    add((ankles[:, 1] - shoulders[:, 1]) / unit, 5, 6, 15, 16)
+    add(np.degrees(np.arctan2(np.abs(shoulders[:, 0] - hips[:, 0]), up)), _SHOULDER, _HIP)
+    add(up / unit, _SHOULDER, _HIP)
+    add((wrists[:, 1] - shoulders[:, 1]) / unit, _SHOULDER, _WRIST)
+    add((ankles[:, 1] - shoulders[:, 1]) / unit, _SHOULDER, _ANKLE)
     add(np.abs(points[:, 15, 0] - points[:, 16, 0]) / unit, 15, 16)
     add(np.abs(points[:, 15, 1] - points[:, 16, 1]) / unit, 15, 16)
     add(_distance(points, 15, 16) / unit, 15, 16)
@@ -166,7 +169,7 @@ def measure(xy: Floats, conf: Floats, scale: Floats, *, min_conf: float = 0.3) -
     hip, knee = (columns[name] for name in ("hip_angle", "knee_angle"))
     add(np.abs(knee[0][0] - knee[1][0]), 11, 12, 13, 14, 15, 16)
     add(np.abs(hip[0][0] - hip[1][0]), 5, 6, 11, 12, 13, 14)
-    add(np.abs(up) / unit, 5, 6, 11, 12)
+    add(np.abs(up) / unit, _SHOULDER, _HIP)
     # The head is the middle of those of nose, eyes and ears that are seen; hands often hide some.
     face = points[:, :5]
     there = np.asarray(np.isfinite(face).all(axis=-1))
@@ -178,12 +181,12 @@ def measure(xy: Floats, conf: Floats, scale: Floats, *, min_conf: float = 0.3) -
     for value in (shoulders[:, 1] - head[:, 1], hips[:, 1] - head[:, 1], np.linalg.norm(head - knees, axis=-1)):
         values.append(value / unit)
         sure.append(face_conf)
-    add(hips[:, 0] / unit, 11, 12)
-    add(-hips[:, 1] / unit, 11, 12)
-    add(shoulders[:, 0] / unit, 5, 6)
-    add(-shoulders[:, 1] / unit, 5, 6)
-    add(-wrists[:, 1] / unit, 9, 10)
-    add(-ankles[:, 1] / unit, 15, 16)
+    add(hips[:, 0] / unit, _HIP)
+    add(-hips[:, 1] / unit, _HIP)
+    add(shoulders[:, 0] / unit, _SHOULDER)
+    add(-shoulders[:, 1] / unit, _SHOULDER)
+    add(-wrists[:, 1] / unit, _WRIST)
+    add(-ankles[:, 1] / unit, _ANKLE)
     return np.stack(values, axis=1), np.stack(sure, axis=1)
 
 
