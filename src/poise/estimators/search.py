@@ -161,11 +161,11 @@ class Finder:
         poses = [found for found, (_, part, _) in zip(likely, self.parts, strict=True) if self._poses(part)]
         kept = People.boxed(np.zeros((0, 4)), np.zeros(0), len(self.sigmas))
         scale = np.zeros(0, np.float32)
-        for (people, scales), each, (_, part, _) in zip(likely, runs, self.parts, strict=True):
+        for (people, scales), (_, part, _) in zip(likely, self.parts, strict=True):
             if self._poses(part):
                 rows = nms(alike(people, self.sigmas), people.score, max_similarity=self.settings.same_pose)
             else:
-                same = box_iou(people.boxes, people.boxes) if len(each) > 1 else np.eye(len(people.score))
+                same = box_iou(people.boxes, people.boxes)
                 rows = nms(same, people.score, max_similarity=self.settings.same_box)
             new = box_iou(people.boxes[rows], kept.boxes).max(axis=1, initial=0) < self.settings.same_box
             people, scales = people.take(rows[new]), scales[rows[new]]
