@@ -15,7 +15,7 @@ from poise.geometry import affine_apply, box_area, oks
 Floats = NDArray[np.float32]
 
 AGREE = 0.5  # IoU above which proposals vouch for each other
-_INSIDE = 0.9  # share of a box in a larger one from which it may be a part of the same person
+_INSIDE = 0.5  # share of a box in a larger one from which it may be a part of the same person
 _SAME_PLACE = 1.0  # spreads of the smaller of two instances within which keypoints are at one place
 _MUCH_LARGER = 3.0  # ratio of box areas from which a keypoint at one place is the smaller instance's
 _SURE_PART = 0.2  # raw score of the keypoints that show whether it is
@@ -134,7 +134,7 @@ def alike(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
 def alike_or_part(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
     """Return the same, raised where one person is a part of another: a face found beside its body.
 
-    That is a box inside of a larger one whose sure keypoints are the larger one's.
+    That is a box mostly inside of a larger one whose sure keypoints are the larger one's.
     """
     similarity, area = alike(people, sigmas), box_area(people.boxes)
     low = np.maximum(people.boxes[:, None, :2], people.boxes[None, :, :2])

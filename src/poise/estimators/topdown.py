@@ -229,8 +229,9 @@ class TopDown:
         reach = extent(some.xy, some.conf, some.boxes)
         theirs = contested(reach, some.xy, sure_points, self.skeleton.sigmas)
         points = np.where(theirs, _CONTESTED * sure_points, sure_points)
-        # A box holds the keypoints that are likely right.
-        some = some._replace(boxes=extent(some.xy, points, some.boxes, least=_IN_BOX))
+        if self.settings.point.weights:
+            # A box holds the keypoints that are likely right; where no score was fitted, nobody knows which those are.
+            some = some._replace(boxes=extent(some.xy, points, some.boxes, least=_IN_BOX))
         return self._estimate(image, some, points, conf, clock), rows
 
     def _estimate(self, image: Image, people: People, similarity: Floats, conf: Floats, clock: Clock) -> Estimate:
