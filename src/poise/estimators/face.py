@@ -21,6 +21,8 @@ from poise.weights import Card
 _NEAR, _FAR = ((8, 2), (16, 6)), ((4, 1),)
 # Two detections are of one face from this IoU on. Source: both graphs.
 _SAME = 0.3
+# IoU below which their boxes differ in size: of small faces the near detector often boxes the whole head, or two.
+_LIKE = 0.5
 # Outer corners of the person's right and left eye among the 468 points.
 _RIGHT_EYE, _LEFT_EYE = 33, 263
 
@@ -72,15 +74,18 @@ class Face(RoiEstimator):
         far = self._far.search(image, options, self.settings, clock, effort=effort)
         least = self.settings["propose"]
         with clock.stage("postprocess"):
-            alike = box_iou(near[0], far[0]) > _SAME
-            # Of a face that both see the near detector's box is taken: the mesh was made for it.
-            alone = ~alike.any(axis=0)
-            boxes, points = (np.concatenate([n, f[alone]]) for n, f in zip(near[:2], far[:2], strict=True))
+            # Of a face that both see alike the near detector's box is taken, for which the mesh was made.
+            overlap = box_iou(near[0], far[0])
+            same = overlap > _SAME
+            taken = ~same.any(axis=1) | (overlap >= _LIKE).any(axis=1)
+            alone = ~same[taken].any(axis=0)
+            near_score = np.where(same, near[2][:, None], least[0]).max(axis=0, initial=least[0])
+            far_score = np.where(same, far[2], least[1]).max(axis=1, initial=least[1])
+            boxes, points = (np.concatenate([n[taken], f[alone]]) for n, f in zip(near[:2], far[:2], strict=True))
             evidence = self._unknown(len(boxes))
             # A detector that does not see a face at all is taken to have scored it just below its threshold.
-            scores = np.where(alike, far[2], least[1]).max(axis=1, initial=least[1])
-            evidence[:, 0] = logit(np.concatenate([near[2], np.full(alone.sum(), least[0])]))
-            evidence[:, 1] = logit(np.concatenate([scores, far[2][alone]]))
+            evidence[:, 0] = logit(np.concatenate([near[2][taken], near_score[alone]]))
+            evidence[:, 1] = logit(np.concatenate([far_score[taken], far[2][alone]]))
             return Proposals(rois_from_eyes(boxes, points[:, 0], points[:, 1]), points, evidence)
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
