@@ -61,3 +61,14 @@ def test_nothing_blends_to_nothing() -> None:
     boxes, points, scores = blend(np.empty((0, 4)), np.empty((0, 7, 2)), np.empty(0), min_overlap=0.3)
 
     assert (boxes.shape, points.shape, scores.shape) == ((0, 4), (0, 7, 2), (0,))
+
+
+def test_weak_detections_join_a_sure_one_without_weight() -> None:
+    boxes = np.array([[0.0, 0, 10, 10], [2, 0, 12, 10], [50, 0, 60, 10], [52, 0, 62, 10]])
+    points = boxes[:, None, :2]
+
+    found, _, scores = blend(boxes, points, np.array([0.9, 0.4, 0.45, 0.15]), min_overlap=0.3, sure=0.5)
+
+    # The first group keeps its sure box; the second has none, and its best stands for itself.
+    np.testing.assert_allclose(found, [[0, 0, 10, 10], [50, 0, 60, 10]])
+    assert scores.tolist() == [0.9, 0.45]

@@ -65,7 +65,7 @@ def decode(raw: Floats, logits: Floats, centres: Floats64, *, min_score: float) 
 
 
 def blend(
-    boxes: Floats64, points: Floats64, scores: Floats64, *, min_overlap: float
+    boxes: Floats64, points: Floats64, scores: Floats64, *, min_overlap: float, sure: float = 0.0
 ) -> tuple[Floats64, Floats64, Floats64]:
     """Merge overlapping detections into their score-weighted mean.
 
@@ -76,6 +76,7 @@ def blend(
         points: ``(M, P, 2)``.
         scores: ``(M,)``.
         min_overlap: IoU above which a detection joins the group.
+        sure: Where the best of a group scores at least this, those that score less join it without weight.
 
     Returns:
         Boxes, points and scores of the groups, best first; a group's score is that of its best detection.
@@ -90,8 +91,9 @@ def blend(
     left = np.ones(len(boxes), dtype=bool)
     groups = []
     while left.any():
-        group = left & alike[int(left.argmax())]
-        groups.append(group * scores)
+        best_left = int(left.argmax())
+        group = left & alike[best_left]
+        groups.append(np.where(group & (scores >= min(sure, scores[best_left])), scores, 0.0))
         left &= ~group
     weights = np.array(groups).reshape(len(groups), len(boxes))
     best = weights.max(axis=1, initial=0.0)

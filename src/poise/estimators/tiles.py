@@ -16,6 +16,8 @@ from poise.frames import Image
 from poise.geometry import affine_apply, affine_invert, box_iou
 from poise.runtime import Session
 
+# Score from which MediaPipe takes detections into its means. Source: min_score_thresh of its palm and face graphs.
+_SURE = 0.5
 # Share of a tile that the next one repeats, so that what one tile cuts in two lies whole in another.
 _TILE_OVERLAP = 0.25
 # A longer side of the picture beyond this many tiles is searched no finer: keeps 30,000-pixel strips affordable.
@@ -110,7 +112,7 @@ class AnchorDetector:
                 found.append((boxes, affine_apply(back, points), scores))
         with clock.stage("postprocess"):
             boxes, points, scores = (np.concatenate(column) for column in zip(*found, strict=True))
-            return blend(boxes, points, scores, min_overlap=self.min_overlap)
+            return blend(boxes, points, scores, min_overlap=self.min_overlap, sure=_SURE)
 
     def _views(self, image: Image, side: int, clock: Clock) -> Iterator[tuple[Image, Floats64]]:
         """Yield RGB canvases and the maps from picture to canvas: one, or tiles where the picture does not fit."""
