@@ -50,16 +50,16 @@ class Face(RoiEstimator):
     The mesh's depth is in units of the crop, not metres, and no known length in the face fixes its scale, so ``xyz``
     is not given. The network scores a face as a whole: every keypoint of a face carries the face's confidence.
 
-    Evidence: log odds of the score of the detector for far faces (``far``) and of the mesh's presence (``presence``; in
-    a search the mean with that of a second look), and agreement of the second look's points with the first's
-    (``again``): the negative logarithm of their mean distance over the face's size.
+    Evidence: log odds of the scores of the detector for near faces (``near``), of the one for far faces (``far``) and
+    of the mesh's presence (``presence``; in a search the mean with that of a second look), and agreement of the second
+    look's points with the first's (``again``): the negative logarithm of their mean distance over the face's size.
 
     Card settings, besides those of :class:`RoiEstimator`:
         propose: Score of the near and of the far detector from which a region is looked into.
         sides, tile: Of the far detector, as for hands.
     """
 
-    evidence = ("far", "again", "presence")
+    evidence = ("near", "far", "again", "presence")
 
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
         super().__init__(card, open_network, skeleton, {0: "face"})
@@ -79,12 +79,13 @@ class Face(RoiEstimator):
             same = overlap > _SAME
             taken = ~same.any(axis=1) | (overlap >= _LIKE).any(axis=1)
             alone = ~same[taken].any(axis=0)
+            near_score = np.where(same, near[2][:, None], least[0]).max(axis=0, initial=least[0])
             far_score = np.where(same, far[2], least[1]).max(axis=1, initial=least[1])
             boxes, points = (np.concatenate([n[taken], f[alone]]) for n, f in zip(near[:2], far[:2], strict=True))
             evidence = self._unknown(len(boxes))
-            # The score of the near detector says no more than this one, which is taken to lie just below its threshold
-            # where the far detector does not see a face.
-            evidence[:, 0] = logit(np.concatenate([far_score[taken], far[2][alone]]))
+            # A detector that does not see a face at all is taken to have scored it just below its threshold.
+            evidence[:, 0] = logit(np.concatenate([near[2][taken], near_score[alone]]))
+            evidence[:, 1] = logit(np.concatenate([far_score[taken], far[2][alone]]))
             return Proposals(rois_from_eyes(boxes, points[:, 0], points[:, 1]), points, evidence)
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
@@ -101,13 +102,13 @@ class Face(RoiEstimator):
             boxes = np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=-1)
             following = rois_from_eyes(boxes, xy[:, _RIGHT_EYE], xy[:, _LEFT_EYE])
             evidence = self._unknown(len(xy))
-            evidence[:, 2] = logit(presence)
+            evidence[:, 3] = logit(presence)
             return Looked(xy, presence, np.zeros(len(xy), dtype=np.intp), following, evidence)
 
     def _examine(self, image: Image, seen: Looked, found: Proposals, options: Options, clock: Clock) -> Floats64:
         again = self._look(image, seen.following, options, clock)
         with clock.stage("postprocess"):
             evidence = newer(seen.evidence, found.evidence)
-            evidence[:, 1] = apart(seen.xy, again.xy, seen.xy)
-            evidence[:, 2] = (seen.evidence[:, 2] + again.evidence[:, 2]) / 2
+            evidence[:, 2] = apart(seen.xy, again.xy, seen.xy)
+            evidence[:, 3] = (seen.evidence[:, 3] + again.evidence[:, 3]) / 2
             return evidence
