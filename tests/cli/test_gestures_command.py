@@ -58,7 +58,8 @@ def test_bodies_that_only_help_to_find_hands_are_no_lines(shared: Path, capsys: 
 
     said = lines(capsys, str(path), "--set", "hands")
 
-    assert [line["part"] for line in said] == ["right_hand"]
+    # Of the left hand only fingertips show above the table: found where the body's wrist is, and told as unknown.
+    assert [(line["part"], line["gesture"]) for line in said] == [("right_hand", "rock"), ("left_hand", "unknown")]
 
 
 @pytest.mark.parametrize(
