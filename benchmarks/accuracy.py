@@ -226,11 +226,12 @@ TINY: dict[str, Any] = {"refiner": "tinypose-256x192"}
 RTM, PICO = "rtmdet-nano", "picodet-s"
 ZOO: dict[str, dict[str, Any]] = {
     "NanoDet + TinyPose": {**TINY, "detectors": [{"network": "nanodet-416", "min_score": 0.1}]},
-    "RTMDet 512 + TinyPose": {**TINY, "detectors": [{"network": RTM, "imgsz": [512], "min_score": 0.1}]},
+    "RTMDet 512 + TinyPose": {**TINY, "detectors": [{"network": RTM, "imgsz": [512], "min_score": 0.2}]},
     "RTMDet 640 + PicoDet + TinyPose, flip": {
         **TINY,
         "flip": True,
-        "detectors": [{"network": RTM, "imgsz": [640], "min_score": 0.1}, {"network": PICO, "min_score": 0.1}],
+        "same_box": 0.6,
+        "detectors": [{"network": RTM, "imgsz": [640], "min_score": 0.2}, {"network": PICO, "min_score": 0.2}],
     },
 }
 SPECS: dict[str, dict[str, Any]] = {

@@ -58,7 +58,7 @@ class Settings:
     looks: tuple[tuple[int, int, float], ...] = ()
     flip: bool = False
     chunk: int = 1
-    same_box: float = 0.5
+    same_box: float = 0.65
     same_pose: float = 0.7
     max_oks: float = 0.9
     trust: float = 0.5
