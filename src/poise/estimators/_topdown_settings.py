@@ -45,6 +45,8 @@ class Settings:
         looks: One crop of each instance for each: width and height, pixels, and side over the side of its box. What
             they see is averaged where it agrees. Empty: one, as the network wants it. In video only the first follows.
         flip: Look mirrored too, without being asked.
+        lying: Look once more, turned, at those whom a detector is sure of and the first look is not: they may lie or
+            stand on their heads.
         chunk: Most crops a run of the refiner.
         same_box: IoU above which a box of a further detector is an instance that is proposed already.
         same_pose: OKS above which two proposals with keypoints are one.
@@ -60,6 +62,7 @@ class Settings:
     refiner: str = ""
     looks: tuple[tuple[int, int, float], ...] = ()
     flip: bool = False
+    lying: bool = False
     chunk: int = 1
     same_box: float = 0.65
     same_pose: float = 0.7
