@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import FormatError, suggest
-from poise.skeletons import Skeleton, from_yaml
+from poise.skeletons import Skeleton, from_yaml, lone_sides
 from poise.skeletons.yamlfile import yaml_table
 
 _SPLITS = ("train", "val", "test")
@@ -88,7 +88,7 @@ def read_spec(path: str | Path, *, ignore: Collection[str] = ()) -> DataSpec:
         names=_names(table, file),
         kpt_shape=(int(k), int(values)),
         skeleton=skeleton,
-        flip_known=bool(table.get("flip_idx")) or (named and skeleton.flip_idx != tuple(range(int(k)))),
+        flip_known=bool(table.get("flip_idx")) or (named and bool(skeleton.pairs) and names_say_sides(skeleton)),
         kpt_names=named,
         format=_format(table.get("format"), file),
     )
@@ -117,7 +117,12 @@ def find_yaml(path: str | Path) -> Path:
 
 
 def names_say_sides(skeleton: Skeleton) -> bool:
-    """Return whether the keypoints' names tell what a mirror does: not where they only count, as ``point_3`` does."""
+    """Return whether the keypoints' names tell what a mirror does.
+
+    Not where they only count, as ``point_3`` does, and not where a name has a side and none is its other side.
+    """
+    if lone_sides(skeleton.keypoints):
+        return False
     words = {re.sub(r"\d+", "", name) for name in skeleton.keypoints}
     return len(words) > 1 or len(skeleton) == 1 or bool(skeleton.pairs)
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from poise.errors import FormatError, suggest
 from poise.skeletons._read import get
-from poise.skeletons._skeleton import Skeleton, derive_flip
+from poise.skeletons._sides import derive_flip
+from poise.skeletons._skeleton import Skeleton
 from poise.skeletons.yamlfile import yaml_table
 
 # More than any skeleton has; a number in a file must not decide how much memory is taken.

@@ -104,6 +104,7 @@ class TrainSettings:
         perspective: Strength of perspective, at most; 0.001 is a lot.
         flipud: Probability of an upside-down picture.
         fliplr: Probability of a mirrored picture.
+        flip_idx: Mirror map in place of the data set's, such as 0,2,1; as-given keeps one that the names contradict.
         flipud_idx: Mirror map of upside-down pictures, such as 3,2,1,0; by default flip_idx of the data set.
         bgr: Probability of exchanged red and blue.
         mosaic: Probability of a mosaic of four pictures.
@@ -172,6 +173,7 @@ class TrainSettings:
     perspective: float = 0.0
     flipud: float = 0.0
     fliplr: float = 0.5
+    flip_idx: tuple[int, ...] | str | None = None
     flipud_idx: tuple[int, ...] | None = None
     bgr: float = 0.0
     mosaic: float = 1.0
@@ -272,12 +274,15 @@ def _plain(name: str, value: Any) -> Any:
             parts = tuple(int(p) if p.strip().isdigit() else p.strip() for p in text.strip("[]").split(","))
             return parts[0] if len(parts) == 1 else parts
         return text
-    if name == "flipud_idx" and isinstance(value, str):
+    if name == "flip_idx" and value == "as-given":
+        return value
+    if name in ("flip_idx", "flipud_idx") and isinstance(value, str):
         indices = [part.strip() for part in value.strip("[]() ").split(",") if part.strip()]
         if not all(index.isdecimal() for index in indices):
-            raise ValueError(f"flipud_idx must be numbers such as 3,2,1,0, got {value!r}")
+            also = " or as-given" if name == "flip_idx" else ""
+            raise ValueError(f"{name} must be numbers such as 3,2,1,0{also}, got {value!r}")
         return tuple(map(int, indices))
-    if name in ("freeze", "flipud_idx") and isinstance(value, list):
+    if name in ("freeze", "flip_idx", "flipud_idx") and isinstance(value, list):
         return tuple(value)
     if name == "imgsz" and isinstance(value, list | tuple):
         return max(int(v) for v in value)

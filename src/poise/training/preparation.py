@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from poise.datasets import Dataset, DataSpec, Labels, Problem, Scan, open_dataset, scan
-from poise.datasets.doctor import quick
+from poise.datasets.doctor import mend_mirror, quick
 from poise.errors import FormatError, ModelError
 from poise.networks import PoseNetwork
 from poise.training.augment import Augmentation
@@ -54,6 +54,10 @@ def open_data(settings: TrainSettings) -> Data:
     train = open_dataset(settings.data, "train")
     notes: list[str] = []
     found = scan(train)
+    rows = [labels.xy for labels in found.labels if len(labels)]
+    xy = np.concatenate(rows) if rows else np.empty((0, train.spec.kpt_shape[0], 2), np.float32)
+    train.spec, mended = mend_mirror(train.spec, xy, flip_idx=settings.flip_idx)
+    notes += [mended] if mended else []
     notes += _problems(train, found)
     usable = sum(found.usable)
     if not usable:
