@@ -193,7 +193,7 @@ def test_label_studio_points_without_parent_go_to_the_only_rectangle(tmp_path: P
 
 
 def test_label_studio_points_without_parent_are_not_guessed_between_two(tmp_path: Path) -> None:
-    results = [NOSE | {"parentID": "r"}, NOSE, CAT, CAT | {"id": "s"}]
+    results = [NOSE, CAT, CAT | {"id": "s"}]
 
     (problem,) = open_dataset(labelstudio(tmp_path, results)).read(0)[1]
 

@@ -50,6 +50,8 @@ class TrainSettings:
 
     Attributes:
         data: The data set: a YOLO-pose YAML file, the name of one that comes with Poise, or a COCO keypoint JSON file.
+        images: Folder of the pictures, where they are not where the data set's files say.
+        min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         model: A network to start from: a checkpoint, or a name such as yolo26n-pose for random weights.
         pretrained: Also take weights from this checkpoint; False starts a checkpoint's network from random weights.
         epochs: Times that every picture is seen.
@@ -119,6 +121,8 @@ class TrainSettings:
     """
 
     data: str | None = None
+    images: str | None = None
+    min_conf: float = 0.0
     model: str = "yolo26n-pose"
     pretrained: bool | str = True
     epochs: int = 100
@@ -255,7 +259,7 @@ def read(path: str | Path) -> dict[str, Any]:
     raise FormatError(f"{path}: settings are read from .toml, .yaml or .yml files")
 
 
-_NAMES = frozenset({"data", "model", "device", "project", "name"})
+_NAMES = frozenset({"data", "images", "model", "device", "project", "name"})
 _WHOLE = ("epochs", "patience", "batch", "imgsz", "workers", "save_period", "seed", "nbs", "close_mosaic", "max_det")
 
 

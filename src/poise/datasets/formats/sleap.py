@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from poise.datasets._dataset import Dataset
-from poise.datasets._pictures import is_file
+from poise.datasets._find import is_file
 from poise.datasets.formats._build import Declared, Found, Record, build, listed
 from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._registry import Reading
