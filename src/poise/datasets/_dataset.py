@@ -13,7 +13,7 @@ from poise.datasets._labels import Labels, Problem, told_once
 from poise.datasets._find import locate, place
 from poise.datasets._pictures import Pictures, find_pictures, root_of
 from poise.datasets._spec import DataSpec, read_spec, yaml_in
-from poise.datasets._unpack import unpacked
+from poise.datasets._unpack import refuse_pointer, unpacked
 from poise.datasets._yolo import label_path, parse_labels
 from poise.errors import FormatError, SourceError, suggest
 from poise.frames import Image
@@ -213,6 +213,7 @@ def open_dataset(
     from poise.datasets.formats._registry import Reading, format_module, label_file_in, recognise
 
     path = unpacked(Path(data))
+    refuse_pointer(path)
     folder = Path(images) if images is not None else None
     if path.is_dir():
         path = yaml_in(path) or label_file_in(path, split) or path

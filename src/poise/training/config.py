@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,8 @@ from poise.errors import FormatError, suggest
 from poise.skeletons.tomlfile import read_toml
 from poise.skeletons.yamlfile import yaml_table
 from poise.training.ranges import check_ranges
+
+_log = logging.getLogger(__name__)
 
 # What users of this field pass and what means nothing for keypoints: accepted at the values that change nothing.
 _HARMLESS: Mapping[str, tuple[Any, ...]] = MappingProxyType(
@@ -206,8 +209,12 @@ class TrainSettings:
             ValueError: A value that cannot be.
             FormatError: The file is not readable.
         """
-        table = {**(read(cfg) if cfg is not None else {}), **arguments}
         known = {f.name for f in fields(cls)}
+        written = read(cfg) if cfg is not None else {}
+        if _is_foreign(written):
+            written, unused = _from_foreign(written, known)
+            _log.warning("%s: not used, as they mean nothing in a training here: %s", cfg, ", ".join(unused) or "none")
+        table = {**written, **arguments}
         given: dict[str, Any] = {}
         for name, value in table.items():
             if name in _HARMLESS:
@@ -257,6 +264,30 @@ def read(path: str | Path) -> dict[str, Any]:
     if path.suffix in (".yaml", ".yml"):
         return yaml_table(path, feature="reading settings from YAML")
     raise FormatError(f"{path}: settings are read from .toml, .yaml or .yml files")
+
+
+def _is_foreign(table: Mapping[str, Any]) -> bool:
+    """Return whether settings are the ``args.yaml`` of the field's original: every mode's settings in one file."""
+    return "mode" in table and "task" in table and len(set(table) - set(_HARMLESS)) > len(_HARMLESS)
+
+
+def _from_foreign(table: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return of another package's settings those that are known here, and the names of the others.
+
+    A GPU's number belongs to the machine that the file is from; without one the first GPU is taken, else the CPU.
+    """
+    taken: dict[str, Any] = {}
+    unused = []
+    for name, value in table.items():
+        if name in _HARMLESS and value in _HARMLESS[name]:
+            continue
+        if name in _HARMLESS or name not in known or (name == "device" and str(value) not in ("cpu", "mps", "None")):
+            unused.append(name)
+        elif value is None and name not in ("time", "device", "freeze", "data", "workers"):
+            continue  # its own default
+        else:
+            taken[name] = float(value) if name == "multi_scale" and isinstance(value, bool) else value
+    return taken, unused
 
 
 _NAMES = frozenset({"data", "images", "model", "device", "project", "name"})

@@ -54,7 +54,7 @@ def open_data(settings: TrainSettings) -> Data:
         raise ValueError("train() needs data: a YOLO-pose YAML file or a COCO keypoint JSON file")
     how: Any = {"images": settings.images, "min_conf": settings.min_conf}
     train = open_dataset(settings.data, "train", **how)
-    notes = [f"train: {note}" for note in getattr(train, "notes", ())]
+    notes = [note if note.startswith("train: ") else f"train: {note}" for note in getattr(train, "notes", ())]
     found = scan(train)
     rows = [labels.xy for labels in found.labels if len(labels)]
     xy = np.concatenate(rows) if rows else np.empty((0, train.spec.kpt_shape[0], 2), np.float32)

@@ -70,7 +70,7 @@ def _file(
         raise FormatError(f"{file}: imagePath must be text, got {str(name)[:60]}")
     whole = type(width) is int and type(height) is int and 0 < width <= 10**6 and 0 < height <= 10**6
     path = _picture(file, name, images)
-    if path is not None and not path.as_posix().endswith(local(name).lstrip("./")):
+    if path is not None and path.resolve() != ((images or file.parent) / local(name)).resolve():
         moved.append(f"pictures are not where the files say, and were found by their names: {name[:200]} is {path}")
     record = Record(name, (width, height) if whole else None, path=path)
     groups: dict[Any, Found] = {}
