@@ -111,3 +111,78 @@ def test_settings_take_the_forms_that_people_write() -> None:
     assert TrainSettings.of({"flip_idx": "as-given"}).flip_idx == "as-given"
     with pytest.raises(ValueError, match="flip_idx must be numbers such as 3,2,1,0 or as-given, got 'never'"):
         TrainSettings.of({"flip_idx": "never"})
+
+
+# The other package's file: every mode's settings, and values of the machine that it was written on.
+ARGS = """task: pose
+mode: train
+model: yolov8s-pose.pt
+data: data/data.yaml
+epochs: 3000
+time: null
+patience: 50
+batch: 4
+imgsz: 960
+save: true
+device: '0'
+workers: 8
+pretrained: true
+resume: false
+multi_scale: false
+freeze: null
+overlap_mask: true
+dropout: 0
+conf: null
+half: false
+source: null
+vid_stride: 1
+stream_buffer: false
+visualize: false
+augment: false
+agnostic_nms: false
+retina_masks: false
+show: false
+save_frames: false
+save_txt: false
+save_conf: false
+save_crop: false
+show_labels: true
+show_conf: true
+show_boxes: true
+line_width: null
+format: torchscript
+keras: false
+optimize: false
+int8: false
+dynamic: false
+opset: null
+workspace: null
+nms: false
+degrees: 15
+kobj: 2.0
+copy_paste: 0.3
+tracker: botsort.yaml
+save_dir: /home/me/runs/x
+"""
+
+
+def test_the_other_packages_settings_are_taken_and_the_rest_is_listed_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "args.yaml").write_text(ARGS)
+
+    made = TrainSettings.of({"epochs": 2}, cfg=tmp_path / "args.yaml")
+
+    assert (made.epochs, made.patience, made.imgsz, made.degrees, made.kobj, made.multi_scale) == (2, 50, 960, 15, 2, 0)
+    assert made.device is None
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "args.yaml: not used, as they mean nothing in a training here: device, " in told
+    assert "copy_paste, tracker, save_dir" in told
+    assert "epochs" not in told
+
+
+def test_a_mistake_in_settings_of_ones_own_is_still_one(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("epochs: 2\npatiense: 5\n")
+
+    with pytest.raises(TypeError, match="has no setting 'patiense'; did you mean 'patience'"):
+        TrainSettings.of({}, cfg=tmp_path / "own.yaml")

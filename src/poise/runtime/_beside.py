@@ -11,7 +11,7 @@ _MOST_BYTES = 1 << 20
 def metadata_beside(network: Path) -> dict[str, str]:
     """Return what ``metadata.yaml`` in the network's folder says, by its keys; empty where there is none.
 
-    Lists and tables of one level, as ``imgsz`` and ``names`` are, become Python literals, as the metadata of ONNX files
+    Lists and tables, as ``imgsz`` and ``names`` are, become Python literals, as the metadata of ONNX files
     have them.
 
     Args:
@@ -26,6 +26,7 @@ def metadata_beside(network: Path) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     items: list[object] = []
+    below: list[object] | None = None
     pairs: dict[object, object] = {}
     key = ""
     for line in [*lines, "end:"]:
@@ -36,17 +37,18 @@ def metadata_beside(network: Path) -> dict[str, str]:
         if not inside:
             if key and (items or pairs):
                 found[key] = str(items or pairs)
-            items, pairs = [], {}
+            items, pairs, below = [], {}, None
             key, _, value = (part.strip() for part in text.partition(":"))
             if value:
                 plain = _value(value)
                 found[key] = plain if isinstance(plain, str) else str(plain)
         elif text.startswith("- "):
-            items.append(_value(text[2:].strip()))
+            (items if below is None else below).append(_value(text[2:].strip()))
         elif not items:
             name, colon, value = text.partition(":")
             if colon:
-                pairs[_value(name.strip())] = _value(value.strip())
+                below = None if value.strip() else []
+                pairs[_value(name.strip())] = _value(value.strip()) if below is None else below
     return found
 
 

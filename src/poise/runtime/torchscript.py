@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,7 +64,9 @@ def open(path: Path, *, device: str = "cpu", threads: int | None = None, precisi
     about = _read(path)
     torch = require("torch", extra="train", feature=f"running {path.name} (an exported .onnx needs no torch)")
     try:
-        program = torch.jit.load(str(path), map_location="cpu")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # torch would rather have another format
+            program = torch.jit.load(str(path), map_location="cpu")
     except (RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
         raise ModelError(f"{path}: not a TorchScript network that torch can load: {reason[:200]}") from error
