@@ -129,7 +129,8 @@ def open_file(
         from poise.networks import open_session as open_checkpoint
 
         return open_checkpoint(path, device=device, threads=threads, precision=precision, end2end=end2end)
-    raise ModelError(f"{path}: files that end in {ending or 'nothing'!r} cannot be run; expected {', '.join((*ENDINGS, '.torchscript', '.xml'))}")
+    known = ", ".join((*ENDINGS, ".torchscript", ".xml"))
+    raise ModelError(f"{path}: files that end in {ending or 'nothing'!r} cannot be run; expected {known}")
 
 
 def refuse_pointer(path: Path) -> None:

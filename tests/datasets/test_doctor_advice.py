@@ -37,7 +37,9 @@ def described(folder: Path, train: str = "images/train", val: str = "images/val"
 
 def deletes(found: Diagnosis) -> list[str]:
     """Return the files that the advice deletes."""
-    return [name for p in found.problems for text in re.findall(r"\brm ('.*)", p.mend) for name in text.split("'")[1::2]]
+    return [
+        name for p in found.problems for text in re.findall(r"\brm ('.*)", p.mend) for name in text.split("'")[1::2]
+    ]
 
 
 def kinds(found: Diagnosis) -> list[str]:

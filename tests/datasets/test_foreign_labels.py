@@ -432,9 +432,7 @@ def test_sleap_frames_of_videos_and_packages_become_pictures(
     assert [p.name for p in open_dataset(path).paths] == ["frame_000001.png", "frame_000003.png"]
 
 
-def test_sleap_projects_about_videos_elsewhere_say_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sleap_projects_about_videos_elsewhere_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISE_HOME", str(tmp_path / "cache"))
     path = sleap_video(tmp_path)
     (tmp_path / "videos").mkdir()

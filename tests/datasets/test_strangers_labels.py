@@ -290,9 +290,7 @@ def test_coco_keypoints_that_are_not_labelled_may_be_nothing(tmp_path: Path, now
         ([[1, 2], [2, 3]], ((0, 1), (1, 2)), 0),
     ],
 )
-def test_a_wrong_edge_costs_the_edge(
-    tmp_path: Path, edges: Any, kept: tuple[tuple[int, int], ...], lost: int
-) -> None:
+def test_a_wrong_edge_costs_the_edge(tmp_path: Path, edges: Any, kept: tuple[tuple[int, int], ...], lost: int) -> None:
     found = open_dataset(coco(tmp_path, category={"skeleton": edges}))
 
     assert found.spec.skeleton.edges == kept

@@ -68,7 +68,9 @@ def test_folders_are_found_by_the_last_parts_of_their_paths_and_it_is_told(tmp_p
 
 
 def test_a_split_is_never_taken_for_another(tmp_path: Path) -> None:
-    file = yolo(tmp_path / "set", "train: ../train/images\nval: ../valid/images\n", "train/images/a.png", "images/b.png")
+    file = yolo(
+        tmp_path / "set", "train: ../train/images\nval: ../valid/images\n", "train/images/a.png", "images/b.png"
+    )
 
     with pytest.raises(FormatError, match=r"valid/images: no such folder"):
         open_dataset(file, "val")
@@ -126,7 +128,9 @@ def test_a_list_without_a_picture_says_where_it_looked(tmp_path: Path) -> None:
     file = yolo(tmp_path / "set", "path: .\ntrain: train.txt\n")
     (tmp_path / "set/train.txt").write_text("x/y.png\nx/z.png\n")
 
-    with pytest.raises(FormatError, match=r"none of the 2 pictures in .*train\.txt is there \(x/y\.png, …\); looked from"):
+    with pytest.raises(
+        FormatError, match=r"none of the 2 pictures in .*train\.txt is there \(x/y\.png, …\); looked from"
+    ):
         open_dataset(file)
 
 
@@ -198,9 +202,7 @@ def test_a_coco_picture_is_found_and_told(tmp_path: Path, name: str, place: str)
 
 
 @pytest.mark.parametrize("named", ["person_keypoints_val2017.json", "./person_keypoints_val2017.json"])
-def test_a_coco_file_is_opened_from_its_own_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
-) -> None:
+def test_a_coco_file_is_opened_from_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     kit.picture(tmp_path / "set", "val2017/a.png", (64, 48))
     file = coco(tmp_path / "set", "a.png", file="annotations/person_keypoints_val2017.json")
     monkeypatch.chdir(file.parent)
@@ -240,7 +242,7 @@ def test_labels_of_another_size_are_left_out_and_named(tmp_path: Path) -> None:
     (problem,) = [p for p in check(file).problems if p.severity == "error" and p.kind == "size-mismatch"]
 
     assert "a.png: 128 x 96 in the file, but the picture is 64 x 48" in problem.message
-    with pytest.raises(FormatError, match="nothing to write: .*128 x 96 in the file"):
+    with pytest.raises(FormatError, match=r"nothing to write: .*128 x 96 in the file"):
         convert(file, tmp_path / "out", format="yolo")
 
 

@@ -125,9 +125,7 @@ def test_torchscript_runs_as_the_network_that_it_is_of(files: dict[str, Path]) -
     assert Pose(files["torchscript"]).skeleton.keypoints == Pose(files["onnx"]).skeleton.keypoints
 
 
-def test_torchscript_without_torch_names_the_extra(
-    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_torchscript_without_torch_names_the_extra(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"a \.torchscript file runs in torch"):
         Pose(files["torchscript"], runtime="onnxruntime")
 

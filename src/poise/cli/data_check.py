@@ -60,7 +60,9 @@ def check(
         return track(indices, what, console=console, transient=True, disable=not console.is_terminal)
 
     splits = (split,) if split else ("train", "val", "test")
-    found = check_(data, splits=splits, images=images, min_conf=min_conf, fast=fast, again=again, workers=workers, watch=watch)
+    found = check_(
+        data, splits=splits, images=images, min_conf=min_conf, fast=fast, again=again, workers=workers, watch=watch
+    )
     if json:
         print(json_.dumps(_table(found), indent=2))  # noqa: T201
     else:

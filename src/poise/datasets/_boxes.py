@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 POINT_BOX = 0.1
 
 
-def box_round(xy: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float64]:
+def box_round(xy: NDArray[np.floating[Any]], size: tuple[int, int]) -> NDArray[np.float64]:
     """Return the box round keypoints; one that would have no area is widened within the picture.
 
     Args:

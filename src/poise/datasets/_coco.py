@@ -30,7 +30,11 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     table = load_json(path)
     for key in ("images", "annotations", "categories"):
-        if isinstance(table, dict) and isinstance(table.get(key), dict) and all(isinstance(v, dict) for v in table[key].values()):
+        if (
+            isinstance(table, dict)
+            and isinstance(table.get(key), dict)
+            and all(isinstance(v, dict) for v in table[key].values())
+        ):
             table[key] = _listed(table[key])
         if not isinstance(table, dict) or not isinstance(table.get(key), list):
             near = suggest(key, map(str, table)) if isinstance(table, dict) else ""
@@ -235,7 +239,11 @@ def bad_edges(table: Mapping[str, Any]) -> list[str]:
         return []
     kept = len(_edges(given, len(posed["keypoints"])))
     lost = (len(given) if isinstance(given, list) else 1) - kept
-    return [f"{lost} edges of the skeleton join no two keypoints of it and are not drawn: {str(given)[:60]}"] if lost else []
+    return (
+        [f"{lost} edges of the skeleton join no two keypoints of it and are not drawn: {str(given)[:60]}"]
+        if lost
+        else []
+    )
 
 
 def _listed(entries: Any) -> list[Any]:

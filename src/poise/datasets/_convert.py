@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from poise.datasets._dataset import Dataset, has_split, open_dataset, scan
-from poise.datasets._labels import Problem
 from poise.datasets._find import is_file
+from poise.datasets._labels import Problem
 from poise.datasets._spec import read_spec, yaml_in
 from poise.datasets._unpack import unpacked
 from poise.datasets.formats import yolo

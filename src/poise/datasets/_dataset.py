@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from poise.datasets import _coco
-from poise.datasets._labels import Labels, Problem, told_once
 from poise.datasets._find import locate, place
+from poise.datasets._labels import Labels, Problem, told_once
 from poise.datasets._pictures import Pictures, find_pictures, root_of
 from poise.datasets._spec import DataSpec, read_spec, yaml_in
 from poise.datasets._unpack import refuse_pointer, unpacked
@@ -315,9 +315,10 @@ def wrong_size(dataset: Dataset, index: int, real: tuple[int, int] | None = None
         return []
     file = Path(getattr(dataset, "_file", dataset.spec.file))
     turned = stated == (height, width)
-    text = (
-        f"{dataset.name(index)}: {stated[0]} x {stated[1]} in the file, but the picture is {width} x {height}"
-        + ("; the labels are for the picture as it is stored, before Exif turns it" if turned else ": was it scaled after labelling?")
+    text = f"{dataset.name(index)}: {stated[0]} x {stated[1]} in the file, but the picture is {width} x {height}" + (
+        "; the labels are for the picture as it is stored, before Exif turns it"
+        if turned
+        else ": was it scaled after labelling?"
     )
     mend = "store the picture upright and label it again" if turned else "use the picture that was labelled"
     return [Problem("size-mismatch", "error", file, None, text, mend, picture=path)]
@@ -374,7 +375,7 @@ def _pictures(spec: DataSpec, split: str, part: str, told: list[str]) -> Iterato
             + (
                 f"correct '{split}:'"
                 if whole
-                else f"the data set's 'path' is {spec.root}; correct it, or set POISE_DATASETS to the folder that holds "
-                "the data set"
+                else f"the data set's 'path' is {spec.root}; correct it, or set POISE_DATASETS to the folder that "
+                "holds the data set"
             )
         )

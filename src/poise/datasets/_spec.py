@@ -101,9 +101,7 @@ def read_spec(path: str | Path, *, ignore: Collection[str] = ()) -> DataSpec:
     )
 
 
-def _skeleton(
-    file: Path, table: Mapping[str, Any], ignore: Collection[str]
-) -> tuple[Skeleton, tuple[str, ...]]:
+def _skeleton(file: Path, table: Mapping[str, Any], ignore: Collection[str]) -> tuple[Skeleton, tuple[str, ...]]:
     """Read the skeleton; a wrong edge costs that edge, as it is only drawn."""
     try:
         return from_yaml(file, ignore=ignore), ()
@@ -114,11 +112,11 @@ def _skeleton(
         reason = str(error).removeprefix(f"{file}: ")
     bare = from_yaml(file, ignore=(*ignore, "skeleton"))
     index = {name: i for i, name in enumerate(bare.keypoints)}
-    edges = []
+    edges: list[tuple[int, int]] = []
     for edge in given if isinstance(given, list) else ():
         ends = [index.get(end, end) if isinstance(end, str) else end for end in edge] if isinstance(edge, list) else []
         if len(ends) == 2 and all(type(end) is int and 0 <= end < len(bare) for end in ends):
-            edges.append((ends[0], ends[1]))
+            edges.append((int(ends[0]), int(ends[1])))
     if "counts keypoints from 1" in reason:
         edges = []  # all of them are shifted
     lost = (len(given) if isinstance(given, list) else 1) - len(edges)

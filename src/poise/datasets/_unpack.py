@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import stat
 import tempfile
@@ -97,7 +96,9 @@ def _extract(path: Path, folder: Path) -> None:
             need = sum(entry.file_size for entry, _ in entries)
             free = shutil.disk_usage(folder).free
             if need > free - _FREE:
-                raise FormatError(f"{path}: holds {need:,} bytes, but {folder.parent} has {free:,} left; unpack it elsewhere")
+                raise FormatError(
+                    f"{path}: holds {need:,} bytes, but {folder.parent} has {free:,} left; unpack it elsewhere"
+                )
             for entry, name in entries:
                 _copy(path, archive, entry, folder / name)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
@@ -126,8 +127,8 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.Zip
         swollen = entry.file_size > _SMALL and entry.file_size > _MOST_RATIO * max(entry.compress_size, 1)
         if entry.file_size > _MOST_BYTES_A_FILE or total > _MOST_BYTES or swollen:
             raise FormatError(
-                f"{path}: {entry.filename[:100]!r} makes {entry.file_size:,} bytes of {entry.compress_size:,}, more than "
-                "pictures and labels do; unpack it yourself if it is to be trusted"
+                f"{path}: {entry.filename[:100]!r} makes {entry.file_size:,} bytes of {entry.compress_size:,}, more "
+                "than pictures and labels do; unpack it yourself if it is to be trusted"
             )
         yield entry, name
 
@@ -142,4 +143,3 @@ def _copy(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: 
             if left < 0:
                 raise FormatError(f"{path}: {entry.filename[:100]!r} is larger than the archive says")
             out.write(chunk)
-    os.chmod(target, 0o644)

@@ -1,4 +1,4 @@
-"""``metadata.yaml`` beside a network: what this field's exports say of OpenVINO networks, read without a YAML reader."""
+"""``metadata.yaml`` beside a network, which this field's exports to OpenVINO write; no YAML reader is needed."""
 
 from __future__ import annotations
 

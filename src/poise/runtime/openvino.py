@@ -57,7 +57,9 @@ class OpenVinoSession:
         except queue.Empty:
             request = self._compiled.create_infer_request()
         try:
-            found = request.infer({self._places[name]: value for name, value in feeds.items()}, share_inputs=True, share_outputs=False)
+            found = request.infer(
+                {self._places[name]: value for name, value in feeds.items()}, share_inputs=True, share_outputs=False
+            )
             return {name: found[i] for i, name in enumerate(self._names)}
         finally:
             self._idle.put(request)

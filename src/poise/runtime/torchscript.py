@@ -25,27 +25,27 @@ _MOST_CODE, _MOST_CONFIG = 64 << 20, 16 << 20
 _CALL = re.compile(r"(?<![\w.])(?:torch|ops)\.([A-Za-z_][\w.]*)")
 # What networks that were traced are made of. Source: the listings of YOLOv8, YOLO11 and YOLO26 pose networks that torch
 # 2.13 traces, and the other operations of their kind, which only compute with tensors.
-_ALLOWED = frozenset(
-    """
+_OPERATIONS = """
     _convolution conv2d conv1d conv_transpose2d batch_norm layer_norm group_norm linear matmul bmm mm addmm addbmm
-    baddbmm einsum silu silu_ relu relu_ leaky_relu leaky_relu_ sigmoid sigmoid_ softplus softmax log_softmax gelu mish
-    mish_ hardswish hardswish_ hardsigmoid hardsigmoid_ hardtanh hardtanh_ relu6 elu elu_ tanh max_pool2d avg_pool2d
-    adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d pad constant_pad_nd pixel_shuffle add add_ sub sub_ rsub
-    mul mul_ div div_ floor_divide remainder neg pow sqrt rsqrt exp exp_ log abs clamp clamp_ clamp_min clamp_max floor
-    floor_ ceil ceil_ round round_ trunc minimum maximum max min amax amin sum mean cumsum prod norm sort topk argmax
-    argmin argsort gather scatter scatter_ index index_select index_put index_put_ masked_fill masked_fill_ masked_select
-    where cat stack split split_with_sizes chunk tensor_split unbind unsqueeze unsqueeze_ squeeze squeeze_ view view_as
-    reshape flatten unflatten transpose transpose_ permute movedim t contiguous expand expand_as repeat repeat_interleave
-    tile slice select narrow flip roll meshgrid arange linspace zeros zeros_like ones ones_like full full_like empty
-    empty_like new_zeros new_ones new_full new_empty tensor scalar_tensor eye fill_ copy_ clone detach detach_ to type_as
-    size len numel dim item IntImplicit FloatImplicit ScalarImplicit Bool Int Float eq ne lt le gt ge logical_and
-    logical_or logical_not logical_xor __and__ __or__ __not__ __contains__ __getitem__ __range_length __derive_index
-    isnan isfinite nan_to_num dropout dropout_ bitwise_and bitwise_or bitwise_not nonzero any all append list warn
-    scaled_dot_product_attention format jit device dtype float32 float16 float64 int64 int32 bool
-    prim.NumToTensor prim.device prim.dtype prim.ListConstruct prim.TupleConstruct prim.min prim.max prim.data
-    prim.is_cuda prim.layout NumToTensor
-    """.split()
-)
+    baddbmm einsum silu silu_ relu relu_ leaky_relu leaky_relu_ sigmoid sigmoid_ softplus softmax log_softmax gelu
+    mish mish_ hardswish hardswish_ hardsigmoid hardsigmoid_ hardtanh hardtanh_ relu6 elu elu_ tanh max_pool2d
+    avg_pool2d adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d pad constant_pad_nd pixel_shuffle add add_
+    sub sub_ rsub mul mul_ div div_ floor_divide remainder neg pow sqrt rsqrt exp exp_ log abs clamp clamp_
+    clamp_min clamp_max floor floor_ ceil ceil_ round round_ trunc minimum maximum max min amax amin sum mean cumsum
+    prod norm sort topk argmax argmin argsort gather scatter scatter_ index index_select index_put index_put_
+    masked_fill masked_fill_ masked_select where cat stack split split_with_sizes chunk tensor_split unbind
+    unsqueeze unsqueeze_ squeeze squeeze_ view view_as reshape flatten unflatten transpose transpose_ permute
+    movedim t contiguous expand expand_as repeat repeat_interleave tile slice select narrow flip roll meshgrid
+    arange linspace zeros zeros_like ones ones_like full full_like empty empty_like new_zeros new_ones new_full
+    new_empty tensor scalar_tensor eye fill_ copy_ clone detach detach_ to type_as size len numel dim item
+    IntImplicit FloatImplicit ScalarImplicit Bool Int Float eq ne lt le gt ge logical_and logical_or logical_not
+    logical_xor __and__ __or__ __not__ __contains__ __getitem__ __range_length __derive_index isnan isfinite
+    nan_to_num dropout dropout_ bitwise_and bitwise_or bitwise_not nonzero any all append list warn
+    scaled_dot_product_attention format jit device dtype float32 float16 float64 int64 int32 bool prim.NumToTensor
+    prim.device prim.dtype prim.ListConstruct prim.TupleConstruct prim.min prim.max prim.data prim.is_cuda
+    prim.layout NumToTensor
+"""
+_ALLOWED = frozenset(_OPERATIONS.split())
 
 
 def open(path: Path, *, device: str = "cpu", threads: int | None = None, precision: str = "f32") -> TorchSession:
@@ -83,7 +83,7 @@ def open(path: Path, *, device: str = "cpu", threads: int | None = None, precisi
 
 
 def _module(torch: Any, program: Any) -> Any:
-    class Program(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Program(torch.nn.Module):  # type: ignore[misc]
         """A program as a module like any other: those that are read from a file refuse some of a module's methods."""
 
         def __init__(self) -> None:
@@ -116,7 +116,9 @@ def _read(path: Path) -> dict[str, str]:
                 name = entry.filename.partition("/")[2]
                 if name == "extra/config.txt":
                     if entry.file_size > _MOST_CONFIG:
-                        raise ModelError(f"{path}: config.txt takes {entry.file_size} bytes, expected {_MOST_CONFIG} at most")
+                        raise ModelError(
+                            f"{path}: config.txt takes {entry.file_size} bytes, expected {_MOST_CONFIG} at most"
+                        )
                     table = dict(json.loads(archive.read(entry)))
                     about = {str(k): v if isinstance(v, str) else str(v) for k, v in table.items()}
                 elif name.startswith("code/") and name.endswith(".py"):

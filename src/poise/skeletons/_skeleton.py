@@ -18,6 +18,7 @@ Colour = tuple[int, int, int]
 # are lighter than theirs, so that they stand out on dark pictures too.
 COLOURS: Mapping[str, Colour] = {"left": (31, 162, 255), "right": (255, 140, 26), "middle": (244, 241, 232)}
 
+
 @dataclass(frozen=True, eq=False)
 class Skeleton:
     """A set of named keypoints and how they belong together.

@@ -120,7 +120,7 @@ def _alike_in_front(
 
 
 def _inner(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of a small copy whose four neighbours are in the mask too: outlines are mixed with the ground."""
+    """Return the pixels whose four neighbours are in the mask too: outlines are mixed with the ground."""
     around = np.pad(mask.reshape(SIDE, SIDE), 1)
     inside = around[1:-1, 1:-1] & around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     return np.asarray(inside.reshape(-1))

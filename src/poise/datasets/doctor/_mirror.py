@@ -127,8 +127,8 @@ def mend_mirror(
     """Return the data set with the mirror map that training should use, and a line that says what was replaced.
 
     A map that does not exchange keypoints whose names are the two sides of one thing is replaced by the map of the
-    names, and so is one that exchanges points of a bundled skeleton that have no sides. Where the names are only a guess
-    (a bundled skeleton of as many keypoints), the poses must say so too.
+    names, and so is one that exchanges points of a bundled skeleton that have no sides. Where the names are only a
+    guess (a bundled skeleton of as many keypoints), the poses must say so too.
 
     Args:
         spec: What the data set says.

@@ -65,7 +65,9 @@ def read_labels(dataset: Dataset, facts: PictureFacts | None, indices: Iterable[
         if error:
             path = dataset.paths[i]
             problems.append(
-                Problem("unreadable-picture", "error", path, None, error, "copy it again, or take it out of the data set")
+                Problem(
+                    "unreadable-picture", "error", path, None, error, "copy it again, or take it out of the data set"
+                )
             )
         found.labels.append(labels)
         found.sizes.append(size)
@@ -104,7 +106,9 @@ def _text(dataset: YoloDataset, i: int, size: tuple[int, int]) -> tuple[Labels, 
             text = ""
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"{file}: not a readable text file: {error}") from error
-    labels, problems, lines = parse_labels(text, file, size=size, classes=len(dataset.spec.names), kpt_shape=(k, d), min_conf=dataset.min_conf)
+    labels, problems, lines = parse_labels(
+        text, file, size=size, classes=len(dataset.spec.names), kpt_shape=(k, d), min_conf=dataset.min_conf
+    )
     hidden = Hidden()
     predicted = any(p.kind == "confidences" for p in problems)
     if d == 3 and not predicted and len(labels) and not (labels.visibility > 0).all():

@@ -205,7 +205,9 @@ def parentless(record: Record, loose: Sequence[Loose], where: str, mend: str, ti
 def tied_notes(tied: Counter[str]) -> list[str]:
     """Return one note about keypoints that were given to boxes; none where there were none."""
     n = tied["keypoints"]
-    return [f"{n} keypoints are tied to no instance in the file; each was given to the box that it lies in"] if n else []
+    return (
+        [f"{n} keypoints are tied to no instance in the file; each was given to the box that it lies in"] if n else []
+    )
 
 
 def _into_boxes(instances: Sequence[Found], loose: Sequence[Loose]) -> list[Loose]:

@@ -133,7 +133,7 @@ def leaves(xy: np.ndarray, limit: np.ndarray) -> np.ndarray:
 
 
 def around(labels: Labels, size: tuple[int, int]) -> np.ndarray:
-    """Return ``(N, 4)`` float32 boxes around labelled keypoints in a picture of that size; zeros where there is none."""
+    """Return ``(N, 4)`` float32 boxes around labelled keypoints, pixels; zeros where there is none."""
     boxes = np.zeros((len(labels), 4), dtype=np.float32)
     for row, xy in zip(boxes, labels.xy, strict=True):
         there = np.isfinite(xy).all(axis=-1)

@@ -69,7 +69,10 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
         paths, told = find_pictures(file, table.pictures, how.images)
         moved += told
         records += _records(file, table, paths)
-    notes = [*moved[:1], *([f"body parts of no individual ({_UNIQUE!r}) are read as an instance of their own"] if unique else [])]
+    notes = [
+        *moved[:1],
+        *([f"body parts of no individual ({_UNIQUE!r}) are read as an instance of their own"] if unique else []),
+    ]
     return build(path, split, records, how, Declared(tuple(keypoints)), notes=notes)
 
 

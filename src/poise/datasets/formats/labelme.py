@@ -42,7 +42,9 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
         raise FormatError(f"{path}: no .json files in it")
     unread: Counter[str] = Counter()
     tied: Counter[str] = Counter()
-    records, moved, strays = [], [], []
+    records: list[Record] = []
+    moved: list[str] = []
+    strays: list[Path] = []
     for file in files:
         table = load_json(file, max_bytes=_MAX_BYTES)
         if path.is_dir() and not (isinstance(table, dict) and "shapes" in table):

@@ -1,9 +1,9 @@
 """Label Studio's JSON: keypoint labels under rectangle labels, in percent of the picture.
 
 A keypoint belongs to the rectangle that its ``parentID`` names, or that it has a relation to. One whose ``meta`` text
-is ``hidden`` is labelled but not seen; keypoints of no rectangle belong to the one that they lie in; a rectangle whose text is ``crowd`` is around several instances. Beside
-``train.json`` goes ``train.config.xml``, the labelling interface that the project needs; it also keeps the order of the
-keypoints.
+is ``hidden`` is labelled but not seen; keypoints of no rectangle belong to the one that they lie in; a rectangle
+whose text is ``crowd`` is around several instances. Beside ``train.json`` goes ``train.config.xml``, the labelling
+interface that the project needs; it also keeps the order of the keypoints.
 
 Source: labelstud.io/guide/task_format and labelstud.io/tags/keypointlabels (the layout was taken from these pages, not
 from an export).
@@ -19,9 +19,9 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from poise.datasets._dataset import Dataset
+from poise.datasets._find import is_file
 from poise.datasets._json import load_json, number
 from poise.datasets._labels import Problem
-from poise.datasets._find import is_file
 from poise.datasets.formats._build import Declared, Found, Record, build, listed, parentless, tied_notes
 from poise.datasets.formats._describe import plain
 from poise.datasets.formats._kept import Holds, Labelled
@@ -69,10 +69,12 @@ def _of_min(task: Any) -> Any:
     """Return a task of the export "JSON-MIN", whose regions lie flat beside the picture's name, as one of "JSON"."""
     if not isinstance(task, dict) or "data" in task:
         return task
-    regions = []
+    regions: list[dict[str, Any]] = []
     for name, values in task.items():
         for value in values if isinstance(values, list) else ():
-            kind = next((k for k in ("rectanglelabels", "keypointlabels") if isinstance(value, dict) and k in value), None)
+            kind = next(
+                (k for k in ("rectanglelabels", "keypointlabels") if isinstance(value, dict) and k in value), None
+            )
             if kind is None and isinstance(value, dict) and "original_width" in value:
                 kind = next((k for k in value if str(k).endswith("labels")), "a region")
             if kind is not None:

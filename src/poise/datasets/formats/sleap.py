@@ -101,8 +101,8 @@ def _pictures(
         file = _find(path, str(video.filename), images)
         if not is_file(file):
             raise FormatError(
-                f"{path}: its video {str(video.filename)[:200]} is not there (looked for {file}); say in which folder it "
-                "is: --images FOLDER (images=FOLDER)"
+                f"{path}: its video {str(video.filename)[:200]} is not there (looked for {file}); say in which "
+                "folder it is: --images FOLDER (images=FOLDER)"
             )
         kind = f"frames {','.join(map(str, labelled))}"
         folder = once(file, kind, lambda to: _write_frames(file, labelled, to))
