@@ -3,7 +3,8 @@
 An instance is a ``<skeleton>`` with one ``<points>`` a keypoint, and a ``<box>`` of the same ``group_id``. A keypoint
 that is ``outside`` is not labelled, one that is ``occluded`` is hidden. Single ``<points>`` of one group are the
 keypoints of the ``<box>`` of that group, those of none of the box that they lie in. Where a data set has crowds or
-areas, they are attributes ``crowd`` and ``area`` of the skeleton. A plain ``<points>`` of several positions is an instance too.
+areas, they are attributes ``crowd`` and ``area`` of the skeleton. A plain ``<points>`` of several positions is an
+instance too.
 
 Source: docs.cvat.ai, "CVAT for images 1.1" and "CVAT for videos 1.1" (the layout of files was taken from that page, not
 from an export).
