@@ -119,6 +119,8 @@ def open_file(
         return torchscript.open(path, device=device, threads=threads, precision=precision)
     if ending in (".onnx", ".xml"):
         engine = "openvino" if ending == ".xml" else runtime
+        if ending == ".xml":
+            refuse_pointer(path.with_suffix(".bin"))
         return open_session(
             quickened(path), runtime=engine, device=device, threads=threads, precision=precision, name=str(path)
         )

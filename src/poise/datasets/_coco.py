@@ -267,7 +267,12 @@ def _points(path: Path, table: Mapping[str, Any], posed: list[Mapping[str, Any]]
         if isinstance(a.get("keypoints"), list) and len(a["keypoints"]) >= 3:
             k = len(a["keypoints"]) // 3
             return get("coco17").keypoints if k == 17 else tuple(f"point_{i}" for i in range(k))
-    raise FormatError(f"{path}: neither categories nor annotations have keypoints; expected a keypoint annotation file")
+    about = table.get("info")
+    studio = isinstance(about, dict) and "label studio" in str(about.get("contributor", "")).lower()
+    raise FormatError(
+        f"{path}: neither categories nor annotations have keypoints; expected a keypoint annotation file"
+        + ("; Label Studio's export 'COCO' leaves them out: export the project as 'JSON'" if studio else "")
+    )
 
 
 def _around(flat: Sequence[float], size: Callable[[], tuple[int, int]]) -> list[float]:

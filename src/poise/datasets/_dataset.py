@@ -212,8 +212,8 @@ def open_dataset(
     """
     from poise.datasets.formats._registry import Reading, format_module, label_file_in, recognise
 
+    refuse_pointer(Path(data))
     path = unpacked(Path(data))
-    refuse_pointer(path)
     folder = Path(images) if images is not None else None
     if path.is_dir():
         path = yaml_in(path) or label_file_in(path, split) or path
@@ -334,8 +334,8 @@ def has_split(spec: DataSpec, split: str) -> bool:
 
 
 def _bases(spec: DataSpec) -> list[Path]:
-    """Return where paths of a description may start from; where there are none, tools take the working folder."""
-    return list(dict.fromkeys([spec.root, spec.file.parent, Path()]))
+    """Return where paths of a description may start from."""
+    return list(dict.fromkeys([spec.root, spec.file.parent]))
 
 
 def _pictures(spec: DataSpec, split: str, part: str, told: list[str]) -> Iterator[Path]:
@@ -355,10 +355,10 @@ def _pictures(spec: DataSpec, split: str, part: str, told: list[str]) -> Iterato
         names = [line.strip() for line in lines if line.strip()]
         # Lists write './images/…' for paths that start where the list is; others start from the working folder or the
         # data set's, or are from another machine.
-        found, _ = locate(names, [path.parent, *_bases(spec)])
+        found, _ = locate(names, [path.parent, *_bases(spec)], working=True)
         there = next((i for i, entry in enumerate(found) if entry is not None), None)
         if names and there is None:
-            looked = ", ".join(map(str, dict.fromkeys([path.parent, *_bases(spec)])))
+            looked = ", ".join(map(str, dict.fromkeys([path.parent, *_bases(spec), Path()])))
             raise FormatError(
                 f"{spec.file}: {split}: none of the {len(names)} pictures in {path} is there ({names[0][:200]}, …); "
                 f"looked from {looked}, and by the last parts of their paths"

@@ -65,7 +65,7 @@ def place(part: str, folders: Sequence[Path]) -> tuple[Path | None, bool]:
 
     Args:
         part: As it is written.
-        folders: Where it may start from, the right one first.
+        folders: Where it may start from, the right one first; the working folder is tried too, for the whole path.
 
     Returns:
         Its path, None where it is not found; and whether it is in another place than the description says. A folder
@@ -74,7 +74,7 @@ def place(part: str, folders: Sequence[Path]) -> tuple[Path | None, bool]:
     path = Path(local(part)).expanduser()
     if exists(folders[0] / path):
         return folders[0] / path, "\\" in part
-    for folder in folders[1:]:
+    for folder in [*folders[1:], Path()]:
         if exists(folder / path):
             return folder / path, True
     for tail in tails(part):
@@ -87,7 +87,9 @@ def place(part: str, folders: Sequence[Path]) -> tuple[Path | None, bool]:
     return None, False
 
 
-def locate(names: Sequence[str], folders: Iterable[Path]) -> tuple[list[Path | None], bool]:
+def locate(
+    names: Sequence[str], folders: Iterable[Path], *, working: bool = False
+) -> tuple[list[Path | None], bool]:
     """Find files by their names.
 
     A name is taken as it is in the first folder that has any of them; else by its last parts, by a name without its
@@ -96,15 +98,17 @@ def locate(names: Sequence[str], folders: Iterable[Path]) -> tuple[list[Path | N
     Args:
         names: As a file calls them.
         folders: Where they may be, the likeliest first.
+        working: Also try the working folder, for whole names.
 
     Returns:
         For each its path, None where it is not found; and whether any was found in another place than the name says.
     """
     known = list(dict.fromkeys(folders))
     plain = [local(name) for name in names]
-    best = next((f for f in known if any(is_file(f / name) for name in plain[:_TRIED])), None)
+    starts = [*known, Path()] if working else known
+    best = next((f for f in starts if any(is_file(f / name) for name in plain[:_TRIED])), None)
     if best is None:
-        best = next((f for f in known if any(is_file(f / name) for name in plain)), None)
+        best = next((f for f in starts if any(is_file(f / name) for name in plain)), None)
     found: list[Path | None] = [best / name if best and is_file(best / name) else None for name in plain]
     moved = any(path is not None and given != name for path, given, name in zip(found, names, plain, strict=True))
     open_ = [i for i, path in enumerate(found) if path is None]

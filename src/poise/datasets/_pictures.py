@@ -90,7 +90,7 @@ def root_of(path: Path, name: str) -> Path:
 def nearby(file: Path) -> list[Path]:
     """Return the folders in which the pictures of a label file usually are, its own first."""
     stem = file.stem.rpartition("_")[2]
-    parent = file.parent
+    parent = file if file.is_dir() else file.parent
     # A file that is named from its own folder has folders above it, too.
     whole = parent if len(parent.parts) > 2 else parent.absolute()
     folders = [parent, parent / "images", whole.parent, whole.parent / "images"]

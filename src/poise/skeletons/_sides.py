@@ -21,7 +21,7 @@ _OTHER |= {right: left for left, right in _OTHER.items()}
 # Left and right, or the stems of these words, in the languages that label files were seen in or are likely in. They
 # may stand anywhere in a name, as its counterpart must be there.
 _WORDS = (
-    ("left", "right"), ("lft", "rgt"), ("lt", "rt"), ("lhs", "rhs"), ("port", "starboard"),
+    ("left", "right"), ("west", "east"), ("nw", "ne"), ("sw", "se"), ("lft", "rgt"), ("lt", "rt"), ("lhs", "rhs"), ("port", "starboard"),
     ("左", "右"), ("hidari", "migi"), ("zuo", "you"), ("왼", "오른"), ("좌", "우"),
     ("link", "recht"), ("gauche", "droite"), ("gauche", "droit"), ("izquierd", "derech"), ("izq", "der"),
     ("sinistr", "destr"), ("sinistr", "dextr"), ("sx", "dx"), ("sin", "dex"), ("esquerd", "direit"), ("esq", "dir"),
@@ -147,10 +147,11 @@ def _words(name: str) -> Iterator[_Reading]:
 def _stems(name: str) -> Iterator[_Reading]:
     """Read left and right of any language anywhere in the name."""
     folded = name.casefold()
-    for left, right in _WORDS:
+    for number, (left, right) in enumerate(_WORDS):
         for side, word in ((-1, left), (1, right)):
             if word in folded:
-                yield _plain(folded.replace(word, "*")), side
+                # Only words of one language are each other's other side.
+                yield f"{number} {_plain(folded.replace(word, '*'))}", side
 
 
 def _letters(name: str) -> Iterator[_Reading]:

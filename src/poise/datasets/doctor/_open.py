@@ -9,7 +9,7 @@ from pathlib import Path
 from poise.datasets._dataset import Dataset, YoloDataset, open_dataset
 from poise.datasets._labels import Problem
 from poise.datasets._spec import find_yaml, read_spec, yaml_in
-from poise.datasets._unpack import unpacked
+from poise.datasets._unpack import refuse_pointer, unpacked
 from poise.datasets.doctor._table import yaml_line
 from poise.errors import FormatError
 
@@ -45,6 +45,7 @@ def open_splits(
     for split in splits:
         if split not in _SPLITS:
             raise ValueError(f"splits must be of {', '.join(_SPLITS)}, got {split!r}")
+    refuse_pointer(Path(data))
     path = unpacked(Path(data))
     if path.is_dir():
         path = yaml_in(path) or path

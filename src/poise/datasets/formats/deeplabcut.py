@@ -113,6 +113,8 @@ def _read_csv(path: Path) -> _Table:
 def _of_rows(path: Path, rows: Any) -> _Table:
     head: dict[str, list[str]] = {}
     for row in rows:
+        if not head and {"annotation_id", "lead_time"} <= set(row):
+            raise FormatError(f"{path}: Label Studio's export 'CSV'; export the project as 'JSON'")
         if not row or row[0] not in _LEVELS or row[0] in head:
             raise FormatError(
                 f"{path}:{rows.line_num}: expected the rows scorer, (individuals,) bodyparts, coords, "
