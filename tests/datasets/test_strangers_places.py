@@ -269,6 +269,24 @@ def test_a_labelme_picture_is_beside_its_file(tmp_path: Path, name: str) -> None
     assert any("found by their names" in note for note in found.notes)  # type: ignore[attr-defined]
 
 
+def test_a_labelme_file_brings_its_picture_along(tmp_path: Path) -> None:
+    import base64
+
+    picture = kit.picture(tmp_path / "other", "a.png", (64, 48))
+    folder = labelme(tmp_path / "set", "lost.png")
+    table = json.loads((folder / "a.json").read_text())
+    table["imageData"] = base64.b64encode(picture.read_bytes()).decode()
+    (folder / "a.json").write_text(json.dumps(table))
+    picture.unlink()
+
+    found = open_dataset(folder)
+
+    assert found.image(0).shape == (48, 64, 3)
+    assert found.notes == (  # type: ignore[attr-defined]
+        "1 pictures are not where the files say; those in the files themselves are used",
+    )
+
+
 @pytest.mark.parametrize("stray", ['{"hello": 1}', "[1, 2]", '{"categories": [{"id": 0, "name": "cat"}]}'])
 def test_one_stray_file_does_not_spoil_a_folder(tmp_path: Path, stray: str) -> None:
     kit.picture(tmp_path / "set", "a.png", (64, 48))

@@ -90,7 +90,7 @@ def check_likeness(
                 yaml_line(dataset.spec.file, dataset.split),
                 f"{len(rows)} of {total} {dataset.split} pictures are nearly the same as an earlier one: they count "
                 "less than as many different ones",
-                "right for frames of a video; else remove them",
+                "right for frames of a video; else one of each is enough",
             )
 
 

@@ -73,6 +73,6 @@ def _constant(table: Table, rows: np.ndarray, line: int | None) -> Iterator[Prob
                     line,
                     f"keypoint {table.spec.skeleton.keypoints[k]!r} is at the same place {what} ({x:.3f}, {y:.3f}) "
                     f"in {number.max()} of {len(points)} instances",
-                    "a default of the labelling tool? mark it as not labelled",
+                    "if the labelling tool has put it there, label it or mark it as not labelled",
                 )
                 break

@@ -10,6 +10,8 @@ which exports ``difficult`` points as visibility 1.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import os
 from collections import Counter
@@ -20,6 +22,7 @@ from poise.datasets._dataset import Dataset
 from poise.datasets._find import is_file, local, tails
 from poise.datasets._json import load_json, number
 from poise.datasets._labels import Problem
+from poise.datasets._unpack import once
 from poise.datasets.formats._build import Found, Record, build, listed, parentless, tied_notes
 from poise.datasets.formats._describe import plain
 from poise.datasets.formats._kept import Holds, Labelled
@@ -31,6 +34,8 @@ from poise.sources import natural
 HOLDS = Holds(crowd=True)
 FILE = "{split}"
 
+# How the pictures begin that LabelMe puts into its files.
+_PICTURES = ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"), (b"BM", ".bmp"))
 _MAX_BYTES = 2**28  # one file may hold its picture, as text
 _MEND = "give them and their rectangle the same group_id"
 
@@ -53,8 +58,10 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
         records.append(_file(file, table, how.images, unread, moved, tied))
     if strays and not records:
         raise FormatError(f"{path}: none of its {len(files)} .json files is one of LabelMe's, such as {strays[0].name}")
+    n = tied["pictures"]
+    inside = [f"{n} pictures are not where the files say; those in the files themselves are used"] if n else []
     notes = [f"{strays[0].name}: not a LabelMe file, passed over" + _more(strays)] if strays else []
-    return build(path, split, records, how, notes=[*notes, *moved[:1], *tied_notes(tied), *listed(unread, "not read")])
+    return build(path, split, records, how, notes=[*notes, *moved[:1], *inside, *tied_notes(tied), *listed(unread, "not read")])
 
 
 def _more(files: list[Path]) -> str:
@@ -72,7 +79,10 @@ def _file(
         raise FormatError(f"{file}: imagePath must be text, got {str(name)[:60]}")
     whole = type(width) is int and type(height) is int and 0 < width <= 10**6 and 0 < height <= 10**6
     path = _picture(file, name, images)
-    if path is not None and path.resolve() != ((images or file.parent) / local(name)).resolve():
+    if path is None and isinstance(table.get("imageData"), str):
+        path = _inside(file, table["imageData"])
+        tied["pictures"] += path is not None
+    elif path is not None and path.resolve() != ((images or file.parent) / local(name)).resolve():
         moved.append(f"pictures are not where the files say, and were found by their names: {name[:200]} is {path}")
     record = Record(name, (width, height) if whole else None, path=path)
     groups: dict[Any, Found] = {}
@@ -123,6 +133,19 @@ def _picture(file: Path, name: str, images: Path | None) -> Path | None:
     folders = [images, file.parent] if images else [file.parent]
     names = [plain, *map(str, tails(name)), file.stem + Path(plain).suffix]
     return next((folder / n for n in names for folder in folders if is_file(folder / n)), None)
+
+
+def _inside(file: Path, text: str) -> Path | None:
+    """Write the picture that a file holds into the cache; None where it holds none."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    ending = next((ending for start, ending in _PICTURES if data.startswith(start)), None)
+    if ending is None:
+        return None
+    name = f"{file.stem}{ending}"
+    return once(file, "picture", lambda folder: (folder / name).write_bytes(data) and None) / name
 
 
 def _shape(shape: dict[str, Any]) -> tuple[str, Any, list[tuple[float, float]]]:
