@@ -109,12 +109,23 @@ def test_a_true_copy_may_go_only_where_its_labels_are_equal(tmp_path: Path, equa
     second.unlink()
     if not equal:
         (tmp_path / "labels/train/1.txt").write_text("")
-    found = check(described(tmp_path, val="images/train"))
+    photo(tmp_path / "images/val/9.png", 9)
+    found = check(described(tmp_path))
 
     expected = [tmp_path / "images/train/1.png", tmp_path / "labels/train/1.txt"] if equal else []
-    # Both splits are of the same pictures, and each says it.
     assert {Path(name) for name in deletes(found)} == set(expected)
     assert all(Path(name) != first for name in deletes(found))
+
+
+def test_a_copy_that_val_uses_stays(tmp_path: Path) -> None:
+    first = photo(tmp_path / "images/train/0.png", 0)
+    photo(tmp_path / "images/train/1.png", 1)
+    shutil.copy(first, tmp_path / "images/train/1.png")
+    (tmp_path / "val.txt").write_text("images/train/1.png\n")
+    found = check(described(tmp_path, val="val.txt"))
+
+    assert {"same-pictures", "same-bytes"} <= set(kinds(found))
+    assert deletes(found) == []
 
 
 def test_two_pictures_of_one_label_file_do_not_lose_it(tmp_path: Path) -> None:

@@ -87,9 +87,7 @@ def place(part: str, folders: Sequence[Path]) -> tuple[Path | None, bool]:
     return None, False
 
 
-def locate(
-    names: Sequence[str], folders: Iterable[Path], *, working: bool = False
-) -> tuple[list[Path | None], bool]:
+def locate(names: Sequence[str], folders: Iterable[Path], *, working: bool = False) -> tuple[list[Path | None], bool]:
     """Find files by their names.
 
     A name is taken as it is in the first folder that has any of them; else by its last parts, by a name without its

@@ -21,7 +21,8 @@ _OTHER |= {right: left for left, right in _OTHER.items()}
 # Left and right, or the stems of these words, in the languages that label files were seen in or are likely in. They
 # may stand anywhere in a name, as its counterpart must be there.
 _WORDS = (
-    ("left", "right"), ("west", "east"), ("nw", "ne"), ("sw", "se"), ("lft", "rgt"), ("lt", "rt"), ("lhs", "rhs"), ("port", "starboard"),
+    ("left", "right"), ("west", "east"), ("nw", "ne"), ("sw", "se"), ("lft", "rgt"), ("lt", "rt"), ("lhs", "rhs"),
+    ("port", "starboard"),
     ("左", "右"), ("hidari", "migi"), ("zuo", "you"), ("왼", "오른"), ("좌", "우"),
     ("link", "recht"), ("gauche", "droite"), ("gauche", "droit"), ("izquierd", "derech"), ("izq", "der"),
     ("sinistr", "destr"), ("sinistr", "dextr"), ("sx", "dx"), ("sin", "dex"), ("esquerd", "direit"), ("esq", "dir"),

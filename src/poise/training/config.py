@@ -281,9 +281,13 @@ def _from_foreign(table: Mapping[str, Any], known: Collection[str]) -> tuple[dic
     for name, value in table.items():
         if name in _HARMLESS and value in _HARMLESS[name]:
             continue
-        if name in _HARMLESS or name not in known or (name == "device" and str(value) not in ("cpu", "mps", "None")):
-            unused.append(name)
-        elif (name == "resume" and value) or (name == "batch" and isinstance(value, float) and not value.is_integer()):
+        if (
+            name in _HARMLESS
+            or name not in known
+            or (name == "device" and str(value) not in ("cpu", "mps", "None"))
+            or (name == "resume" and value)
+            or (name == "batch" and isinstance(value, float) and not value.is_integer())
+        ):
             unused.append(name)
         elif name == "imgsz" and isinstance(value, int) and not isinstance(value, bool):
             taken[name] = -(-value // 32) * 32  # which the original does too

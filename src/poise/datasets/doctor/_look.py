@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,12 +98,17 @@ def check_likeness(
 
 def check_bytes(datasets: Sequence[Dataset], facts: Sequence[PictureFacts]) -> Iterator[Problem]:
     """Name files of one split with equal bytes, and pictures that it lists twice."""
+    uses = Counter(path.resolve() for dataset in datasets for path in dataset.paths)
     for dataset, seen in zip(datasets, facts, strict=True):
         first: dict[bytes, int] = {}
+        labels = (
+            Counter(map(dataset.label_path, range(len(dataset)))) if isinstance(dataset, YoloDataset) else Counter()
+        )
         files = [path.resolve() for path in dataset.paths]
         twice = len(files) - len(set(files))
         if twice:
-            i = next(i for i, path in enumerate(files) if path in files[:i]) if twice < len(files) else 0
+            times = Counter(files)
+            i = next(i for i, path in enumerate(files) if times[path] > 1)
             yield Problem(
                 "listed-twice",
                 "note",
@@ -122,20 +129,32 @@ def check_bytes(datasets: Sequence[Dataset], facts: Sequence[PictureFacts]) -> I
                     path,
                     None,
                     f"the same bytes as {dataset.paths[j]}",
-                    _spare(dataset, j, i),
+                    _spare(dataset, j, i, alone=uses[files[i]] == 1 and labels[label_file(dataset, i)] == 1),
                 )
 
 
-def _spare(dataset: Dataset, kept: int, picture: int) -> str:
-    """Say how to be rid of a second copy: only where labels are equal too may it be deleted without a look."""
-    if isinstance(dataset, YoloDataset):
+def _spare(dataset: Dataset, kept: int, picture: int, *, alone: bool) -> str:
+    """Say how to be rid of a second copy: it may be deleted only where labels are equal too, and nothing else uses it.
+
+    Args:
+        dataset: The split.
+        kept: The first copy.
+        picture: The second.
+        alone: No other entry of any split names the second copy or its label file.
+    """
+    if isinstance(dataset, YoloDataset) and alone:
         first, second = dataset.label_path(kept), dataset.label_path(picture)
         try:
             if first != second and first.read_bytes() == second.read_bytes():
-                return f"their labels are equal too: rm '{dataset.paths[picture]}' '{second}'"
+                return f"their labels are equal too: rm {_quoted(dataset.paths[picture])} {_quoted(second)}"
         except OSError:
             pass
     return "compare their labels, and keep the better ones with one of the two"
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a shell takes it."""
+    return "'" + str(path).replace("'", "'\\''") + "'"
 
 
 def _frames(rows: NDArray[np.intp], likeness: Likeness, at: Callable[[int], tuple[Dataset, int]]) -> str:

@@ -61,7 +61,9 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
     n = tied["pictures"]
     inside = [f"{n} pictures are not where the files say; those in the files themselves are used"] if n else []
     notes = [f"{strays[0].name}: not a LabelMe file, passed over" + _more(strays)] if strays else []
-    return build(path, split, records, how, notes=[*notes, *moved[:1], *inside, *tied_notes(tied), *listed(unread, "not read")])
+    return build(
+        path, split, records, how, notes=[*notes, *moved[:1], *inside, *tied_notes(tied), *listed(unread, "not read")]
+    )
 
 
 def _more(files: list[Path]) -> str:
