@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from poise import engines
 from poise.errors import ModelError
 from poise.runtime._session import Tensor, usable_cores
+
+ort: Any = engines.load("onnxruntime")
 
 _PROVIDERS = {
     "cpu": "CPUExecutionProvider",
