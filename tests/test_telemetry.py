@@ -36,7 +36,8 @@ for words in (
     *(["train --data data.yaml --model yolo26n-pose.yaml --epochs 1 --imgsz 64 --batch 1 --workers 0"]
       if there("torch") and there("yaml") else ()),
     *([f"export runs/pose/train/weights/best.pt --format {kind} --imgsz 64"
-       for kind in ("onnx", "openvino", "torchscript") if there(kind) or kind == "torchscript"] if there("onnx") else ()),
+       for kind in ("onnx", "openvino", "torchscript") if there(kind) or kind == "torchscript"]
+      if there("onnx") else ()),
 ):
     try:
         print("+", words, "->", main(words.split()), flush=True)

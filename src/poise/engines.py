@@ -88,10 +88,7 @@ def _missing(module: str) -> Iterator[None]:
 def _agreed() -> bool:
     """Return whether the user has said yes to OpenVINO's reports: its tool writes a file with a 1 in it."""
     try:
-        if os.name == "nt":
-            folder = Path(os.environ["LOCALAPPDATA"], "Intel Corporation")
-        else:
-            folder = Path.home() / "intel"
+        folder = Path(os.environ["LOCALAPPDATA"], "Intel Corporation") if os.name == "nt" else Path.home() / "intel"
         with (folder / _REPORTER).open("rb") as file:
             return file.read(2).strip() == b"1"
     except (OSError, KeyError, RuntimeError):
