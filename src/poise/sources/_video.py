@@ -14,7 +14,7 @@ from typing import IO, Any
 from poise.errors import PoiseError, SourceError, require
 from poise.frames import Frame, Image, Media
 from poise.sources._how import How, Report
-from poise.sources._names import describe
+from poise.sources._names import describe, for_ffmpeg
 from poise.sources._pictures import check_size
 
 # A damaged file is given up after so many errors of the container in a row.
@@ -50,7 +50,7 @@ def open_file(path: str, name: str) -> Any:
     av = library()
     try:
         path.encode("utf-8")
-        where: Any = path
+        where: Any = for_ffmpeg(path)
     except UnicodeEncodeError:
         where = open(path, "rb")  # noqa: SIM115 - FFmpeg takes names in UTF-8 only; the container closes it
     try:
