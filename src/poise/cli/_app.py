@@ -12,6 +12,7 @@ import cyclopts
 
 from poise._version import __version__
 from poise.errors import PoiseError, suggest
+from poise.text import say
 
 # Each command's module is loaded when the command is called; the line here is what "poise --help" shows.
 _COMMANDS = {
@@ -113,7 +114,7 @@ def modern(words: list[str], options: Callable[[list[str]], Collection[str]] | N
         if key not in ("source", "mode", "task") and options is not None:
             flags = options(words) if flags is None else flags
             if flag not in flags:
-                if glob.has_magic(word) and next(glob.iglob(word), None) is not None:
+                if glob.has_magic(word) and next(glob.iglob(word), None) is not None:  # noqa: PTH207 - any pattern, absolute too
                     out.append(word)
                     continue
                 known = {name.removeprefix("--") for name in flags if name.startswith("--")}
@@ -136,9 +137,9 @@ def _file(word: str) -> str:
     if not word.startswith("-"):
         return word
     if word == "-":
-        return os.path.join(os.curdir, word)
+        return f".{os.sep}{word}"
     raise ValueError(
-        f"{word} looks like an option, and a file of this name is here: write {os.path.join(os.curdir, word)} for the "
+        f"{word} looks like an option, and a file of this name is here: write .{os.sep}{word} for the "
         "file (./* for all that are here); for the option run poise in another folder"
     )
 
@@ -179,8 +180,8 @@ def _first_line(error: Any) -> str:
 
 
 def _complain(message: str, code: int, hint: list[str] | None = None) -> int:
-    print(f"poise: {message}", file=sys.stderr)  # noqa: T201
+    say(f"poise: {message}", file=sys.stderr)
     if hint is not None:
         command = hint[0] if hint and hint[0] in _COMMANDS else ""
-        print(f"poise: see 'poise {command + ' ' if command else ''}--help'", file=sys.stderr)  # noqa: T201
+        say(f"poise: see 'poise {command + ' ' if command else ''}--help'", file=sys.stderr)
     return code

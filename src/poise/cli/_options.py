@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +11,7 @@ from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._report import Reporter, ready
+from poise.text import say_json
 
 # Options that say how to open the model, those that the command itself deals with, and the rest: arguments of the call.
 _OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration", "detector", "skeleton")
@@ -178,6 +177,5 @@ def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted
             for sink in sinks:
                 sink.write(result)
             if wanted.json:
-                sys.stdout.write(json_.dumps(record(result), ensure_ascii=False) + "\n")
-                sys.stdout.flush()
+                say_json(record(result), flush=True)
     return report.finish()

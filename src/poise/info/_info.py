@@ -111,7 +111,8 @@ class Info:
             "sha256": self.sha256,
         }
         width = max(map(len, lines))
-        return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items() if text)
+        # A name in the file may hold line breaks, and would write lines of its own.
+        return "\n".join(f"{name:<{width}}  {' '.join(text.split())}" for name, text in lines.items() if text)
 
 
 def _number(value: int | None) -> str:

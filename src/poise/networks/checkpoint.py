@@ -18,6 +18,7 @@ from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
 from poise.networks.skeleton import skeleton_of
 from poise.skeletons import Skeleton
+from poise.text import valid
 
 # The first bytes of a pickle of torch's format before 1.6 (2020): a magic number of ten bytes.
 _OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -152,7 +153,7 @@ def _guess(data: bytes) -> str:
 def _assemble(path: Path, found: Found, given: tuple[int, int] | None) -> Checkpoint:
     identity: Identity = identify(found.weights, name=str(path))
     shape = kpt_shape(identity, given or found.kpt_shape, name=str(path))
-    names = found.names or {i: str(i) for i in range(identity.nc)}
+    names = {i: valid(name) for i, name in found.names.items()} or {i: str(i) for i in range(identity.nc)}
     if list(names) != list(range(identity.nc)):
         raise ModelError(
             f"{path}: the file names classes {list(names)[:20]}, but its weights have {identity.nc} classes"
