@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.columns import freeze_columns
 from poise.errors import FormatError
 from poise.frames import Frame, Media
@@ -207,6 +208,7 @@ class Clip:
             FormatError: The file is not one.
         """
         try:
+            files.check_plain(path)
             with np.load(path, allow_pickle=False) as file:
                 given = {name: file[name] for name in file.files}
             width, height = (int(v) for v in given["size"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from poise import files
 from poise.datasets import _coco
 from poise.datasets._labels import Labels, Problem
 from poise.datasets._pictures import Pictures, picture_root
@@ -89,7 +90,7 @@ class YoloDataset(Pictures):
         file = self.label_path(index)
         size = self.size(index)
         try:
-            text = file.read_text(encoding="utf-8-sig")
+            text = files.read_text(file, most=files.MOST_LABELS, encoding="utf-8-sig")
         except FileNotFoundError:
             text = ""  # background
         except (OSError, UnicodeDecodeError) as error:
@@ -275,11 +276,11 @@ def _below(spec: DataSpec, part: str) -> Path:
 def _pictures(spec: DataSpec, part: str) -> Iterator[Path]:
     path = _below(spec, part)
     if path.is_dir():
-        for folder, _, files in os.walk(path):
-            yield from (Path(folder) / name for name in files if Path(name).suffix.lower() in PICTURES)
+        for folder, _, names in os.walk(path):
+            yield from (Path(folder) / name for name in names if Path(name).suffix.lower() in PICTURES)
     elif path.suffix.lower() == ".txt" and path.is_file():
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            lines = files.read_text(path, most=files.MOST_TEXT, encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise FormatError(f"{path}: not a readable list of pictures: {error}") from error
         for line in lines:

@@ -7,6 +7,7 @@ import json
 import zipfile
 from pathlib import Path
 
+from poise import files
 from poise.errors import ModelError
 from poise.info._info import Info
 from poise.info._metadata import MOST_CONFIG, picture_size, said, short
@@ -14,7 +15,6 @@ from poise.info._openvino import openvino
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
 from poise.networks import Checkpoint, cost, read_checkpoint
 
-_MOST_BYTES = 8 << 30
 _WORDS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
 
 
@@ -36,10 +36,7 @@ def info(path: str | Path) -> Info:
     if path.suffix.lower() == ".xml":
         return openvino(path)
     try:
-        size = path.stat().st_size
-        if size > _MOST_BYTES:
-            raise ModelError(f"{path}: {size / 2**30:.1f} GiB is more than a network has")
-        data = path.read_bytes()
+        data = files.read_bytes(path, most=files.MOST_NETWORK)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
     except OSError as error:

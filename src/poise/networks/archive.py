@@ -15,7 +15,6 @@ from typing import Literal
 
 from poise.errors import ModelError
 
-MAX_FILE = 8 << 30
 _LOCAL_HEADER = 30
 
 

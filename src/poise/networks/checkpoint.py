@@ -9,10 +9,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import ModelError
 from poise.networks import own, published
 from poise.networks.architectures import FAMILIES, STRIDES
-from poise.networks.archive import MAX_FILE, Archive
+from poise.networks.archive import Archive
 from poise.networks.found import Found
 from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
@@ -126,11 +127,7 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise ModelError(
-                f"{path}: {path.stat().st_size >> 30} GiB, more than any network needs ({MAX_FILE >> 30} GiB)"
-            )
-        return path.read_bytes()
+        return files.read_bytes(path, most=files.MOST_NETWORK)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import ModelError
 from poise.networks import own
 from poise.networks.archive import Archive
@@ -66,7 +67,7 @@ def read_plain(path: str | Path) -> Any:
         ModelError: It is no such archive, or is refused; with the reason.
     """
     path = Path(path)
-    archive = Archive(path, path.read_bytes())
+    archive = Archive(path, _whole(path))
     root = unpickle(archive.read("data.pkl"), name=str(path))
     refs: dict[str, TensorRef] = {}
 
@@ -93,6 +94,13 @@ def read_plain(path: str | Path) -> Any:
         return item
 
     return fill(named)
+
+
+def _whole(path: Path) -> bytes:
+    try:
+        return files.read_bytes(path, most=files.MOST_NETWORK)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _module(path: Path, archive: Archive, model: Instance, top: Mapping[Any, Any]) -> Found:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import MissingExtra, ModelError, suggest
 
 # Engine name -> the module that owns it; it has ``open(network, device, threads, precision) -> Session``.
@@ -95,8 +96,13 @@ def open_session(
         raise ValueError(f"no precision named {precision!r}{suggest(precision, PRECISIONS)}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be 1 or more, got {threads}")
-    if isinstance(network, Path) and not network.is_file():
-        raise ModelError(f"{network}: no such file")
+    if isinstance(network, Path):
+        try:
+            files.check_plain(network, most=files.MOST_NETWORK)
+        except FileNotFoundError:
+            raise ModelError(f"{network}: no such file") from None
+        except OSError as error:
+            raise ModelError(f"{network}: cannot be read: {error.strerror or error}") from error
     engine = import_module(ENGINES["onnxruntime" if runtime == "auto" else runtime])
     session: Session = engine.open(
         network,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from poise import files
 from poise.errors import FormatError, require
 
 _MAX_BYTES = 16 * 2**20
@@ -25,9 +26,8 @@ def yaml_table(path: Path, *, feature: str) -> dict[Any, Any]:
     """
     yaml = require("yaml", extra="data", feature=feature)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise FormatError(f"{path}: more than {_MAX_BYTES:,} bytes, which is no description of a data set")
-        table = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_loader(yaml))
+        text = files.read_text(path, most=_MAX_BYTES, encoding="utf-8-sig")
+        table = yaml.load(text, Loader=_loader(yaml))
         if not isinstance(table, dict):
             raise FormatError(f"{path}: expected 'key: value' lines, got {type(table).__name__}")
         if _count(table, {}) > _MAX_VALUES:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import IO, Any
 
+from poise import files
 from poise.errors import PoiseError, SourceError, require
 from poise.frames import Frame, Image, Media
 from poise.sources._how import How, Report
@@ -52,11 +53,11 @@ def open_file(path: str, name: str) -> Any:
         path.encode("utf-8")
         where: Any = for_ffmpeg(path)
     except UnicodeEncodeError:
-        where = open(path, "rb")  # noqa: SIM115 - FFmpeg takes names in UTF-8 only; the container closes it
+        where = files.open_plain(path)  # FFmpeg takes names in UTF-8 only; the container closes it
     try:
         return open_container(av, where, options=_FILE_ONLY, buffer_size=2**18)
     except Exception as error:
-        with open(path, "rb") as file:
+        with files.open_plain(path) as file:
             raise _not_video(name, file, error) from error
 
 

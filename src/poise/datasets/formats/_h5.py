@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import FormatError, require
 
 _COLUMN_AXES = ("axis0", "block0_items")
@@ -47,6 +48,7 @@ def read_frame(path: Path) -> Frame:
     """
     h5py = require("h5py", extra="hdf5", feature="a DeepLabCut .h5 file")
     try:
+        files.check_plain(path)
         with h5py.File(path, "r") as file:
             groups = [name for name in file if _kind(h5py, file, name) == "Group"]
             if len(groups) != 1:

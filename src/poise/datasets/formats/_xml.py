@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
+from poise import files
 from poise.errors import FormatError
 
 MAX_DEPTH = 32
@@ -98,7 +99,7 @@ def children_of_root(path: Path, *, root: str) -> Iterator[Element]:
     """
     reader = _Reader(path)
     try:
-        with path.open("rb") as file:
+        with files.open_plain(path) as file:
             while chunk := file.read(_CHUNK):
                 reader.parser.Parse(chunk, False)
                 _check_root(reader, root)
