@@ -10,7 +10,9 @@ import errno
 import io
 import os
 import stat
+import zipfile
 from pathlib import Path
+from typing import IO
 
 # Largest files of their kinds, bytes, each a few times what is seen.
 # A list of two million pictures, or a table of a long recording.
@@ -24,6 +26,8 @@ MOST_PICTURE = 2 << 30
 # A file of ONNX ends at 2 GiB; a checkpoint of the largest network in use here has 2.5 GB.
 MOST_NETWORK = 4 << 30
 
+# The end of a zip archive: its last record, with a comment, and the larger form of it.
+_ZIP_TAIL = 22 + 65_535 + 76
 # Below this size holes do no harm.
 _LARGE = 16 << 20
 
@@ -89,6 +93,51 @@ def read_text(path: str | Path, *, most: int, encoding: str = "utf-8", errors: s
     """
     text = read_bytes(path, most=most).decode(encoding, errors)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def check_zip(file: IO[bytes]) -> None:
+    """Refuse a zip archive that lists more files than anybody needs: Python's reader makes an object of each.
+
+    Args:
+        file: Its bytes, seekable; the place in it stays.
+
+    Raises:
+        NotRead: The list is too long.
+
+    Source: PKWARE's APPNOTE, 4.3.14 to 4.3.16, the end of the list of files.
+    """
+    place = file.tell()
+    try:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - _ZIP_TAIL))
+        tail = file.read(_ZIP_TAIL)
+    finally:
+        file.seek(place)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        return  # no zip archive; the reader says so
+    size = int.from_bytes(tail[at + 12 : at + 16], "little")
+    if size == 0xFFFFFFFF:
+        large = tail.rfind(b"PK\x06\x06", 0, at)
+        size = int.from_bytes(tail[large + 40 : large + 48], "little") if large >= 0 else 0
+    if size > MOST_SETTINGS:
+        raise NotRead(errno.EFBIG, f"an archive whose list of files has {size:,} bytes, at most {MOST_SETTINGS:,}")
+
+
+def open_zip(path: str | Path, *, most: int) -> zipfile.ZipFile:
+    """Open a zip archive that is a plain file and does not list too much.
+
+    Raises:
+        NotRead: It is no plain file, has more than ``most`` bytes, or lists too much.
+        OSError: It is not there or may not be read.
+        zipfile.BadZipFile: It is no zip archive.
+    """
+    file = open_plain(path, most=most)
+    try:
+        check_zip(file)
+    finally:
+        file.close()
+    return zipfile.ZipFile(path)
 
 
 def check_plain(path: str | Path, *, most: int | None = None) -> None:

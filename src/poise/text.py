@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # C0 without tab and line feed, delete, C1, line and paragraph separators, marks that turn the direction of writing
 # (which show a name's ending as another), and halves of surrogate pairs.
+_LONGEST = 1000
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -29,6 +30,16 @@ def plain(text: object) -> str:
         'take [final].jpg'
     """
     return _UNSAFE.sub(lambda found: _spelled(found[0]), str(text))
+
+
+def brief(text: str) -> str:
+    """Return a message without the middle of what makes it longer than a person reads.
+
+    Example:
+        >>> len(brief("x" * 100_000))
+        1000
+    """
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 301]}…{text[-300:]}"
 
 
 def _spelled(character: str) -> str:

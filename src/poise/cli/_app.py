@@ -12,7 +12,7 @@ import cyclopts
 
 from poise._version import __version__
 from poise.errors import PoiseError, suggest
-from poise.text import say
+from poise.text import brief, say
 
 # Each command's module is loaded when the command is called; the line here is what "poise --help" shows.
 _COMMANDS = {
@@ -68,6 +68,10 @@ def run(application: cyclopts.App, words: list[str]) -> int:
         return _complain(str(error), 1)
     except KeyboardInterrupt as stop:
         return _complain(str(stop) or "interrupted; what was written until now is complete", 130)
+    except MemoryError as error:
+        return _complain(f"not enough memory: {str(error) or 'a file or picture is too large for this machine'}", 1)
+    except RecursionError:
+        return _complain("a file is nested too deeply to be read", 1)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -180,7 +184,7 @@ def _first_line(error: Any) -> str:
 
 
 def _complain(message: str, code: int, hint: list[str] | None = None) -> int:
-    say(f"poise: {message}", file=sys.stderr)
+    say(f"poise: {brief(message)}", file=sys.stderr)
     if hint is not None:
         command = hint[0] if hint and hint[0] in _COMMANDS else ""
         say(f"poise: see 'poise {command + ' ' if command else ''}--help'", file=sys.stderr)

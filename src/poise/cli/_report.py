@@ -24,7 +24,7 @@ from rich.text import Text
 
 from poise.frames import Media
 from poise.results import Results
-from poise.text import plain, say, screen
+from poise.text import brief, plain, say, screen
 
 if TYPE_CHECKING:
     from poise.weights import Network
@@ -56,9 +56,9 @@ class Reporter:
 
     def error(self, error: Exception) -> None:
         """Report one file that could not be read; the run goes on."""
-        self.errors.append(str(error))
+        self.errors.append(brief(str(error)))
         # Errors are shown even when quiet: silence must not mean success.
-        say(f"poise: {error}", file=sys.stderr)
+        say(f"poise: {self.errors[-1]}", file=sys.stderr)
 
     def saved(self, folder: Path) -> None:
         """Remember where the run is written."""

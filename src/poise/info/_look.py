@@ -10,7 +10,7 @@ from pathlib import Path
 from poise import files
 from poise.errors import ModelError
 from poise.info._info import Info
-from poise.info._metadata import MOST_CONFIG, picture_size, said, short
+from poise.info._metadata import MOST_CONFIG, brief, picture_size, said, short
 from poise.info._openvino import openvino
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
 from poise.networks import Checkpoint, cost, read_checkpoint
@@ -78,7 +78,7 @@ def _checkpoint(path: Path, size: int, sha: str) -> Info:
         version=found.version,
         date=found.date,
         description=found.description,
-        training=short(found.train_args) | {k: v for k, v in found.train_metrics.items() if "mAP50-95" in k},
+        training=short(found.train_args) | {k: brief(v) for k, v in found.train_metrics.items() if "mAP50-95" in k},
     )
 
 
@@ -111,7 +111,7 @@ def _onnx(path: Path, data: bytes, sha: str) -> Info:
 
 def _is_program(path: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.open_zip(path, most=files.MOST_NETWORK) as archive:
             return any(name.split("/", 1)[-1].startswith("code/") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False
@@ -122,7 +122,7 @@ def _torchscript(path: Path, size: int, sha: str) -> Info:
     meta: dict[str, str] = {}
     numbers = 0
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.open_zip(path, most=files.MOST_NETWORK) as archive:
             for entry in archive.infolist():
                 name = entry.filename.split("/", 1)[-1]
                 if name == "extra/config.txt":

@@ -111,5 +111,5 @@ def read_toml(path: str | Path) -> TomlFile:
         raise FormatError(f"{path}{':' + line[1] if line else ''}: not a readable TOML file: {error}") from error
     except RecursionError:
         raise FormatError(f"{path}: not a readable TOML file: nested too deeply") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise FormatError(f"{path}: not a readable TOML file: {error}") from error

@@ -170,8 +170,8 @@ def read_video(
         stream = video_stream(container, name)
         live = live or container.format.name == "mpjpeg" or (remote and not container.duration)
         context = stream.codec_context
-        check_size(name, context.width, context.height, how.max_pixels)
-        context.options = {"max_pixels": str(how.max_pixels)}
+        check_size(name, context.width, context.height, how.max_frame)
+        context.options = {"max_pixels": str(how.max_frame)}
         # Frame threads hold several frames back; slices of one frame do not.
         context.thread_type = "SLICE" if live else "AUTO"
         yield from _frames(container, stream, _media(container, stream, name, path, live), how)
@@ -338,7 +338,7 @@ class _Upright:
     def __call__(self, picture: Any) -> Image:
         shape = (picture.width, picture.height, picture.format.name)
         if shape != self.shape:
-            check_size(self.name, picture.width, picture.height, self.how.max_pixels)
+            check_size(self.name, picture.width, picture.height, self.how.max_frame)
             self.graph = self._graph(picture)
             self.shape = shape
         if self.graph is not None:
