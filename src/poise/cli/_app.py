@@ -8,6 +8,7 @@ from typing import Any
 import cyclopts
 
 from poise._version import __version__
+from poise.cli._sizes import sizes
 from poise.errors import PoiseError, suggest
 
 # Each command's module is loaded when the command is called; the line here is what "poise --help" shows.
@@ -51,7 +52,7 @@ app.register_install_completion_command(name="completion")
 def run(application: cyclopts.App, words: list[str]) -> int:
     """Run one command line and turn every error into one sentence and an exit code."""
     try:
-        words = either(modern(words))
+        words = sizes(either(modern(words)))
         if words and not words[0].startswith("-") and words[0] not in application:
             raise ValueError(f"no command named {words[0]!r}{suggest(words[0], _COMMANDS)}")
         code = application(words, exit_on_error=False, print_error=False)

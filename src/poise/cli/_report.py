@@ -64,6 +64,11 @@ class Reporter:
         """Remember where the run is written."""
         self.folder = folder
 
+    @property
+    def code(self) -> int:
+        """The exit code so far: 1 if something could not be read."""
+        return 1 if self.errors else 0
+
     def finish(self) -> int:
         """Print the summary; returns the exit code."""
         if self.frames > 1 or self.errors:
@@ -71,7 +76,7 @@ class Reporter:
             self.console.print(f"{self.frames} frames, {self.instances} instances{failed}")
         if self.folder is not None:
             self.console.print(f"saved to {self.folder}", soft_wrap=True)
-        return 1 if self.errors else 0
+        return self.code
 
     def _video(self, media: Media, frames: int, most: int, seconds: float) -> None:
         """Say one line about a video that has ended."""

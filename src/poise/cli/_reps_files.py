@@ -42,7 +42,8 @@ class Kept:
 
         if not Path(self._path).is_file():
             raise PoiseError(f"{self._path}: pictures can only be drawn of a video file, which is read a second time")
-        with open_source(self._path) as frames:
+        # What is wrong with it was told when it was read first.
+        with open_source(self._path, on_error=_silent, on_note=_silent) as frames:
             by_index = {result.frame: result for result in self._found}
             for frame in frames:
                 if frame.index in by_index:
@@ -114,3 +115,7 @@ def _free(folder: Path, stem: str) -> Path:
         if not target.parent.exists():
             return target
         n += 1
+
+
+def _silent(_: object) -> None:
+    """Say nothing."""

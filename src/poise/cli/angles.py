@@ -55,7 +55,8 @@ def angles(
         from poise.model import Pose
 
         pose = Pose(ready(model), device=device, **own_arguments(own))
-        clip = Clip.of(report.watch(pose.track(str(video), stream=True, verbose=False)))
+        found = pose.track(str(video), stream=True, verbose=False, on_error=report.error)
+        clip = Clip.of(report.watch(found))
     if repair:
         clip, _ = second_pass(clip)
     table, warnings = angle_rows(clip, names=names)

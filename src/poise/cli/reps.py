@@ -68,11 +68,11 @@ def count(
         get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
     show = Reporter(quiet=quiet, lines=True)
     pose = Pose(model, threads=threads, device=device, **own_arguments(own))
-    frames = show.watch(_people(pose, source))
+    frames = show.watch(_people(pose, source, show))
     if not (quiet or show.console.is_terminal):
         frames = _progress(frames)
     if live:
-        return _live(frames, exercise, exercises, json=json)
+        return _live(frames, exercise, exercises, json=json) or show.code
     if report is not None or save or out is not None:
         from poise.cli._reps_files import Kept
 
@@ -89,7 +89,7 @@ def count(
         show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
         show.console.print(f"video: {kept.video(clip, out, overwrite=overwrite)}", soft_wrap=True)
-    return 0
+    return show.code
 
 
 @reps.command
@@ -128,7 +128,7 @@ def learn(
     if target.exists() and not overwrite:
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
     show = Reporter(quiet=quiet, lines=True)
-    people = gather(show.watch(_people(Pose(model, threads=threads), source)))
+    people = gather(show.watch(_people(Pose(model, threads=threads), source, show)))
     if not people:
         raise PoiseError(f"{source}: nobody was found in it")
     main = people[0]
@@ -136,14 +136,14 @@ def learn(
     target.write_text(to_toml(learn_from(measures, name, reps=reps)), encoding="utf-8")
     again = count_one(measures, from_toml(target)).count
     print(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")  # noqa: T201
-    return 0
+    return show.code
 
 
-def _people(pose: Pose, source: str) -> Iterator[Results]:
+def _people(pose: Pose, source: str, show: Reporter) -> Iterator[Results]:
     """Find everybody in a video, with ids where a tracker is installed."""
     from poise.errors import MissingExtra
 
-    wanted: dict[str, Any] = {"verbose": False}
+    wanted: dict[str, Any] = {"verbose": False, "on_error": show.error}
     try:
         yield from pose.track(source, stream=True, **wanted)
     except MissingExtra as error:
