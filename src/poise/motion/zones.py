@@ -22,7 +22,7 @@ _FORGET_S = 10.0
 # The second ankle crosses a line a step after the first; together they are one crossing.
 _STEP_S = 2.0
 # Who has crossed a line is not counted again before being this many bands away from it: people stand on lines and sway.
-_AWAY = 2.0
+_AWAY = 4.0
 # Who crosses a line and is not seen for so long, such as at the picture's edge, has crossed it.
 _LOST_S = 1.0
 

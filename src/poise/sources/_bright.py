@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 # Transfer characteristics by their number in ITU-T H.273, table 3.
 CURVES = {16: "PQ", 18: "HLG"}
-_SIDE = 33
+_SIDE = 65
 # Light of a white sheet of paper, cd/m², and the brightest of an HLG display. Source: ITU-R BT.2408, 2.1; BT.2100.
 _WHITE, _PEAK = 203.0, 1000.0
 # Light up to here, of white, stays as it is; brighter is bent so that it nears white and never reaches it.

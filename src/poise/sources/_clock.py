@@ -9,7 +9,7 @@ from typing import Any
 
 # A frame that comes so many usual steps before the one shown last belongs to another clock; fewer may be decoders that
 # put out frames in the wrong order.
-_STEPS_BACK = 3.0
+_STEPS_BACK = 2.5
 # A step forwards by more than this is taken for another clock where containers and cameras have such. Source: FFmpeg's
 # default for its own mending of such clocks (dts_delta_threshold, 10 s).
 _LEAP = 10.0

@@ -385,7 +385,12 @@ class Address(_Base):
                 raise
             first = error
         if first is not None:
-            data = None if self.live else _web.fetch_recording(self.address)
+            data = None
+            try:
+                data = None if self.live else _web.fetch_recording(self.address)
+            except SourceError as error:
+                if TO_FILE in str(error):
+                    raise
             if data is None:
                 raise first
             yield from _read_bytes(data, self.name, how)
