@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from poise.columns import freeze_columns
 from poise.errors import FormatError
+from poise.files import replacing
 from poise.frames import Frame, Media
 from poise.results import Results
 from poise.skeletons import Skeleton, get, names
@@ -182,7 +183,7 @@ class Clip:
         if self.xyz is not None:
             columns["xyz"] = self.xyz
         s = self.skeleton
-        with path.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(
                 file,
                 format=_FORMAT,

@@ -14,6 +14,7 @@ import numpy as np
 
 from poise.drawing import draw_label, draw_zone_labels, draw_zones, paint_heat
 from poise.errors import FormatError
+from poise.files import write_atomically
 from poise.frames import Image
 from poise.geometry import Floats
 from poise.image import encode
@@ -23,7 +24,7 @@ from poise.motion.heatmap import Heatmap
 from poise.motion.posture import PostureWatch
 from poise.motion.zones import ZoneWatch
 from poise.results import Results
-from poise.sinks import RunFolder, VideoFolderSink, writing
+from poise.sinks import RunFolder, VideoFolderSink
 
 # Seconds for which an event stays on the drawn video.
 _SHOWN_S = 3.0
@@ -213,8 +214,7 @@ def save_heatmap(path: str | Path, heatmap: Heatmap, picture: Image) -> None:
         font = max(12.0, min(drawn.shape[:2]) / 34)
         words = f"red: {seconds.max():.1f} s within {heatmap.cell} pixels"
         draw_label(drawn, (font / 2, font / 2), words, (40, 40, 40), font)
-    with writing(path):
-        Path(path).write_bytes(encode(drawn, Path(path).suffix or ".png"))
+    write_atomically(path, encode(drawn, Path(path).suffix or ".png"))
 
 
 def _words(event: Event) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from poise.addresses import masked
 from poise.drawing import Trails
 from poise.errors import SourceError
 from poise.frames import Image
@@ -134,7 +135,7 @@ def _arguments(settings: Settings) -> dict[str, Any]:
 def _words(source: Any) -> Any:
     """Name a source in the manifest: paths and addresses as they are, anything else by its type."""
     if isinstance(source, (str, Path, int)):
-        return str(source)
+        return masked(str(source))
     if isinstance(source, (list, tuple)):
         return [_words(item) for item in source[:1000]]
     return type(source).__name__

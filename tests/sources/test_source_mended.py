@@ -1,4 +1,4 @@
-"""What recordings and pictures of the world get wrong: clocks, pixels, brightness, end markers, kinds of TIFF, pipes."""
+"""What recordings and pictures of the world get wrong: clocks, pixels, brightness, end markers, TIFF, pipes."""
 
 from __future__ import annotations
 
@@ -169,7 +169,14 @@ def tiff(values: np.ndarray, *, apart: bool) -> bytes:
     data = planes.astype(values.dtype.newbyteorder("<")).tobytes()
     strips = len(planes)
     extra = struct.pack("<3H", bits, bits, bits) + struct.pack("<3H", kind, kind, kind)
-    tags = [(256, 3, 1, width), (257, 3, 1, height), (259, 3, 1, 1), (262, 3, 1, 2), (277, 3, 1, 3), (278, 3, 1, height)]
+    tags = [
+        (256, 3, 1, width),
+        (257, 3, 1, height),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (277, 3, 1, 3),
+        (278, 3, 1, height),
+    ]
     start = 8 + 2 + 12 * (len(tags) + 5) + 4
     strip_table = start + len(extra)
     first = strip_table + 8 * strips

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from poise.errors import PoiseError
+from poise.files import write_atomically
 from poise.frames import Image
 from poise.motion.reps import Clip
 from poise.motion.reps.overlay import draw_reps
@@ -63,7 +64,7 @@ class Kept:
                 continue
             pictures.append(Picture(result.time, _small(_plain(result, showing)), peak=at_peak))
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html(clip, pictures), encoding="utf-8")
+        write_atomically(path, html(clip, pictures))
         return path
 
     def video(self, clip: Clip, path: Path | None, *, overwrite: bool) -> Path:

@@ -118,6 +118,7 @@ def learn(
         quiet: Show nothing but results and errors.
     """
     from poise.errors import PoiseError
+    from poise.files import check_writable, write_atomically
     from poise.model import Pose
     from poise.motion.reps import from_toml, gather, measured
     from poise.motion.reps.counting import count as count_one
@@ -127,13 +128,14 @@ def learn(
     target = out or Path(f"{name}.toml")
     if target.exists() and not overwrite:
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
+    check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
     people = gather(show.watch(_people(Pose(model, threads=threads), source, show)))
     if not people:
         raise PoiseError(f"{source}: nobody was found in it")
     main = people[0]
     measures = measured(main.time, main.xy, main.conf)
-    target.write_text(to_toml(learn_from(measures, name, reps=reps)), encoding="utf-8")
+    write_atomically(target, to_toml(learn_from(measures, name, reps=reps)))
     again = count_one(measures, from_toml(target)).count
     print(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")  # noqa: T201
     return show.code

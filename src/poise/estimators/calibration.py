@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from poise.errors import FormatError, suggest
 from poise.estimators._estimator import Estimate, Estimator, Memory, Options
+from poise.files import write_atomically
 from poise.frames import Image
 from poise.skeletons.tomlfile import read_toml
 
@@ -66,7 +67,7 @@ def write_calibration(path: str | Path, calibration: Calibration, *, about: str 
     """
     lines = [f"# {line}" for line in about.splitlines()]
     lines += [f"{name} = {getattr(calibration, name):.6g}" for name in _NUMBERS]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(path, "\n".join(lines) + "\n")
 
 
 def read_calibration(path: str | Path) -> Calibration:

@@ -64,8 +64,8 @@ class Line:
         points: ``(2, 2)`` its ends in units of the file.
         part: As in :class:`Zone`.
         margin: Half the width of the band along it that is on neither side, in heights of the person's box. Who has
-            crossed must get four times as far away before another crossing counts, so that standing on it counts once at
-            most.
+            crossed must get four times as far away before another crossing counts, so that who stands on it is counted
+            once at most.
         hold_s: Seconds on the other side that make a crossing.
         where: ``file:line``.
     """

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from poise.sinks._sink import PathLike, create, write_all, writing
+from poise.files import PathLike, write_all, writing
+from poise.sinks._sink import create
 
 EVENT_KEYS = ("time", "frame", "id", "event", "value", "conf")
 

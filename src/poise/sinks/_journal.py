@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from poise.errors import FormatError, PoiseError
-from poise.sinks._sink import create, write_all, writing
+from poise.files import write_all, writing
+from poise.sinks._sink import create
 
 SUFFIX = ".journal"
 

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
+from poise.files import PathLike, write_all, writing
 from poise.results import Results
 from poise.sinks._rows import record
-from poise.sinks._sink import PathLike, SinkBase, create, refuse_existing, write_all, writing
+from poise.sinks._sink import SinkBase, create, refuse_existing
 
 
 class JsonLinesSink(SinkBase):

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from poise.errors import FormatError
+from poise.files import PathLike, write_all, write_atomically, writing
 from poise.results import Results
 from poise.sinks._journal import LineJournal, journal_of, read_lines
 from poise.sinks._rows import class_name, printable, yolo_lines
-from poise.sinks._sink import Names, PathLike, SinkBase, Stems, refuse_existing, write_all, write_atomically, writing
+from poise.sinks._sink import Names, SinkBase, Stems, refuse_existing
 
 
 class YoloTxtSink(SinkBase):

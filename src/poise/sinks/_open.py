@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
+from poise.files import PathLike
 from poise.results import Results
 from poise.sinks._animation import AnimationSink
 from poise.sinks._journal import SUFFIX
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import CocoAnnotationsSink, CocoResultsSink, recover_coco
 from poise.sinks._pictures import PictureFileSink, PictureSink
-from poise.sinks._sink import PathLike, Render, SinkBase, refuse_existing
+from poise.sinks._sink import Render, SinkBase, refuse_existing
 from poise.sinks._tables import CsvSink, ParquetSink, recover_parquet
 from poise.sinks._video import VideoSink
 from poise.sinks._videofile import CONTAINERS

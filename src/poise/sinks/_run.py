@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from poise._version import __version__
+from poise.addresses import masked
 from poise.errors import PoiseError
+from poise.files import PathLike, write_atomically, writing
 from poise.results import Results
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import YoloTxtSink
 from poise.sinks._pictures import CropSink, FramePictureSink, PictureSink
 from poise.sinks._rows import printable
-from poise.sinks._sink import PathLike, Render, SinkBase, Stems, default_render, write_atomically, writing
+from poise.sinks._sink import Render, SinkBase, Stems, default_render
 from poise.sinks._tables import CsvSink
 from poise.sinks._video import VideoFolderSink
 
@@ -82,11 +84,11 @@ class RunFolder:
             "seconds": round((now - self._started).total_seconds(), 3),
             "python": platform.python_version(),
             "platform": platform.platform(),
-            "command": [printable(word) for word in sys.argv],
+            "command": [masked(printable(word)) for word in sys.argv],
             **self._facts,
         }
         path = self.path / "manifest.json"
-        text = json.dumps(content, indent=2, ensure_ascii=False, default=self._plain)
+        text = masked(json.dumps(content, indent=2, ensure_ascii=False, default=self._plain))
         write_atomically(path, text.encode("utf-8", "replace") + b"\n")
         return path
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import queue
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
@@ -19,11 +17,11 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from poise.errors import PoiseError
+from poise.files import writing
 from poise.frames import Image, Media
 from poise.results import Results
 
 Render = Callable[[Results], Image]
-PathLike = str | os.PathLike[str]
 T = TypeVar("T")
 
 
@@ -110,35 +108,6 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         )
 
 
-_HINTS = {
-    errno.ENOSPC: "the disk is full; free some space or write elsewhere",
-    errno.EDQUOT: "your disk quota is used up; free some space or write elsewhere",
-    errno.EROFS: "the file system is read-only; write elsewhere",
-    errno.EACCES: "no permission to write there; choose another folder",
-    errno.EPERM: "no permission to write there; choose another folder",
-    errno.ENOTDIR: "part of the path is a file that exists already",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.EPIPE: "the reader of the stream has gone away",
-}
-
-
-@contextmanager
-def writing(path: PathLike) -> Iterator[None]:
-    """Turn the system's errors while writing ``path`` into one that names it.
-
-    Raises:
-        PoiseError: With the cause and what to do about it.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = _HINTS.get(error.errno or 0, error.strerror or str(error))
-        if isinstance(error, FileExistsError) and error.filename is not None:
-            what = "part of the path" if os.fspath(error.filename) != os.fspath(path) else "the path"
-            reason = f"{what} is a file that exists already"
-        raise PoiseError(f"{path}: cannot be written: {reason}") from error
-
-
 def create(path: Path, *, overwrite: bool) -> BinaryIO:
     """Open a new file for unbuffered writing, making its folder where needed.
 
@@ -149,31 +118,6 @@ def create(path: Path, *, overwrite: bool) -> BinaryIO:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         return cast(BinaryIO, io.FileIO(path, "w+" if overwrite else "x+"))
-
-
-def write_all(stream: Any, data: bytes) -> None:
-    """Write every byte: an unbuffered file may take only part of them, as when the disk fills up."""
-    view = memoryview(data)
-    while view:
-        view = view[stream.write(view) or 0 :]
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` in one step: the file is whole or not there.
-
-    Raises:
-        PoiseError: It cannot be written; nothing is left behind.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("wb", buffering=0) as stream:
-                write_all(stream, data)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
 
 
 class Names:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import FormatError, require
+from poise.files import PathLike, write_all, writing
 from poise.results import Results
 from poise.sinks._journal import begin_journal, journal_of
 from poise.sinks._rows import table_rows
-from poise.sinks._sink import PathLike, SinkBase, create, refuse_existing, write_all, writing
+from poise.sinks._sink import SinkBase, create, refuse_existing
 
 COLUMNS = (
     *("source", "frame", "time", "instance", "id", "class", "name", "box_conf", "keypoint"),

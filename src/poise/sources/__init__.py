@@ -7,4 +7,15 @@ from poise.sources._names import PICTURES, natural
 from poise.sources._one import picture_size, read_picture
 from poise.sources._source import Source, open_source
 
-__all__ = ["PICTURES", "Look", "Source", "StreamLost", "cameras", "look", "natural", "open_source", "picture_size", "read_picture"]
+__all__ = [
+    "PICTURES",
+    "Look",
+    "Source",
+    "StreamLost",
+    "cameras",
+    "look",
+    "natural",
+    "open_source",
+    "picture_size",
+    "read_picture",
+]

@@ -45,9 +45,7 @@ def frame_count(picture: PIL.Image.Image) -> int:
     return _pages(picture) if is_animated(picture) else 1
 
 
-def read_animation(
-    picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how: How
-) -> Iterator[Frame | Word]:
+def read_animation(picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how: How) -> Iterator[Frame | Word]:
     """Give the frames of an animated picture, each at its own time.
 
     Args:

@@ -54,7 +54,7 @@ def fetch(address: str) -> io.BytesIO | None:
     """
     allow_network(address)
     name = without_password(address)
-    kind, _, data = _answer(address, name, lambda kind, _: not _is_moving(kind))
+    data = _answer(address, name, lambda kind, _: not _is_moving(kind))
     return None if data is None else io.BytesIO(data)
 
 
@@ -69,7 +69,7 @@ def fetch_recording(address: str) -> io.BytesIO | None:
     """
     allow_network(address)
     name = without_password(address)
-    _, length, data = _answer(address, name, lambda _, head: index_at_end(head), whole=f"{name}: {TO_FILE}")
+    data = _answer(address, name, lambda _, head: index_at_end(head), whole=f"{name}: {TO_FILE}")
     return None if data is None else io.BytesIO(data)
 
 
@@ -77,10 +77,8 @@ def _is_moving(kind: str) -> bool:
     return kind.startswith("video/") or "mpegurl" in kind or kind == "multipart/x-mixed-replace"
 
 
-def _answer(
-    address: str, name: str, wanted: Callable[[str, bytes], bool], *, whole: str = ""
-) -> tuple[str, int | None, bytes | None]:
-    """Return kind, stated length and content of what a server answers; content only where it is wanted.
+def _answer(address: str, name: str, wanted: Callable[[str, bytes], bool], *, whole: str = "") -> bytes | None:
+    """Return the content of what a server answers where it is wanted, else None.
 
     A thread asks, because nothing else ends a server that sends a byte a second.
 
@@ -108,7 +106,7 @@ def _answer(
         raise SourceError(f"{name}: the answer broke off after {len(data):,} of {state.length:,} bytes")
     if state.size > _MOST_BYTES:
         raise SourceError(whole or f"{name}: larger than {_MOST_BYTES // 2**20} MiB; save it as a file first")
-    return state.kind, state.length, data
+    return data
 
 
 class _Answer:

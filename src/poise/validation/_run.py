@@ -15,6 +15,7 @@ from poise.estimators import Estimator
 from poise.estimators.calibration import Calibration
 from poise.evaluation.analysis import Analysis, analyse
 from poise.evaluation.metrics import PoseMetrics
+from poise.files import write_atomically
 from poise.sinks import RunFolder
 from poise.validation._settings import ValSettings
 from poise.validation._validate import validate
@@ -87,11 +88,11 @@ def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts:
         analysis = analyse(metrics)
         files += write_plots(metrics, analysis, dataset, folder.path)
         path = folder.path / "report.json"
-        path.write_text(json.dumps(analysis.record(), indent=1), encoding="utf-8")
+        write_atomically(path, json.dumps(analysis.record(), indent=1))
         files.append(path)
     if settings.save_json:
         path = folder.path / "predictions.json"
-        path.write_text(json.dumps(coco_results(metrics, dataset)), encoding="utf-8")
+        write_atomically(path, json.dumps(coco_results(metrics, dataset)))
         files.append(path)
     folder.manifest("done", counts={"images": metrics.images}, scores=metrics.record(), files=files)
     return folder.path

@@ -12,6 +12,7 @@ import numpy as np
 
 from poise.clips import Clip
 from poise.errors import PoiseError, require
+from poise.files import check_writable, replacing, write_atomically
 from poise.motion.angles._kinematics import velocity
 from poise.motion.angles._measure import measure
 from poise.motion.angles._names import AngleSet, angle_set
@@ -124,13 +125,14 @@ def check_table(path: str | Path, *, overwrite: bool = False) -> None:
 
     Raises:
         ValueError: The ending is neither ``.csv`` nor ``.parquet``.
-        PoiseError: The file exists.
+        PoiseError: The file exists, or its folder cannot be written to.
     """
     path = Path(path)
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise ValueError(f"{path}: a table is written as .csv or .parquet, got {path.suffix or 'no ending'!r}")
     if path.exists() and not overwrite:
         raise PoiseError(f"{path}: exists already; choose another name, or overwrite it")
+    check_writable(path)
 
 
 def write_table(table: Table, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -143,13 +145,13 @@ def write_table(table: Table, path: str | Path, *, overwrite: bool = False) -> P
     """
     path = Path(path)
     check_table(path, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix.lower() == ".parquet":
         arrow = require("pyarrow", extra="tables", feature="writing Parquet")
         parquet = require("pyarrow.parquet", extra="tables", feature="writing Parquet")
-        parquet.write_table(arrow.table({name: column.tolist() for name, column in table.items()}), path)
+        with replacing(path) as part:
+            parquet.write_table(arrow.table({name: column.tolist() for name, column in table.items()}), part)
     else:
-        path.write_text(csv_text(table), encoding="utf-8")
+        write_atomically(path, csv_text(table))
     return path
 
 

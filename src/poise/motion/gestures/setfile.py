@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from poise.errors import FormatError, suggest
+from poise.files import write_atomically
 from poise.geometry import Floats
 from poise.motion.gestures.embedding import HAND, size
 from poise.motion.gestures.taught import NONE, Taught
@@ -72,7 +73,7 @@ def write_taught(taught: Taught, path: str | Path) -> Path:
         "",
     ]
     path = Path(path)
-    path.write_text("\n".join(lines), encoding="utf-8")
+    write_atomically(path, "\n".join(lines))
     return path
 
 
