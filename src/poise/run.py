@@ -121,6 +121,7 @@ class Run:
             errors=errors,
             notes=[*self._notes, *self._sink.notes],
             files=self._sink.paths,
+            **({"renamed": self._sink.twins} if self._sink.twins else {}),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import cyclopts
 
 from poise._version import __version__
+from poise.addresses import masked
 from poise.cli._sizes import sizes
 from poise.errors import PoiseError, suggest
 
@@ -64,7 +65,7 @@ def run(application: cyclopts.App, words: list[str]) -> int:
     except PoiseError as error:
         return _complain(str(error), 1)
     except KeyboardInterrupt as stop:
-        return _complain(str(stop) or "interrupted; what was written until now is complete", 130)
+        return _complain(str(stop) or "interrupted; what was written until now is complete", getattr(stop, "code", 130))
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -135,6 +136,7 @@ def _first_line(error: Any) -> str:
 
 
 def _complain(message: str, code: int, hint: list[str] | None = None) -> int:
+    message = masked(message)
     print(f"poise: {message}", file=sys.stderr)  # noqa: T201
     if hint is not None:
         command = hint[0] if hint and hint[0] in _COMMANDS else ""

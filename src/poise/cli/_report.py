@@ -23,6 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from poise.addresses import masked
 from poise.frames import Media
 from poise.results import Results
 
@@ -58,7 +59,7 @@ class Reporter:
         """Report one file that could not be read; the run goes on."""
         self.errors.append(str(error))
         # Errors are shown even when quiet: silence must not mean success.
-        print(f"poise: {error}", file=sys.stderr)  # noqa: T201
+        print(f"poise: {masked(str(error))}", file=sys.stderr)  # noqa: T201
 
     def saved(self, folder: Path) -> None:
         """Remember where the run is written."""

@@ -165,6 +165,11 @@ class RunSink(SinkBase):
         for sink in self._data:
             self._adopt(sink)
 
+    @property
+    def twins(self) -> dict[str, str]:
+        """Where sources are from whose name another one had before: name in this folder to path."""
+        return dict(self._stems.twins)
+
     def write(self, result: Results) -> None:
         """Take one frame.
 

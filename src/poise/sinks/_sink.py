@@ -176,6 +176,10 @@ def folder_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "_", text).strip("_.") or "_"
 
 
+# So many sources that share names are listed in a manifest.
+_MOST_TWINS = 10_000
+
+
 class Stems:
     """Gives every source of one run a name of its own, so that its picture, labels and crops are called alike.
 
@@ -184,6 +188,8 @@ class Stems:
 
     def __init__(self) -> None:
         self._names = Names(overwrite=True)
+        # Stem to source, of those that share a name; bounded, as it is for people.
+        self.twins: dict[str, str] = {}
         # The sources in use, latest last. Bounded, so that a folder of a million pictures is not kept in memory.
         self._latest: OrderedDict[int, tuple[Media, str]] = OrderedDict()
 
@@ -191,7 +197,10 @@ class Stems:
         """Return the name of a source: ``clip``, and ``clip-2`` for another one with that name."""
         known = self._latest.get(id(media))
         if known is None:
-            known = (media, self._names.take(Path(), media_stem(media), "").name)
+            plain = media_stem(media)
+            known = (media, self._names.take(Path(), plain, "").name)
+            if known[1] != plain and len(self.twins) < _MOST_TWINS:
+                self.twins[known[1]] = media.path or media.name
             self._latest[id(media)] = known
             if len(self._latest) > 256:
                 self._latest.popitem(last=False)
