@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from poise.errors import PoiseError
 
@@ -45,7 +45,7 @@ def writing(path: PathLike) -> Iterator[None]:
         raise PoiseError(f"{path}: cannot be written: {reason}") from error
 
 
-def write_all(stream: Any, data: bytes) -> None:
+def write_all(stream: Any, data: bytes | memoryview) -> None:
     """Write every byte: an unbuffered file may take only part of them, as when the disk fills up."""
     view = memoryview(data)
     while view:
@@ -85,6 +85,24 @@ def replacing(path: PathLike) -> Iterator[Path]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def held(file: IO[Any]) -> bool:
+    """Hold an open file against other processes until it is closed; returns False where another one holds it.
+
+    Where a system or a disk knows no such locks, nobody holds anything.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a network disk, a pipe
+        return True
+    return True
 
 
 def check_writable(path: PathLike) -> None:

@@ -35,6 +35,10 @@ _COMMANDS = {
 # Settings of "train" that are switches and may also name something: a place, a file, a kind.
 _EITHER = frozenset({"amp", "cache", "resume", "pretrained"})
 
+# Commands whose --out may be standard output, and options that name a file to write and may not.
+_TO_STDOUT = frozenset({"predict", "track", "angles"})
+_FILES = frozenset({"--csv", "--report", "--heatmap", "--calibrate", "--project", "--name"})
+
 # The word "-" looks like an option to the parser; commands turn this back.
 STDIN = "<standard input>"
 
@@ -89,6 +93,8 @@ def modern(words: list[str]) -> list[str]:
     out: list[str] = []
     for word in words:
         if word == "-":
+            if out and (out[-1] in _FILES or (out[-1] in ("--out", "-o") and out[0] not in _TO_STDOUT)):
+                raise ValueError(f"{out[-1]} -: this is not written to standard output; give the name of a file")
             out.append(STDIN)
             continue
         key, equals, value = word.partition("=")

@@ -58,7 +58,7 @@ def events(
         csv: Also write the events into this table.
         post: Also post each event as JSON to this http or https address.
         heatmap: Write a picture of where people were.
-        save: Write the video with zones, counters and events under runs/pose/events.
+        save: Write the video with zones, counters and events under runs/pose/events; --name asks for it too.
         overwrite: Let --csv and --heatmap replace files that exist.
         model: A name from 'poise models', a network file, or a published name (default: body-fast with --falls, because
             it sees people who lie, else body).
@@ -76,6 +76,7 @@ def events(
         hint = f"; {gestures[0]!r} was taken for a set of gestures: write the source first" if gestures else ""
         raise ValueError(f"events needs a source: a video, camera number, address, folder of frames, or -{hint}")
     from poise.event_run import EventVideo, detectors, run_events, save_heatmap
+    from poise.files import check_writable
     from poise.model import Pose
     from poise.motion.events import EventStream
     from poise.motion.heatmap import Heatmap
@@ -98,6 +99,7 @@ def events(
     heat, picture = Heatmap(), None
     if heatmap is not None:
         refuse_existing(heatmap, overwrite=overwrite)
+        check_writable(heatmap)
     space = watch is not None and watch.recognizer.in_space
     model = model or ("body-3d" if space else "body-fast" if falls else "body")
     pose = Pose(ready(model), device=device, threads=threads, **own_arguments(own))
@@ -121,9 +123,17 @@ def events(
         )
         stack.callback(results.close)
         video = None
-        if save:
+        if save or name or project:
             video = stack.enter_context(
-                EventVideo(wanted, project=project, name=name, exist_ok=exist_ok, source=words, model=pose.name)
+                EventVideo(
+                    wanted,
+                    project=project,
+                    name=name,
+                    exist_ok=exist_ok,
+                    errors=report.errors,
+                    source=words,
+                    model=pose.name,
+                )
             )
             report.saved(video.path)
         try:

@@ -61,11 +61,15 @@ def count(
         quiet: Show nothing but results and errors.
         own: The options below.
     """
+    from poise.files import check_writable
     from poise.model import Pose
     from poise.motion.reps import count_reps, get
 
     if exercise != "auto":
         get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
+    for target in (report, out):
+        if target is not None:
+            check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
     pose = Pose(model, threads=threads, device=device, **own_arguments(own))
     frames = show.watch(_people(pose, source, show))

@@ -97,7 +97,7 @@ class _ImageIds:
             if name in self._known:
                 chosen = self._known[name]
                 other = self._used.get(chosen, "")
-                if still and other and os.path.abspath(other) != os.path.abspath(place):
+                if still and other and Path(other).absolute() != Path(place).absolute():
                     raise PoiseError(
                         f"{printable(place)} and {printable(other)} have one name and would get one id, {chosen}; give "
                         f"image_ids by folder and name, such as {'/'.join(parts[-2:])!r}"
@@ -185,8 +185,8 @@ class CocoAnnotationsSink(_CocoSink):
     What was predicted has visibility 2, what was not 0, 0, 0. ``area`` is the box's, as there is no segment. Every
     annotation also has its ``score``, and ``track_id`` where it is tracked. Frames of a video are images with
     ``video``, ``frame`` and ``time``; their ``file_name`` is that under which :class:`PictureSink` writes them. A
-    picture's ``file_name`` is its name; where two have one name, those of all pictures are their places below the folder
-    that holds them all (``a/1.jpg``, ``b/1.jpg``).
+    picture's ``file_name`` is its name; where two have one name, those of all pictures are their places below the
+    folder that holds them all (``a/1.jpg``, ``b/1.jpg``).
 
     Args:
         path: A file to make.
@@ -218,7 +218,7 @@ class CocoAnnotationsSink(_CocoSink):
         source = Path(printable(result.media.path or result.media.name)).name
         image: dict[str, Any] = {"id": number, "file_name": source, "width": width, "height": height}
         if result.media.kind == "image" and result.media.path:
-            image[_PLACE] = printable(os.path.abspath(result.media.path))
+            image[_PLACE] = printable(str(Path(result.media.path).absolute()))
         if result.media.kind != "image":
             image["file_name"] = f"{printable(self._stems.frame(result))}.jpg"
             image |= {"video": source, "frame": int(result.frame), "time": round(float(result.time), 6)}
@@ -331,7 +331,7 @@ def _named(journal: Path, images: Iterable[Any]) -> Iterator[Any]:
     for image in _of_kind(journal, "image"):
         if place := image.get(_PLACE):
             clash |= places.setdefault(image["file_name"], place) != place
-            parent = os.path.dirname(place)
+            parent = str(Path(place).parent)
             try:
                 folder = parent if folder is None else os.path.commonpath([folder, parent])
             except ValueError:  # two drives of Windows

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
-from poise.files import PathLike
+from poise.files import PathLike, check_writable
 from poise.results import Results
 from poise.sinks._animation import AnimationSink
 from poise.sinks._journal import SUFFIX
@@ -37,13 +37,14 @@ def open_sink(path: PathLike, *, render: Render | None = None, overwrite: bool =
 
     Raises:
         ValueError: The ending says nothing.
-        PoiseError: The file exists.
+        PoiseError: The file exists, or its folder cannot be written to.
         MissingExtra: The format needs a package that is not installed.
     """
     if os.fspath(path) == "-":
         return JsonLinesSink(sys.stdout)
     target = Path(path)
     suffix = target.suffix.lower()
+    check_writable(target / "_" if target.is_dir() else target)
     if target.is_dir() or (not suffix and not target.exists()):
         return PictureSink(target, render, overwrite=overwrite)
     if target.name.lower().endswith(".coco.json"):

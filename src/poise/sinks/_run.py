@@ -59,6 +59,7 @@ class RunFolder:
                 else:
                     break
         self._started = datetime.now(UTC)
+        self._place = self._identity()
         self._facts: dict[str, Any] = {}
 
     def manifest(self, status: Status = "running", **facts: Any) -> Path:
@@ -73,7 +74,14 @@ class RunFolder:
 
         Returns:
             Path of the manifest.
+
+        Raises:
+            PoiseError: It cannot be written, or the folder is gone.
         """
+        if self._identity() != self._place:
+            raise PoiseError(
+                f"{self.path}: the run's folder was removed while the run was at work; nothing is kept there"
+            )
         self._facts |= facts
         now = datetime.now(UTC)
         content = {
@@ -91,6 +99,13 @@ class RunFolder:
         text = masked(json.dumps(content, indent=2, ensure_ascii=False, default=self._plain))
         write_atomically(path, text.encode("utf-8", "replace") + b"\n")
         return path
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, os.PathLike):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from poise.errors import PoiseError
-from poise.files import writing
+from poise.files import held, writing
 from poise.frames import Image, Media
 from poise.results import Results
 
@@ -117,7 +117,16 @@ def create(path: Path, *, overwrite: bool) -> BinaryIO:
     refuse_existing(path, overwrite=overwrite)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        return cast(BinaryIO, io.FileIO(path, "w+" if overwrite else "x+"))
+        if not overwrite:
+            stream = io.FileIO(path, "x+")
+        else:
+            # Not emptied before it is known that nobody else is writing it.
+            stream = io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+")
+        if not held(stream):
+            stream.close()
+            raise PoiseError(f"{path}: another process is writing it; choose another name")
+        stream.truncate(0)
+        return cast(BinaryIO, stream)
 
 
 class Names:

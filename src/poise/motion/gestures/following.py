@@ -36,7 +36,8 @@ _SIDE_S, _SIDE_MOST = 1.0, 12.0
 _REACH, _REACH_A_SECOND, _REACH_MOST = 0.8, 11.0, 4.0
 # What another side or another body costs in hand sizes: a hand is rather a quick one than one that changed sides.
 _OTHER_SIDE, _OTHER_BODY = 0.5, 1.5
-# Two hands without bodies are of one person when they are this near, in hand sizes, and as large, and no third is there.
+# Two hands without bodies are of one person when they are this near, in hand sizes, and as large, and no third is
+# there.
 _PAIR_REACH, _PAIR_SIZES = 4.0, 1.6
 # Seconds that a lost hand is remembered. Longer than gestures bridge gaps.
 _PATIENCE_S = 1.0
@@ -269,7 +270,7 @@ def turns(xy: Floats) -> Floats:
     """Return on which side of the palm's length the little finger lies: 1, -1, or 0 of a palm seen edge-on.
 
     Args:
-        xy: ``(N, 21, 2)`` keypoints of hands, pixels: wrist 0, knuckles of the index 5, the middle 9, the little finger 17.
+        xy: ``(N, 21, 2)`` keypoints of hands, pixels: wrist 0, knuckles of index 5, middle 9 and little finger 17.
     """
     along, across = xy[:, 9] - xy[:, 0], xy[:, 17] - xy[:, 5]
     area = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
