@@ -52,6 +52,21 @@ def write_all(stream: Any, data: bytes | memoryview) -> None:
         view = view[stream.write(view) or 0 :]
 
 
+def append(file: Any, data: bytes) -> None:
+    """Write every byte at the end of an unbuffered file, or none of them: a line is never cut off.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    begin = file.tell()
+    try:
+        write_all(file, data)
+    except OSError:
+        file.truncate(begin)
+        file.seek(begin)
+        raise
+
+
 def write_atomically(path: PathLike, data: bytes | str) -> None:
     """Put ``data`` at ``path`` in one step: the file is whole or not there.
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
-from poise.files import PathLike, write_all, writing
+from poise.files import PathLike, append, write_all, writing
 from poise.results import Results
 from poise.sinks._rows import record
 from poise.sinks._sink import SinkBase, create, refuse_existing
@@ -47,7 +47,7 @@ class JsonLinesSink(SinkBase):
             self._open()
         with writing(self._name):
             if self._path is not None:
-                write_all(self._stream, text.encode())
+                append(self._stream, text.encode())
                 return
             try:
                 self._stream.write(text)

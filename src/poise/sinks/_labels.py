@@ -271,7 +271,7 @@ def _coco_instances(result: Results, *, min_conf: float = -1.0) -> list[dict[str
         for category, bbox, values, score, track, visible in zip(
             (result.boxes.cls.astype(int) + 1).tolist(),
             bboxes.tolist(),
-            rows.reshape(len(result), -1).tolist(),
+            rows.reshape(len(result), 3 * rows.shape[1]).tolist(),
             scores.tolist(),
             ids,
             there.astype(int).tolist(),

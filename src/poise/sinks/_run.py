@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -97,7 +98,12 @@ class RunFolder:
         }
         path = self.path / "manifest.json"
         text = masked(json.dumps(content, indent=2, ensure_ascii=False, default=self._plain))
-        write_atomically(path, text.encode("utf-8", "replace") + b"\n")
+        try:
+            write_atomically(path, text.encode("utf-8", "replace") + b"\n")
+        except PoiseError:
+            if status != "running":
+                _say_failed(path)
+            raise
         return path
 
     def _identity(self) -> tuple[int, int] | None:
@@ -118,6 +124,16 @@ class RunFolder:
         if hasattr(value, "tolist"):
             return value.tolist()
         return str(value)
+
+
+def _say_failed(path: Path) -> None:
+    """Change the status in a manifest where there is no room for another one: no byte more than before."""
+    old, new = b'"status": "running",', b'"status": "failed", '
+    with suppress(OSError), path.open("r+b") as file:
+        place = file.read().find(old)
+        if place >= 0:
+            file.seek(place)
+            file.write(new)
 
 
 class RunSink(SinkBase):

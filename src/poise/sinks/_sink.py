@@ -9,6 +9,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
@@ -127,6 +128,13 @@ def create(path: Path, *, overwrite: bool) -> BinaryIO:
             raise PoiseError(f"{path}: another process is writing it; choose another name")
         stream.truncate(0)
         return cast(BinaryIO, stream)
+
+
+def drop(stream: BinaryIO, path: Path) -> None:
+    """Close and remove a file into which nothing could be written."""
+    with suppress(OSError):
+        stream.close()
+        path.unlink(missing_ok=True)
 
 
 class Names:

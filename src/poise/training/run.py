@@ -96,6 +96,8 @@ class Run:
     def close(self) -> None:
         """Let go of the folder, so that another training may go on in it."""
         if self._lock is not None:
+            with suppress(OSError):
+                (self.folder / ".lock").unlink()
             self._lock.close()
             self._lock = None
 

@@ -49,7 +49,7 @@ def validate_as(
         max_det=settings.max_det,
         watch=settings.watch,
     )
-    if settings.plots or settings.save_json:
+    if settings.plots or settings.save_json or settings.name or settings.project:
         folder = _write(metrics, dataset, settings, facts or {})
         if settings.on_saved is not None:
             settings.on_saved(folder)
