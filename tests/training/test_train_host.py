@@ -75,9 +75,7 @@ def test_sigterm_leaves_an_interrupted_training_and_no_process(cards: Path, tmp_
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".part") or path.name == ".lock"]
 
 
-def test_an_error_of_any_kind_is_in_the_manifest(
-    cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_of_any_kind_is_in_the_manifest(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("something inside broke")
 

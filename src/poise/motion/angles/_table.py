@@ -18,6 +18,7 @@ from poise.motion.angles._measure import measure
 from poise.motion.angles._names import AngleSet, angle_set
 from poise.motion.angles._view import WARN_DEG, View, view
 from poise.motion.uncertainty import point_sigma, sizes
+from poise.packed import piece_of
 
 Table = dict[str, np.ndarray[Any, Any]]
 
@@ -51,7 +52,7 @@ def angle_rows(
         KeyError: No angles for this skeleton, or no angle of this name.
     """
     angles = angles or angle_set(clip.skeleton.name)
-    found = [_one(clip, i, angles, max_view_error) for i in range(len(clip.ids))]
+    found = [_one(*piece_of(clip, i), angles, max_view_error) for i in range(len(clip.ids))]
     warnings = [line for _, lines in found for line in lines]
     blocks = [block for block, _ in found]
     empty = {name: np.empty(0, dtype=object if name in ("name", "unit") else float) for name in COLUMNS}
