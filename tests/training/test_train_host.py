@@ -89,5 +89,5 @@ def test_an_error_of_any_kind_is_in_the_manifest(cards: Path, tmp_path: Path, mo
 
 def test_going_on_before_the_first_checkpoint_is_told(tmp_path: Path) -> None:
     (tmp_path / "run/weights").mkdir(parents=True)
-    with pytest.raises(PoiseError, match="last.pt"):
+    with pytest.raises(PoiseError, match=r"last\.pt"):
         settings_of({"resume": str(tmp_path / "run")})

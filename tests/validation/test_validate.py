@@ -287,3 +287,23 @@ def test_a_session_is_enough(shared: Path) -> None:
     dataset = open_dataset(shared / "data/coco8-pose/coco8-pose.yaml", "val")
 
     assert validate(session, dataset).images == 4
+
+
+def test_imgsz_is_used_of_bundled_models_too(model: Pose, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from poise.estimators.search import Finder
+
+    asked: list[int | None] = []
+    looked: list[list[int]] = []
+    before = Finder.sizes
+
+    def sizes(self: Finder, search: object, part: object, imgsz: int | None) -> list[int]:
+        asked.append(imgsz)
+        looked.append(before(self, search, part, imgsz))  # type: ignore[arg-type]
+        return looked[-1]
+
+    monkeypatch.setattr(Finder, "sizes", sizes)
+    model.val(own / "data.yaml", conf=0.3, imgsz=640)
+
+    assert set(asked) == {640}
+    assert {max(found) for found in looked} == {640}
+    assert {min(found) for found in looked} == {256, 320}  # the model's own sizes stay

@@ -37,8 +37,9 @@ _REACH, _REACH_A_SECOND, _REACH_MOST = 0.8, 11.0, 4.0
 # What another side or another body costs in hand sizes: a hand is rather a quick one than one that changed sides.
 _OTHER_SIDE, _OTHER_BODY = 0.5, 1.5
 # Two hands without bodies are of one person when they are this near, in hand sizes, and as large, and no third is
-# there.
-_PAIR_REACH, _PAIR_SIZES = 4.0, 1.6
+# there: hands that are mirror images in the picture, and others, of which one shows its palm and one its back, or which
+# two people hold up alike.
+_PAIR_REACH, _OTHER_REACH, _PAIR_SIZES = 4.0, 2.0, 1.6
 # Seconds that a lost hand is remembered. Longer than gestures bridge gaps.
 _PATIENCE_S = 1.0
 # Hands without a body count from here beside bodies, so that their ids and those of people never meet.
@@ -246,7 +247,7 @@ def _two_sides(hands: list[_Hand]) -> None:
 
 
 def _lone_pair(hands: list[_Hand], xy: Floats) -> None:
-    """Let two hands that are mirror images of each other in the picture be one left and one right.
+    """Let two hands that are near each other be one left and one right, as of one person.
 
     Where nothing else tells, the hand on the picture's left is the right one, as of somebody who faces the camera.
 
@@ -259,7 +260,8 @@ def _lone_pair(hands: list[_Hand], xy: Floats) -> None:
     first, second = hands
     small, large = sorted((first.size, second.size))
     apart = float(np.linalg.norm(first.at - second.at))
-    if large > _PAIR_SIZES * small or apart > _PAIR_REACH * large or turns(xy).prod() >= 0:
+    reach = _PAIR_REACH if turns(xy).prod() < 0 else _OTHER_REACH
+    if large > _PAIR_SIZES * small or apart > reach * large:
         return
     sure = first.side - second.side
     first.right = sure > 0 if sure else bool(first.at[0] < second.at[0])
