@@ -127,7 +127,7 @@ def test_a_stream_that_breaks_off_is_opened_again_with_growing_pauses(server: st
     assert [note.rpartition("in ")[2] for note in notes] == ["1 s", "2 s", "4 s"]
     (error,) = errors
     assert isinstance(error, StreamLost)
-    assert "did not come back in 3 attempts" in str(error)
+    assert "for good after 3 attempts" in str(error)
 
 
 def test_without_attempts_it_ends_at_once_and_is_told(server: str) -> None:

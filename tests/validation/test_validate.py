@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -296,9 +297,9 @@ def test_imgsz_is_used_of_bundled_models_too(model: Pose, own: Path, monkeypatch
     looked: list[list[int]] = []
     before = Finder.sizes
 
-    def sizes(self: Finder, search: object, part: object, imgsz: int | None) -> list[int]:
+    def sizes(self: Finder, search: Any, part: Any, imgsz: int | None, *more: Any) -> list[int]:
         asked.append(imgsz)
-        looked.append(before(self, search, part, imgsz))  # type: ignore[arg-type]
+        looked.append(before(self, search, part, imgsz, *more))
         return looked[-1]
 
     monkeypatch.setattr(Finder, "sizes", sizes)

@@ -219,7 +219,7 @@ def read_video(
         yield from reading.once(container)
         if not reading.live:  # it states its length: it has become a recording, whose frames were given before
             return
-    tried = f", and did not come back in {attempts} attempts" if attempts else ""
+    tried = f", for good after {attempts} attempts to go on" if attempts else ""
     yield Report(
         StreamLost(f"{name}: the stream broke off after {reading.frames} frames{tried}: {reading.why}"), partly=True
     )
