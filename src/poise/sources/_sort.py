@@ -18,7 +18,7 @@ from poise import files
 from poise.errors import SourceError
 from poise.sources import _items, _web
 from poise.sources._items import Item
-from poise.sources._names import PICTURES, VIDEOS, cannot_open, counted, natural, printable, suffix
+from poise.sources._names import PICTURES, VIDEOS, cannot_open, counted, natural, printable, suffix, without_password
 
 _GIVE = "give a path, folder, glob, address, camera number, array, PIL image, bytes, or a list of those"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -146,7 +146,7 @@ def _address(text: str, scheme: str) -> Iterator[Item]:
         yield from _named(url2pathname(text[7:]))
     else:
         known = ", ".join(sorted(_web.WEB | _web.LIVE))
-        name = printable(text)
+        name = without_password(printable(text))
         yield _items.Failed(name, SourceError(f"{name}: addresses of kind {scheme!r} are not read; known: {known}"))
 
 
