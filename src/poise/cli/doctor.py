@@ -11,15 +11,21 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from poise._version import __version__
+from poise.installation import installing
 
 _OPTIONAL = {
     "av": "video",
+    "lap": "track",
     "openvino": "openvino",
     "polars": "tables",
     "pyarrow": "tables",
+    "h5py": "hdf5",
+    "sleap-io": "sleap",
     "hotcoco": "eval",
+    "opencv-python-headless": "cv",
     "pyyaml": "data",
     "torch": "train",
     "onnx": "export",
@@ -121,8 +127,7 @@ def _show(report: dict[str, Any]) -> None:
     table.add_row("poise", f"{report['poise']} on Python {report['python']}, {report['system']}")
     for package, found in report["packages"].items():
         extra = _OPTIONAL.get(package)
-        missing = f"[dim]not installed (pip install 'poise\\[{extra}]')[/dim]"
-        table.add_row(package, found or missing)
+        table.add_row(package, found or (Text(f"not installed ({installing(extra)})", "dim") if extra else "missing"))
     table.add_row("cores", str(report["cores"]))
     table.add_row("devices", ", ".join(report["devices"]))
     table.add_row("cameras", ", ".join(map(str, report["cameras"])) or "none")
