@@ -3,6 +3,7 @@
 from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
+from poise.drawing._fonts import find_font
 from poise.drawing._heat import heat, shares
 from poise.drawing._matrix import matrix
 from poise.drawing._plot import page, plot, png, show, write
@@ -26,6 +27,7 @@ __all__ = [
     "draw_zone_labels",
     "draw_zones",
     "ellipses",
+    "find_font",
     "heat",
     "instance_colours",
     "label_size",
