@@ -69,7 +69,7 @@ def least_cost(cost: Floats) -> NDArray[np.intp]:
         Crouse 2016: rows are taken in one after another, each along the shortest augmenting path in reduced costs.
 
     Example:
-        >>> least_cost(np.array([[4.0, 1.0, 3.0], [2.0, 0.0, 5.0]])).tolist()
+        >>> least_cost(np.array([[4.0, 1.0, 2.0], [2.0, 0.0, 5.0]])).tolist()
         [2, 1]
         >>> least_cost(np.array([[4.0, 1.0, 6.0], [2.0, 0.0, 5.0]])).tolist()
         [1, 0]

@@ -11,12 +11,14 @@ from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
 from poise.drawing._text import draw_label, label_size, place_label, text
 from poise.drawing._trails import Trails
+from poise.drawing._video import Video
 from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
 
 __all__ = [
     "Curve",
     "Style",
     "Trails",
+    "Video",
     "chart",
     "discs",
     "display",
