@@ -1,4 +1,4 @@
-"""Every snippet in the README and on the pages runs, in a folder with the files that the snippets name."""
+"""Every snippet in the README and on the pages runs, in a folder with the files that ``poise sample`` writes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from poise import samples
 from poise.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,13 +27,9 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with runner.jpg, street/, clip.mp4 and my_rtmpose.onnx."""
-    shutil.copy(photo, tmp_path / "runner.jpg")
-    (tmp_path / "street").mkdir()
-    shutil.copy(photo, tmp_path / "street" / "a.jpg")
-    shutil.copy(ROOT / "tests/assets/astronaut.jpg", tmp_path / "street" / "b.jpg")
-    shutil.copy(ROOT / "tests/assets/clip.mp4", tmp_path / "clip.mp4")
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with what ``poise sample`` writes, and my_rtmpose.onnx for the page on networks of one's own."""
+    samples.write(tmp_path)
     shutil.copy(ROOT / "tests/assets/networks/simcc.onnx", tmp_path / "my_rtmpose.onnx")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISPLAY", raising=False)

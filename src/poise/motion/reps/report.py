@@ -159,7 +159,8 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[str]) -> str:
         return ""
     head = "".join(f"<th{' class=range' if name == _DRAWN else ''}>{escape(name)}</th>" for name in heads)
     body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-    return f'<h2>{escape(title)}</h2><div class="wide"><table class="{escape(title.split()[0].lower())}">{body}</table></div>'
+    kind = escape(title.split()[0].lower())
+    return f'<h2>{escape(title)}</h2><div class="wide"><table class="{kind}">{body}</table></div>'
 
 
 def _step(duration: float) -> float:
