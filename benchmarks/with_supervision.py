@@ -25,7 +25,8 @@ if __name__ == "__main__":
     exec(compile(code, "docs/from-supervision.md", "exec"), space)  # noqa: S102 - our own documentation
     points, boxes = space["points"], space["boxes"]
     print(
-        f"supervision {version('supervision')}: {len(points)} people with {points.xy.shape[1]} points, {len(boxes)} boxes"
+        f"supervision {version('supervision')}: {len(points)} people, {points.xy.shape[1]} points each, "
+        f"{len(boxes)} boxes"
     )
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)
