@@ -98,10 +98,10 @@ def test_all_brings_every_extra_of_users() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_lines_of_code_fit_the_page(page: Path) -> None:
-    """110 characters are what the site shows beside both side bars before it wraps."""
+    """What is longer than a line of the source wraps more than once on the site."""
     text = page.read_text(encoding="utf-8")
     inside = [code for _, _, code in BLOCK.findall(text)]
-    long = [line for code in inside for line in code.splitlines() if len(line) > 110]
+    long = [line for code in inside for line in code.splitlines() if len(line) > 120]
 
     assert long == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -55,3 +56,14 @@ def test_options_of_long_commands_are_grouped(command: str, capsys: pytest.Captu
     # Each option is shown once.
     flags = re.findall(r"^│ (?:\*  )?(--[a-z0-9-]+)", text, re.MULTILINE)
     assert len(flags) == len(set(flags))
+
+
+def test_the_doctor_works_where_video_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+
+    printed = " ".join(said(["doctor", "--seconds", "0.1"], capsys).split())
+
+    assert "not looked for: av is not installed" in printed
+    assert "checksums right" in printed
