@@ -20,6 +20,8 @@ class Search:
         imgsz: Longer sides of the picture as it sees it, pixels, one run each; empty: the network's usual one. Some
             networks are sharpest when an instance fills the picture: a small size finds the large ones and a large one
             the small.
+        fine: A further size, for pictures whose longer side is one and a half times as large or more: in those the same
+            number of pixels is a smaller part. 0: none.
         min_score: Score below which a find is left out.
         biggest: Box side in input pixels above which a find is left to the smallest size.
         classes: Class numbers that are wanted, of a detector with several.
@@ -27,6 +29,7 @@ class Search:
 
     network: str
     imgsz: tuple[int, ...] = ()
+    fine: int = 0
     min_score: float = 0.2
     biggest: int = 256
     classes: tuple[int, ...] = ()
