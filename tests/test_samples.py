@@ -23,6 +23,13 @@ def test_write_makes_the_files_and_leaves_what_is_there(tmp_path: Path) -> None:
     assert (tmp_path / "runner.jpg").read_bytes() == samples.runner.read_bytes()
 
 
+def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"")
+
+    with pytest.raises(NotADirectoryError, match="expected a folder"):
+        samples.write(tmp_path / "a")
+
+
 def test_the_samples_are_small() -> None:
     assert sum(path.stat().st_size for path in Path(samples.__file__).parent.iterdir() if path.is_file()) < 1.5e6
 

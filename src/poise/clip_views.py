@@ -66,7 +66,8 @@ def clip_chart(clip: Clip, keypoints: Sequence[str] | None, ids: Sequence[int] |
     for row in rows:
         places = [clip.skeleton.keypoints.index(name) for name in keypoints] if keypoints else _moving(clip.xy[row])
         for axis, (letter, limits) in enumerate((("x", (0.0, width)), ("y", (height, 0.0)))):
-            curves = [Curve(clip.skeleton.keypoints[k], clip.times, clip.xy[row, :, k, axis]) for k in places]
+            few = len(clip) < 3  # a line needs two points
+            curves = [Curve(clip.skeleton.keypoints[k], clip.times, clip.xy[row, :, k, axis], dots=few) for k in places]
             title = f"id {clip.ids[row]}" if axis == 0 else ""
             name = f"{letter}, pixels{' from the top' if axis else ' from the left'}"
             pictures.append(chart(curves, title=title, x="seconds", y=name, y_range=_room(curves, limits), size=_SIZE))

@@ -89,6 +89,7 @@ def test_a_font_is_named_by_file_or_by_name() -> None:
 
     assert find_font(path) == path
     assert Path(find_font(Path(path).stem)).stem.lower() == Path(path).stem.lower()
+    assert find_font(Path(path).name) == find_font(Path(path).stem.upper())
     with pytest.raises(ValueError, match="font 'NoSuchFont' is neither a file nor an installed font"):
         find_font("NoSuchFont")
     assert label_size("person", 20, font=path) != label_size("person", 20)

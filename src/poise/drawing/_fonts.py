@@ -36,6 +36,12 @@ def face(size: float, path: str | None) -> Face:
     return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)
 
 
+def _plain(font: str) -> str:
+    """Return a font's name without its ending, so that "DejaVu Sans" is DejaVuSans.ttf."""
+    name = Path(font).stem if Path(font).suffix.lower() in _ENDINGS else font
+    return name.lower().replace(" ", "").replace("-regular", "")
+
+
 def own_font() -> str | None:
     """Return the font that the environment's POISE_FONT names, if any."""
     named = os.environ.get("POISE_FONT")
@@ -51,10 +57,10 @@ def find_font(font: str) -> str:
     """
     if Path(font).is_file():
         return font
-    wanted = Path(font).stem.lower()
+    wanted = _plain(font)
     installed = list(_installed())
     for path in installed:
-        if path.stem.lower() == wanted:
+        if _plain(path.name) == wanted:
             return str(path)
     near = suggest(Path(font).name, [path.name for path in installed]) if installed else ""
     raise ValueError(f"font {font!r} is neither a file nor an installed font{near}")

@@ -11,6 +11,7 @@ Example:
 from __future__ import annotations
 
 import shutil
+from errno import ENOTDIR
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -46,7 +47,12 @@ def write(folder: str | Path = ".", *, overwrite: bool = False) -> list[Path]:
 
     Returns:
         The files that were written.
+
+    Raises:
+        NotADirectoryError: ``folder`` is a file.
     """
+    if Path(folder).is_file():
+        raise NotADirectoryError(ENOTDIR, "is a file, expected a folder for the samples", str(folder))
     written = []
     for name, source in _FILES.items():
         target = Path(folder) / name

@@ -85,8 +85,10 @@ def _curves(table: Table, at: NDArray[np.bool_], name: str, n: int) -> list[Curv
     # Of an angle that is never trusted, such as a distance, the colour says nothing.
     sure = np.where(trusted, value, np.nan) if trusted.any() else value
     doubted = np.where(trusted, np.nan, value) if trusted.any() else np.full_like(value, np.nan)
-    grey = Curve("not trusted" if n == 0 and np.isfinite(doubted).any() else "", time, doubted, _DOUBTED, 1.4)
-    return [grey, Curve(name.replace("_", " "), time, sure, side, 1.8 if n else 2.4)]
+    # A line needs two points; a picture has one.
+    few = len(time) < 3
+    grey = Curve("not trusted" if n == 0 and np.isfinite(doubted).any() else "", time, doubted, _DOUBTED, 1.4, dots=few)
+    return [grey, Curve(name.replace("_", " "), time, sure, side, 1.8 if n else 2.4, dots=few)]
 
 
 def _room(curves: Sequence[Curve]) -> tuple[float, float]:
