@@ -22,12 +22,15 @@ _OPTIONS = {
     "What is done": (
         "exercise", "exercises", "live", "names", "repair", "set", "body", "hands", "hands-only", "mirrored", "zone",
         "falls", "posture", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
+        "protocol", "tables", "calibrate",
     ),
     "What is found": (
         "model", "conf", "iou", "imgsz", "max-det", "classes", "augment", "tile", "detector", "skeleton", "calibration",
         "end2end",
     ),
-    "What is read": ("data", "split", "images", "batch", "vid-stride", "stream-buffer", "fraction", "rect", "cache"),
+    "What is read": (
+        "cfg", "data", "split", "images", "batch", "vid-stride", "stream-buffer", "fraction", "rect", "cache",
+    ),
     "What is written": (
         "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "post", "events", "project", "name",
         "exist-ok", "overwrite",
@@ -40,8 +43,8 @@ _OPTIONS = {
     ),
     "How it learns": (
         "epochs", "time", "patience", "optimizer", "lr*", "cos-lr", "momentum", "weight-decay", "warmup-*", "nbs",
-        "freeze", "head-only", "pretrained", "resume", "single-cls", "box", "cls", "dfl", "pose", "kobj", "rle", "val",
-        "recipe",
+        "freeze", "head-only", "variants", "pretrained", "resume", "single-cls", "box", "cls", "dfl", "pose", "kobj",
+        "rle", "val", "recipe",
     ),
     "How pictures are changed": (
         "hsv-*", "degrees", "translate", "scale", "shear", "perspective", "flip*", "bgr", "mosaic", "mixup", "cutmix",
