@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -18,6 +18,7 @@ from poise import files
 from poise.columns import freeze_columns
 from poise.errors import FormatError
 from poise.frames import Frame, Media
+from poise.image import encode, to_pil
 from poise.results import Results
 from poise.skeletons import Skeleton, get, names
 from poise.writing import replacing
@@ -180,6 +181,58 @@ class Clip:
         return (
             Frame(image, media, int(index), float(time)) for index, time in zip(self.frames, self.times, strict=True)
         )
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Return the clip as CSV, one row a frame, id and keypoint, in the columns of ``poise predict --out FILE.csv``.
+
+        Args:
+            path: Also write it to this file.
+
+        Returns:
+            The text.
+        """
+        from poise.clip_views import clip_csv
+
+        text = clip_csv(self)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_df(self) -> Any:
+        """Return the same table as a polars DataFrame; what was not predicted is null.
+
+        Raises:
+            MissingExtra: polars is not installed.
+        """
+        from poise.clip_views import clip_df
+
+        return clip_df(self)
+
+    def plot(
+        self, keypoints: Sequence[str] | None = None, *, ids: Sequence[int] | None = None, pil: bool = False
+    ) -> Any:
+        """Draw where keypoints are over time: for each id a chart of x and one of y.
+
+        Args:
+            keypoints: Names such as ``["left_wrist"]``; None: the four that move most.
+            ids: Whom; None: the three who are longest in the clip.
+            pil: Return a Pillow picture.
+
+        Returns:
+            ``(H, W, 3)`` uint8 BGR, or a Pillow picture.
+
+        Raises:
+            KeyError: No such id.
+            ValueError: No such keypoint, or nobody is in the clip.
+        """
+        from poise.clip_views import clip_chart
+
+        picture = clip_chart(self, keypoints, ids)
+        return to_pil(picture) if pil else picture
+
+    def _repr_png_(self) -> bytes | None:
+        """Show the chart in a notebook."""
+        return encode(self.plot(), ".png") if self.present.any() else None
 
     def save(self, path: str | Path) -> Path:
         """Write the clip to an ``.npz`` file, so that a video is posed once and analysed often.

@@ -390,7 +390,6 @@ class Pose:
 
         Raises:
             FormatError: The tracker's file is wrong, with the line.
-            MissingExtra: lap is not installed.
             SourceError, TypeError, ValueError: As for :meth:`predict`.
         """
         given = {"stream": stream, "persist": persist, "conf": 0.1, **arguments}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.drawing import find_font
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
 from poise.motion.smoothing import Kalman, OneEuro, filter_named
@@ -69,6 +70,8 @@ class Settings:
         show_labels: Draw labels.
         show_conf: Draw confidences.
         show_boxes: Draw boxes.
+        font: A font file or the name of an installed font, for labels; None: Pillow's own, and installed ones for
+            letters that it lacks.
         show_trails: Draw where tracks came from.
         tracker: How :meth:`Pose.track` decides who is who: see :func:`poise.tracking.read_settings`.
         persist: Continue the tracks of the last call of :meth:`Pose.track`, for frames passed one by one.
@@ -111,6 +114,7 @@ class Settings:
     show_labels: bool = True
     show_conf: bool = True
     show_boxes: bool = True
+    font: str | None = None
     show_trails: bool = True
     tracker: str | Path | TrackSettings | None = None
     persist: bool = False
@@ -135,6 +139,8 @@ class Settings:
             )
         if self.smooth is not False:
             filter_named(self.smooth)
+        if self.font is not None:
+            object.__setattr__(self, "font", find_font(str(self.font)))
         if self.boxes is not None:
             object.__setattr__(self, "boxes", _boxes(self.boxes))
         if self.imgsz is not None and not 32 <= self.imgsz <= 8192:
@@ -155,6 +161,7 @@ class Settings:
             "labels": self.show_labels,
             "conf": self.show_conf,
             "boxes": self.show_boxes,
+            "font": self.font,
         }
 
     @property

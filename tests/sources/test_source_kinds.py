@@ -17,6 +17,7 @@ import pytest
 from source_clips import encode, quarters, read, write_video
 
 from poise.errors import SourceError
+from poise.installation import installing
 from poise.sources import open_source
 
 
@@ -375,7 +376,7 @@ def test_pictures_need_no_video_library(folder: Path) -> None:
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
 
-    assert done.stdout.splitlines() == ["1", "reading video needs av; run: pip install 'poise[video]'", "3 1"]
+    assert done.stdout.splitlines() == ["1", f"reading video needs av; run: {installing('video')}", "3 1"]
 
 
 def test_importing_the_room_loads_no_video_library_and_changes_no_limit_of_pillow() -> None:

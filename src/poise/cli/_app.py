@@ -12,6 +12,7 @@ import cyclopts
 
 from poise._version import __version__
 from poise.addresses import masked
+from poise.cli._help import Grouped, group_of, place_of
 from poise.cli._sizes import sizes
 from poise.errors import PoiseError, suggest
 from poise.text import brief, say
@@ -19,6 +20,7 @@ from poise.text import brief, say
 # Each command's module is loaded when the command is called; the line here is what "poise --help" shows.
 _COMMANDS = {
     "demo": "Find the person in a bundled photo and save the annotated picture.",
+    "sample": "Write sample pictures and clips to try the other commands on.",
     "predict": "Find keypoints in pictures, folders, videos, a camera or an address.",
     "data": "Check labelled pictures, and convert them from one format to another.",
     "train": "Train a network on your own labelled pictures.",
@@ -34,6 +36,9 @@ _COMMANDS = {
     "models": "List the bundled models, or print the card of one.",
     "weights": "List, import and fetch weight files that are not bundled.",
     "doctor": "Check the installation: versions, devices, cameras, networks, speed.",
+    "completion": "Install completion of commands, options and names for bash, zsh or fish.",
+    "help": "Say what a command does and which options it has.",
+    "version": "Print the version.",
 }
 
 # Settings of "train" that are switches and may also name something: a place, a file, a kind.
@@ -52,10 +57,13 @@ app = cyclopts.App(
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+    help_formatter=Grouped(),
+    group_commands=cyclopts.Group("Everywhere", sort_key=99),
+    # No flags that give an empty list, such as --empty-classes: leaving the option away does the same.
+    default_parameter=cyclopts.Parameter(negative_iterable=()),
 )
 for _name, _help in _COMMANDS.items():
-    app.command(f"poise.cli.{_name}:{_name}", name=_name, help=_help)
-app.register_install_completion_command(name="completion")
+    app.command(f"poise.cli.{_name}:{_name}", name=_name, help=_help, group=group_of(_name), sort_key=place_of(_name))
 
 
 def run(application: cyclopts.App, words: list[str]) -> int:

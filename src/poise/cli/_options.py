@@ -75,6 +75,7 @@ class Wanted:
         show_labels: Draw labels.
         show_conf: Draw confidences.
         show_boxes: Draw boxes.
+        font: A font file or the name of an installed font, for labels.
         device: cpu, cuda, cuda:1, ...
         runtime: onnxruntime, openvino or auto.
         threads: CPU threads a network uses.
@@ -118,6 +119,7 @@ class Wanted:
     show_labels: bool = True
     show_conf: bool = True
     show_boxes: bool = True
+    font: str | None = None
     device: str | None = None
     runtime: str = "auto"
     threads: int | None = None

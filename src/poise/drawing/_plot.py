@@ -10,6 +10,7 @@ from typing import Any
 
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw
+from poise.drawing._fonts import find_font
 from poise.drawing._style import Style
 from poise.errors import suggest
 from poise.frames import Image
@@ -20,6 +21,7 @@ _DRAW = {"boxes", "labels", "conf", "kpt_line", "kpt_radius", "line_width", "min
 _OURS = {"img", "pil", "font", "font_size", "color_mode"}
 # Known in this field, and without effect on keypoints: accepted, so that existing calls run.
 _IDLE = {"masks", "probs", "im_gpu", "txt_color"}
+_USUAL_FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
 _COLOUR_BY = {"class": "class", "instance": "auto"}
 
 
@@ -43,9 +45,9 @@ def plot(result: Results, **options: Any) -> Any:
     style = options.get("style") or Style()
     if options.get("font_size") is not None:
         style = replace(style, font_size=float(options["font_size"]))
-    # Only a font that is there: the field's default is the name of a file that it would download.
-    if options.get("font") is not None and Path(options["font"]).is_file():
-        style = replace(style, font=str(options["font"]))
+    # The field's defaults are names of files that it would download; here they mean the usual font.
+    if options.get("font") is not None and str(options["font"]) not in _USUAL_FONTS:
+        style = replace(style, font=find_font(str(options["font"])))
     if options.get("color_mode") is not None:
         mode = options["color_mode"]
         if mode not in _COLOUR_BY:

@@ -61,7 +61,6 @@ def relink(clip: Clip, *, max_gap_seconds: float = 2.0, max_cost: float = 2.0) -
         The clip with fewer ids, each the first of its pieces; and the joins in the order of time.
 
     Raises:
-        MissingExtra: lap is not installed.
         ValueError: ``max_gap_seconds`` is negative.
 
     Source:
