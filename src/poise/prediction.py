@@ -11,8 +11,10 @@ from poise.errors import SourceError
 from poise.estimators import Estimator, estimate_stream
 from poise.motion.stream import smooth_stream
 from poise.results import Results
+from poise.run import Run
+from poise.series import Series, is_frame
 from poise.settings import Settings
-from poise.tracking import Tracker, follow_stream
+from poise.tracking import follow_stream
 
 _log = logging.getLogger("poise")
 
@@ -22,7 +24,7 @@ def predict(
     settings: Settings,
     estimator: Estimator,
     *,
-    tracker: Tracker | None = None,
+    series: Series,
     facts: Callable[[], dict[str, Any]],
 ) -> Generator[Results]:
     """Give the results of a source, frame by frame.
@@ -31,17 +33,15 @@ def predict(
         source: What :func:`poise.sources.open_source` takes.
         settings: Of the prediction.
         estimator: What runs the networks.
-        tracker: Who is who; None: nobody asks.
+        series: What goes on from an earlier call: number and time of frames passed one by one, tracks, filters.
         facts: Gives what a manifest says of the model; called only where something is saved.
 
     Raises:
         SourceError: The source cannot be read. One unreadable file among several is told and left out.
     """
-    from poise.sources import open_source
+    from poise.sources import is_lazy, is_one, open_source
 
-    if settings.saves:
-        from poise.run import Run
-
+    alone = is_one(source)
     errors: list[str] = []
 
     def failed(error: SourceError) -> None:
@@ -55,20 +55,51 @@ def predict(
         frames = stack.enter_context(
             open_source(source, vid_stride=settings.vid_stride, stream_buffer=settings.stream_buffer, on_error=failed)
         )
-        run = None
-        if settings.saves:
-            run = Run(settings, source=source, model=facts(), errors=errors)
-            stack.enter_context(run)
-        results = estimate_stream(frames, estimator, settings.options, batch=settings.batch, boxes=settings.boxes)
-        if tracker is not None:
-            results = follow_stream(results, tracker, keep=settings.persist)
+        run = _run(stack, source, settings, series, facts, errors) if settings.saves else None
+        numbered = series.number(frames, settings, alone=alone, lazy=is_lazy(source))
+        results = estimate_stream(
+            numbered,
+            estimator,
+            settings.options,
+            batch=settings.batch,
+            boxes=settings.boxes,
+            memories=series.memories,
+        )
+        if series.tracker is not None:
+            results = follow_stream(results, series.tracker, last=series.last)
         if settings.smooth is not False:
-            results = smooth_stream(results, settings.smooth)
+            results = smooth_stream(results, series.smoother(settings.smooth), last=series.last)
         for result in results:
+            series.last = result.media
             if run is not None:
+                result = result.replace(save_dir=str(run.path))  # noqa: PLW2901 - the same result, with its folder
                 run.write(result)
             if settings.show:
                 result.show(**settings.drawing)
-            if settings.verbose:
+            if settings.verbose is not False:
                 _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
+            if run is not None and run is series.run:
+                run.flush()
             yield result
+        if alone:
+            series.rest()
+
+
+def _run(
+    stack: ExitStack,
+    source: Any,
+    settings: Settings,
+    series: Series,
+    facts: Callable[[], dict[str, Any]],
+    errors: list[str],
+) -> Run:
+    """Return the run in which a call is saved: frames passed one by one share one, everything else has its own."""
+    alone = is_frame(source)
+    if alone and series.run is not None and series.run.takes(settings):
+        return series.run
+    run = Run(settings, source=source, model=facts(), errors=errors)
+    if alone:
+        series.keep(run)
+    else:
+        stack.enter_context(run)
+    return run

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poise.columns import Array, Boxes, InMainMemory, Keypoints, Point, Rows, attribute_error, freeze, one_row
-from poise.frames import Frame, Image, Media
+from poise.frames import Frame, Image, Media, TimeFrom
 from poise.skeletons import Skeleton, get
 from poise.summary import summary, summary_csv, summary_df
 
 _SPEED = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
+_FIELDS = ("orig_img", "boxes", "keypoints", "names", "frame", "time", "media", "speed", "time_from", "save_dir")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,8 @@ class Results(InMainMemory):
         time: Seconds from the start of its source.
         media: The source that the frame is from.
         speed: Milliseconds for ``preprocess``, ``inference``, ``postprocess``.
+        time_from: Where the time is from, as :class:`~poise.frames.Frame` says it: ``"assumed"`` where nobody said.
+        save_dir: The run's folder where it was saved, else None.
     """
 
     orig_img: Image
@@ -50,6 +53,8 @@ class Results(InMainMemory):
     time: float = 0.0
     media: Media = field(default_factory=lambda: Media("array"))
     speed: Mapping[str, float] = field(default_factory=lambda: dict(_SPEED))
+    time_from: TimeFrom = "source"
+    save_dir: str | None = None
     _single: bool = False
 
     def __post_init__(self) -> None:
@@ -101,23 +106,22 @@ class Results(InMainMemory):
             frame.time,
             frame.media,
             dict(speed or _SPEED),
+            frame.time_from,
         )
 
     def replace(self, **changes: Any) -> Results:
         """Return a copy with some attributes exchanged."""
-        fields = ("orig_img", "boxes", "keypoints", "names", "frame", "time", "media", "speed")
         for name in changes:
-            if name not in fields:
-                raise TypeError(f"replace() has no argument {name!r}; known: {', '.join(fields)}")
-        return Results(**({name: getattr(self, name) for name in fields} | changes), _single=self._single)
+            if name not in _FIELDS:
+                raise TypeError(f"replace() has no argument {name!r}; known: {', '.join(_FIELDS)}")
+        return Results(**({name: getattr(self, name) for name in _FIELDS} | changes), _single=self._single)
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def __getitem__(self, rows: Rows) -> Results:
-        part = (self.boxes[rows], self.keypoints[rows])
-        single = one_row(rows)
-        return Results(self.orig_img, *part, self.names, self.frame, self.time, self.media, self.speed, single)
+        rest = {name: getattr(self, name) for name in _FIELDS[3:]}
+        return Results(self.orig_img, self.boxes[rows], self.keypoints[rows], **rest, _single=one_row(rows))
 
     def __iter__(self) -> Iterator[Results]:
         return (self[i] for i in range(len(self)))

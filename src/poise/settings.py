@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from poise.tracking import TrackSettings
 
 # Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.
 _HARMLESS: Mapping[str, tuple[Any, ...]] = {
-    "half": (False, None),
+    "half": (False, True, None),
     "int8": (False, None),
     "visualize": (False,),
     "embed": (None,),
@@ -71,6 +71,9 @@ class Settings:
         tracker: How :meth:`Pose.track` decides who is who: see :func:`poise.tracking.read_settings`.
         persist: Continue the tracks of the last call of :meth:`Pose.track`, for frames passed one by one.
         smooth: Steady the keypoints of a video: True (``"one-euro"``), ``"kalman"``, or a filter of ``poise.motion``.
+        fps: Frames a second of frames that are passed as pictures: each is 1/``fps`` seconds after the last.
+        time: When they were taken: seconds of the frame, a list or iterator of seconds, or ``"clock"`` for the time at
+            which they are passed. None: see docs/sources.md.
         device: Where to run: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None: where the model was opened.
         on_error: Called with each file of several that cannot be read; None logs a warning.
         on_saved: Called with the run's folder as soon as it exists.
@@ -112,6 +115,8 @@ class Settings:
     tracker: str | Path | TrackSettings | None = None
     persist: bool = False
     smooth: bool | str | OneEuro | Kalman = False
+    fps: float | None = None
+    time: Any = None
     device: str | None = None
     on_error: Callable[[SourceError], None] | None = None
     on_saved: Callable[[Path], None] | None = None
@@ -124,6 +129,13 @@ class Settings:
         for name in ("max_det", "batch", "vid_stride"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
+        if self.fps is not None and not (0 < self.fps < np.inf and self.time is None):
+            raise ValueError(
+                f"fps must be frames a second, more than 0, got {self.fps!r}"
+                if self.time is None
+                else "give fps= or time=, not both: time= says when each frame was taken"
+            )
+        object.__setattr__(self, "time", _times(self.time))
         if self.nms not in (None, "iou", "oks"):
             raise ValueError(
                 f"nms must be 'iou' or 'oks', got {self.nms!r}; for YOLO26's head without it: Pose(…, end2end=True)"
@@ -190,6 +202,22 @@ class Settings:
         if isinstance(given.get("imgsz"), (list, tuple)):
             given["imgsz"] = max(int(v) for v in given["imgsz"])
         return cls(**given)
+
+
+def _times(given: Any) -> Any:
+    """Check when frames were taken: one number as a tuple, several as they are."""
+    if given is None or (isinstance(given, str) and given == "clock"):
+        return given
+    if np.ndim(given) == 0 and not isinstance(given, (str, Iterable)):
+        try:
+            seconds = float(given)
+        except (TypeError, ValueError):
+            seconds = np.nan
+        if np.isfinite(seconds):
+            return (seconds,)
+    elif not isinstance(given, str):
+        return given
+    raise ValueError(f"time must be seconds, a list of seconds, or 'clock', got {given!r}")
 
 
 def _boxes(given: Any) -> tuple[NDArray[np.float32], ...]:
