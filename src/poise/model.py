@@ -12,15 +12,14 @@ from poise.errors import ModelError, require
 from poise.estimators import Estimator
 from poise.estimators.assembly import Asked, build_own, build_registered
 from poise.estimators.calibration import Calibrated, read_calibration
+from poise.habits import Habits
 from poise.opening import CHECKPOINTS, bundled, device_name, network_spec, open_file, quickened, untrained, weight_files
 from poise.prediction import predict
 from poise.results import Results
 from poise.runtime import Session, open_session
-from poise.series import Series, is_frame
+from poise.series import Kept, Series
 from poise.settings import Settings
 from poise.skeletons import Skeleton
-from poise.sources import is_one
-from poise.tracking import Tracker
 from poise.trained import trained_on
 from poise.weights import Card, find, network, prepare, provide
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("poise")
 
 
-class Pose:
+class Pose(Habits):
     """A model that finds keypoints. The same class is also named ``YOLO``.
 
     Args:
@@ -57,8 +56,8 @@ class Pose:
         spec: For such a network: what is known of it better than the file shows, such as
             ``{"mean": (0, 0, 0), "colour": "bgr"}``; see docs/own-networks.md.
 
-    One object serves many threads. Between calls it keeps the tracks of ``track(persist=True)``, and for each thread the
-    number and time of frames that are passed one by one; :meth:`reset` forgets both.
+    One object serves many threads. Between calls it keeps the tracks of ``track(persist=True)``, and for each thread
+    the number and time of frames that are passed one by one; :meth:`reset` forgets both.
 
     Raises:
         ModelError: The model is not known, or its file, engine or device cannot be used.
@@ -106,8 +105,7 @@ class Pose:
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._estimators: dict[str, Estimator] = {}
-        self._series: Series | None = None  # of the frames that track() was given
-        self._own = threading.local()  # .series: of the frames that predict() was given in this thread
+        self._kept = Kept()
         if not self.untrained:
             self._estimator(self.device)
 
@@ -367,13 +365,7 @@ class Pose:
             TypeError, ValueError: A wrong argument, with the nearest known one.
         """
         settings = Settings.of({"stream": stream, **arguments})
-        scene = settings.smooth is not False
-        if not is_one(source):
-            return self._start(source, settings, Series(scene=scene))
-        # Frames passed one by one: each goes on from the one before, but nothing that was seen helps with the next,
-        # since they may as well be pictures of different things.
-        kept: dict[bool, Series] = self._own.__dict__.setdefault("series", {})
-        return self._start(source, settings, kept.setdefault(scene, Series(scene=scene)))
+        return self._start(source, settings, self._kept.predicted(source, settings))
 
     @overload
     def track(
@@ -408,36 +400,11 @@ class Pose:
         """
         given = {"stream": stream, "persist": persist, "conf": 0.1, **arguments}
         settings = Settings.of({**given, "name": given.get("name") or "track"}, call="track")
-        return self._start(source, settings, self._tracked(source, settings))
+        return self._start(source, settings, self._kept.tracked(source, settings))
 
     def reset(self) -> None:
         """Begin anew: the next frame that is passed is the first of another source, and ids start at 1."""
-        with self._lock:
-            several = [*self._own.__dict__.pop("series", {}).values(), self._series]
-            self._series = None
-        for series in several:
-            if series is not None:
-                series.close()
-
-    def _tracked(self, source: Any, settings: Settings) -> Series:
-        """Return the series that a call of :meth:`track` continues, or a new one."""
-        tracker = Tracker(settings.tracker)
-        with self._lock:
-            kept = self._series
-            if kept is not None and kept.tracker is not None and kept.tracker.settings == tracker.settings:
-                if settings.persist:
-                    kept.resumed = True
-                    return kept
-                if is_frame(source) and not kept.resumed:
-                    # Nobody asked to be remembered, call after call: the frames are still those of one recording.
-                    kept.begin()
-                    return kept
-            series = Series(scene=True, tracker=tracker)
-            if kept is not None and is_frame(source):
-                series.inherit(kept)
-            if settings.persist or is_frame(source):
-                self._series = series
-            return series
+        self._kept.reset()
 
     def _start(self, source: Any, settings: Settings, series: Series) -> list[Results] | Generator[Results]:
         if source is None:

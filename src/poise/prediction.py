@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from typing import Any
@@ -72,17 +73,38 @@ def predict(
         for result in results:
             series.last = result.media
             if run is not None:
-                result = result.replace(save_dir=str(run.path))  # noqa: PLW2901 - the same result, with its folder
+                result = result.replace(save_dir=str(run.path))
                 run.write(result)
             if settings.show:
                 result.show(**settings.drawing)
             if settings.verbose is not False:
                 _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
+            if settings.verbose:
+                _say(_line(result))
             if run is not None and run is series.run:
                 run.flush()
             yield result
         if alone:
             series.rest()
+    if run is not None and run is not series.run:
+        _told(run, settings)
+
+
+def _line(result: Results) -> str:
+    """Return what is printed of a frame: where it is from, its size, what was found, and the time that it took."""
+    height, width = result.orig_shape
+    number = f" frame {result.frame}" if result.media.kind != "image" else ""
+    return f"{result.path}{number}: {height}x{width} {result.verbose()}{sum(result.speed.values()):.1f} ms"
+
+
+def _told(run: Run, settings: Settings) -> None:
+    """Print where results are saved, unless somebody else is told."""
+    if settings.verbose is not False and settings.on_saved is None:
+        _say(f"Results saved to {run.path}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 def _run(
@@ -100,6 +122,7 @@ def _run(
     run = Run(settings, source=source, model=facts(), errors=errors)
     if alone:
         series.keep(run)
+        _told(run, settings)
     else:
         stack.enter_context(run)
     return run

@@ -17,8 +17,10 @@ from poise.settings import Settings
 from poise.sinks import RunFolder, RunSink
 
 # What must be the same for frames of several calls to be saved in one run.
-_KEPT = ("project", "name", "exist_ok", "save", "save_txt", "save_conf", "save_crop", "save_frames", "save_json")
-_KEPT = (*_KEPT, "save_csv")
+_KEPT = (
+    *("project", "name", "exist_ok"),
+    *("save", "save_txt", "save_conf", "save_crop", "save_frames", "save_json", "save_csv"),
+)
 _STAGES = ("preprocess", "inference", "postprocess")
 
 

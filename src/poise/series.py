@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time as clock
 import weakref
 from collections import deque
@@ -203,6 +204,61 @@ class Series:
                 self._media = Media(media.name.rpartition(" ")[0], kind="frames", fps=fps or 0.0)
             media = self._media
         return replace(frame, media=media, index=self._index, time=moment, time_from=time_from)
+
+
+class Kept:
+    """The series that a model continues from call to call: that of ``track``, and each thread's of ``predict``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tracked: Series | None = None
+        self._own = threading.local()
+
+    def predicted(self, source: Any, settings: Settings) -> Series:
+        """Return the series that a call of ``predict`` continues, or a new one."""
+        scene = settings.smooth is not False
+        if not is_one(source):
+            return Series(scene=scene)
+        # Frames passed one by one: each goes on from the one before, but unless they are to be steadied nothing that
+        # was seen helps with the next, since they may as well be pictures of different things.
+        own = self._series()
+        if scene not in own:
+            own[scene] = Series(scene=scene)
+        return own[scene]
+
+    def tracked(self, source: Any, settings: Settings) -> Series:
+        """Return the series that a call of ``track`` continues, or a new one."""
+        tracker = Tracker(settings.tracker)
+        with self._lock:
+            kept = self._tracked
+            if kept is not None and kept.tracker is not None and kept.tracker.settings == tracker.settings:
+                if settings.persist:
+                    kept.resumed = True
+                    return kept
+                if is_frame(source) and not kept.resumed:
+                    # Nobody asked to be remembered, call after call: the frames are still those of one recording.
+                    kept.begin()
+                    return kept
+            series = Series(scene=True, tracker=tracker)
+            if kept is not None and is_frame(source):
+                series.inherit(kept)
+            if settings.persist or is_frame(source):
+                self._tracked = series
+            return series
+
+    def reset(self) -> None:
+        """Forget all series of this thread, and that of ``track``."""
+        own = self._series()
+        with self._lock:
+            several = [*own.values(), *([self._tracked] if self._tracked else [])]
+            self._tracked = None
+        own.clear()
+        for series in several:
+            series.close()
+
+    def _series(self) -> dict[bool, Series]:
+        found: dict[bool, Series] = self._own.__dict__.setdefault("series", {})
+        return found
 
 
 def is_frame(source: Any) -> bool:

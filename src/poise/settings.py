@@ -24,9 +24,14 @@ _HARMLESS: Mapping[str, tuple[Any, ...]] = {
     "rect": (True, False),
     "retina_masks": (False,),
     "dnn": (False,),
+    "workers": tuple(range(65)),
+    "compile": (False, None),
     "mode": ("predict", "track", None),
     "task": ("pose", None),
 }
+# Former names of arguments, and whether they said the opposite.
+_FORMER = {"hide_labels": ("show_labels", True), "hide_conf": ("show_conf", True)}
+_FORMER["line_thickness"] = ("line_width", False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,8 @@ class Settings:
         project: Folder of the runs.
         name: Name of the run; a number is added when it exists.
         exist_ok: Write into an existing run's folder.
-        verbose: Log one line a frame (logger ``poise``, level INFO).
+        verbose: True: print one line a frame. Unless it is False, each frame is logged (logger ``poise``, level INFO),
+            and one line is printed that says where results were saved.
         line_width: Width of boxes and limbs, pixels; None: from the person's size.
         kpt_radius: Radius of keypoints, pixels; None: from the person's size.
         kpt_line: Draw limbs.
@@ -104,7 +110,7 @@ class Settings:
     project: str | Path | None = None
     name: str | None = None
     exist_ok: bool = False
-    verbose: bool = True
+    verbose: bool | None = None
     line_width: int | None = None
     kpt_radius: int | None = None
     kpt_line: bool = True
@@ -189,12 +195,19 @@ class Settings:
         """
         known = {f.name for f in fields(cls)}
         given = dict(arguments)
+        for old, (name, turned) in _FORMER.items():
+            if old in given:
+                given[name] = not given.pop(old) if turned else given.pop(old)
         for name, values in _HARMLESS.items():
             if name in given and given.pop(name) not in values:
                 raise ValueError(f"{name}={arguments[name]!r} is not supported for keypoints; leave it out")
         for name in given:
             if name not in known:
                 raise TypeError(f"{call}() has no argument {name!r}{suggest(name, known)}")
+        if isinstance(given.get("boxes"), bool):  # "draw boxes", as older code says it
+            given["show_boxes"] = given.pop("boxes")
+        if given.get("device") == "":
+            given["device"] = None
         if isinstance(given.get("classes"), int):
             given["classes"] = (given["classes"],)
         elif given.get("classes") is not None:

@@ -237,11 +237,51 @@ class TestArray:
         assert doubled.cpu().numpy().tolist()[0] == [20, 40, 60, 160]
         assert doubled.flags.writeable
 
-    def test_numpy_gives_a_plain_array_without_a_copy(self) -> None:
+    @pytest.mark.parametrize("how", ["numpy", "cpu", "clone"])
+    def test_copies_may_be_written_to_and_leave_the_result_as_it_is(self, how: str) -> None:
         boxes = made(ids=False).boxes.xyxy
+        copy = getattr(boxes, how)()
+        copy[0] *= 2
+        copy[1, copy[1] > 50] = -1
 
-        assert type(boxes.numpy()) is np.ndarray
-        assert np.shares_memory(boxes.numpy(), boxes)
+        assert copy.tolist() == [[20, 40, 60, 160], [40, 20, -1, -1]]
+        assert boxes.tolist() == [[10, 20, 30, 80], [40, 20, 60, 80]]
+        assert (type(copy) is np.ndarray) == (how == "numpy")
+
+    def test_writing_into_a_result_says_what_to_write_instead(self) -> None:
+        xy = made(ids=False).keypoints.xy
+
+        with pytest.raises(ValueError, match=r"read-only: write to a copy, such as xy = result.keypoints.xy.clone"):
+            xy[0, 0] = 3
+        with pytest.raises(ValueError, match="read-only"):
+            xy[0] *= 2
+
+    def test_methods_of_tensors(self) -> None:
+        xyxy = made(ids=False).boxes.xyxy
+
+        assert (xyxy.size(0), xyxy.size(), xyxy.size) == (2, (2, 4), 8)
+        assert xyxy.view(-1, 2).shape == (4, 2)
+        assert xyxy.unsqueeze(0).shape == (1, 2, 4)
+        assert xyxy.unsqueeze(0).squeeze(0).shape == xyxy.squeeze(0).shape == (2, 4)
+        assert xyxy.mean(dim=1).tolist() == [35, 50]
+        assert xyxy.sum(dim=0, keepdim=True).tolist() == [[50, 40, 90, 160]]
+        values, indices = xyxy.max(dim=1)
+        assert (values.tolist(), indices.tolist()) == ([80, 80], [3, 3])
+        assert xyxy.min(dim=0).indices.tolist() == [0, 0, 0, 0]
+        assert (xyxy > 30).bool().any(dim=1).tolist() == [True, True]
+        assert xyxy[0].argsort(descending=True).tolist() == [3, 2, 1, 0]
+        assert xyxy.data.cpu().numpy().tolist() == xyxy.tolist()
+        assert xyxy[:, 2:].norm(dim=1).tolist() == pytest.approx([7300**0.5, 100])
+
+    def test_what_tensors_have_and_arrays_do_not_is_told(self) -> None:
+        with pytest.raises(AttributeError, match=r"no attribute 'topk'.*numpy arrays: write np"):
+            made(ids=False).boxes.conf.topk(1)
+
+    def test_astype_gives_numbers_of_numpy(self) -> None:
+        corner = made(ids=False).boxes.xyxy[0].astype(int)[:2]
+
+        assert type(corner) is np.ndarray
+        assert isinstance(corner[0], np.integer)
 
     @pytest.mark.parametrize(("index", "value"), [(0, 0.9), (1, 0.8)])
     def test_one_element_is_a_number(self, index: int, value: float) -> None:
