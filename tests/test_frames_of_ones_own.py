@@ -54,7 +54,8 @@ class Elbows:
 @pytest.fixture
 def pose(monkeypatch: pytest.MonkeyPatch) -> Pose:
     made = Pose("body-fast")
-    monkeypatch.setattr(made, "_estimator", lambda device, found=Elbows(): found)
+    found = Elbows()
+    monkeypatch.setattr(made, "_estimator", lambda device: found)
     return made
 
 

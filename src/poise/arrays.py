@@ -146,7 +146,8 @@ class Array(np.ndarray[tuple[Any, ...], np.dtype[Any]]):
 
     def abs(self) -> Array:
         """Return the amounts."""
-        return np.abs(np.asarray(self)).view(Array)
+        amounts: NDArray[Any] = np.abs(np.asarray(self))
+        return amounts.view(Array)
 
     def norm(self, *_: Any, dim: Any = None, keepdim: builtins.bool = False) -> Any:
         """Return the Euclidean length of the whole, or along an axis."""
