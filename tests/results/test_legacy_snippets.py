@@ -195,6 +195,60 @@ r = results[0]
 s = f"{r.verbose()}{r.speed['inference']:.1f}ms {r.path} {r.orig_shape[1]}x{r.orig_shape[0]}"
 assert s == "2 persons, 0.0ms array 200x100"
 """,
+    "a table row of points and confidences": """
+kps, conf = results[0].keypoints.xy[0], results[0].keypoints.conf[0]
+row = [float(v) for point, c in zip(kps, conf) for v in list(point) + [c]]
+assert row[:3] == [0, 0, 0.5] and len(row) == 51
+""",
+    "positions as nested lists": """
+out = results[0].keypoints.data[0, :, 0:2].tolist()
+assert out[1] == [0.10000000149011612, 1.0]
+""",
+    "most confident person": """
+kps = results[0].keypoints
+best = int(kps.conf.mean(dim=1).argmax())
+assert best == 0 and kps.xy[best].cpu().numpy().shape == (17, 2)
+""",
+    "integer positions through the whole chain": """
+boxes = results[0].boxes.xyxy.cpu().detach().numpy().astype(int).tolist()
+kps = results[0].keypoints.xy.cpu().detach().numpy().astype(int)
+assert boxes[0] == [10, 20, 30, 80] and kps[0, 16].tolist() == [1, 16]
+""",
+    "rows of boxes and keypoints as numpy": """
+for box, kp in zip(results[0].boxes.cpu().numpy(), results[0].keypoints.cpu().numpy()):
+    x1, y1, x2, y2 = box.xyxy[0].astype(int)
+    out.append((type(x1), type(kp.xy[0])))
+assert all(issubclass(a, np.integer) and b is np.ndarray for a, b in out)
+""",
+    "low confidence set to minus one": """
+k = results[0].keypoints.data.cpu().numpy()
+k[0][k[0][:, 2] < 0.6] = -1
+assert k[0].max() == -1 and k[1].max() > 0
+""",
+    "stacked and reshaped": """
+flat = results[0].keypoints.xyn.view(len(results[0]), -1)
+assert flat.size(1) == 34 and flat.unsqueeze(0).squeeze(0).shape == flat.shape
+""",
+    "mask by truth values": """
+seen = (results[0].keypoints.conf > 0.4).bool().all(dim=1)
+assert seen.tolist() == [True, True] and len(results[0].boxes[seen]) == 2
+""",
+    "keypoints compared with None": """
+assert results[0].keypoints != None and results[0] and results[0].keypoints
+""",
+    "points walked by row": """
+for person in results[0].keypoints:
+    for keypoint in person:
+        out.append(len(keypoint))
+assert out == [1, 1]
+""",
+    "a copy is put back": """
+r = results[0]
+xy = r.keypoints.xy.clone()
+xy[..., 0] += 5
+r.keypoints = xy
+assert r.keypoints.xy[0, 0].tolist() == [5, 0]
+""",
     "summary": """
 for d in results[0].summary():
     x1, name = d["box"]["x1"], d["name"]
