@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -199,14 +199,16 @@ class Array(np.ndarray[tuple[Any, ...], np.dtype[Any]]):
             raise TypeError(f"unhashable: an array of shape {self.shape}")
         return hash(self.item())
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        known = [one for one in dir(type(self)) if not one.startswith("_")]
-        raise AttributeError(
-            f"arrays of results have no attribute {name!r}{suggest(name, known)}; they are numpy arrays: write "
-            "np.…(array), or torch.from_numpy(array.numpy()) for a tensor"
-        )
+    if not TYPE_CHECKING:  # a type checker is to find what is not there by itself
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            known = [one for one in dir(type(self)) if not one.startswith("_")]
+            raise AttributeError(
+                f"arrays of results have no attribute {name!r}{suggest(name, known)}; they are numpy arrays: write "
+                "np.…(array), or torch.from_numpy(array.numpy()) for a tensor"
+            )
 
 
 def _refuse() -> NoReturn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from poise.errors import suggest
 
@@ -41,10 +41,12 @@ class Habits:
         """Do nothing: networks that predict are never in training mode."""
         return self
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name in _ELSEWHERE:
-            raise AttributeError(f"Pose has no {name!r}: {_ELSEWHERE[name]}")
-        known = [one for one in dir(type(self)) if not one.startswith("_")]
-        raise AttributeError(f"Pose has no attribute {name!r}{suggest(name, known)}")
+    if not TYPE_CHECKING:  # a type checker is to find what is not there by itself
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if name in _ELSEWHERE:
+                raise AttributeError(f"Pose has no {name!r}: {_ELSEWHERE[name]}")
+            known = [one for one in dir(type(self)) if not one.startswith("_")]
+            raise AttributeError(f"Pose has no attribute {name!r}{suggest(name, known)}")

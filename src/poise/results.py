@@ -111,7 +111,9 @@ class Results:
         )
 
     def replace(self, **changes: Any) -> Results:
-        """Return a copy with some attributes exchanged."""
+        """Return a copy with some attributes exchanged; a time that is given here counts as given."""
+        if "time" in changes:
+            changes.setdefault("time_from", "given")
         for name in changes:
             if name not in _FIELDS:
                 raise TypeError(f"replace() has no argument {name!r}; known: {', '.join(_FIELDS)}")

@@ -536,6 +536,12 @@ def test_columns_print_in_ten_lines(count: int) -> None:
         assert "nose 1.0 1.0 0.50" in repr(crowd(count).keypoints)
 
 
+def test_a_time_that_is_put_in_counts_as_given() -> None:
+    assert crowd(1).replace(time=2.0).time_from == "given"
+    assert crowd(1).replace(frame=3).time_from == "source"
+    assert crowd(1).replace(time=2.0, time_from="fps").time_from == "fps"
+
+
 def test_attributes_are_assigned_in_place() -> None:
     result = crowd(2)
     result.boxes = result.boxes[[1, 0]]
@@ -551,3 +557,32 @@ def test_attributes_are_assigned_in_place() -> None:
         result.boxs = None
     with pytest.raises(AttributeError, match="follows from what was found"):
         result.orig_shape = (1, 1)
+
+
+def test_opencv_takes_corners_and_keypoints_as_this_field_writes_them() -> None:
+    cv2 = pytest.importorskip("cv2")
+    result = crowd(2)
+    picture = result.orig_img.copy()
+    for box in result.boxes.cpu().numpy():
+        corners = box.xyxy[0].astype(int)
+        cv2.rectangle(picture, corners[:2], corners[2:], (0, 0, 255), 1)
+    for x, y in result.keypoints.xy[0].cpu().numpy().astype(int):
+        cv2.circle(picture, (x, y), 1, (0, 255, 0), -1)
+    for x1, y1, _, _ in result.cpu().numpy().boxes.xyxy.astype(int):
+        cv2.putText(picture, "a", (x1, y1), cv2.FONT_HERSHEY_PLAIN, 1, (255, 0, 0))
+
+    assert picture[50, 10].tolist() == [0, 0, 255]
+    assert picture[1, 1].tolist() == [0, 255, 0]
+
+
+def test_supervision_takes_results() -> None:
+    sv = pytest.importorskip("supervision")
+    result = crowd(2)
+    detections = sv.Detections.from_ultralytics(result)
+    drawn = sv.BoxAnnotator().annotate(result.orig_img.copy(), detections)
+    points = sv.KeyPoints.from_ultralytics(result)
+
+    assert detections.xyxy[0].tolist() == [10, 20, 30, 80]
+    assert detections.tracker_id.tolist() == [7, 7]
+    assert points.xy.shape == (2, 17, 2)
+    assert drawn.any()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,14 +74,16 @@ class Annotator:
         self._font = str(font) if font and Path(font).is_file() else None
         self._skeleton = get(skeleton) if isinstance(skeleton, str) else skeleton
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        known = [one for one in dir(type(self)) if not one.startswith("_")]
-        raise AttributeError(
-            f"Annotator has no {name!r}{suggest(name, known)}; it draws {', '.join(known)}. Zones, counts and events "
-            "are drawn by poise events --save"
-        )
+    if not TYPE_CHECKING:  # a type checker is to find what is not there by itself
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            known = [one for one in dir(type(self)) if not one.startswith("_")]
+            raise AttributeError(
+                f"Annotator has no {name!r}{suggest(name, known)}; it draws {', '.join(known)}. Zones, counts and events "
+                "are drawn by poise events --save"
+            )
 
     def box_label(
         self,
