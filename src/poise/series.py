@@ -28,9 +28,10 @@ from poise.sources import is_one
 from poise.tracking import Tracker
 
 FPS = 30.0  # what is assumed where nothing is known: most cameras and phones
-# A frame was waited for if the processor rested for this long, and for at least half of the time that it took to come.
-# Decoding a frame of a file keeps it busy; cameras at 60 frames a second give 16.7 ms for everything.
-_REST = 0.008
+# A frame was waited for if this process rested for this long, and for most of the time that the frame took to come.
+# Decoding a frame of a file keeps it busy, also where other processes take half of the processor; cameras at 60 frames a
+# second give 16.7 ms for everything.
+_REST, _MOST = 0.008, 0.75
 # Times this far back are another source: timestamps of one file may run backwards by a few frames.
 _BACK = 0.5
 # How sources name what has no name of its own.
@@ -63,7 +64,7 @@ class Pace:
             return
         wall, busy = clock.perf_counter() - self._since[0], clock.process_time() - self._since[1]
         rest = wall - busy
-        self._waited.append(rest >= _REST and rest >= wall / 2)
+        self._waited.append(rest >= _REST and rest >= _MOST * wall)
         self._since = None
 
 

@@ -81,8 +81,8 @@ class Annotator:
                 raise AttributeError(name)
             known = [one for one in dir(type(self)) if not one.startswith("_")]
             raise AttributeError(
-                f"Annotator has no {name!r}{suggest(name, known)}; it draws {', '.join(known)}. Zones, counts and events "
-                "are drawn by poise events --save"
+                f"Annotator has no {name!r}{suggest(name, known)}; it draws {', '.join(known)}. Zones, counts and "
+                "events are drawn by poise events --save"
             )
 
     def box_label(
