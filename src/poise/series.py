@@ -29,8 +29,8 @@ from poise.tracking import Tracker
 
 FPS = 30.0  # what is assumed where nothing is known: most cameras and phones
 # A frame was waited for if this process rested for this long, and for most of the time that the frame took to come.
-# Decoding a frame of a file keeps it busy, also where other processes take half of the processor; cameras at 60 frames a
-# second give 16.7 ms for everything.
+# Decoding a frame of a file keeps it busy, also where other processes take half of the processor; a camera at 60 frames
+# a second gives 16.7 ms for everything.
 _REST, _MOST = 0.008, 0.75
 # Times this far back are another source: timestamps of one file may run backwards by a few frames.
 _BACK = 0.5
