@@ -32,6 +32,9 @@ FPS = 30.0  # what is assumed where nothing is known: most cameras and phones
 # Decoding a frame of a file keeps it busy, also where other processes take half of the processor; a camera at 60 frames
 # a second gives 16.7 ms for everything.
 _REST, _MOST = 0.008, 0.75
+# Whoever waits for a camera waits for a good part of the time: a third of the work on a frame, in most of the last nine
+# frames. A pause beside long work is the machine's, when others use it.
+_PART, _FRAMES, _LEAST = 1 / 3, 9, 3
 # Times this far back are another source: timestamps of one file may run backwards by a few frames.
 _BACK = 0.5
 # How sources name what has no name of its own.
@@ -47,24 +50,29 @@ class Pace:
 
     def __init__(self) -> None:
         self._since: tuple[float, float] | None = None
-        self._waited: deque[bool] = deque(maxlen=5)
+        self._came: float | None = None
+        self._work = 0.0
+        self._waited: deque[bool] = deque(maxlen=_FRAMES)
 
     @property
     def waited(self) -> bool:
         """Whether most of the last frames were waited for."""
-        return 2 * sum(self._waited) > len(self._waited)
+        return len(self._waited) >= _LEAST and 2 * sum(self._waited) > len(self._waited)
 
     def begin(self) -> None:
         """The next frame is being waited for from now on."""
-        self._since = (clock.perf_counter(), clock.process_time())
+        now = clock.perf_counter()
+        self._work = 0.0 if self._came is None else now - self._came
+        self._since = (now, clock.process_time())
 
     def end(self) -> None:
         """The frame is there."""
+        self._came = clock.perf_counter()
         if self._since is None:
             return
-        wall, busy = clock.perf_counter() - self._since[0], clock.process_time() - self._since[1]
+        wall, busy = self._came - self._since[0], clock.process_time() - self._since[1]
         rest = wall - busy
-        self._waited.append(rest >= _REST and rest >= _MOST * wall)
+        self._waited.append(rest >= _REST and rest >= _MOST * wall and wall >= _PART * self._work)
         self._since = None
 
 
