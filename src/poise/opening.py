@@ -85,9 +85,9 @@ def _noise(shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Any:
 
 def device_name(device: str | int | None) -> str:
     """Turn what users of this field write (``0``, ``"0"``, ``"cuda:0"``, None) into a device name."""
-    if device is None:
+    text = "" if device is None else str(device).strip().lower()
+    if not text:
         return "cpu"
-    text = str(device).strip().lower()
     return f"cuda:{text}" if text.isdigit() else text
 
 

@@ -18,6 +18,11 @@ from poise.results import Results
 from poise.settings import Settings
 from poise.sinks import RunFolder, RunSink
 
+# What must be the same for frames of several calls to be saved in one run.
+_KEPT = (
+    *("project", "name", "exist_ok"),
+    *("save", "save_txt", "save_conf", "save_crop", "save_frames", "save_json", "save_csv"),
+)
 _STAGES = ("preprocess", "inference", "postprocess")
 
 
@@ -73,6 +78,7 @@ class Run:
             overwrite=settings.exist_ok,
         )
         self._folder.manifest("running", source=_words(source), arguments=_arguments(settings), **model)
+        self._closed = False
         if settings.on_saved is not None:
             settings.on_saved(self.path)
 
@@ -89,6 +95,26 @@ class Run:
         self._instances += len(result)
         self._stages += [result.speed.get(stage, 0.0) for stage in _STAGES]
 
+    def takes(self, settings: Settings) -> bool:
+        """Whether a further call with these settings is saved here too; if so, it is drawn as they say."""
+        if self._closed or any(getattr(self._settings, name) != getattr(settings, name) for name in _KEPT):
+            return False
+        self._settings = settings
+        return True
+
+    def flush(self) -> None:
+        """Wait until all that was taken is in its files.
+
+        Raises:
+            PoiseError: Something could not be written.
+        """
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Finish the files and the manifest; calling it again does nothing."""
+        if not self._closed:
+            self.__exit__(None, None, None)
+
     def _draw(self, result: Results) -> Image:
         trailed = result.boxes.is_track and self._settings.show_trails
         image = self._trails.paint(result.orig_img) if trailed else None
@@ -101,6 +127,7 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed = True
         # A generator that is left early (break) ends with GeneratorExit: that is the user's will, not a failure.
         stopped = kind is not None and issubclass(kind, (KeyboardInterrupt, GeneratorExit))
         status = "done" if kind is None and not self._lost else "interrupted" if stopped else "failed"

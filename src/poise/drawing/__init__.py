@@ -1,5 +1,6 @@
 """Draw keypoints on pictures, and show them."""
 
+from poise.drawing._annotator import Annotator, colors
 from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
@@ -15,11 +16,13 @@ from poise.drawing._video import Video
 from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
 
 __all__ = [
+    "Annotator",
     "Curve",
     "Style",
     "Trails",
     "Video",
     "chart",
+    "colors",
     "discs",
     "display",
     "draw",

@@ -18,7 +18,7 @@ from poise.image import FORMATS, encode, resize, to_pil
 from poise.results import Results
 
 _DRAW = {"boxes", "labels", "conf", "kpt_line", "kpt_radius", "line_width", "min_conf", "sigma", "ids", "style"}
-_OURS = {"img", "pil", "font", "font_size", "color_mode"}
+_OURS = {"img", "pil", "font", "font_size", "color_mode", "show", "save", "filename"}
 # Known in this field, and without effect on keypoints: accepted, so that existing calls run.
 _IDLE = {"masks", "probs", "im_gpu", "txt_color"}
 _USUAL_FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
@@ -31,7 +31,8 @@ def plot(result: Results, **options: Any) -> Any:
     Args:
         result: What was found.
         **options: Those of :func:`poise.drawing.draw`, and ``img`` (a BGR picture to draw on), ``font`` and
-            ``font_size``, ``color_mode`` (``"class"`` or ``"instance"``), ``pil`` (return a Pillow picture, RGB).
+            ``font_size``, ``color_mode`` (``"class"`` or ``"instance"``), ``pil`` (return a Pillow picture, RGB),
+            ``save`` (write it, to ``filename`` or as ``Result.save`` names it), ``show`` (show it).
 
     Returns:
         ``(H, W, 3)`` uint8 BGR, or a Pillow picture.
@@ -55,6 +56,10 @@ def plot(result: Results, **options: Any) -> Any:
         style = replace(style, colour_by=_COLOUR_BY[mode])
     chosen = {name: value for name, value in options.items() if name in _DRAW and name != "style"}
     picture = draw(result, image=options.get("img"), style=style, **chosen)
+    if options.get("save"):
+        save(picture, options.get("filename") or _name(result))
+    if options.get("show"):
+        display(picture, Path(result.path).stem or "picture")
     return to_pil(picture) if options.get("pil") else picture
 
 
@@ -65,11 +70,13 @@ def show(result: Results, **options: Any) -> str | None:
 
 def write(result: Results, filename: str | Path | None = None, **options: Any) -> str:
     """Draw a result and write it to a file; without a name to ``results_NAME`` in the working folder."""
-    if filename is None:
-        source = Path(result.path)
-        suffix = source.suffix if source.suffix.lower() in FORMATS else ".jpg"
-        filename = f"results_{source.stem or 'picture'}{suffix}"
-    return save(plot(result, **options | {"pil": False}), filename)
+    return save(plot(result, **options | {"pil": False, "save": False}), filename or _name(result))
+
+
+def _name(result: Results) -> str:
+    source = Path(result.path)
+    suffix = source.suffix if source.suffix.lower() in FORMATS else ".jpg"
+    return f"results_{source.stem or 'picture'}{suffix}"
 
 
 def png(result: Results) -> bytes:

@@ -64,6 +64,10 @@ class PictureSink(SinkBase):
         """Take one frame; drawing and encoding happen in the background."""
         self._worker.put((result, self._target(result)))
 
+    def flush(self) -> None:
+        """Wait for the last picture."""
+        self._worker.flush()
+
     def close(self) -> None:
         """Wait for the last picture."""
         self._worker.close()

@@ -210,7 +210,7 @@ class RunSink(SinkBase):
         """
         for sink in self._data:
             sink.write(result)
-        moving = result.media.kind != "image"
+        moving = result.media.kind in ("video", "stream")
         drawn: dict[str, Any] = {"overwrite": self._overwrite, "stems": self._stems}
         if self._save and not moving:
             if self._pictures is None:
@@ -224,6 +224,11 @@ class RunSink(SinkBase):
             if self._frames is None:
                 self._frames = self._adopt(FramePictureSink(self.folder, self._render, **drawn))
             self._frames.write(result)
+
+    def flush(self) -> None:
+        """Wait until all that was taken is in its files."""
+        for sink in self._parts:
+            sink.flush()
 
     def close(self) -> None:
         """Finish every file; if some cannot be finished, the others are, and the first error is raised."""

@@ -69,6 +69,9 @@ class SinkBase:
         """Take one frame."""
         raise NotImplementedError  # pragma: no cover
 
+    def flush(self) -> None:
+        """Wait until what was taken is in its file, where it can be: most sinks write at once."""
+
     def close(self) -> None:
         """Finish all files."""
 
@@ -257,6 +260,16 @@ class Background(Generic[T]):
             self._thread.start()
         self._queue.put((item,))
 
+    def flush(self) -> None:
+        """Wait until all items are done.
+
+        Raises:
+            Exception: What an item raised in the thread, unless it was raised before.
+        """
+        if self._thread is not None:
+            self._queue.join()
+        self._raise()
+
     def close(self) -> None:
         """Wait until all items are done and end the thread.
 
@@ -277,12 +290,14 @@ class Background(Generic[T]):
     def _run(self) -> None:
         failed = False
         while (entry := self._queue.get()) is not None:
-            if failed:
-                continue  # the items after an error are dropped, so that nobody waits for a thread that has given up
             try:
-                self._work(entry[0])
+                # The items after an error are dropped, so that nobody waits for a thread that has given up.
+                if not failed:
+                    self._work(entry[0])
             except BaseException as error:  # noqa: BLE001 - kept, and raised in the caller's thread
                 self._error, failed = error, True
+            finally:
+                self._queue.task_done()
 
 
 def contiguous(image: Image) -> Image:

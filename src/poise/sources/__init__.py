@@ -5,6 +5,7 @@ from poise.sources._how import StreamLost
 from poise.sources._look import Look, look
 from poise.sources._names import PICTURES, natural
 from poise.sources._one import picture_size, read_picture
+from poise.sources._sort import is_lazy, is_one
 from poise.sources._source import Source, open_source
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "Source",
     "StreamLost",
     "cameras",
+    "is_lazy",
+    "is_one",
     "look",
     "natural",
     "open_source",

@@ -227,6 +227,35 @@ def turn(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
     return picture if method is None else picture.transpose(method)
 
 
+def is_tensor(source: Any) -> bool:
+    """Return whether something is a torch tensor, without importing torch."""
+    return type(source).__module__.partition(".")[0] == "torch" and hasattr(source, "detach")
+
+
+def from_tensor(tensor: Any, name: str) -> NDArray[np.uint8]:
+    """Return the pictures of a torch tensor as ``(N, H, W, 3)`` or ``(H, W, 3)`` uint8 BGR.
+
+    Floats are taken as this field passes them: ``(N, 3, H, W)`` or ``(3, H, W)`` RGB from 0 to 1, or to 255 where a
+    value is above 1. Whole numbers with the channels last are BGR from 0 to 255, as arrays are.
+
+    Raises:
+        ValueError: The shape is not that of pictures.
+    """
+    values = tensor.detach().cpu()
+    floats = bool(values.is_floating_point())
+    array = np.asarray(values.float().numpy() if floats else values.numpy())
+    if array.ndim not in (3, 4) or (floats and array.shape[-3] != 3):
+        raise ValueError(f"{name}: expected a tensor of shape (N, 3, H, W), RGB from 0 to 1, got {array.shape}")
+    if array.shape[-3] == 3 and array.shape[-1] not in (1, 3, 4):
+        array = np.moveaxis(array, -3, -1)[..., ::-1]
+    elif floats:
+        raise ValueError(f"{name}: a tensor of shape {array.shape} may have its channels first or last; pass uint8 BGR")
+    if floats:
+        array = np.nan_to_num(array)
+        array = np.rint(array if array.max(initial=0.0) > 1 else array * 255).clip(0, 255)
+    return np.ascontiguousarray(array.astype(np.uint8))
+
+
 def _convert(picture: PIL.Image.Image, orientation: int) -> Image:
     method, columns, far = _UPRIGHT.get(orientation, (None, False, False))
     if picture.mode.startswith("I") or picture.mode == "F":

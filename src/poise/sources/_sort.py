@@ -19,6 +19,7 @@ from poise.errors import SourceError
 from poise.sources import _items, _web
 from poise.sources._items import Item
 from poise.sources._names import PICTURES, VIDEOS, cannot_open, counted, natural, printable, suffix, without_password
+from poise.sources._pictures import from_tensor, is_tensor
 
 _GIVE = "give a path, folder, glob, address, camera number, array, PIL image, bytes, or a list of those"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -33,7 +34,7 @@ def is_one(source: Any) -> bool:
         return not (
             os.path.isdir(text) or text.lower().endswith(".txt") or (_is_glob(text) and not os.path.exists(text))
         )
-    return not (isinstance(source, np.ndarray) and source.ndim == 4)
+    return not ((isinstance(source, np.ndarray) or is_tensor(source)) and source.ndim == 4 and len(source) != 1)
 
 
 def is_lazy(source: Any) -> bool:
@@ -79,8 +80,8 @@ def sort(source: Any, number: deque[int]) -> Iterator[Item]:
         yield _items.Bytes(f"bytes {position}", source)
     elif hasattr(source, "read"):
         yield _items.Reader(printable(str(getattr(source, "name", f"file {position}"))), source)
-    elif isinstance(source, np.ndarray) or hasattr(source, "__array__"):
-        array = np.asarray(source)
+    elif isinstance(source, np.ndarray) or is_tensor(source) or hasattr(source, "__array__"):
+        array = from_tensor(source, f"array {position}") if is_tensor(source) else np.asarray(source)
         if array.ndim == 4:
             number[0] = position
             for one in array:
