@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from poise import files
 from poise.errors import ModelError, require
 from poise.estimators.spec import Spec
 from poise.graphs import optimise
@@ -167,5 +168,5 @@ def weight_files(card: Card | None, path: Path | None, name: str) -> list[dict[s
 def _sha256(path: Path | None) -> str:
     if path is None:
         return ""
-    with path.open("rb") as file:
+    with files.open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -36,28 +36,44 @@ def predict(
 
     Raises:
         SourceError: The source cannot be read. One unreadable file among several is told and left out.
+        StreamLost: A live source broke off for good, after its last frame; only where there is no ``on_error``.
     """
-    from poise.sources import open_source
+    from poise.sources import StreamLost, open_source
 
     if settings.saves:
         from poise.run import Run
 
     errors: list[str] = []
+    notes: list[str] = []
+    lost: list[SourceError] = []
 
     def failed(error: SourceError) -> None:
         errors.append(str(error))
-        if settings.on_error is None:
-            _log.warning("%s", error)
-        else:
+        if isinstance(error, StreamLost):
+            lost.append(error)
+        if settings.on_error is not None:
             settings.on_error(error)
+        elif not lost:
+            _log.warning("%s", error)
+
+    def noted(note: str) -> None:
+        notes.append(note)
+        _log.warning("%s", note)
 
     with ExitStack() as stack:
         frames = stack.enter_context(
-            open_source(source, vid_stride=settings.vid_stride, stream_buffer=settings.stream_buffer, on_error=failed)
+            open_source(
+                source,
+                vid_stride=settings.vid_stride,
+                stream_buffer=settings.stream_buffer,
+                reconnect=settings.reconnect,
+                on_error=failed,
+                on_note=noted,
+            )
         )
         run = None
         if settings.saves:
-            run = Run(settings, source=source, model=facts(), errors=errors)
+            run = Run(settings, source=source, model=facts(), errors=errors, notes=notes, lost=lost)
             stack.enter_context(run)
         results = estimate_stream(frames, estimator, settings.options, batch=settings.batch, boxes=settings.boxes)
         if tracker is not None:
@@ -72,3 +88,5 @@ def predict(
             if settings.verbose:
                 _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
             yield result
+        if lost and settings.on_error is None:
+            raise lost[0]

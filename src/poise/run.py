@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from poise.addresses import masked
 from poise.drawing import Trails
+from poise.errors import SourceError
 from poise.frames import Image
 from poise.results import Results
 from poise.settings import Settings
@@ -29,17 +31,30 @@ class Run:
         source: What the user gave, for the manifest.
         model: What ran: name, runtime, device, and the weights with their checksums.
         errors: Messages of files that could not be read; read at the end.
+        notes: What was assumed or mended in the sources; read at the end.
+        lost: Live sources that broke off for good: with one the run has failed, however it ends.
 
     Attributes:
         path: The run's folder.
     """
 
-    def __init__(self, settings: Settings, *, source: Any, model: Mapping[str, Any], errors: list[str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        source: Any,
+        model: Mapping[str, Any],
+        errors: list[str],
+        notes: Sequence[str] = (),
+        lost: Sequence[SourceError] = (),
+    ) -> None:
         self._folder = RunFolder(
             settings.project or "runs/pose", settings.name or "predict", exist_ok=settings.exist_ok
         )
         self.path: Path = self._folder.path
         self._errors = errors
+        self._notes = notes
+        self._lost = lost
         self._frames = 0
         self._instances = 0
         self._stages = np.zeros(len(_STAGES))
@@ -88,13 +103,14 @@ class Run:
     ) -> None:
         # A generator that is left early (break) ends with GeneratorExit: that is the user's will, not a failure.
         stopped = kind is not None and issubclass(kind, (KeyboardInterrupt, GeneratorExit))
-        status = "done" if kind is None else "interrupted" if stopped else "failed"
+        status = "done" if kind is None and not self._lost else "interrupted" if stopped else "failed"
         try:
             self._sink.close()
         except Exception as late:
             self._finish("failed", [*self._errors, str(late)])
             raise
-        self._finish(status, self._errors if error is None or stopped else [*self._errors, str(error)])
+        told = error is None or stopped or str(error) in self._errors
+        self._finish(status, self._errors if told else [*self._errors, str(error)])
 
     def _finish(self, status: Any, errors: list[str]) -> None:
         mean = self._stages / max(self._frames, 1)
@@ -103,8 +119,9 @@ class Run:
             counts={"frames": self._frames, "instances": self._instances, "errors": len(errors)},
             timings={f"{stage} ms a frame": round(float(ms), 3) for stage, ms in zip(_STAGES, mean, strict=True)},
             errors=errors,
-            notes=self._sink.notes,
+            notes=[*self._notes, *self._sink.notes],
             files=self._sink.paths,
+            **({"renamed": self._sink.twins} if self._sink.twins else {}),
         )
 
 
@@ -119,7 +136,7 @@ def _arguments(settings: Settings) -> dict[str, Any]:
 def _words(source: Any) -> Any:
     """Name a source in the manifest: paths and addresses as they are, anything else by its type."""
     if isinstance(source, (str, Path, int)):
-        return str(source)
+        return masked(str(source))
     if isinstance(source, (list, tuple)):
         return [_words(item) for item in source[:1000]]
     return type(source).__name__

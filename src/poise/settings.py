@@ -36,7 +36,8 @@ class Settings:
     Attributes:
         conf: Drop instances below this confidence, 0 to 1.
         iou: Of two instances more alike than this, the better stays; None: the model's own.
-        imgsz: Longer side of the picture as the detecting network sees it, pixels; None: the model's own.
+        imgsz: Longer side of the picture as the detecting network sees it, pixels; None: the model's own. Of a bundled
+            model it is the finest size at which it looks: the model's own sizes below it stay.
         max_det: Most instances a frame.
         classes: Class numbers to keep; None keeps all.
         agnostic_nms: Let instances of different classes suppress each other.
@@ -49,6 +50,7 @@ class Settings:
         stream: Return a generator instead of a list: memory stays constant.
         vid_stride: Read every n-th frame of a video.
         stream_buffer: Keep every frame of a camera; False drops stale ones to stay current.
+        reconnect: Open a live source that breaks off again, at most so often in a row; 0: never.
         save: Write annotated pictures and videos.
         save_txt: Write YOLO text labels.
         save_conf: With confidences of keypoints and instances, as predictions; they are no labels to train from then.
@@ -90,6 +92,7 @@ class Settings:
     stream: bool = False
     vid_stride: int = 1
     stream_buffer: bool = False
+    reconnect: int = 4
     save: bool = False
     save_txt: bool = False
     save_conf: bool = False
@@ -124,6 +127,8 @@ class Settings:
         for name in ("max_det", "batch", "vid_stride"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
+        if not isinstance(self.reconnect, int) or self.reconnect < 0:
+            raise ValueError(f"reconnect must be a whole number from 0, got {self.reconnect!r}")
         if self.nms not in (None, "iou", "oks"):
             raise ValueError(
                 f"nms must be 'iou' or 'oks', got {self.nms!r}; for YOLO26's head without it: Pose(…, end2end=True)"

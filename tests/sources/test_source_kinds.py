@@ -241,7 +241,7 @@ def test_folder_without_pictures_says_what_it_found(tmp_path: Path) -> None:
         ("text.jpg", b"hello\nworld", r"text\.jpg: not a picture: it begins with the text 'hello\\nworld'"),
         ("page.png", b"<!DOCTYPE html><html>", "not a picture: it looks like a web page"),
         ("doc.png", b"%PDF-1.7 ...", "not a picture: it looks like a PDF"),
-        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture: it looks like a HEIC.*pillow-heif"),
+        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture: it looks like a HEIC.*pip install pi-heif"),
         ("lfs.jpg", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (
             "text.mp4",

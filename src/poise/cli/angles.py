@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from poise.cli._app import STDIN
 from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter, ready
 
@@ -46,6 +47,8 @@ def angles(
     from poise.motion.angles import angle_rows, check_table, csv_text, write_table
     from poise.second_pass import second_pass
 
+    if str(out) == STDIN:
+        out = None
     if out is not None:
         check_table(out, overwrite=overwrite)
     report = Reporter(quiet=quiet, lines=False)
@@ -55,7 +58,8 @@ def angles(
         from poise.model import Pose
 
         pose = Pose(ready(model), device=device, **own_arguments(own))
-        clip = Clip.of(report.watch(pose.track(str(video), stream=True, verbose=False)))
+        found = pose.track(str(video), stream=True, verbose=False, on_error=report.error)
+        clip = Clip.of(report.watch(found))
     if repair:
         clip, _ = second_pass(clip)
     table, warnings = angle_rows(clip, names=names)

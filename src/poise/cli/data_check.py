@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
 from poise.datasets import Problem
 from poise.datasets.doctor import Diagnosis, write_sheet
 from poise.datasets.doctor import check as check_
+from poise.text import plain, say_json, screen
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
@@ -54,7 +53,7 @@ def check(
         raise ValueError(f"--examples must be 0 or more, got {examples}")
     if sheet is not None and sheet.suffix.lower() not in (".html", ".htm", ".png"):
         raise ValueError(f"--sheet {sheet}: expected a name that ends in .html or .png")
-    console = Console(stderr=True, highlight=False)
+    console = screen(stderr=True)
 
     def watch(indices: Iterable[int], what: str) -> Iterable[int]:
         return track(indices, what, console=console, transient=True, disable=not console.is_terminal)
@@ -64,7 +63,7 @@ def check(
         data, splits=splits, images=images, min_conf=min_conf, fast=fast, again=again, workers=workers, watch=watch
     )
     if json:
-        print(json_.dumps(_table(found), indent=2))  # noqa: T201
+        say_json(_table(found), indent=2)
     else:
         _show(found, examples)
     if sheet is not None:
@@ -73,7 +72,7 @@ def check(
 
 
 def _show(found: Diagnosis, examples: int) -> None:
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console = screen(file=sys.stdout, soft_wrap=True)
     for line in _lines(found.problems, examples):
         console.print(line)
     for name, split in found.statistics.get("splits", {}).items():
@@ -94,7 +93,7 @@ def _lines(problems: Sequence[Problem], examples: int) -> Iterator[Text]:
         members = list(group)
         shown = members[: examples or None]
         for problem in shown:
-            yield Text.assemble((severity, _COLOURS[severity]), f" [{kind}] {problem}")
+            yield Text.assemble((severity, _COLOURS[severity]), plain(f" [{kind}] {problem}"))
         if len(members) > len(shown):
             yield Text(f"  … {len(members) - len(shown)} more of {kind} ({len(members)} in all; --json lists them)")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from poise.cli._report import Reporter
+from poise.text import say
 
 if TYPE_CHECKING:
     from poise.model import Pose
@@ -57,11 +58,13 @@ def teach(
     """
     from poise.errors import PoiseError
     from poise.model import Pose
+    from poise.writing import check_writable
 
     if out.suffix != ".toml":
         raise ValueError(f"a set of gestures is a .toml file, got {str(out)!r}")
     if out.exists() and not overwrite:
         raise PoiseError(f"{out} exists; pass --overwrite to replace it")
+    check_writable(out)
     if not moving and (part == "both" or split):
         raise ValueError("--part both and --split are for movements: add --moving")
     report = Reporter(quiet=quiet, lines=False)
@@ -94,8 +97,8 @@ def teach(
         )
     for sentence in said:
         report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
-    print(told)  # noqa: T201
-    print(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(gestures)}")  # noqa: T201
+    say(told)
+    say(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(gestures)}")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from poise.cli._options import Own, own_arguments
+from poise.text import plain, say, say_json, screen
 
 
 def val(
@@ -96,7 +96,7 @@ def val(
     from poise.trained import trained_on
     from poise.validation import calibration_of
 
-    console = Console(stderr=True, highlight=False, quiet=quiet)
+    console = screen(stderr=True, quiet=quiet)
     scored = []
     for word in models:
         pose = Pose(
@@ -136,12 +136,12 @@ def val(
             )
         )
     for line in dict.fromkeys(line for metrics in scored for line in metrics.skipped):
-        print(f"poise: left out: {line}", file=sys.stderr)  # noqa: T201
+        say(f"poise: left out: {line}", file=sys.stderr)
     if len(scored) == 2:
         compared(models, scored, compare_metrics(*scored), json=json)
         return 0
     if json:
-        print(json_.dumps(scored[0].record()))  # noqa: T201
+        say_json(scored[0].record())
     if not json or calibrate is not None:
         analysis = analyse(scored[0])
         if not json:
@@ -155,7 +155,7 @@ def val(
 def _bar(console: Console, name: str) -> Any:
     def watch(groups: Iterable[Any]) -> Iterator[Any]:
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -164,6 +164,6 @@ def _bar(console: Console, name: str) -> Any:
             disable=console.quiet or not console.is_terminal,
         )
         with bar:
-            yield from bar.track(list(groups), description=name)
+            yield from bar.track(list(groups), description=plain(name))
 
     return watch

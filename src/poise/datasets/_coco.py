@@ -18,6 +18,7 @@ from poise.datasets._labels import Labels, Problem
 from poise.datasets._spec import DataSpec, names_say_sides
 from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, get, names
+from poise.text import valid
 
 _READ = {"id", "image_id", "category_id", "bbox", "keypoints", "area", "iscrowd", "num_keypoints"}
 
@@ -76,7 +77,7 @@ def spec_of(path: Path, table: Mapping[str, Any], *, root: Path, split: str) -> 
         file=path,
         root=root,
         splits={split: (str(path),)},
-        names={i: str(c.get("name", c["id"])) for i, c in enumerate(categories)},
+        names={i: valid(str(c.get("name", c["id"]))) for i, c in enumerate(categories)},
         kpt_shape=(len(points), 3),
         skeleton=skeleton,
         flip_known=bool(posed) and names_say_sides(skeleton),

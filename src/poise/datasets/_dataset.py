@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from poise import files
 from poise.datasets import _coco
 from poise.datasets._find import locate, place
 from poise.datasets._labels import Labels, Problem, told_once
@@ -93,7 +94,7 @@ class YoloDataset(Pictures):
         file = self.label_path(index)
         size = self.size(index)
         try:
-            text = file.read_text(encoding="utf-8-sig")
+            text = files.read_text(file, most=files.MOST_LABELS, encoding="utf-8-sig")
         except FileNotFoundError:
             text = ""  # background
         except (OSError, UnicodeDecodeError) as error:
@@ -345,11 +346,11 @@ def _pictures(spec: DataSpec, split: str, part: str, told: list[str]) -> Iterato
     elif moved:
         told.append(f"{split}: {part[:200]} is not there; {path} is taken")
     if path.is_dir():
-        for folder, _, files in os.walk(path):
-            yield from (Path(folder) / name for name in files if Path(name).suffix.lower() in PICTURES)
+        for folder, _, names in os.walk(path):
+            yield from (Path(folder) / name for name in names if Path(name).suffix.lower() in PICTURES)
     elif path.suffix.lower() == ".txt" and path.is_file():
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            lines = files.read_text(path, most=files.MOST_TEXT, encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise FormatError(f"{path}: not a readable list of pictures: {error}") from error
         names = [line.strip() for line in lines if line.strip()]

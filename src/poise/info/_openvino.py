@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from math import prod
 from pathlib import Path
 
+from poise import files
 from poise.errors import ModelError
 from poise.info._info import Info
 from poise.info._metadata import picture_size, said
@@ -23,9 +24,7 @@ def openvino(path: Path) -> Info:
         ModelError: There is no such file, or it is damaged.
     """
     try:
-        if path.stat().st_size > _MOST_XML:
-            raise ModelError(f"{path}: {path.stat().st_size >> 20} MiB is more than a network's description has")
-        text = path.read_bytes()
+        text = files.read_bytes(path, most=_MOST_XML)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
     # A document type could define entities that grow without end; OpenVINO writes none.
@@ -39,7 +38,7 @@ def openvino(path: Path) -> Info:
     if root.tag != "net" or not layers:
         raise ModelError(f"{path}: not an OpenVINO network (its root is <{root.tag[:40]}>)")
     weights = path.with_suffix(".bin")
-    stored = weights.read_bytes() if weights.is_file() else b""
+    stored = files.read_bytes(weights, most=files.MOST_NETWORK) if weights.is_file() else b""
     meta = {
         node.tag if node.get("name") is None else str(node.get("name")): str(node.get("value", ""))
         for node in (*root.findall("./rt_info/framework/*"), *root.findall("./rt_info/framework/info"))

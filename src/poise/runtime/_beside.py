@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from poise import files
+
 _MOST_BYTES = 1 << 20
 
 
@@ -19,9 +21,7 @@ def metadata_beside(network: Path) -> dict[str, str]:
     """
     path = network.with_name("metadata.yaml")
     try:
-        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            return {}
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        lines = files.read_text(path, most=_MOST_BYTES, encoding="utf-8-sig", errors="replace").splitlines()
     except OSError:
         return {}
     found: dict[str, str] = {}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from poise.errors import ModelError, require
 from poise.runtime._beside import metadata_beside
-from poise.runtime._session import Tensor, usable_cores
+from poise.runtime._session import Tensor, ran, usable_cores
 
 _DTYPES = {
     "f32": "float32",
@@ -38,7 +38,10 @@ class OpenVinoSession:
 
     engine = "openvino"
 
-    def __init__(self, compiled: Any, device: str, metadata: Mapping[str, str], names: list[str]) -> None:
+    def __init__(
+        self, compiled: Any, device: str, metadata: Mapping[str, str], names: list[str], name: str = "network"
+    ) -> None:
+        self._name = name
         self._compiled = compiled
         # A request runs one inference at a time; each thread that calls takes an idle one, or makes another.
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -61,6 +64,8 @@ class OpenVinoSession:
                 {self._places[name]: value for name, value in feeds.items()}, share_inputs=True, share_outputs=False
             )
             return {name: found[i] for i, name in enumerate(self._names)}
+        except RuntimeError as error:
+            raise ran(self._name, error) from error
         finally:
             self._idle.put(request)
 
@@ -94,7 +99,7 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
         raise ModelError(f"{name}: not a network that OpenVINO can load: {first}") from error
-    return OpenVinoSession(compiled, device, metadata, names)
+    return OpenVinoSession(compiled, device, metadata, names, name)
 
 
 def devices() -> list[str]:

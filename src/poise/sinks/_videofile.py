@@ -16,8 +16,9 @@ import numpy as np
 from poise.errors import PoiseError, require
 from poise.frames import Image, Media
 from poise.image import letterbox, resize
-from poise.sinks._sink import contiguous, create, write_all, writing
+from poise.sinks._sink import contiguous, create
 from poise.sinks._sound import Sound
+from poise.writing import write_all, writing
 
 # The customary clock of video: whole for 24, 25, 30, 50, 60 and 1001-based rates.
 CLOCK = 90_000
@@ -233,7 +234,9 @@ class VideoFile:
 
 
 def _remux(av: ModuleType, source: Path, target: Path, kind: str) -> None:
-    with av.open(str(source)) as read, av.open(str(target), "w", format=kind, options={"movflags": "faststart"}) as out:
+    # FFmpeg takes what stands before a colon for a protocol, unless one is named.
+    options = {"movflags": "faststart"}
+    with av.open(f"file:{source}") as read, av.open(f"file:{target}", "w", format=kind, options=options) as out:
         streams = {s.index: out.add_stream_from_template(s) for s in read.streams if s.type in ("video", "audio")}
         for packet in read.demux():
             if packet.dts is not None:

@@ -14,6 +14,7 @@ from poise.skeletons._read import get
 from poise.skeletons._sides import derive_flip
 from poise.skeletons._skeleton import Skeleton
 from poise.skeletons.yamlfile import described, yaml_table
+from poise.text import valid
 
 # More than any skeleton has; a number in a file must not decide how much memory is taken.
 MAX_KEYPOINTS = 10_000
@@ -116,9 +117,9 @@ def _count(table: dict[str, Any], path: Path) -> int:
 
 def _classes(names: Any, path: Path) -> list[str]:
     if isinstance(names, dict):
-        return [str(name) for name in names.values()]
+        return [valid(str(name)) for name in names.values()]
     if isinstance(names, list):
-        return [str(name) for name in names]
+        return [valid(str(name)) for name in names]
     raise FormatError(f"{path}: names must be a list of classes or 'number: name' lines, got {names!r}")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit, urlunsplit
 
+from poise.addresses import masked
 from poise.errors import SourceError
 
 PICTURES = frozenset(
@@ -51,6 +51,16 @@ def suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
+def for_ffmpeg(path: str) -> str:
+    """Return a path as FFmpeg takes it for a file: what stands before a colon is the name of a protocol to it.
+
+    Example:
+        >>> for_ffmpeg("12:30:05.mp4")
+        'file:12:30:05.mp4'
+    """
+    return f"file:{path}"
+
+
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key in which ``frame10`` comes after ``frame9``."""
     parts = re.split(r"([0-9]+)", name.casefold())
@@ -59,11 +69,7 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
 
 def without_password(address: str) -> str:
     """Return an address with its password starred out, fit for messages and results."""
-    parts = urlsplit(address)
-    if parts.password is None:
-        return address
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+    return masked(address)
 
 
 def describe(head: bytes) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
+from poise import files
 from poise.errors import SourceError
 from poise.sources import _items, _web
 from poise.sources._items import Item
-from poise.sources._names import PICTURES, VIDEOS, cannot_open, counted, natural, printable, suffix
+from poise.sources._names import PICTURES, VIDEOS, cannot_open, counted, natural, printable, suffix, without_password
 
 _GIVE = "give a path, folder, glob, address, camera number, array, PIL image, bytes, or a list of those"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -145,7 +146,7 @@ def _address(text: str, scheme: str) -> Iterator[Item]:
         yield from _named(url2pathname(text[7:]))
     else:
         known = ", ".join(sorted(_web.WEB | _web.LIVE))
-        name = printable(text)
+        name = without_password(printable(text))
         yield _items.Failed(name, SourceError(f"{name}: addresses of kind {scheme!r} are not read; known: {known}"))
 
 
@@ -208,8 +209,7 @@ def _list_file(path: str, name: str, *, inside: bool) -> Iterator[Item]:
         yield _items.Failed(name, SourceError(f"{name}: a list of paths inside a list of paths is not read"))
         return
     try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            text = file.read()
+        text = files.read_text(path, most=files.MOST_TEXT, encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         yield _items.Failed(name, cannot_open(name, error))
         return

@@ -211,6 +211,9 @@ def _as_is(made: Any) -> Any:
 
 def _start_worker(parent: int, _: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # with this it does
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if sys.platform != "win32":
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -247,9 +249,14 @@ def workers(asked: int | None, device: str) -> int:
 
 @contextmanager
 def reproducible(*, seed: int, deterministic: bool) -> Iterator[None]:
-    """Seed all generators, and prefer deterministic algorithms; the host's choice comes back afterwards."""
+    """Seed all generators, and prefer deterministic algorithms; the host's own come back afterwards."""
     import random
 
+    child = getattr(signal, "SIGCHLD", None)
+    handler = None if child is None else signal.getsignal(child)  # torch's readers of pictures set another
+    environment = dict(os.environ)
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
@@ -264,3 +271,13 @@ def reproducible(*, seed: int, deterministic: bool) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=True)
         torch.backends.cudnn.benchmark = before[1]
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
+        for number, state in enumerate(on_gpu):
+            torch.cuda.set_rng_state(state, number)
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)
+        if child is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(child, signal.SIG_DFL if handler is None else handler)

@@ -77,7 +77,7 @@ def validate(
     most = max((len(read.labels[i]) for i in usable), default=0)
     if not most:
         raise nothing(dataset, read.problems)
-    options = Options(conf=conf, iou=iou, max_det=max(max_det, most), multi_label=True)
+    options = Options(conf=conf, iou=iou, max_det=max(max_det, most), imgsz=imgsz, multi_label=True)
     finds = find(estimator, dataset, read.sizes, usable, options=options, imgsz=imgsz, batch=batch, watch=watch)
     start = time.perf_counter()
     problems = [problem for problem in read.problems if problem.severity == "error"] + finds.problems

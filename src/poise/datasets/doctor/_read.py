@@ -8,15 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from poise import files
 from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset, wrong_size
 from poise.datasets._labels import Labels, Problem, told_once
 from poise.datasets._yolo import parse_labels
 from poise.datasets.doctor._pictures import PictureFacts
 from poise.datasets.doctor._table import label_file
 from poise.errors import FormatError, SourceError
-
-# Bytes of a label file that are read: a picture with 100,000 instances has fewer.
-_LARGEST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +97,7 @@ def _text(dataset: YoloDataset, i: int, size: tuple[int, int]) -> tuple[Labels, 
         if file.exists() and not file.is_file():
             raise FormatError(f"{file}: not a file")
         if file.is_symlink() or file.exists():
-            if file.stat().st_size > _LARGEST:
-                raise FormatError(f"{file}: {file.stat().st_size:,} bytes are too many for labels of one picture")
-            text = file.read_text(encoding="utf-8-sig")
+            text = files.read_text(file, most=files.MOST_LABELS, encoding="utf-8-sig")
         else:
             text = ""
     except (OSError, UnicodeDecodeError) as error:

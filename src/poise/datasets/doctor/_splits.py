@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
+from poise import files
 from poise.datasets._dataset import Dataset, Scan, YoloDataset
 from poise.datasets._labels import Problem
 from poise.datasets.doctor._table import Table, yaml_line
@@ -105,7 +107,7 @@ def _without_picture(dataset: YoloDataset) -> Iterator[Problem]:
 
 def _looks_like_labels(file: Path) -> bool:
     try:
-        with file.open(encoding="utf-8") as lines:
+        with io.TextIOWrapper(files.open_plain(file, most=files.MOST_TEXT), encoding="utf-8") as lines:
             words = next(lines, "").split()
         return len(words) >= 5 and all(np.isfinite([float(word) for word in words]))
     except (OSError, ValueError):

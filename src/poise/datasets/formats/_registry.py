@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from poise import files
 from poise.datasets._dataset import Dataset
 from poise.datasets._spec import DataSpec
 from poise.datasets.formats._kept import Holds, Labelled
@@ -147,7 +148,7 @@ def _whole(path: Path) -> bool:
 
 def _read_head(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with files.open_plain(path) as file:
             return file.read(_HEAD).decode("utf-8-sig", "replace").lstrip()
     except OSError as error:
         raise FormatError(f"{path}: cannot be opened: {error.strerror or error}") from error

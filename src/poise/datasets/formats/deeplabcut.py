@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.datasets._dataset import Dataset
 from poise.datasets._pictures import find_pictures
 from poise.datasets.formats import _h5
@@ -100,7 +101,7 @@ def _records(file: Path, table: _Table, paths: Sequence[Path]) -> Iterator[Recor
 
 def _read_csv(path: Path) -> _Table:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(files.open_plain(path, most=files.MOST_TEXT), encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)
             try:
                 return _of_rows(path, rows)

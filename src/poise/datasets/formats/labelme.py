@@ -147,7 +147,11 @@ def _inside(file: Path, text: str) -> Path | None:
     if ending is None:
         return None
     name = f"{file.stem}{ending}"
-    return once(file, "picture", lambda folder: (folder / name).write_bytes(data)) / name
+
+    def write(folder: Path) -> None:
+        (folder / name).write_bytes(data)
+
+    return once(file, "picture", write) / name
 
 
 def _shape(shape: dict[str, Any]) -> tuple[str, Any, list[tuple[float, float]]]:
