@@ -60,7 +60,7 @@ def refuse_pointer(path: Path) -> None:
         raise FormatError(f"{path}: a Git LFS pointer, not the file itself (run: git lfs pull)")
 
 
-def once(path: Path, kind: str, make: Callable[[Path], None]) -> Path:
+def once(path: Path, kind: str, make: Callable[[Path], object]) -> Path:
     """Return a folder of the cache that holds what is made of a file; it is made when it is not there.
 
     Args:
