@@ -50,6 +50,8 @@ def _signature() -> inspect.Signature:
     about = dict(re.findall(r"^ {8}(\w+): (.+)$", inspect.getdoc(TrainSettings) or "", re.M)) or _about()
     flags = [_flag("cfg", Path, "A TOML or YAML file with settings.")]
     for field in fields(TrainSettings):
+        if field.name == "given":
+            continue
         kind = hints[field.name]
         if field.name in ("freeze", "flip_idx", "flipud_idx", "cache", "resume", "pretrained", "amp"):
             kind = str

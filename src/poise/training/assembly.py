@@ -26,6 +26,7 @@ from poise.training.plots import Plots
 from poise.training.precision import Precision
 from poise.training.preparation import Data, augmentation, freeze, open_data, workers
 from poise.training.progress import Progress, Tables, duration
+from poise.training.recipes import settle
 from poise.training.run import Run
 from poise.training.schedules import Schedule
 from poise.training.scoring import Scorer
@@ -141,6 +142,10 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
     if size == -1:
         size = find_batch(network, loss, imgsz=settings.imgsz, device=device, amp=settings.amp, note=progress.say)
         size = max(size // group.world, 1) * group.world
+    if not earlier:
+        seen = round(sum(data.train_scan.usable) * settings.fraction)
+        settings = settle(settings, pictures=seen, batch=size, fresh=origin.source is None)
+        run.note(settings)
     pictures = open_loader(settings, data, size, device, group, progress.say)
     loader: Batches = pictures
     if settings.head_only:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -57,6 +57,7 @@ class TrainSettings:
         min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         model: A network to start from: a checkpoint, or a name such as yolo26n-pose for random weights.
         pretrained: Also take weights from this checkpoint; False starts a checkpoint's network from random weights.
+        recipe: What is done where no setting says it: best, or reference, the published settings of this field.
         epochs: Times that every picture is seen.
         time: Hours to train; the epochs follow from it.
         patience: Stop after so many epochs without a better fitness; 0 never stops early.
@@ -121,6 +122,7 @@ class TrainSettings:
         multi_scale: Change of imgsz from batch to batch, at most, as a share.
         iou: In validation, of two instances more alike than this the better stays.
         max_det: In validation, most instances a picture.
+        given: Names of the settings that the user gave; the recipe leaves them alone.
     """
 
     data: str | None = None
@@ -128,6 +130,7 @@ class TrainSettings:
     min_conf: float = 0.0
     model: str = "yolo26n-pose"
     pretrained: bool | str = True
+    recipe: str = "best"
     epochs: int = 100
     time: float | None = None
     patience: int = 100
@@ -192,6 +195,7 @@ class TrainSettings:
     multi_scale: float = 0.0
     iou: float = 0.7
     max_det: int = 300
+    given: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -209,7 +213,7 @@ class TrainSettings:
             ValueError: A value that cannot be.
             FormatError: The file is not readable.
         """
-        known = {f.name for f in fields(cls)}
+        known = {f.name for f in fields(cls)} - {"given"}
         written = read(cfg) if cfg is not None else {}
         if _is_foreign(written):
             written, unused = _from_foreign(written, known)
@@ -225,7 +229,7 @@ class TrainSettings:
                 raise TypeError(f"{where}has no setting {name!r}{suggest(name, known)}")
             else:
                 given[name] = _plain(name, value)
-        return cls(**given)
+        return cls(**given, given=frozenset(given))
 
     def continued(self, changed: Mapping[str, Any]) -> TrainSettings:
         """Return the settings with which a training goes on.
@@ -233,7 +237,7 @@ class TrainSettings:
         Raises:
             ValueError: A change that would make it another training.
         """
-        table = asdict(self)
+        table = self.table()
         for name, value in changed.items():
             if name in _HARMLESS or name in ("resume", "model") or table.get(name) == value:
                 continue
@@ -249,7 +253,7 @@ class TrainSettings:
 
     def table(self) -> dict[str, Any]:
         """Return all settings as plain values, as ``args.yaml`` and checkpoints hold them."""
-        return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self).items()}
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self).items() if n != "given"}
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -335,18 +339,20 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _check(settings: TrainSettings) -> None:
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        kind = str(field.type)
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        kind = str(setting.type)
         if kind == "bool" and not isinstance(value, bool):
-            raise TypeError(f"{field.name} must be True or False, got {value!r}")
+            raise TypeError(f"{setting.name} must be True or False, got {value!r}")
         if kind.startswith("int") and "tuple" not in kind and value is not None and type(value) is not int:
-            raise TypeError(f"{field.name} must be a whole number, got {value!r}")
+            raise TypeError(f"{setting.name} must be a whole number, got {value!r}")
         if kind.startswith("float") and value is not None and (isinstance(value, bool) or not _number(value)):
-            raise TypeError(f"{field.name} must be a number, got {value!r}")
+            raise TypeError(f"{setting.name} must be a number, got {value!r}")
     for name in ("epochs", "nbs", "max_det", "variants"):
         if getattr(settings, name) < 1:
             raise ValueError(f"{name} must be 1 or more, got {getattr(settings, name)}")
+    if settings.recipe not in ("best", "reference"):
+        raise ValueError(f"recipe must be 'best' or 'reference', got {settings.recipe!r}")
     if settings.batch < 1 and settings.batch != -1:
         raise ValueError(f"batch must be 1 or more, or -1 to find what fits, got {settings.batch}")
     if settings.imgsz % 32 or not 32 <= settings.imgsz <= 4096:

@@ -42,6 +42,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
     with reproducible(seed=settings.seed, deterministic=settings.deterministic):
         parts = assemble(settings, device=device, group=group, progress=progress)
         training, network, optimizer = parts.training, parts.network, parts.optimizer
+        settings = training.args
         began = time.monotonic() - training.seconds
         call("on_pretrain_routine_end", training)
         call("on_train_start", training)

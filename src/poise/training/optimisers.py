@@ -20,7 +20,7 @@ OPTIMISERS = ("AdamW", "Adam", "SGD", "MuSGD")
 NOMINAL_BATCH = 64
 
 # Length of training and batch at which "auto" changes the optimiser. Source: the published recipes.
-_MANY_STEPS, _STEP = 10_000, 64
+MANY_STEPS, _STEP = 10_000, 64
 
 # Largest norm of the whole gradient in one step. Source: the published recipes.
 MAX_NORM = 10.0
@@ -85,7 +85,7 @@ def choose(
     """
     if name.lower() == "auto":
         steps = ceil(pictures / max(batch, _STEP)) * epochs
-        if steps > _MANY_STEPS:
+        if steps > MANY_STEPS:
             return Choice("MuSGD", 0.01, 0.9, 0.0)
         return Choice("AdamW", round(0.002 * 5 / (4 + nc), 6), 0.9, 0.0)
     known = {each.lower(): each for each in OPTIMISERS}

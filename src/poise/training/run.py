@@ -60,15 +60,20 @@ class Run:
             self._lock = _held(self.folder)
             try:
                 (self.folder / "weights").mkdir(exist_ok=True)
-                yaml = require("yaml", extra="train", feature="training")
-                text = yaml.safe_dump(settings.table(), sort_keys=False, allow_unicode=True)
-                write_atomically(self.folder / "args.yaml", text)
+                self.note(settings)
             except OSError as error:
                 raise PoiseError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
         if group.world > 1:
             shared = [str(self.folder) if group.rank == 0 else ""]
             distributed.broadcast_object_list(shared, 0)
             self.folder = Path(shared[0])
+
+    def note(self, settings: TrainSettings) -> None:
+        """Write down the settings."""
+        if self._folder is not None:
+            yaml = require("yaml", extra="train", feature="training")
+            text = yaml.safe_dump(settings.table(), sort_keys=False, allow_unicode=True)
+            write_atomically(self.folder / "args.yaml", text)
 
     def tell(self, status: Any, **facts: Any) -> None:
         """Write the run's manifest."""
