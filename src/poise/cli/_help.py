@@ -29,7 +29,8 @@ _OPTIONS = {
         "end2end",
     ),
     "What is read": (
-        "cfg", "data", "split", "images", "batch", "vid-stride", "stream-buffer", "fraction", "rect", "cache",
+        "cfg", "data", "split", "images", "batch", "vid-stride", "stream-buffer", "reconnect", "fraction", "rect",
+        "cache", "min-conf",
     ),
     "What is written": (
         "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "post", "events", "project", "name",
