@@ -12,12 +12,11 @@ expected, and what to do next.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib import import_module
 from types import ModuleType
+
+from poise import engines
 
 
 class PoiseError(Exception):
@@ -52,26 +51,11 @@ def require(module: str, *, extra: str, feature: str) -> ModuleType:
         MissingExtra: When the module is not installed. A module that is installed but broken raises its own error.
     """
     try:
-        return _import_torch() if module == "torch" else import_module(module)
+        return engines.load(module)
     except ModuleNotFoundError as error:
         if error.name != module.partition(".")[0]:
             raise
         raise MissingExtra(f"{feature} needs {module}; run: pip install 'poise[{extra}]'") from None
-
-
-def _import_torch() -> ModuleType:
-    """Import torch so that its threads sleep while they wait, as OpenMP reads from the environment when it is loaded.
-
-    They spin otherwise: on two cores that other programs use too a YOLO26n then takes 2.4 s in place of 0.1 s.
-    """
-    unset = "OMP_WAIT_POLICY" not in os.environ and "torch" not in sys.modules
-    if unset:
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    try:
-        return import_module("torch")
-    finally:
-        if unset:
-            os.environ.pop("OMP_WAIT_POLICY", None)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

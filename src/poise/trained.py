@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from poise import files
 from poise.datasets import find_yaml, read_spec, yaml_in
 from poise.errors import FormatError, ModelError
 from poise.opening import CHECKPOINTS
@@ -64,7 +65,9 @@ def _record(path: Path) -> Any:
         from poise.info.onnxfile import read_onnx
 
         try:
-            training = json.loads(read_onnx(path, path.read_bytes()).metadata.get("poise.training", "{}"))
+            training = json.loads(
+                read_onnx(path, files.read_bytes(path, most=files.MOST_NETWORK)).metadata.get("poise.training", "{}")
+            )
             return training["args"].get("data")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None

@@ -139,7 +139,7 @@ def test_memo_at_a_huge_index_takes_no_memory() -> None:
 
 
 def test_too_many_steps_and_too_long_a_pickle(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="more than 2000000 steps"):
+    with pytest.raises(ModelError, match="more than 1000000 steps"):
         unpickle(b"\x80\x02" + b"}0" * 1_500_000 + b"N.", name="a.pt")
     with pytest.raises(ModelError, match="has 17 MiB, more than any checkpoint needs"):
         unpickle(b"\x80\x02" + b"\0" * (17 << 20), name="a.pt")

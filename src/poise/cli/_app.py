@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import sys
+from collections.abc import Callable, Collection
 from typing import Any
 
 import cyclopts
 
 from poise._version import __version__
 from poise.errors import PoiseError, suggest
+from poise.text import brief, say
 
 # Each command's module is loaded when the command is called; the line here is what "poise --help" shows.
 _COMMANDS = {
@@ -51,7 +55,7 @@ app.register_install_completion_command(name="completion")
 def run(application: cyclopts.App, words: list[str]) -> int:
     """Run one command line and turn every error into one sentence and an exit code."""
     try:
-        words = either(modern(words))
+        words = either(modern(words, lambda given: _options(application, given)))
         if words and not words[0].startswith("-") and words[0] not in application:
             raise ValueError(f"no command named {words[0]!r}{suggest(words[0], _COMMANDS)}")
         code = application(words, exit_on_error=False, print_error=False)
@@ -64,6 +68,10 @@ def run(application: cyclopts.App, words: list[str]) -> int:
         return _complain(str(error), 1)
     except KeyboardInterrupt as stop:
         return _complain(str(stop) or "interrupted; what was written until now is complete", 130)
+    except MemoryError as error:
+        return _complain(f"not enough memory: {str(error) or 'a file or picture is too large for this machine'}", 1)
+    except RecursionError:
+        return _complain("a file is nested too deeply to be read", 1)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -71,10 +79,18 @@ def run(application: cyclopts.App, words: list[str]) -> int:
         return _complain(f"{where}{error.strerror or error}", 1)
 
 
-def modern(words: list[str]) -> list[str]:
+def modern(words: list[str], options: Callable[[list[str]], Collection[str]] | None = None) -> list[str]:
     """Turn the field's ``key=value`` words into flags.
 
-    A word is only taken for a setting when what stands before ``=`` is a plain name and no such file could be meant.
+    A file's name is never an option: what the shell makes of ``*`` in somebody else's folder may read
+    ``overwrite=True``. A word is only taken for a setting where no such file exists and the command has such an option.
+
+    Args:
+        words: The command line.
+        options: Says which flags a command has, given the command line; None: any.
+
+    Raises:
+        ValueError: A word is neither a file nor a known setting, or a flag and the name of a file as well.
 
     Example:
         >>> modern(["predict", "model=body", "source=x.jpg", "conf=0.3", "save=True"])
@@ -85,23 +101,57 @@ def modern(words: list[str]) -> list[str]:
     if words[:1] == ["pose"] and words[1:2]:
         words = words[1:]
     out: list[str] = []
-    for word in words:
-        if word == "-":
-            out.append(STDIN)
+    flags: Collection[str] | None = None
+    for i, word in enumerate(words):
+        if word == "--":
+            return [*out, *words[i:]]
+        if i and os.path.lexists(word):
+            out.append(_file(word))
             continue
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
-            out.append(word)
-        elif key == "source":
+            if word == "-" and words[i - 1] in ("--out", "-o") and words[0] not in ("predict", "track"):
+                raise ValueError(f"{words[i - 1]} -: this command writes a file; give its path")
+            out.append(STDIN if word == "-" else word)
+            continue
+        flag = f"--{key.replace('_', '-')}"
+        if key not in ("source", "mode", "task") and options is not None:
+            flags = options(words) if flags is None else flags
+            if flag not in flags:
+                if glob.has_magic(word) and next(glob.iglob(word), None) is not None:  # noqa: PTH207 - any pattern, absolute too
+                    out.append(word)
+                    continue
+                known = {name.removeprefix("--") for name in flags if name.startswith("--")}
+                raise ValueError(f"{word}: no such file, and no setting {key!r}{suggest(key, known)}")
+        value = STDIN if value == "-" else value
+        if key == "source":
             # The sources come right after the command.
             out.insert(1, value)
         elif key in ("mode", "task"):
             continue
         elif value.lower() in ("true", "false"):
-            out.append(f"--{'' if value.lower() == 'true' else 'no-'}{key.replace('_', '-')}")
+            out.append(flag if value.lower() == "true" else f"--no-{flag[2:]}")
         else:
-            out += [f"--{key.replace('_', '-')}", value]
+            out += [flag, value]
     return out
+
+
+def _file(word: str) -> str:
+    """Return the word for a file that is there, so that the parser takes it for nothing else."""
+    if not word.startswith("-"):
+        return word
+    if word == "-":
+        return f".{os.sep}{word}"
+    raise ValueError(
+        f"{word} looks like an option, and a file of this name is here: write .{os.sep}{word} for the "
+        "file (./* for all that are here); for the option run poise in another folder"
+    )
+
+
+def _options(application: cyclopts.App, words: list[str]) -> set[str]:
+    """Return the flags of the command that a command line names."""
+    _, apps, _ = application.parse_commands(words)
+    return {name for argument in apps[-1].assemble_argument_collection() for name in argument.names}
 
 
 def either(words: list[str]) -> list[str]:
@@ -134,8 +184,8 @@ def _first_line(error: Any) -> str:
 
 
 def _complain(message: str, code: int, hint: list[str] | None = None) -> int:
-    print(f"poise: {message}", file=sys.stderr)  # noqa: T201
+    say(f"poise: {brief(message)}", file=sys.stderr)
     if hint is not None:
         command = hint[0] if hint and hint[0] in _COMMANDS else ""
-        print(f"poise: see 'poise {command + ' ' if command else ''}--help'", file=sys.stderr)  # noqa: T201
+        say(f"poise: see 'poise {command + ' ' if command else ''}--help'", file=sys.stderr)
     return code

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +11,7 @@ from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._report import Reporter, ready
+from poise.text import say_json
 
 # Options that say how to open the model, those that the command itself deals with, and the rest: arguments of the call.
 _OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration", "detector", "skeleton")
@@ -63,7 +62,7 @@ class Wanted:
         save_frames: Write a video's annotated frames as pictures.
         json: Print one JSON line a frame on standard output.
         out: Also write results here; the ending picks the format (.jsonl, .csv, .parquet, .coco.json,
-            .mp4). May be repeated.
+            .mp4), and - prints JSON lines. May be repeated.
         overwrite: Let --out replace files that exist.
         show: Show each picture.
         project: Folder of the runs (runs/pose).
@@ -153,7 +152,10 @@ def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted
     from poise.model import Pose
     from poise.sinks import open_sink, record
 
-    report = Reporter(quiet=wanted.quiet or not wanted.verbose, lines=not wanted.json)
+    outs: list[str | Path] = ["-" if str(path) in (STDIN, "-") else path for path in wanted.out or ()]
+    if wanted.json and "-" in outs:
+        raise ValueError("--json and --out - both print results on standard output; give one of them")
+    report = Reporter(quiet=wanted.quiet or not wanted.verbose, lines=not (wanted.json or "-" in outs))
     words = ["-" if word == STDIN else word for word in source]
     pose = Pose(ready(wanted.model), **{name: getattr(wanted, name) for name in _OPENING})
     arguments = {name: getattr(wanted, name) for name in _RUNNING} | more
@@ -170,11 +172,10 @@ def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted
         )
         # Closing the generator is what finishes the videos when Ctrl-C comes between two frames.
         stack.callback(results.close)
-        sinks = [stack.enter_context(open_sink(path, overwrite=wanted.overwrite)) for path in wanted.out or ()]
+        sinks = [stack.enter_context(open_sink(path, overwrite=wanted.overwrite)) for path in outs]
         for result in report.watch(results):
             for sink in sinks:
                 sink.write(result)
             if wanted.json:
-                sys.stdout.write(json_.dumps(record(result), ensure_ascii=False) + "\n")
-                sys.stdout.flush()
+                say_json(record(result), flush=True)
     return report.finish()

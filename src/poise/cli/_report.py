@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -25,6 +24,7 @@ from rich.text import Text
 
 from poise.frames import Media
 from poise.results import Results
+from poise.text import brief, plain, say, screen
 
 if TYPE_CHECKING:
     from poise.weights import Network
@@ -46,7 +46,7 @@ class Reporter:
     """
 
     def __init__(self, *, quiet: bool, lines: bool) -> None:
-        self.console = Console(stderr=True, highlight=False, quiet=quiet)
+        self.console = screen(stderr=True, quiet=quiet)
         self.errors: list[str] = []
         self.frames = 0
         self.instances = 0
@@ -56,9 +56,9 @@ class Reporter:
 
     def error(self, error: Exception) -> None:
         """Report one file that could not be read; the run goes on."""
-        self.errors.append(str(error))
+        self.errors.append(brief(str(error)))
         # Errors are shown even when quiet: silence must not mean success.
-        print(f"poise: {error}", file=sys.stderr)  # noqa: T201
+        say(f"poise: {self.errors[-1]}", file=sys.stderr)
 
     def saved(self, folder: Path) -> None:
         """Remember where the run is written."""
@@ -85,7 +85,7 @@ class Reporter:
         """Pass results through, with a progress bar when a person is watching."""
         bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
@@ -115,7 +115,7 @@ class Reporter:
                 frames += 1
                 self.instances += len(result)
                 most = max(most, len(result))
-                bar.update(task, advance=1, description=Path(result.path).name)
+                bar.update(task, advance=1, description=plain(Path(result.path).name))
                 if media.kind == "image" and self._lines:
                     self._line(result)
                 yield result
@@ -164,9 +164,9 @@ def _shown(name: str) -> Iterator[tuple[Callable[[int, int | None], None], Calla
     """Show one download: gives who is told of its steps, and who is told before it begins."""
     from rich.progress import DownloadColumn, TransferSpeedColumn
 
-    console = Console(stderr=True, highlight=False)
+    console = screen(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -176,7 +176,7 @@ def _shown(name: str) -> Iterator[tuple[Callable[[int, int | None], None], Calla
         disable=not console.is_terminal,
     )
     with bar:
-        task = bar.add_task(name, total=None, visible=False)
+        task = bar.add_task(plain(name), total=None, visible=False)
 
         def step(done: int, total: int | None) -> None:
             bar.update(task, completed=done, total=total, visible=True)

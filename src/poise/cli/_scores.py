@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from poise.evaluation import Analysis, Confusion, Interval, Paired, PoseMetrics, Scores
+from poise.text import say_json, screen
 
 # Rows of the table of pictures that two models read most differently.
 _PICTURES = 8
@@ -22,7 +22,7 @@ _CLASSES = 12
 
 def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) -> None:
     """Print the scores of one model; with ``tables`` all that is known of its errors."""
-    console = Console(highlight=False)
+    console = screen()
     console.print(f"{metrics.images} pictures, {metrics.instances} instances, protocol {metrics.protocol}")
     table = _table("", "P", "R", "mAP50", "mAP75", "mAP50-95", "95 % interval")
     for name, kind in (("keypoints", "pose"), ("boxes", "box")):
@@ -52,9 +52,9 @@ def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) ->
 def compared(names: Sequence[str], scored: Sequence[PoseMetrics], paired: Paired, *, json: bool) -> None:
     """Print two models beside each other."""
     if json:
-        print(json_.dumps(_comparison(names, scored, paired)))  # noqa: T201
+        say_json(_comparison(names, scored, paired))
         return
-    console = Console(highlight=False)
+    console = screen()
     first = scored[0]
     console.print(f"{first.images} pictures, {first.instances} instances, protocol {first.protocol}")
     console.print(f"A: {names[0]}\nB: {names[1]}", soft_wrap=True, markup=False)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
 from poise.datasets import Problem
 from poise.datasets.doctor import Diagnosis, write_sheet
 from poise.datasets.doctor import check as check_
+from poise.text import plain, say_json, screen
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
@@ -25,6 +24,8 @@ def check(
     /,
     *,
     split: str | None = None,
+    images: Path | None = None,
+    min_conf: float = 0.0,
     fast: bool = False,
     again: str | None = None,
     workers: int | None = None,
@@ -39,6 +40,8 @@ def check(
     Args:
         data: A data YAML, its folder, the name of one that comes with Poise, or a label file.
         split: Only train, val or test.
+        images: Folder of the pictures, where they are not where the files say.
+        min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         fast: Do not decode pictures: damage and pictures that are alike are not found.
         again: The same pictures labelled a second time: a data YAML or label file, for OKS sigmas.
         workers: Threads that decode pictures; else one a core.
@@ -50,15 +53,17 @@ def check(
         raise ValueError(f"--examples must be 0 or more, got {examples}")
     if sheet is not None and sheet.suffix.lower() not in (".html", ".htm", ".png"):
         raise ValueError(f"--sheet {sheet}: expected a name that ends in .html or .png")
-    console = Console(stderr=True, highlight=False)
+    console = screen(stderr=True)
 
     def watch(indices: Iterable[int], what: str) -> Iterable[int]:
         return track(indices, what, console=console, transient=True, disable=not console.is_terminal)
 
     splits = (split,) if split else ("train", "val", "test")
-    found = check_(data, splits=splits, fast=fast, again=again, workers=workers, watch=watch)
+    found = check_(
+        data, splits=splits, images=images, min_conf=min_conf, fast=fast, again=again, workers=workers, watch=watch
+    )
     if json:
-        print(json_.dumps(_table(found), indent=2))  # noqa: T201
+        say_json(_table(found), indent=2)
     else:
         _show(found, examples)
     if sheet is not None:
@@ -67,7 +72,7 @@ def check(
 
 
 def _show(found: Diagnosis, examples: int) -> None:
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console = screen(file=sys.stdout, soft_wrap=True)
     for line in _lines(found.problems, examples):
         console.print(line)
     for name, split in found.statistics.get("splits", {}).items():
@@ -88,7 +93,7 @@ def _lines(problems: Sequence[Problem], examples: int) -> Iterator[Text]:
         members = list(group)
         shown = members[: examples or None]
         for problem in shown:
-            yield Text.assemble((severity, _COLOURS[severity]), f" [{kind}] {problem}")
+            yield Text.assemble((severity, _COLOURS[severity]), plain(f" [{kind}] {problem}"))
         if len(members) > len(shown):
             yield Text(f"  … {len(members) - len(shown)} more of {kind} ({len(members)} in all; --json lists them)")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.progress import track
 from poise.datasets import Conversion
 from poise.datasets import convert as convert_
 from poise.skeletons import get
+from poise.text import say, say_json, screen
 
 _SHOWN = 20  # problems that are listed; the others are counted
 
@@ -29,6 +29,7 @@ def convert(
     images: Path | None = None,
     source_format: str | None = None,
     skeleton: str | None = None,
+    min_conf: float = 0.0,
     json: bool = False,
 ) -> int:
     """Write the data set SOURCE in another format to the folder or file DEST.
@@ -45,11 +46,12 @@ def convert(
         images: Folder of the source's pictures.
         source_format: The source's format, where its name and content do not say.
         skeleton: What the source's keypoints are, where its files do not give their order: a name or a .toml file.
+        min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         json: Print JSON on standard output.
     """
     if copy and link:
         raise ValueError("--copy and --link: choose one")
-    console = Console(stderr=True, highlight=False)
+    console = screen(stderr=True)
 
     def watch(indices: Iterable[int]) -> Iterable[int]:
         return track(indices, "reading", console=console, transient=True, disable=not console.is_terminal)
@@ -63,21 +65,22 @@ def convert(
         images=images,
         source_format=source_format,
         skeleton=get(skeleton) if skeleton is not None else None,
+        min_conf=min_conf,
         watch=watch,
     )
     _report(done, console)
     if json:
-        print(json_.dumps(_table(done), indent=2))  # noqa: T201
+        say_json(_table(done), indent=2)
     else:
         for file in done.files:
-            print(file)  # noqa: T201
+            say(file)
     return 0 if done.whole else 1
 
 
 def _report(done: Conversion, console: Console) -> None:
     for problem in done.problems[:_SHOWN]:
         # Shown whatever the console is: silence must not mean success.
-        print(f"poise: {problem.severity}: {problem}", file=sys.stderr)  # noqa: T201
+        say(f"poise: {problem.severity}: {problem}", file=sys.stderr)
     if len(done.problems) > _SHOWN:
         console.print(f"… and {len(done.problems) - _SHOWN} more; --json lists all", markup=False)
     for name, count in done.pictures.items():

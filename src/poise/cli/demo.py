@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
+
+from poise.text import screen
 
 PHOTO = Path(__file__).with_name("demo.jpg")
 
@@ -21,7 +22,7 @@ def demo(*, model: str = "body", project: Path | None = None) -> int:
 
     saved: list[Path] = []
     (result,) = Pose(model).predict(PHOTO, save=True, name="demo", project=project, on_saved=saved.append)
-    console = Console(highlight=False)
+    console = screen()
     table = Table(
         title=f"{model}: {result.verbose().rstrip(', ')}, {sum(result.speed.values()):.0f} ms", title_justify="left"
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json as json_
 import platform
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from poise._version import __version__
+from poise.text import plain, say_json, screen
 
 _OPTIONAL = {
     "av": "video",
@@ -46,7 +46,7 @@ def doctor(*, json: bool = False, seconds: float = 2.0) -> int:
     }
     healthy = all(state == "ok" for state in report["networks"].values()) and "error" not in report["speed"]
     if json:
-        print(json_.dumps(report, indent=2))  # noqa: T201
+        say_json(report, indent=2)
     else:
         _show(report)
     return 0 if healthy else 1
@@ -121,7 +121,7 @@ def _show(report: dict[str, Any]) -> None:
     table.add_row("poise", f"{report['poise']} on Python {report['python']}, {report['system']}")
     for package, found in report["packages"].items():
         extra = _OPTIONAL.get(package)
-        missing = f"[dim]not installed (pip install 'poise\\[{extra}]')[/dim]"
+        missing = Text(f"not installed (pip install 'poise[{extra}]')", style="dim")
         table.add_row(package, found or missing)
     table.add_row("cores", str(report["cores"]))
     table.add_row("devices", ", ".join(report["devices"]))
@@ -129,10 +129,10 @@ def _show(report: dict[str, Any]) -> None:
     bad = {name: state for name, state in report["networks"].items() if state != "ok"}
     table.add_row("networks", f"{len(report['networks'])} bundled, checksums right" if not bad else "")
     for name, state in bad.items():
-        table.add_row(f"  {name}", f"[red]{state}[/red]")
+        table.add_row(f"  {name}", Text(plain(state), style="red"))
     speed = report["speed"]
     words = (
         speed.get("error") or f"{speed['frames/s']} frames/s, model {speed['model']}, {speed['picture']}, one person"
     )
     table.add_row("speed", words)
-    Console(file=sys.stdout, highlight=False).print(table)
+    screen(file=sys.stdout).print(table)

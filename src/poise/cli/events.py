@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from poise.cli._app import STDIN
 from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter, ready
+from poise.text import plain
 
 
 def events(
@@ -154,7 +155,7 @@ def _notes(wanted: list[Any]) -> list[str]:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(plain(line) + "\n")
     sys.stdout.flush()
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import cyclopts
-from rich.console import Console
 
 from poise.errors import require
+from poise.text import say, screen
 
 
 def export(
@@ -56,7 +56,7 @@ def export(
         iou: With --nms, the most overlap of two boxes.
         max_det: With --nms, rows of the output.
         batch: Pictures a run, with --no-dynamic.
-        opset: ONNX operator set, 17 to 20.
+        opset: ONNX operator set, 11 to 20.
         simplify: Fold constants of the graph.
         data: Pictures to compare on, and to calibrate int8 with: a data YAML, a folder, or files.
         out: The file to write; beside the checkpoint unless given.
@@ -74,7 +74,7 @@ def export(
     from poise.export import export_certified
 
     given: Any = data[0] if data is not None and len(data) == 1 else data
-    console = Console(stderr=True, highlight=False)
+    console = screen(stderr=True)
     with console.status("exporting and comparing"):
         done = export_certified(
             fetch(name),
@@ -98,8 +98,8 @@ def export(
             keep_sigma=keep_sigma,
         )
     if json:
-        print(done.certificate.to_json())  # noqa: T201
+        say(done.certificate.to_json())
     else:
         console.print(done.certificate.table(), soft_wrap=True, markup=False)
-        print(done.path)  # noqa: T201
+        say(done.path)
     return 0

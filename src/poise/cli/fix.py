@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_
 from pathlib import Path
 from typing import Any
 
 from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter, ready
+from poise.text import say, say_json
 
 
 def fix(
@@ -69,5 +69,5 @@ def fix(
                 mended, fixed, frames, project=project, name=name, exist_ok=exist_ok, model=pose.name, steady=steady
             )
         report.saved(folder)
-    print(json_.dumps(fixed.summary()) if json else fixed.text())  # noqa: T201
+    say_json(fixed.summary()) if json else say(fixed.text())
     return report.finish()

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from poise.cli._app import STDIN
 from poise.cli._report import Reporter
 from poise.cli.teach import teach
+from poise.text import plain
 
 if TYPE_CHECKING:
     from poise.frames import Image
@@ -108,7 +109,7 @@ def watch(
                 for sink in sinks:
                     sink.write(picture)
             for line in say(one):
-                sys.stdout.write(line + "\n")
+                sys.stdout.write(plain(line) + "\n")
             sys.stdout.flush()
     return report.finish()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from poise.text import say
+
 
 def info(file: Path, /, *, json: bool = False) -> int:
     """Say what a network file is, without running it.
@@ -15,5 +17,5 @@ def info(file: Path, /, *, json: bool = False) -> int:
     from poise.info import info as look
 
     found = look(file)
-    print(found.to_json() if json else found.table())  # noqa: T201
+    say(found.to_json() if json else found.table())
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from poise import weights
 from poise.errors import ModelError
 from poise.skeletons import get
+from poise.text import say_json, screen
 
 # Columns of the zoo's table fit in this many letters; where no terminal says how wide it is, nothing is folded.
 _WIDE = 150
@@ -25,22 +25,22 @@ def models(name: str | None = None, /, *, zoo: bool = False, json: bool = False)
         zoo: List the models that are fetched from their makers by name, with the makers' figures, and their detectors.
         json: Print JSON on standard output.
     """
-    console = Console(highlight=False)
+    console = screen()
     if name is None and zoo:
         rows = [*map(_model, weights.zoo_models()), *(_network(n) for n in weights.networks() if n.kind == "detector")]
         if json:
-            print(json_.dumps(rows, indent=2))  # noqa: T201
+            say_json(rows, indent=2)
         else:
-            _print_zoo(console if console.is_terminal else Console(highlight=False, width=_WIDE), rows)
+            _print_zoo(console if console.is_terminal else screen(width=_WIDE), rows)
         return 0
     detector = None if name is None else _detector(name)
     if detector is not None:
-        print(json_.dumps(_facts(detector), indent=2)) if json else console.print(_card(detector.name, [detector]))  # noqa: T201
+        say_json(_facts(detector), indent=2) if json else console.print(_card(detector.name, [detector]))
         return 0
     cards = weights.models() if name is None else [weights.model(name)]
     if json:
         out: list[Any] = [_row(card) for card in cards]
-        print(json_.dumps(out if name is None else out[0], indent=2))  # noqa: T201
+        say_json(out if name is None else out[0], indent=2)
     elif name is None:
         console.print(_list(cards))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from pathlib import Path
 from time import monotonic
@@ -13,6 +12,7 @@ from cyclopts import Parameter
 
 from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter
+from poise.text import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,11 +80,11 @@ def count(
         frames = kept.watch(frames)
     clip = count_reps(frames, exercise, folder=exercises)
     if json:
-        print(json_.dumps(clip.record(), ensure_ascii=False))  # noqa: T201
+        say_json(clip.record())
     else:
         _tell(clip)
     for warning in dict.fromkeys(w for one in clip.people for w in one.found.warnings):
-        print(f"poise: {warning}", file=sys.stderr)  # noqa: T201
+        say(f"poise: {warning}", file=sys.stderr)
     if report is not None:
         show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
@@ -135,7 +135,7 @@ def learn(
     measures = measured(main.time, main.xy, main.conf)
     target.write_text(to_toml(learn_from(measures, name, reps=reps)), encoding="utf-8")
     again = count_one(measures, from_toml(target)).count
-    print(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")  # noqa: T201
+    say(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")
     return 0
 
 
@@ -159,7 +159,7 @@ def _progress(frames: Iterator[Results], *, every_s: float = 10.0) -> Iterator[R
         if monotonic() - said > every_s:
             said = monotonic()
             total = f" of {result.media.frames}" if result.media.frames else ""
-            print(f"poise: {result.frame + 1}{total} frames", file=sys.stderr)  # noqa: T201
+            say(f"poise: {result.frame + 1}{total} frames", file=sys.stderr)
         yield result
 
 
@@ -177,9 +177,9 @@ def _live(frames: Iterator[Results], exercise: str, folder: Path | None, *, json
                     "start": round(rep.start, 3), "peak": round(rep.peak, 3), "end": round(rep.end, 3),
                     "depth": round(rep.depth, 3), "side": rep.side, "conf": round(rep.conf, 3),
                 }  # fmt: skip
-                print(json_.dumps(line), flush=True)  # noqa: T201
+                say_json(line, flush=True)
             else:
-                print(f"{result.time:8.2f} s  #{event.id}  {event.exercise}  {total}", flush=True)  # noqa: T201
+                say(f"{result.time:8.2f} s  #{event.id}  {event.exercise}  {total}", flush=True)
     return 0
 
 
@@ -187,21 +187,21 @@ def _tell(clip: Clip) -> None:
     """Print what was counted, for people."""
     shown = [one for one in clip.people if one.found.count or one.found.hold_s] or list(clip.people[:1])
     if not shown:
-        print("nobody was found")  # noqa: T201
+        say("nobody was found")
     for one in shown:
         found = one.found
         if found.hold_s:
-            print(f"#{one.person.id}  {found.exercise}: held {found.hold_s:.1f} s")  # noqa: T201
+            say(f"#{one.person.id}  {found.exercise}: held {found.hold_s:.1f} s")
         elif found.exercise == "none":
-            print(f"#{one.person.id}  no exercise recognised")  # noqa: T201
+            say(f"#{one.person.id}  no exercise recognised")
         else:
             between = f" ({found.count_low} to {found.count_high})" if found.count_low != found.count_high else ""
-            print(f"#{one.person.id}  {found.exercise}: {found.count}{between}")  # noqa: T201
+            say(f"#{one.person.id}  {found.exercise}: {found.count}{between}")
         for n, rep in enumerate(found.reps, 1):
             down, up = rep.tempo
-            print(  # noqa: T201
+            say(
                 f"  {n:3d}  {rep.start:6.2f} to {rep.end:6.2f} s  depth {rep.depth:4.0%}  {down:.1f} + {up:.1f} s  "
                 f"{rep.side:5s}  conf {rep.conf:.2f}"
             )
         for no in found.rejected:
-            print(f"    -  {no.start:6.2f} to {no.end:6.2f} s  not counted: {no.reason}")  # noqa: T201
+            say(f"    -  {no.start:6.2f} to {no.end:6.2f} s  not counted: {no.reason}")

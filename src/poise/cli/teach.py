@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from poise.cli._report import Reporter
+from poise.text import say
 
 if TYPE_CHECKING:
     from poise.model import Pose
@@ -94,8 +95,8 @@ def teach(
         )
     for sentence in said:
         report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
-    print(told)  # noqa: T201
-    print(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(gestures)}")  # noqa: T201
+    say(told)
+    say(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(gestures)}")
     return 0
 
 

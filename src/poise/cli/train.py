@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 from cyclopts import Parameter
 
 from poise.errors import require
+from poise.text import say, screen
 from poise.training.config import TrainSettings
 
 
@@ -21,7 +22,6 @@ def train(**given: Any) -> int:
     stopped. Exit code: 0 done, 1 something could not be used or written, 2 wrong use, 130 stopped.
     """
     require("torch", extra="train", feature="poise train")
-    from rich.console import Console
 
     from poise.training.loop import train as run
     from poise.training.run import settings_of
@@ -31,7 +31,7 @@ def train(**given: Any) -> int:
     done = run(settings)
     if done.rank:
         return 0  # the first of several processes speaks for all
-    console = Console(stderr=True, highlight=False, quiet=not settings.verbose)
+    console = screen(stderr=True, quiet=not settings.verbose)
     kept = f"best epoch {done.best_epoch}" if done.best_epoch else "nothing was measured; the last epoch is kept"
     console.print(f"{done.why}; {kept}: {done.best}", soft_wrap=True, markup=False)
     if done.results is not None:
@@ -40,7 +40,7 @@ def train(**given: Any) -> int:
             f"box mAP50 {box.map50:.4f}, mAP50-95 {box.map:.4f}; pose mAP50 {pose.map50:.4f}, mAP50-95 {pose.map:.4f}",
             soft_wrap=True,
         )
-    print(done.best)  # noqa: T201
+    say(done.best)
     return 0
 
 
@@ -51,7 +51,7 @@ def _signature() -> inspect.Signature:
     flags = [_flag("cfg", Path, "A TOML or YAML file with settings.")]
     for field in fields(TrainSettings):
         kind = hints[field.name]
-        if field.name in ("freeze", "flipud_idx", "cache", "resume", "pretrained", "amp"):
+        if field.name in ("freeze", "flip_idx", "flipud_idx", "cache", "resume", "pretrained", "amp"):
             kind = str
         default = f" [{field.default}]" if field.default is not None else ""
         flags.append(_flag(field.name, kind, about.get(field.name, "") + default))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from poise.cli._options import Own, own_arguments
+from poise.text import plain, say, say_json, screen
 
 
 def val(
@@ -21,6 +21,7 @@ def val(
     data: str | None = None,
     split: str = "val",
     images: Path | None = None,
+    min_conf: float = 0.0,
     protocol: str = "yolo",
     imgsz: int | None = None,
     batch: int = 16,
@@ -54,7 +55,8 @@ def val(
         model_: The same, in the field's spelling (model=best.pt).
         data: A data set's YAML file, or a COCO keypoint .json file; without it, what the checkpoint was trained on.
         split: train, val or test.
-        images: For a COCO file, the folder of its pictures.
+        images: Folder of the pictures, where they are not where the files say.
+        min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         protocol: yolo (the original package's numbers) or coco (COCO's).
         imgsz: Longer side of the network's input, pixels.
         batch: Pictures a run.
@@ -94,7 +96,7 @@ def val(
     from poise.trained import trained_on
     from poise.validation import calibration_of
 
-    console = Console(stderr=True, highlight=False, quiet=quiet)
+    console = screen(stderr=True, quiet=quiet)
     scored = []
     for word in models:
         pose = Pose(
@@ -117,6 +119,7 @@ def val(
                 data,
                 split=split,
                 images=images,
+                min_conf=min_conf,
                 protocol=protocol,
                 imgsz=imgsz,
                 batch=batch,
@@ -133,12 +136,12 @@ def val(
             )
         )
     for line in dict.fromkeys(line for metrics in scored for line in metrics.skipped):
-        print(f"poise: left out: {line}", file=sys.stderr)  # noqa: T201
+        say(f"poise: left out: {line}", file=sys.stderr)
     if len(scored) == 2:
         compared(models, scored, compare_metrics(*scored), json=json)
         return 0
     if json:
-        print(json_.dumps(scored[0].record()))  # noqa: T201
+        say_json(scored[0].record())
     if not json or calibrate is not None:
         analysis = analyse(scored[0])
         if not json:
@@ -152,7 +155,7 @@ def val(
 def _bar(console: Console, name: str) -> Any:
     def watch(groups: Iterable[Any]) -> Iterator[Any]:
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -161,6 +164,6 @@ def _bar(console: Console, name: str) -> Any:
             disable=console.quiet or not console.is_terminal,
         )
         with bar:
-            yield from bar.track(list(groups), description=name)
+            yield from bar.track(list(groups), description=plain(name))
 
     return watch

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json as json_
 from pathlib import Path
 from typing import Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter
-from rich.console import Console
 
 from poise import weights as store
+from poise.text import say, say_json, screen
 
 weights = cyclopts.App(name="weights", help="List, fetch, pack, import and remove weight files that are not bundled.")
 
@@ -35,17 +34,17 @@ def show(*, json: bool = False) -> int:
                 for e in zoo.values()
             ],
         }
-        print(json_.dumps(rows, indent=2))  # noqa: T201
+        say_json(rows, indent=2)
         return 0
-    console = Console(highlight=False)
-    console.print(f"[bold]{store.home() / 'weights'}[/bold]", soft_wrap=True)
+    console = screen()
+    console.print(str(store.home() / "weights"), style="bold", soft_wrap=True)
     for path in kept:
         entry = zoo.get(path.name)
         of = f"  {entry.maker}, {entry.licence}" if entry else ""
         console.print(f"  {path.name}  {path.stat().st_size / 1e6:.1f} MB{of}", soft_wrap=True)
     if not kept:
         console.print("  (empty)")
-    console.print("[bold]published by their makers, fetched when you name them[/bold]")
+    console.print("published by their makers, fetched when you name them", style="bold")
     for release in known:
         console.print(f"  {release.name}  {release.maker}, {release.licence}")
     console.print(f"  {len(zoo)} networks of the zoo: poise models --zoo")
@@ -69,7 +68,7 @@ def import_(file: Path, /, *, name: str | None = None) -> int:
         name: Its name in the cache, or the network of the zoo that it is; the file's own unless given.
     """
     for path in store.bring(file, name=name):
-        print(path)  # noqa: T201
+        say(path)
     return 0
 
 
@@ -82,7 +81,7 @@ def get(name: str, /) -> int:
     """
     from poise.cli._report import fetch
 
-    print(fetch(name))  # noqa: T201
+    say(fetch(name))
     return 0
 
 
@@ -99,9 +98,9 @@ def fetch(*names: str) -> int:
         raise ValueError("weights fetch needs a name of 'poise models --zoo', or best: poise weights fetch best")
     entries = {entry.name: entry for name in names for entry in store.wanted(name)}
     for entry in entries.values():
-        print(fetch_network(entry), flush=True)  # noqa: T201
+        say(fetch_network(entry), flush=True)
     if not entries:
-        Console(stderr=True, highlight=False).print(f"{', '.join(names)}: bundled with poise; nothing to fetch")
+        screen(stderr=True).print(f"{', '.join(names)}: bundled with poise; nothing to fetch")
     return 0
 
 
@@ -129,8 +128,8 @@ def pack(*names: str, out: Annotated[Path, Parameter(name=["--out", "-o"])], ove
         fetch_network(entry)
     packed = store.pack(names, out)
     licences = ", ".join(f"{entry.name} ({entry.licence})" for entry in packed)
-    Console(stderr=True, highlight=False).print(f"{licences}: {out.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
-    print(out)  # noqa: T201
+    screen(stderr=True).print(f"{licences}: {out.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
+    say(out)
     return 0
 
 
@@ -146,5 +145,5 @@ def remove(*names: str, forget: bool = False) -> int:
         raise ValueError("weights remove needs a name: poise weights remove rtmpose-m")
     for name in names:
         for path in store.remove(name, forget=forget):
-            print(path)  # noqa: T201
+            say(path)
     return 0

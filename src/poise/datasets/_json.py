@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from poise import files
 from poise.errors import FormatError
 
 # COCO's largest keypoint file has 0.25 GB; parsed, JSON takes about ten times its size.
@@ -19,10 +20,7 @@ def load_json(path: Path, *, max_bytes: int = MAX_BYTES) -> Any:
         FormatError: It cannot be opened, has more than ``max_bytes``, is not JSON, or is nested too deeply.
     """
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise FormatError(f"{path}: {size:,} bytes, the limit for a JSON label file is {max_bytes:,}; split it")
-        return json.loads(path.read_bytes())
+        return json.loads(files.read_bytes(path, most=max_bytes))
     except RecursionError:
         raise FormatError(f"{path}: not a readable JSON file: nested too deeply") from None
     except json.JSONDecodeError as error:

@@ -15,6 +15,7 @@ from poise.estimators.postprocess import Layout
 from poise.estimators.recognise import describe
 from poise.runtime import Session, Tensor
 from poise.skeletons import Skeleton, get, names
+from poise.text import valid
 
 # What a file says is not trusted: beyond these it is damaged or made to exhaust memory. A thousand class names take
 # 30 kB of text; the largest skeletons in use have some 500 points.
@@ -213,7 +214,7 @@ def _names(meta: Mapping[str, str], layout: Layout, name: str) -> dict[int, str]
     if isinstance(listed, dict) and listed:
         if not all(isinstance(key, int) for key in listed):
             raise ModelError(f"{name}: names in the metadata must be numbered, got {meta['names'][:80]!r}")
-        return {key: str(value) for key, value in listed.items()}
+        return {key: valid(str(value)) for key, value in listed.items()}
     if layout.classes == 1:
         return {0: "person" if layout.keypoints == 17 else "object"}
     return {i: f"class{i}" for i in range(layout.classes)}
@@ -226,7 +227,7 @@ def _skeleton(meta: Mapping[str, str], classes: Mapping[int, str], layout: Layou
     if isinstance(listed, dict):
         listed = next(iter(listed.values()), None)
     instance = next(iter(classes.values()), "object") if len(classes) == 1 else "object"
-    words = tuple(str(word) for word in listed) if isinstance(listed, (list, tuple)) else ()
+    words = tuple(valid(str(word)) for word in listed) if isinstance(listed, (list, tuple)) else ()
     # Networks whose points were never named carry their numbers as names.
     unnamed = (tuple(str(i) for i in range(k)), tuple(f"keypoint_{i}" for i in range(k)))
     if words and words not in unnamed:

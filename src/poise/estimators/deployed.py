@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from poise import files
+
 _LARGEST = 1 << 20
 _DECODERS = {"SimCCLabelDecode": "simcc", "TopdownHeatmapSimpleHeadDecode": "heatmap"}
 
@@ -29,7 +31,7 @@ def deployed(path: Path) -> Mapping[str, Any]:
     try:
         if not beside.is_file() or beside.stat().st_size > _LARGEST:
             return {}
-        tasks = json.loads(beside.read_text(encoding="utf-8"))["pipeline"]["tasks"]
+        tasks = json.loads(files.read_text(beside, most=files.MOST_SETTINGS))["pipeline"]["tasks"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     found: dict[str, Any] = {}

@@ -16,6 +16,7 @@ from poise.estimators.recognise import describe
 from poise.estimators.spec import Spec
 from poise.runtime import Session, Tensor
 from poise.skeletons import Skeleton, get
+from poise.text import valid
 
 # Skeletons by their number of keypoints, of the data sets that networks are usually trained on.
 BY_COUNT = {
@@ -324,4 +325,4 @@ def _names(text: str) -> tuple[str, ...]:
         listed = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return ()
-    return tuple(str(word) for word in listed) if isinstance(listed, (list, tuple)) else ()
+    return tuple(valid(str(word)) for word in listed) if isinstance(listed, (list, tuple)) else ()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from poise import files
 from poise.errors import FormatError, require
 from poise.results import Results
 from poise.skeletons import Skeleton, get
@@ -97,7 +98,7 @@ def read_truth(path: str | Path) -> Truth:
     """
     path = Path(path)
     try:
-        truth = json.loads(path.read_text(encoding="utf-8"))
+        truth = json.loads(files.read_bytes(path, most=files.MOST_NETWORK))
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: not a readable JSON file: {error}") from error
     missing = [k for k in ("images", "annotations", "categories") if not isinstance(truth, dict) or k not in truth]

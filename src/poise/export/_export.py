@@ -95,7 +95,7 @@ def export_certified(
         iou: With ``nms``: of two boxes of a class that overlap more than this, the better stays.
         max_det: With ``nms``: rows of the output.
         batch: Pictures a run, where the input is not dynamic.
-        opset: ONNX operator set, 17 to 20.
+        opset: ONNX operator set, 11 to 20.
         simplify: Fold constants of the graph.
         data: Pictures for the comparison and for int8's calibration: a data YAML (with labels, for average precision),
             a folder, a file, or a list. None: the bundled picture, which is enough to prove fp32.

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import torch
 
+from poise import engines
 from poise.errors import ModelError, require
 from poise.export._graph import Graph
 from poise.export._what import Wish
+
+onnxruntime: Any = engines.load("onnxruntime")
 
 # A file of the protobuf format ends at 2 GiB; the largest network here has 250 MB.
 _FREE = ("batch", "height", "width")
@@ -132,8 +134,8 @@ def quantise(path: Path, batches: Any) -> None:
         ModelError: There is nothing to calibrate with.
     """
     import onnx
-    from onnxruntime import quantization
 
+    quantization: Any = engines.load("onnxruntime.quantization")
     model = onnx.load(str(path))
     kept = _last_convolutions([node.name for node in model.graph.node if node.op_type == "Conv"])
     reader = _Reader(batches)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import FormatError, SourceError
 from poise.estimators.letterbox import place, write
 from poise.export._what import Wish
@@ -129,7 +130,7 @@ def read_labels(picture: Path, image: Image, kpt_shape: tuple[int, int]) -> Trut
     try:
         rows = [
             [float(word) for word in line.split()]
-            for line in path.read_text(encoding="utf-8").splitlines()
+            for line in files.read_text(path, most=files.MOST_TEXT).splitlines()
             if line.strip()
         ]
     except ValueError as error:
@@ -187,7 +188,7 @@ def _files(data: Any) -> list[Path]:
     if path.is_dir():
         return sorted(f for f in path.rglob("*") if f.suffix.lower() in _ENDINGS)
     if path.suffix.lower() == ".txt" and path.is_file():
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = files.read_text(path, most=files.MOST_LABELS).split("\n")
         return [path.parent / line.strip() for line in lines if line.strip()]
     if not path.is_file():
         raise SourceError(f"{path}: no such file or folder")

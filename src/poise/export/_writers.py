@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from poise import files
 from poise.export import _graph, _onnx, _openvino, _torchscript
 from poise.export._pictures import Pictures
 from poise.export._what import Wish
@@ -56,7 +57,7 @@ def _to_safetensors(
     save(path, replace(about, imgsz=max(wish.height, wish.width), end2end=wish.end2end), weights)
 
     def stamp(more: dict[str, str]) -> None:
-        tensors, before = safetensors.read(path, path.read_bytes())
+        tensors, before = safetensors.read(path, files.read_bytes(path, most=files.MOST_NETWORK))
         safetensors.write(path, tensors, before | {"poise.precision": said["poise.precision"]} | more)
 
     return stamp

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+# Of a name in the file, letters that a table shows.
+_LONGEST = 80
+
 
 @dataclass(frozen=True, slots=True)
 class Info:
@@ -80,8 +83,9 @@ class Info:
 
     def table(self) -> str:
         """Return what is known as lines of text for a person."""
-        classes = ", ".join(f"{i} {name}" for i, name in list(self.names.items())[:20])
-        points = ", ".join(self.keypoints[:40]) + (", …" if len(self.keypoints) > 40 else "")
+        classes = ", ".join(f"{i} {name[:_LONGEST]}" for i, name in list(self.names.items())[:20])
+        points = ", ".join(name[:_LONGEST] for name in self.keypoints[:40])
+        points += ", …" if len(self.keypoints) > 40 else ""
         lines = {
             "file": f"{self.file} ({self.format}, {self.bytes / 1e6:.1f} MB)",
             "what": self.description,
@@ -111,7 +115,8 @@ class Info:
             "sha256": self.sha256,
         }
         width = max(map(len, lines))
-        return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items() if text)
+        # A name in the file may hold line breaks, and would write lines of its own.
+        return "\n".join(f"{name:<{width}}  {' '.join(text.split())}" for name, text in lines.items() if text)
 
 
 def _number(value: int | None) -> str:

@@ -7,14 +7,14 @@ import json
 import zipfile
 from pathlib import Path
 
+from poise import files
 from poise.errors import ModelError
 from poise.info._info import Info
-from poise.info._metadata import MOST_CONFIG, picture_size, said, short
+from poise.info._metadata import MOST_CONFIG, brief, picture_size, said, short
 from poise.info._openvino import openvino
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
 from poise.networks import Checkpoint, cost, read_checkpoint
 
-_MOST_BYTES = 8 << 30
 _WORDS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
 
 
@@ -36,14 +36,13 @@ def info(path: str | Path) -> Info:
     if path.suffix.lower() == ".xml":
         return openvino(path)
     try:
-        size = path.stat().st_size
-        if size > _MOST_BYTES:
-            raise ModelError(f"{path}: {size / 2**30:.1f} GiB is more than a network has")
-        data = path.read_bytes()
+        data = files.read_bytes(path, most=files.MOST_NETWORK)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if data.startswith(b"version https://git-lfs"):
+        raise ModelError(f"{path}: a Git LFS pointer, not the file itself (run: git lfs pull)")
     sha = hashlib.sha256(data).hexdigest()
     if path.suffix.lower() == ".onnx":
         return _onnx(path, data, sha)
@@ -81,7 +80,7 @@ def _checkpoint(path: Path, size: int, sha: str) -> Info:
         version=found.version,
         date=found.date,
         description=found.description,
-        training=short(found.train_args) | {k: v for k, v in found.train_metrics.items() if "mAP50-95" in k},
+        training=short(found.train_args) | {k: brief(v) for k, v in found.train_metrics.items() if "mAP50-95" in k},
     )
 
 
@@ -114,7 +113,7 @@ def _onnx(path: Path, data: bytes, sha: str) -> Info:
 
 def _is_program(path: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.open_zip(path, most=files.MOST_NETWORK) as archive:
             return any(name.split("/", 1)[-1].startswith("code/") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False
@@ -125,7 +124,7 @@ def _torchscript(path: Path, size: int, sha: str) -> Info:
     meta: dict[str, str] = {}
     numbers = 0
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.open_zip(path, most=files.MOST_NETWORK) as archive:
             for entry in archive.infolist():
                 name = entry.filename.split("/", 1)[-1]
                 if name == "extra/config.txt":

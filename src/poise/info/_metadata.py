@@ -13,6 +13,11 @@ from poise.info.onnxfile import Value
 
 MOST_CONFIG = 16 << 20
 _SIDE = 640
+# A thousand class names take 20 kB; reading a literal takes a hundred times its size, and its keys may be chosen to
+# have one place in a table.
+_MOST_LITERAL = 100_000
+_MOST_JSON = 4 << 20
+_BRIEF = 200
 _TRAINING = ("model", "data", "epochs", "batch", "imgsz", "optimizer", "lr0", "seed", "pretrained")
 
 
@@ -45,14 +50,27 @@ def said(meta: Mapping[str, str], path: Path) -> dict[str, Any]:
         "date": meta.get("date", ""),
         "description": meta.get("description", ""),
         "origin": meta.get("poise.origin") or meta.get("origin", ""),
-        "training": short(arguments or {}) | {k: v for k, v in (metrics or {}).items() if "mAP50-95" in str(k)},
-        "certificate": {k: proof[k] for k in kept if k in proof},
+        "training": short(arguments or {}) | {k: brief(v) for k, v in (metrics or {}).items() if "mAP50-95" in str(k)},
+        "certificate": {k: brief(proof[k]) for k in kept if k in proof},
     }
 
 
 def short(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a training that tell most."""
-    return {k: arguments[k] for k in _TRAINING if k in arguments}
+    return {k: brief(arguments[k]) for k in _TRAINING if k in arguments}
+
+
+def brief(value: Any, depth: int = 0) -> Any:
+    """Return a value of metadata as short as a table can show it: long texts and what lies deep become "…"."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return value if len(value) <= _BRIEF else value[:_BRIEF] + "…"
+    if isinstance(value, list | tuple) and depth < 3 and len(value) <= _BRIEF:
+        return [brief(v, depth + 1) for v in value]
+    if isinstance(value, dict) and depth < 3 and len(value) <= _BRIEF:
+        return {str(k): brief(v, depth + 1) for k, v in value.items()}
+    return "…"
 
 
 def picture_size(meta: Mapping[str, str], inputs: tuple[Value, ...]) -> tuple[int, int]:
@@ -82,6 +100,8 @@ def _literal(text: str, path: Path, key: str) -> Any:
     """Read a Python literal, never code."""
     if not text:
         return None
+    if len(text) > _MOST_LITERAL:
+        raise ModelError(f"{path}: {key} in the metadata has {len(text):,} letters, at most {_MOST_LITERAL:,}")
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -91,7 +111,7 @@ def _literal(text: str, path: Path, key: str) -> Any:
 def as_json(text: str) -> dict[str, Any]:
     """Return a JSON object, empty where the text is none."""
     try:
-        table = json.loads(text) if text else {}
+        table = json.loads(text) if text and len(text) <= _MOST_JSON else {}
     except (ValueError, RecursionError):
         return {}
     return table if isinstance(table, dict) else {}

@@ -7,10 +7,12 @@ import xml.etree.ElementTree as ElementTree
 from math import prod
 from pathlib import Path
 
+from poise import files
 from poise.errors import ModelError
 from poise.info._info import Info
-from poise.info._metadata import MOST_CONFIG, as_json, picture_size, said
+from poise.info._metadata import picture_size, said
 from poise.info.onnxfile import Value
+from poise.runtime import metadata_beside
 
 _MOST_XML = 64 << 20
 
@@ -22,9 +24,7 @@ def openvino(path: Path) -> Info:
         ModelError: There is no such file, or it is damaged.
     """
     try:
-        if path.stat().st_size > _MOST_XML:
-            raise ModelError(f"{path}: {path.stat().st_size >> 20} MiB is more than a network's description has")
-        text = path.read_bytes()
+        text = files.read_bytes(path, most=_MOST_XML)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
     # A document type could define entities that grow without end; OpenVINO writes none.
@@ -38,11 +38,11 @@ def openvino(path: Path) -> Info:
     if root.tag != "net" or not layers:
         raise ModelError(f"{path}: not an OpenVINO network (its root is <{root.tag[:40]}>)")
     weights = path.with_suffix(".bin")
-    stored = weights.read_bytes() if weights.is_file() else b""
+    stored = files.read_bytes(weights, most=files.MOST_NETWORK) if weights.is_file() else b""
     meta = {
         node.tag if node.get("name") is None else str(node.get("name")): str(node.get("value", ""))
         for node in (*root.findall("./rt_info/framework/*"), *root.findall("./rt_info/framework/info"))
-    } | _beside(path.with_name("metadata.yaml"))
+    } | metadata_beside(path)
     constants = [layer.find("data") for layer in layers if layer.get("type") == "Const"]
     sizes = [_shape(c.get("shape", "")) for c in constants if c is not None]
     kinds = {c.get("element_type", "") for c, s in zip(constants, sizes, strict=False) if c is not None and len(s) >= 4}
@@ -73,19 +73,6 @@ def openvino(path: Path) -> Info:
         producer="OpenVINO IR " + root.get("version", ""),
         **said(meta, path),
     )
-
-
-def _beside(path: Path) -> dict[str, str]:
-    """Read ``metadata.yaml``: the plain ``key: value`` lines of it."""
-    if not path.is_file() or path.stat().st_size > MOST_CONFIG:
-        return {}
-    found: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        key, colon, value = line.partition(": ")
-        if colon and not key.startswith((" ", "-", "#")):
-            text = as_json('{"v": ' + value.strip() + "}").get("v", value.strip())
-            found[key.strip()] = text if isinstance(text, str) else str(text)
-    return found
 
 
 def _shape(text: str) -> list[int]:

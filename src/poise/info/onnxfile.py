@@ -32,8 +32,11 @@ _KINDS = {
     13: ("uint64", 8),
     16: ("bfloat16", 2),
 }
-_MOST_NODES = 1_000_000
+_MOST_NODES = 200_000
+# Weights, inputs, outputs and pieces of metadata; the largest networks have some thousands.
+_MOST_VALUES = 200_000
 _MOST_AXES = 16
+_MOST_INTS = 4096
 _MOST_NUMBERS = 1 << 40
 _SMALL = 64
 
@@ -117,7 +120,7 @@ class OnnxFile:
             share = min((area[name] for name in node.inputs if name in area), default=None)
             if share is None:
                 continue
-            stride = prod(node.attributes.get("strides", ()) or (1,))
+            stride = prod(node.attributes.get("strides", ())[:_MOST_AXES] or (1,))
             if node.kind in ("Conv", "MaxPool", "AveragePool"):
                 share /= max(stride, 1)
             elif node.kind == "Resize":
@@ -193,6 +196,8 @@ def _model(data: memoryview) -> OnnxFile:
         elif number == 14:
             key, said = _strings(message(value))
             metadata[key] = said
+            if len(metadata) > _MOST_VALUES:
+                raise Damaged(f"more than {_MOST_VALUES} pieces of metadata")
     if graph is None:
         raise Damaged("it holds no graph")
     inputs, outputs, weights, nodes, external = _graph(graph)
@@ -248,6 +253,8 @@ def _graph(data: memoryview) -> tuple[list[Value], list[Value], list[Value], lis
             inputs.append(_value(message(value)))
         elif number == 12:
             outputs.append(_value(message(value)))
+        if len(weights) + len(inputs) + len(outputs) > _MOST_VALUES:
+            raise Damaged(f"more than {_MOST_VALUES} weights, inputs and outputs")
     if not nodes:
         raise Damaged("its graph holds no operation")
     return inputs, outputs, weights, nodes, external
@@ -273,6 +280,8 @@ def _node(data: memoryview) -> Node:
                     name = text(part)
                 elif inner in (3, 8):
                     numbers += whole_list(wire, part)
+                    if len(numbers) > _MOST_INTS:
+                        raise Damaged(f"an attribute of more than {_MOST_INTS} numbers where a shape is expected")
             attributes[name] = tuple(numbers)
     if not kind:
         raise Damaged("an operation without a name")
@@ -320,6 +329,8 @@ def _value(data: memoryview) -> Value:
                         kind = whole(said)
                     elif part == 2:
                         shape = [_axis(message(axis)) for n, _, axis in fields(message(said)) if n == 1]
+                        if len(shape) > _MOST_AXES:
+                            raise Damaged(f"{name[:60]!r} has {len(shape)} axes")
     return Value(name, tuple(shape), _KINDS.get(kind, ("unknown", 0))[0])
 
 

@@ -13,9 +13,9 @@ import zlib
 from pathlib import Path
 from typing import Literal
 
+from poise import files
 from poise.errors import ModelError
 
-MAX_FILE = 8 << 30
 _LOCAL_HEADER = 30
 
 
@@ -34,8 +34,11 @@ class Archive:
         self.path = path
         self._data = memoryview(data)
         try:
+            files.check_zip(io.BytesIO(data))
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 entries = archive.infolist()
+        except files.NotRead as error:
+            raise ModelError(f"{path}: {error}") from None
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, IndexError) as error:
             raise ModelError(
                 f"{path}: a damaged or incomplete zip archive ({error}); fetch or copy the file again"

@@ -9,15 +9,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import ModelError
 from poise.networks import own, published
 from poise.networks.architectures import FAMILIES, STRIDES
-from poise.networks.archive import MAX_FILE, Archive
+from poise.networks.archive import Archive
 from poise.networks.found import Found
 from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
 from poise.networks.skeleton import skeleton_of
 from poise.skeletons import Skeleton
+from poise.text import valid
 
 # The first bytes of a pickle of torch's format before 1.6 (2020): a magic number of ten bytes.
 _OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -125,11 +127,7 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise ModelError(
-                f"{path}: {path.stat().st_size >> 30} GiB, more than any network needs ({MAX_FILE >> 30} GiB)"
-            )
-        return path.read_bytes()
+        return files.read_bytes(path, most=files.MOST_NETWORK)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
     except OSError as error:
@@ -152,7 +150,7 @@ def _guess(data: bytes) -> str:
 def _assemble(path: Path, found: Found, given: tuple[int, int] | None) -> Checkpoint:
     identity: Identity = identify(found.weights, name=str(path))
     shape = kpt_shape(identity, given or found.kpt_shape, name=str(path))
-    names = found.names or {i: str(i) for i in range(identity.nc)}
+    names = {i: valid(name) for i, name in found.names.items()} or {i: str(i) for i in range(identity.nc)}
     if list(names) != list(range(identity.nc)):
         raise ModelError(
             f"{path}: the file names classes {list(names)[:20]}, but its weights have {identity.nc} classes"

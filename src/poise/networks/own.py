@@ -27,6 +27,8 @@ PREPROCESS = {
     "channels": "RGB",
     "range": [0.0, 1.0],
 }
+# As many as a data set may name.
+_MAX_SKELETON = 10_000
 POSTPROCESS = {"conf": 0.25, "iou": 0.7, "max_det": 300}
 
 
@@ -44,6 +46,8 @@ def describe(path: Path, weights: dict[str, NDArray[Any]], metadata: Mapping[str
         if version != VERSION:
             raise ModelError(f"{path}: format version {version}, this Poise reads {VERSION}; a newer Poise may read it")
         bones = about["skeleton"]
+        if max(len(bones[name]) for name in ("keypoints", "edges", "flip_idx", "sigmas", "subsets")) > _MAX_SKELETON:
+            raise ValueError(f"a skeleton of more than {_MAX_SKELETON} points, edges or subsets")
         skeleton = Skeleton(
             str(bones["name"]),
             tuple(str(n) for n in bones["keypoints"]),

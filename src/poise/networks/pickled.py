@@ -14,6 +14,7 @@ from typing import Any
 
 _MAX_NUMBER = 1 << 48
 _MAX_AXES = 8
+_MAX_KEY = 1 << 60
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,199}\Z")
 
 # Storage name -> numpy kind and size; bfloat16 has none and is widened when it is read.
@@ -196,10 +197,20 @@ def _encode(text: Any, coding: Any = "latin1") -> bytes:
 
 
 def key(value: Any) -> Any:
-    """Allow only keys whose hash is quick: nested tuples may be deep enough to break the interpreter."""
+    """Allow only keys whose hash is quick and their own.
+
+    Nested tuples may be deep enough to break the interpreter, long ones are hashed anew at each use, and of whole
+    numbers beyond 61 bits, or tuples of -1 and -2, as many as one likes have the same hash.
+    """
+    if isinstance(value, int) and not -_MAX_KEY < value < _MAX_KEY:
+        raise Refusal("a whole number of more than 60 bits is used as a key")
     if value is None or isinstance(value, str | int | float | bytes | Global | Instance | Storage):
         return value
-    if type(value) is tuple and all(v is None or isinstance(v, str | int | float | bytes) for v in value):
+    if (
+        type(value) is tuple
+        and len(value) <= _MAX_AXES
+        and all(v is None or isinstance(v, str | int | float | bytes) for v in value)
+    ):
         return value
     raise Refusal(f"a {type(value).__name__} is used as a key")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import ModelError
 from poise.networks import own
 from poise.networks.archive import Archive
@@ -21,6 +22,8 @@ from poise.networks.unpickle import unpickle
 _MAX_DEPTH = 32
 _MAX_MODULES = 20_000
 _MAX_VALUES = 200_000
+_MAX_PLAIN = 1_000_000
+_MAX_PREFIX = 1000
 _TASKS = {
     "DetectionModel": "detection",
     "SegmentationModel": "segmentation",
@@ -66,18 +69,28 @@ def read_plain(path: str | Path) -> Any:
         ModelError: It is no such archive, or is refused; with the reason.
     """
     path = Path(path)
-    archive = Archive(path, path.read_bytes())
+    archive = Archive(path, _whole(path))
     root = unpickle(archive.read("data.pkl"), name=str(path))
     refs: dict[str, TensorRef] = {}
 
-    def name(item: Any) -> Any:
+    seen = 0
+
+    def name(item: Any, depth: int = 0) -> Any:
+        # A list may be in itself, or ten times in each of ten others.
+        nonlocal seen
+        seen += 1
+        if seen > _MAX_PLAIN or depth > _MAX_DEPTH:
+            raise ModelError(
+                f"{path}: refused: its values are nested more than {_MAX_DEPTH} deep, or stand for more than "
+                f"{_MAX_PLAIN:,}, which no training's state does"
+            )
         if isinstance(item, TensorRef):
             refs[str(len(refs))] = item
             return item
         if isinstance(item, dict):
-            return {k: name(v) for k, v in item.items()}
+            return {k: name(v, depth + 1) for k, v in item.items()}
         if isinstance(item, list | tuple):
-            return type(item)(name(v) for v in item)
+            return type(item)(name(v, depth + 1) for v in item)
         return item if item is None or isinstance(item, bool | int | float | str) else None
 
     named = name(root)
@@ -93,6 +106,13 @@ def read_plain(path: str | Path) -> Any:
         return item
 
     return fill(named)
+
+
+def _whole(path: Path) -> bytes:
+    try:
+        return files.read_bytes(path, most=files.MOST_NETWORK)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _module(path: Path, archive: Archive, model: Instance, top: Mapping[Any, Any]) -> Found:
@@ -153,12 +173,14 @@ def _walk(path: Path, root: Instance) -> tuple[dict[str, TensorRef], list[tuple[
     tensors: dict[str, TensorRef] = {}
     modules: list[tuple[str, Instance]] = []
     todo: list[tuple[str, Any, int]] = [("", root, 0)]
+    looked = 0
     while todo:
         prefix, module, depth = todo.pop()
         if not isinstance(module, Instance) or not isinstance(module.state, dict):
             continue
         modules.append((prefix, module))
-        if depth > _MAX_DEPTH or len(modules) > _MAX_MODULES:
+        looked += 1 + sum(len(part) for part in module.state.values() if isinstance(part, dict))
+        if depth > _MAX_DEPTH or len(modules) > _MAX_MODULES or looked > _MAX_PLAIN or len(prefix) > _MAX_PREFIX:
             raise ModelError(f"{path}: modules inside modules without end; the file is damaged or built to harm")
         passing = module.state.get("_non_persistent_buffers_set")
         skipped = passing if isinstance(passing, set) else set()

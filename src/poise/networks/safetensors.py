@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from poise.errors import ModelError
 
-_MAX_HEADER = 16 << 20
+# Fifteen hundred tensors take 150 kB, the curves of a training of 300 epochs 200; as objects twenty times that.
+_MAX_HEADER = 4 << 20
 _KINDS = {
     "F64": "<f8",
     "F32": "<f4",

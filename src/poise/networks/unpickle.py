@@ -33,7 +33,12 @@ from poise.networks.pickled import (
 
 # The largest size of a family has a pickle of half a MiB and 200,000 steps; with an optimiser's state twice that.
 MAX_PICKLE = 16 << 20
-MAX_STEPS = 2_000_000
+MAX_STEPS = 1_000_000
+# Bytes that calls may make in all, each from values that are there already: a call of one step can copy a million.
+# Checkpoints with a training's state make some thousands.
+MAX_MADE = 64 << 20
+# What an entry of a set or dictionary takes.
+_ENTRY = 100
 
 
 def unpickle(data: bytes | memoryview, *, name: str) -> Any:
@@ -73,6 +78,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.names: dict[tuple[str, str], Global] = {}
+        self.room = MAX_MADE
 
     def run(self) -> Any:
         data, table = self.data, _OPCODES
@@ -162,13 +168,28 @@ class _Machine:
             self.names[module, name] = found
         return found
 
+    def charge(self, size: int) -> None:
+        """Take what a value needs from what all may need together."""
+        self.room -= size
+        if self.room < 0:
+            raise Refusal(f"its steps make more than {MAX_MADE >> 20} MiB of values, which no checkpoint needs")
+
+    def called(self, function: Any, args: Any) -> Any:
+        """Call a name, after a look at how much it may copy."""
+        for value in args if type(args) is tuple else ():
+            if isinstance(value, str | bytes):
+                self.charge(4 * len(value))
+            elif isinstance(value, list | tuple | dict | set):
+                self.charge(_ENTRY * len(value))
+        return call(function, args)
+
     def reduce(self) -> None:
         args = self.pop()
-        self.stack.append(call(self.pop(), args))
+        self.stack.append(self.called(self.pop(), args))
 
     def reduce_with_keywords(self) -> None:
         keywords, args, function = self.pop(), self.pop(), self.pop()
-        made = call(function, args)
+        made = self.called(function, args)
         if type(made) is Instance:
             made.state = keywords
         self.stack.append(made)
@@ -259,6 +280,11 @@ def _text(m: _Machine, size: int) -> str:
     return m.take(size).decode("utf-8", "surrogatepass")
 
 
+def _empty_set(m: _Machine) -> set[Any]:
+    m.charge(2 * _ENTRY)
+    return set()
+
+
 def _stack_global(m: _Machine) -> Global:
     name = m.pop()
     return m.name(m.pop(), name)
@@ -297,7 +323,7 @@ _STEPS: dict[str, Step] = {
     "64": _push(lambda m: dictionary(list(zip(*[iter(m.since_mark())] * 2, strict=True)))),
     "73": lambda m: m.set_items([m.pop(), m.pop()][::-1]),
     "75": lambda m: m.set_items(m.since_mark()),
-    "8f": _push(lambda m: set()),
+    "8f": _push(_empty_set),
     "90": lambda m: m.extend(m.since_mark()),
     "91": _push(lambda m: set_of(m.since_mark())),
     "71": _binput,

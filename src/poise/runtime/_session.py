@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import MissingExtra, ModelError, suggest
+from poise.graphs import strangers
+from poise.graphs.protobuf import Damaged
 
 # Engine name -> the module that owns it; it has ``open(network, device, threads, precision) -> Session``.
 ENGINES = {
     "onnxruntime": "poise.runtime.onnxruntime",
     "openvino": "poise.runtime.openvino",
 }
+# Weights beside an ONNX file.
+MOST_BESIDE = 16 << 30
 PRECISIONS = ("f32", "auto")
 
 
@@ -95,17 +102,53 @@ def open_session(
         raise ValueError(f"no precision named {precision!r}{suggest(precision, PRECISIONS)}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be 1 or more, got {threads}")
-    if isinstance(network, Path) and not network.is_file():
-        raise ModelError(f"{network}: no such file")
+    if isinstance(network, Path):
+        try:
+            files.check_plain(network, most=files.MOST_NETWORK)
+        except FileNotFoundError:
+            raise ModelError(f"{network}: no such file") from None
+        except OSError as error:
+            raise ModelError(f"{network}: cannot be read: {error.strerror or error}") from error
+        _check(network)
     engine = import_module(ENGINES["onnxruntime" if runtime == "auto" else runtime])
-    session: Session = engine.open(
-        network,
-        device=device,
-        threads=threads,
-        precision=precision,
-        name=name or (str(network) if isinstance(network, Path) else "network"),
-    )
+    name = name or (str(network) if isinstance(network, Path) else "network")
+    session: Session = engine.open(network, device=device, threads=threads, precision=precision, name=name)
+    for tensor in session.inputs:
+        if prod(n or 1 for n in tensor.shape) > strangers.MOST_INPUT:
+            session.close()
+            raise ModelError(
+                f"{name}: its input {tensor.name!r} of shape {list(tensor.shape)} has more than "
+                f"{strangers.MOST_INPUT:,} numbers"
+            )
     return session
+
+
+def _check(network: Path) -> None:
+    """Look into a stranger's ONNX file before an engine does; its weights in other files lie in its own folder."""
+    if network.suffix.lower() != ".onnx":
+        return
+    folder = network.resolve().parent
+    try:
+        for place in strangers.look(files.read_bytes(network, most=files.MOST_NETWORK)):
+            target = network.parent / place
+            if not target.resolve().is_relative_to(folder):
+                raise ModelError(f"{network}: its weights lie at {place!r}, a link out of its own folder")
+            files.check_plain(target, most=MOST_BESIDE)
+    except FileNotFoundError as error:
+        raise ModelError(f"{network}: its weights in another file are not there: {error.filename}") from None
+    except OSError as error:
+        raise ModelError(f"{network}: cannot be read: {error.strerror or error}") from error
+    except strangers.Refused as error:
+        raise ModelError(f"{network}: refused: {error}") from None
+    except Damaged:
+        return  # the engine says what it is
+
+
+def ran(name: str, error: Exception) -> ModelError:
+    """Return what to say when an engine fails while a network runs."""
+    text = str(error).strip() or type(error).__name__
+    first = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text.splitlines()[0])[:300]
+    return ModelError(f"{name}: the network failed while it ran: {first}")
 
 
 def devices() -> list[str]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from poise import engines
 from poise.errors import ModelError
-from poise.runtime._session import Tensor, usable_cores
+from poise.runtime._session import Tensor, ran, usable_cores
+
+ort: Any = engines.load("onnxruntime")
 
 _PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -37,8 +39,9 @@ class OnnxRuntimeSession:
 
     engine = "onnxruntime"
 
-    def __init__(self, session: Any, device: str) -> None:
+    def __init__(self, session: Any, device: str, name: str = "network") -> None:
         self._session = session
+        self._name = name
         self.device = device
         self.inputs = tuple(_tensor(t) for t in session.get_inputs())
         self.outputs = tuple(_tensor(t) for t in session.get_outputs())
@@ -47,7 +50,11 @@ class OnnxRuntimeSession:
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the network once."""
-        return dict(zip(self._names, self._session.run(self._names, dict(feeds)), strict=True))
+        try:
+            found = self._session.run(self._names, dict(feeds))
+        except Exception as error:  # onnxruntime raises a dozen unrelated types
+            raise ran(self._name, error) from error
+        return dict(zip(self._names, found, strict=True))
 
     def close(self) -> None:
         """Free the network."""
@@ -80,7 +87,7 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
         raise ModelError(f"{name}: not a network that onnxruntime can load: {error}") from error
     if provider not in session.get_providers():
         raise ModelError(f"device {device!r} did not start; onnxruntime offers {', '.join(session.get_providers())}")
-    return OnnxRuntimeSession(session, device)
+    return OnnxRuntimeSession(session, device, name)
 
 
 def devices() -> list[str]:

@@ -45,4 +45,4 @@ class EventCsvSink:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(row)
         with writing(self.path):
-            write_all(self._stream, text.getvalue().encode())
+            write_all(self._stream, text.getvalue().encode("utf-8", "backslashreplace"))

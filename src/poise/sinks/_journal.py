@@ -51,7 +51,7 @@ class LineJournal:
         """Write entries; they are in the file when this returns."""
         text = "".join(json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n" for entry in entries)
         with writing(journal_of(self.path)):
-            write_all(self._stream, text.encode())
+            write_all(self._stream, text.encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
         """Close the journal; it stays until what it is for has been made."""

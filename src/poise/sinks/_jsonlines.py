@@ -46,12 +46,12 @@ class JsonLinesSink(SinkBase):
             self._open()
         with writing(self._name):
             if self._path is not None:
-                write_all(self._stream, text.encode())
+                write_all(self._stream, text.encode("utf-8", "backslashreplace"))
                 return
             try:
                 self._stream.write(text)
             except TypeError:  # a binary stream
-                write_all(self._stream, text.encode())
+                write_all(self._stream, text.encode("utf-8", "backslashreplace"))
             self._stream.flush()
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ class YoloTxtSink(SinkBase):
         if len(result):
             path = self._names.take(self.folder, stem, ".txt")
             text = "\n".join(yolo_lines(result, save_conf=self._save_conf)) + "\n"
-            write_atomically(path, text.encode())
+            write_atomically(path, text.encode("utf-8", "backslashreplace"))
             self.paths.append(path)
 
 
@@ -282,5 +282,6 @@ def _of_kind(journal: Path, wanted: str) -> Iterator[Any]:
 def _write_list(out: Any, values: Iterable[Any]) -> None:
     write_all(out, b"[")
     for i, value in enumerate(values):
-        write_all(out, (",\n" if i else "\n").encode() + json.dumps(value, ensure_ascii=False).encode())
+        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        write_all(out, (b",\n" if i else b"\n") + text)
     write_all(out, b"\n]")

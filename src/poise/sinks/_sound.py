@@ -37,7 +37,7 @@ class Sound:
     def open(cls, av: ModuleType, media: Media, container: Any, kind: str, notes: list[str]) -> Sound | None:
         """Open the sound of ``media`` and add its track, or say in ``notes`` why not."""
         try:
-            source = av.open(media.path)
+            source = av.open(f"file:{media.path}")  # so that a colon in the name makes no protocol
             track = source.streams.audio[0]
             codec = track.codec_context.name
             allowed = _SOUND[kind]

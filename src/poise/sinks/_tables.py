@@ -69,7 +69,7 @@ class CsvSink(SinkBase):
         """Write the rows of one frame."""
         stream = self._begin()
         with writing(self.path):
-            write_all(stream, csv_text(table_rows(result)).encode())
+            write_all(stream, csv_text(table_rows(result)).encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
         """Close the file; one without frames holds the header."""

@@ -233,7 +233,9 @@ class VideoFile:
 
 
 def _remux(av: ModuleType, source: Path, target: Path, kind: str) -> None:
-    with av.open(str(source)) as read, av.open(str(target), "w", format=kind, options={"movflags": "faststart"}) as out:
+    # FFmpeg takes what stands before a colon for a protocol, unless one is named.
+    options = {"movflags": "faststart"}
+    with av.open(f"file:{source}") as read, av.open(f"file:{target}", "w", format=kind, options=options) as out:
         streams = {s.index: out.add_stream_from_template(s) for s in read.streams if s.type in ("video", "audio")}
         for packet in read.demux():
             if packet.dts is not None:

@@ -89,7 +89,7 @@ class Webhook:
         Raises:
             ValueError: The sink is closed, or a value is no JSON.
         """
-        body = json.dumps(dict(record), ensure_ascii=False, allow_nan=False).encode()
+        body = json.dumps(dict(record), ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
         with self._change:
             if self._closing:
                 raise ValueError("this webhook is closed")

@@ -11,8 +11,10 @@ import numpy as np
 
 from poise.errors import FormatError, suggest
 from poise.skeletons._read import get
-from poise.skeletons._skeleton import Skeleton, derive_flip
-from poise.skeletons.yamlfile import yaml_table
+from poise.skeletons._sides import derive_flip
+from poise.skeletons._skeleton import Skeleton
+from poise.skeletons.yamlfile import described, yaml_table
+from poise.text import valid
 
 # More than any skeleton has; a number in a file must not decide how much memory is taken.
 MAX_KEYPOINTS = 10_000
@@ -38,7 +40,7 @@ def from_yaml(path: str | Path, *, class_name: str | None = None, ignore: Collec
     """
     path = Path(path)
     table = yaml_table(path, feature="reading a dataset YAML")
-    table = {key: value for key, value in table.items() if key not in ignore}
+    table = {key: value for key, value in described(table)[0].items() if key not in ignore}
     count = _count(table, path)
     classes = _classes(table.get("names", {}), path)
     flip = _indices(table.get("flip_idx") or (), "flip_idx", count, path)
@@ -115,9 +117,9 @@ def _count(table: dict[str, Any], path: Path) -> int:
 
 def _classes(names: Any, path: Path) -> list[str]:
     if isinstance(names, dict):
-        return [str(name) for name in names.values()]
+        return [valid(str(name)) for name in names.values()]
     if isinstance(names, list):
-        return [str(name) for name in names]
+        return [valid(str(name)) for name in names]
     raise FormatError(f"{path}: names must be a list of classes or 'number: name' lines, got {names!r}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from poise import files
 from poise.errors import FormatError
 
 _NAME = r"(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')"
@@ -103,12 +104,12 @@ def read_toml(path: str | Path) -> TomlFile:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = files.read_text(path, most=files.MOST_SETTINGS)
         return TomlFile(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise FormatError(f"{path}{':' + line[1] if line else ''}: not a readable TOML file: {error}") from error
     except RecursionError:
         raise FormatError(f"{path}: not a readable TOML file: nested too deeply") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise FormatError(f"{path}: not a readable TOML file: {error}") from error

@@ -10,7 +10,7 @@ import PIL.Image
 from poise.errors import SourceError
 from poise.frames import Frame, Media
 from poise.sources._how import How, Report
-from poise.sources._pictures import damaged, upright_bgr
+from poise.sources._pictures import check_size, damaged, upright_bgr
 
 # Browsers and FFmpeg's GIF reader show a frame that asks for less than 20 ms for 100 ms.
 _SHORTEST = 0.02
@@ -58,6 +58,7 @@ def read_animation(
         how: Stride and limits.
     """
     kind = picture.format or "animation"
+    check_size(name, *picture.size, how.max_frame)
     count = _pages(picture)
     delays = _delays(file, kind)
     if len(delays) != count:

@@ -8,6 +8,8 @@ from poise.errors import SourceError
 
 # A picture of 100 kB can unpack to gigabytes. Source: Pillow's own limit.
 MAX_PIXELS = 178_956_970
+# Of one frame of a video or an animation, of which one may follow the other without end: 8K has 33 million.
+MAX_FRAME = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,11 @@ class How:
 
     vid_stride: int = 1
     max_pixels: int = MAX_PIXELS
+
+    @property
+    def max_frame(self) -> int:
+        """Refuse frames of videos and animations with more pixels."""
+        return min(self.max_pixels, MAX_FRAME)
 
 
 @dataclass(frozen=True, slots=True)

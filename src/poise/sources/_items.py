@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import PIL.Image
 
+from poise import files
 from poise.errors import SourceError
 from poise.frames import Frame, Media, as_image
 from poise.sources import _camera, _web
@@ -129,7 +130,7 @@ class File(_Base):
             yield from self._video(how)
             return
         try:
-            with open(self.path, "rb") as file:
+            with files.open_plain(self.path) as file:
                 head = file.read(64)
                 if not head:
                     raise SourceError(f"{self.name}: the file is empty (0 bytes)")
@@ -152,7 +153,7 @@ class File(_Base):
         ending = suffix(self.path)
         if ending in ANIMATED:
             try:
-                with open(self.path, "rb") as file:
+                with files.open_plain(self.path) as file:
                     picture = None
                     if may_be_animated(file.read(1024)):
                         picture = open_picture(file, self.name, how.max_pixels)
@@ -173,7 +174,7 @@ class File(_Base):
 
 def _first_bytes(path: str, name: str) -> bytes:
     try:
-        with open(path, "rb") as file:
+        with files.open_plain(path) as file:
             head = file.read(64)
     except OSError as error:
         raise cannot_open(name, error) from error

@@ -51,6 +51,16 @@ def suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
+def for_ffmpeg(path: str) -> str:
+    """Return a path as FFmpeg takes it for a file: what stands before a colon is the name of a protocol to it.
+
+    Example:
+        >>> for_ffmpeg("12:30:05.mp4")
+        'file:12:30:05.mp4'
+    """
+    return f"file:{path}"
+
+
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key in which ``frame10`` comes after ``frame9``."""
     parts = re.split(r"([0-9]+)", name.casefold())

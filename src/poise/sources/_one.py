@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from poise import files
 from poise.frames import Image
 from poise.sources._how import MAX_PIXELS
 from poise.sources._names import cannot_open, printable
@@ -37,7 +38,7 @@ def picture_size(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int
 def _opened(path: str | Path, max_pixels: int) -> Iterator[Any]:
     name = printable(path)
     try:
-        with Path(path).open("rb") as file:
+        with files.open_plain(path, most=files.MOST_PICTURE) as file:
             picture = open_picture(file, name, max_pixels)
             if picture is None:
                 file.seek(0)

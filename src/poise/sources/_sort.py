@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
+from poise import files
 from poise.errors import SourceError
 from poise.sources import _items, _web
 from poise.sources._items import Item
@@ -209,8 +210,7 @@ def _list_file(path: str, name: str, *, inside: bool) -> Iterator[Item]:
         yield _items.Failed(name, SourceError(f"{name}: a list of paths inside a list of paths is not read"))
         return
     try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            text = file.read()
+        text = files.read_text(path, most=files.MOST_TEXT, encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         yield _items.Failed(name, cannot_open(name, error))
         return

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import IO, Any
 
+from poise import files
 from poise.errors import PoiseError, SourceError, require
 from poise.frames import Frame, Image, Media
 from poise.sources._how import How, Report
-from poise.sources._names import describe
+from poise.sources._names import describe, for_ffmpeg
 from poise.sources._pictures import check_size
 
 # A damaged file is given up after so many errors of the container in a row.
@@ -50,13 +51,13 @@ def open_file(path: str, name: str) -> Any:
     av = library()
     try:
         path.encode("utf-8")
-        where: Any = path
+        where: Any = for_ffmpeg(path)
     except UnicodeEncodeError:
-        where = open(path, "rb")  # noqa: SIM115 - FFmpeg takes names in UTF-8 only; the container closes it
+        where = files.open_plain(path)  # FFmpeg takes names in UTF-8 only; the container closes it
     try:
         return open_container(av, where, options=_FILE_ONLY, buffer_size=2**18)
     except Exception as error:
-        with open(path, "rb") as file:
+        with files.open_plain(path) as file:
             raise _not_video(name, file, error) from error
 
 
@@ -169,8 +170,8 @@ def read_video(
         stream = video_stream(container, name)
         live = live or container.format.name == "mpjpeg" or (remote and not container.duration)
         context = stream.codec_context
-        check_size(name, context.width, context.height, how.max_pixels)
-        context.options = {"max_pixels": str(how.max_pixels)}
+        check_size(name, context.width, context.height, how.max_frame)
+        context.options = {"max_pixels": str(how.max_frame)}
         # Frame threads hold several frames back; slices of one frame do not.
         context.thread_type = "SLICE" if live else "AUTO"
         yield from _frames(container, stream, _media(container, stream, name, path, live), how)
@@ -337,7 +338,7 @@ class _Upright:
     def __call__(self, picture: Any) -> Image:
         shape = (picture.width, picture.height, picture.format.name)
         if shape != self.shape:
-            check_size(self.name, picture.width, picture.height, self.how.max_pixels)
+            check_size(self.name, picture.width, picture.height, self.how.max_frame)
             self.graph = self._graph(picture)
             self.shape = shape
         if self.graph is not None:

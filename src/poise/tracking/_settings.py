@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from poise import files
 from poise.errors import FormatError, suggest
 from poise.skeletons.tomlfile import read_toml
 
@@ -148,7 +149,7 @@ def _flat_yaml(path: Path) -> tuple[dict[str, Any], Callable[[str], str]]:
         FormatError: It cannot be read, or has a line that is something else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = files.read_text(path, most=files.MOST_SETTINGS)
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: not a readable tracker file: {error}") from error
     lines: dict[str, str] = {}

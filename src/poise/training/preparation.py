@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from poise.datasets import Dataset, DataSpec, Labels, Problem, Scan, open_dataset, scan
-from poise.datasets.doctor import quick
+from poise.datasets.doctor import mend_mirror, quick
 from poise.errors import FormatError, ModelError
 from poise.networks import PoseNetwork
 from poise.training.augment import Augmentation
@@ -51,9 +52,14 @@ def open_data(settings: TrainSettings) -> Data:
     """
     if not settings.data:
         raise ValueError("train() needs data: a YOLO-pose YAML file or a COCO keypoint JSON file")
-    train = open_dataset(settings.data, "train")
-    notes: list[str] = []
+    how: Any = {"images": settings.images, "min_conf": settings.min_conf}
+    train = open_dataset(settings.data, "train", **how)
+    notes = [note if note.startswith("train: ") else f"train: {note}" for note in getattr(train, "notes", ())]
     found = scan(train)
+    rows = [labels.xy for labels in found.labels if len(labels)]
+    xy = np.concatenate(rows) if rows else np.empty((0, train.spec.kpt_shape[0], 2), np.float32)
+    train.spec, mended = mend_mirror(train.spec, xy, flip_idx=settings.flip_idx)
+    notes += [mended] if mended else []
     notes += _problems(train, found)
     usable = sum(found.usable)
     if not usable:
@@ -64,6 +70,12 @@ def open_data(settings: TrainSettings) -> Data:
         raise FormatError(
             f"{settings.data}: its {usable} train pictures have no labels at all; label files are looked for in a "
             "folder 'labels' beside 'images', one .txt a picture"
+        )
+    boxes = np.concatenate([labels.boxes for labels in found.labels])
+    if not (np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) > 0).any():
+        raise FormatError(
+            f"{settings.data}: the boxes of all {instances} instances are empty (0 pixels wide or high), and nothing "
+            "can be learned from them; write boxes round the instances"
         )
     background = sum(use and not len(labels) for labels, use in zip(found.labels, found.usable, strict=True))
     notes.insert(
@@ -88,7 +100,7 @@ def _open_val(settings: TrainSettings, spec: DataSpec, notes: list[str]) -> tupl
     if "val" not in spec.splits:
         notes.append("val: the data set names no val pictures; the last epoch is kept as the best")
         return None, None
-    val = open_dataset(str(settings.data), "val")
+    val = open_dataset(str(settings.data), "val", images=settings.images, min_conf=settings.min_conf)
     if val.spec.kpt_shape[0] != spec.kpt_shape[0]:
         raise FormatError(f"{settings.data}: train has {spec.kpt_shape[0]} keypoints, val has {val.spec.kpt_shape[0]}")
     found = scan(val)
@@ -108,7 +120,7 @@ def _problems(dataset: Dataset, found: Scan) -> Iterator[str]:
     problems = [*found.problems, *more]
     kinds = Counter((p.severity, p.kind) for p in problems)
     for (severity, kind), count in sorted(kinds.items()):
-        if severity == "note":
+        if severity == "note" and kind != "confidences":
             continue
         yield f"{dataset.split}: {severity}: {kind}, {count} times"
         several = [p for p in problems if (p.severity, p.kind) == (severity, kind)]

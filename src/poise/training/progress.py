@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.text import Text
 
 from poise.errors import PoiseError
+from poise.text import screen
 
 if TYPE_CHECKING:
     from poise.training.state import Training
@@ -34,7 +35,7 @@ class Progress:
     """
 
     def __init__(self, *, quiet: bool, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or screen(stderr=True)
         self._quiet = quiet
         self._live: Live | None = None
         self._shown = 0.0

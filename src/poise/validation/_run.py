@@ -36,7 +36,7 @@ def validate_as(
     Raises:
         FormatError, ModelError, SourceError: As :func:`validate` and :func:`poise.datasets.open_dataset`.
     """
-    dataset = open_dataset(settings.data, settings.split, images=settings.images)
+    dataset = open_dataset(settings.data, settings.split, images=settings.images, min_conf=settings.min_conf)
     metrics = validate(
         model,
         dataset,

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import IO
 
+from poise import files
 from poise.errors import ModelError
 
 _CHUNK = 1 << 20
@@ -115,7 +116,7 @@ def whole_onnx(path: Path) -> str:
     """
     size = path.stat().st_size
     fields = set()
-    with path.open("rb") as file:
+    with files.open_plain(path, most=files.MOST_NETWORK) as file:
         while file.tell() < size:
             at = file.tell()
             tag = _varint(file)

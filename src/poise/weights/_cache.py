@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from poise import files
 from poise.errors import ModelError
 
 # How often somebody who waits for a lock looks again, and after how long he says that he waits; seconds.
@@ -60,7 +61,7 @@ def unwritable(where: Path, error: OSError) -> ModelError:
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with files.open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

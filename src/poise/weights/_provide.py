@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from poise import files
 from poise.errors import ModelError, suggest
 from poise.weights import _zoo
 from poise.weights._archive import expect_archive, expect_onnx, extract, whole_onnx
@@ -234,7 +235,7 @@ def install(path: Path, entry: Network) -> Path:
             if zipfile.is_zipfile(path):
                 extract(path, entry.member or entry.file, file, origin=str(path))
             else:
-                with path.open("rb") as source:
+                with files.open_plain(path, most=files.MOST_NETWORK) as source:
                     while chunk := source.read(1 << 20):
                         file.write(chunk)
             settle(file)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from poise import files
 from poise.errors import ModelError, suggest
 from poise.weights import _zoo
 from poise.weights._cache import folder, locked, offline, settle, temporary, unwritable
@@ -111,7 +112,8 @@ def put(path: Path, *, name: str | None = None) -> Path:
         raise ModelError(f"{name}: expected a plain file name that ends in {', '.join(ENDINGS)}")
     target = folder() / name
     try:
-        with locked(target), path.open("rb") as original, temporary(target) as (unique, copy):
+        original = files.open_plain(path, most=files.MOST_NETWORK)
+        with original, locked(target), temporary(target) as (unique, copy):
             shutil.copyfileobj(original, copy, 1 << 20)
             settle(copy)
             unique.replace(target)

@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import SourceError
 from poise.sources import Look, look
 
@@ -91,9 +92,7 @@ _NOTHING = np.zeros((SIDE, SIDE), np.uint8), np.zeros((8, 9), np.uint8)
 
 def _one(path: Path) -> tuple[Look | None, NDArray[np.uint8], NDArray[np.uint8], bytes, str]:
     try:
-        if path.exists() and not path.is_file():  # a pipe would block
-            return None, *_NOTHING, b"", "is not a file"
-        data = path.read_bytes()
+        data = files.read_bytes(path, most=files.MOST_PICTURE)
         digest = hashlib.sha256(data).digest()
         seen = look(data, str(path), smallest=4 * SIDE)
         grey = seen.grey

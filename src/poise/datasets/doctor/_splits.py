@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
+from poise import files
 from poise.datasets._dataset import Dataset, Scan, YoloDataset
 from poise.datasets._labels import Problem
 from poise.datasets.doctor._table import Table, yaml_line
@@ -36,9 +38,10 @@ def check_splits(table: Table, scans: Sequence[Scan]) -> Iterator[Problem]:
 
 
 def _same_pictures(a: Dataset, b: Dataset) -> Iterator[Problem]:
-    both = set(a.paths) & set(b.paths)
+    first, second = ({path.resolve(): path for path in dataset.paths} for dataset in (a, b))
+    both = [first[key] for key in first.keys() & second.keys()]
     if both:
-        whole = len(both) == len(a.paths) == len(b.paths)
+        whole = len(both) == len(first) == len(second)
         what = "the same pictures" if whole else f"{len(both)} pictures in common, such as {min(both).name}"
         yield Problem(
             "same-pictures",
@@ -98,13 +101,13 @@ def _without_picture(dataset: YoloDataset) -> Iterator[Problem]:
                     file,
                     None,
                     f"there is no picture {file.stem}.* in {dataset.split}; the labels are not used",
-                    f"add the picture, or: rm '{file}'",
+                    "add the picture, or move the file out of the folder",
                 )
 
 
 def _looks_like_labels(file: Path) -> bool:
     try:
-        with file.open(encoding="utf-8") as lines:
+        with io.TextIOWrapper(files.open_plain(file, most=files.MOST_TEXT), encoding="utf-8") as lines:
             words = next(lines, "").split()
         return len(words) >= 5 and all(np.isfinite([float(word) for word in words]))
     except (OSError, ValueError):

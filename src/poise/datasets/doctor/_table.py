@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset
 from poise.datasets._labels import Labels, Problem, Severity, stack
 from poise.datasets._spec import DataSpec
@@ -119,7 +120,7 @@ def table_of(datasets: Sequence[Dataset], scans: Sequence[Scan]) -> Table:
 def yaml_line(file: Path, key: str) -> int | None:
     """Return the line of a key at the left margin of a YAML file, from 1."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = files.read_text(file, most=files.MOST_SETTINGS).splitlines()
     except (OSError, UnicodeDecodeError):
         return None
     return next((i for i, line in enumerate(lines, 1) if line.startswith(f"{key}:")), None)

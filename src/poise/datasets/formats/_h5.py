@@ -15,10 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise import files
 from poise.errors import FormatError, require
 
 _COLUMN_AXES = ("axis0", "block0_items")
-_MAX_VALUES = 200_000_000  # 1.6 GB; a file of a few bytes may claim more
+# A file of a few bytes may claim more. A table of 100,000 frames with 200 columns has 160 MB.
+_MAX_BYTES = 1 << 28
+# Rows and columns by name: each becomes a tuple of text.
+_MAX_NAMES = 2_000_000
+_MAX_GROUPS = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +52,10 @@ def read_frame(path: Path) -> Frame:
     """
     h5py = require("h5py", extra="hdf5", feature="a DeepLabCut .h5 file")
     try:
+        files.check_plain(path)
         with h5py.File(path, "r") as file:
+            if len(file) > _MAX_GROUPS:
+                raise FormatError(f"{path}: expected one table, found {len(file):,}")
             groups = [name for name in file if _kind(h5py, file, name) == "Group"]
             if len(groups) != 1:
                 raise FormatError(f"{path}: expected one table, found {len(groups)}: {', '.join(groups)[:100]}")
@@ -107,8 +115,12 @@ def _array(h5py: Any, path: Path, group: Any, name: str) -> NDArray[Any]:
     # Data that are in other files are not followed, and objects are pickles.
     if data.dtype.kind not in "iufSU" or data.is_virtual or data.external:
         raise FormatError(f"{path}: {name} is not plain numbers or text; open the .csv file beside it")
-    if data.size > _MAX_VALUES:
-        raise FormatError(f"{path}: {name} claims {data.size:,} values, the limit is {_MAX_VALUES:,}")
+    size = int(data.size) * int(data.dtype.itemsize)
+    if size > _MAX_BYTES or (name != "block0_values" and data.size > _MAX_NAMES):
+        raise FormatError(
+            f"{path}: {name} claims {data.size:,} values of {data.dtype.itemsize:,} bytes, the limit is "
+            f"{_MAX_BYTES:,} bytes and {_MAX_NAMES:,} names"
+        )
     return np.asarray(data[()])
 
 

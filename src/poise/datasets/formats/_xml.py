@@ -9,9 +9,11 @@ from pathlib import Path
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
+from poise import files
 from poise.errors import FormatError
 
 MAX_DEPTH = 32
+MAX_TEXT = 1 << 20
 _CHUNK = 2**18
 
 # What XML 1.0 cannot hold, not even escaped. Source: XML 1.0, production 2 (Char).
@@ -83,7 +85,11 @@ class _Reader:
             self.done.append(element)
 
     def _text(self, text: str) -> None:
-        self._branch[-1].text += text
+        element = self._branch[-1]
+        # Each piece is added to all before it, so that a long text takes the square of its length.
+        if len(element.text) + len(text) > MAX_TEXT:
+            raise FormatError(f"{self.path}:{element.line}: a text of more than {MAX_TEXT:,} letters")
+        element.text += text
 
 
 def children_of_root(path: Path, *, root: str) -> Iterator[Element]:
@@ -98,7 +104,7 @@ def children_of_root(path: Path, *, root: str) -> Iterator[Element]:
     """
     reader = _Reader(path)
     try:
-        with path.open("rb") as file:
+        with files.open_plain(path) as file:
             while chunk := file.read(_CHUNK):
                 reader.parser.Parse(chunk, False)
                 _check_root(reader, root)
