@@ -53,7 +53,13 @@ def predict(
 
     with ExitStack() as stack:
         frames = stack.enter_context(
-            open_source(source, vid_stride=settings.vid_stride, stream_buffer=settings.stream_buffer, on_error=failed)
+            open_source(
+                source,
+                vid_stride=settings.vid_stride,
+                stream_buffer=settings.stream_buffer,
+                follow=settings.follow,
+                on_error=failed,
+            )
         )
         run = None
         if settings.saves:

@@ -48,6 +48,7 @@ class Settings:
         batch: Pictures a run; a video goes frame by frame.
         stream: Return a generator instead of a list: memory stays constant.
         vid_stride: Read every n-th frame of a video.
+        follow: Lists and playlists may name files outside their own folder, addresses and cameras.
         stream_buffer: Keep every frame of a camera; False drops stale ones to stay current.
         save: Write annotated pictures and videos.
         save_txt: Write YOLO text labels.
@@ -89,6 +90,7 @@ class Settings:
     batch: int = 1
     stream: bool = False
     vid_stride: int = 1
+    follow: bool = False
     stream_buffer: bool = False
     save: bool = False
     save_txt: bool = False

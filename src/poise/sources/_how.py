@@ -19,10 +19,12 @@ class How:
     Attributes:
         vid_stride: Give every n-th frame of a video or stream.
         max_pixels: Refuse pictures and frames with more pixels.
+        follow: Lists and playlists may name what is not below their own folder.
     """
 
     vid_stride: int = 1
     max_pixels: int = MAX_PIXELS
+    follow: bool = False
 
     @property
     def max_frame(self) -> int:

@@ -21,6 +21,7 @@ from poise.sources._how import How, Report
 from poise.sources._names import (
     ANIMATED,
     PICTURES,
+    PLAYLISTS,
     VIDEOS,
     cannot_open,
     describe,
@@ -125,7 +126,7 @@ class File(_Base):
 
     def read(self, how: How) -> Iterator[Frame | Report]:
         """Give its frames; what it is decides its content, its ending only what is tried first."""
-        if suffix(self.path) in VIDEOS:
+        if suffix(self.path) in VIDEOS | PLAYLISTS:
             _first_bytes(self.path, self.name)
             yield from self._video(how)
             return
@@ -146,7 +147,7 @@ class File(_Base):
         yield from self._video(how)
 
     def _video(self, how: How) -> Iterator[Frame | Report]:
-        return read_video(partial(open_file, self.path, self.name), self.name, self.path, how)
+        return read_video(partial(open_file, self.path, self.name, how.follow), self.name, self.path, how)
 
     def count(self, how: How) -> int | None:
         """Return the number of frames that the file states."""

@@ -27,6 +27,7 @@ def open_source(
     stream_buffer: bool = False,
     prefetch: int = 4,
     max_pixels: int = 178_956_970,
+    follow: bool = False,
     on_error: Callable[[SourceError], None] | None = None,
 ) -> Source:
     """Open anything that gives frames.
@@ -41,6 +42,8 @@ def open_source(
             ``dropped`` counts those that it missed.
         prefetch: Most decoded frames that wait; 0 decodes in the caller's thread.
         max_pixels: Refuse pictures with more pixels than this.
+        follow: Let lists of paths (``.txt``) and playlists name files outside their own folder, addresses and cameras.
+            A list from a stranger could make a camera or private files part of the results.
         on_error: Called with what is wrong with one entry of several, and at the end of a damaged video; reading goes
             on with the next. Without it the error is raised, and damage to a video is a warning.
 
@@ -56,7 +59,7 @@ def open_source(
         if value < least:
             raise ValueError(f"{name} must be {least} or more, got {value}")
     return Source(
-        source, How(vid_stride, max_pixels), stream_buffer=stream_buffer, prefetch=prefetch, on_error=on_error
+        source, How(vid_stride, max_pixels, follow), stream_buffer=stream_buffer, prefetch=prefetch, on_error=on_error
     )
 
 
@@ -90,7 +93,7 @@ class Source:
         if is_lazy(source):
             self._lazy = iter(source)
             return
-        self._items = list(sort(source, deque([0])))
+        self._items = list(sort(source, deque([0]), how.follow))
         if not self._items:
             raise ValueError("the source is an empty list: nothing to read")
         for item in self._items:

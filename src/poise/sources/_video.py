@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import os
 import struct
 import time as clock
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from poise import files
 from poise.errors import PoiseError, SourceError, require
 from poise.frames import Frame, Image, Media
 from poise.sources._how import How, Report
-from poise.sources._names import describe, for_ffmpeg
+from poise.sources._names import below, describe, for_ffmpeg, printable
 from poise.sources._pictures import check_size
 
 # A damaged file is given up after so many errors of the container in a row.
@@ -42,23 +43,66 @@ def open_container(av: Any, where: Any, **options: Any) -> Any:
     return av.open(where, **options)
 
 
-def open_file(path: str, name: str) -> Any:
+def open_file(path: str, name: str, follow: bool = False) -> Any:
     """Open a video file.
 
+    Args:
+        path: The file.
+        name: How errors call it.
+        follow: A playlist may name files that are not below its own folder.
+
     Raises:
-        SourceError: It is not a video; says what it looks like.
+        SourceError: It is not a video; says what it looks like. Or it is a playlist that leads elsewhere.
     """
     av = library()
+    more: dict[str, Any] = {}
+    beside = None if follow else _beside(path)
+    if beside is not None:
+        more["io_open"] = beside.open
     try:
         path.encode("utf-8")
         where: Any = for_ffmpeg(path)
     except UnicodeEncodeError:
         where = files.open_plain(path)  # FFmpeg takes names in UTF-8 only; the container closes it
     try:
-        return open_container(av, where, options=_FILE_ONLY, buffer_size=2**18)
+        container = open_container(av, where, options=_FILE_ONLY, buffer_size=2**18, **more)
     except Exception as error:
+        if beside is not None and beside.refused:
+            raise _elsewhere(name, beside.refused) from error
         with files.open_plain(path) as file:
             raise _not_video(name, file, error) from error
+    if beside is not None and beside.refused:
+        container.close()
+        raise _elsewhere(name, beside.refused)
+    return container
+
+
+class _Beside:
+    """Opens for FFmpeg what a playlist names, and only what lies below the playlist's own folder."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self.refused = ""
+
+    def open(self, address: str, flags: int, options: Any) -> IO[bytes]:
+        path = address.removeprefix("file:")
+        if not below(path, self._folder):
+            self.refused = path
+            raise OSError(f"{path} is not below {self._folder}")
+        return files.open_plain(path)
+
+
+def _beside(path: str) -> _Beside | None:
+    """Return what opens the files that a playlist names; None where the file is none."""
+    with files.open_plain(path) as file:
+        head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    listing = head.startswith((b"#ext", b"<", b"ffconcat", b"[playlist]", b"v=0", b"["))
+    return _Beside(os.path.dirname(path) or ".") if listing else None
+
+
+def _elsewhere(name: str, path: str) -> SourceError:
+    where = f"a playlist that names {printable(path)}, which is not below its own folder"
+    return SourceError(f"{name}: {where}; to allow it: follow=True, --follow on the command line")
 
 
 def open_bytes(file: Any, name: str) -> Any:
