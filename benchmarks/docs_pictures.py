@@ -5,6 +5,10 @@ Everything is drawn by today's models on the pictures and the clip of tests/asse
 - hero.jpg: ``poise predict park.jpg``, the first thing that README and docs show
 - gestures.jpg: two frames of ``poise gestures gestures.mp4``
 - doctor.jpg: what the snippet of docs/doctor.md writes
+- which-model.jpg: what each bundled model finds in the sample pictures, for docs/which-model.md
+- drawing-switches.jpg: the options of docs/drawing.md on one picture
+- drawing-own.png: what the last snippet of docs/drawing.md draws
+- angles-plot.png, angles-video.jpg: what ``poise angles squats.mp4 --save`` writes
 - train_labels.png: the overview that a training writes, of the labels in people.coco.json
 - augmentation/: what augmentation_pictures.py draws
 """
@@ -25,15 +29,21 @@ import numpy as np
 import PIL.Image
 from _common import ROOT, arguments
 
-from poise import GestureRecognizer, Pose
+from poise import GestureRecognizer, Pose, samples
+from poise.clips import Clip
 from poise.datasets import open_dataset, scan
 from poise.datasets.doctor import write_sheet
+from poise.drawing import Style, sheet
 from poise.gesturing import GesturePainter, watch_gestures
+from poise.motion.angles import angle_rows, draw_angles, plot_angles
+from poise.second_pass import second_pass
+from poise.sources import open_source
 from poise.training.plots import label_overview
 
 ASSETS, OUT = ROOT / "tests/assets", ROOT / "docs/assets"
 # Frames of gestures.mp4 in which the hand is open, and shows two fingers.
 SHOWN = (13, 25)
+SHOWN_KNEES = ["left_knee_flexion", "right_knee_flexion"]
 
 
 def rgb(image: np.ndarray) -> PIL.Image.Image:
@@ -65,14 +75,66 @@ def doctor(path: Path) -> None:
     (snippet,) = (code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "write_sheet(" in code)
     space: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        shutil.copy(ROOT / "src/poise/cli/demo.jpg", "runner.jpg")
-        Path("street").mkdir()
-        shutil.copy(ASSETS / "astronaut.jpg", "street/b.jpg")
+        samples.write()
         with contextlib.redirect_stdout(io.StringIO()):
             exec(compile(snippet, "docs/doctor.md", "exec"), space)  # noqa: S102 - our own documentation
         write_sheet(space["found"], "sheet.png")  # type: ignore[arg-type]
         with PIL.Image.open("sheet.png") as sheet:
             sheet.convert("RGB").save(path, quality=88, optimize=True)
+
+
+def which_model(path: Path) -> None:
+    """Show the same pictures by every bundled model, a row a model."""
+    pictures, captions = [], []
+    for model in ("body-fast", "body", "body-accurate", "body-3d", "hands", "face"):
+        pose = Pose(model)
+        for picture in (samples.runner, samples.hand):
+            result = pose(picture, verbose=False)[0]
+            pictures.append(result.plot(labels=False, kpt_radius=1 if model == "face" else None))
+            captions.append(f"{model}: {result.verbose().rstrip(', ')}")
+    rgb(sheet(pictures, captions, columns=2, cell=(460, 330))).save(path, quality=84, optimize=True)
+
+
+def switches(path: Path) -> None:
+    result = Pose()(samples.runner, verbose=False)[0]
+    brand = Style(left="#00c2a8", right="#ff4f79", middle="#ffffff", limb_width=0.03, core=0)
+    ways = {
+        "plot()": result.plot(),
+        "boxes=False, labels=False": result.plot(boxes=False, labels=False),
+        "kpt_line=False, kpt_radius=4": result.plot(kpt_line=False, kpt_radius=4),
+        "line_width=6, font_size=24": result.plot(line_width=6, font_size=24),
+        "img=result.orig_img // 3": result.plot(img=result.orig_img // 3),
+        "style=Style(left=…, right=…, core=0), boxes=False": result.plot(style=brand, boxes=False),
+    }
+    rgb(sheet(list(ways.values()), list(ways), columns=2, cell=(460, 310))).save(path, quality=84, optimize=True)
+
+
+def own_things(path: Path) -> None:
+    """Run the page's own snippet."""
+    page = (ROOT / "docs/drawing.md").read_text(encoding="utf-8")
+    (snippet,) = (code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "draw_trails(" in code)
+    space: dict[str, np.ndarray] = {}
+    exec(compile(snippet, "docs/drawing.md", "exec"), space)  # noqa: S102 - our own documentation
+    rgb(space["canvas"]).save(path, optimize=True)
+
+
+def squats() -> Clip:
+    clip, _ = second_pass(Clip.of(Pose("body").track(samples.squats, stream=True, verbose=False)))
+    return clip
+
+
+def angles_plot(path: Path) -> None:
+    table, _ = angle_rows(squats(), names=["left_hip_flexion", "right_hip_flexion"] + SHOWN_KNEES)
+    rgb(plot_angles(table)).save(path, optimize=True)
+
+
+def angles_video(path: Path) -> None:
+    with open_source(samples.squats) as frames:
+        shown = [rgb(draw_angles(r, names=SHOWN_KNEES)) for r in squats().results(frames) if r.frame in (18, 22, 27)]
+    both = PIL.Image.new("RGB", (sum(f.width for f in shown), shown[0].height))
+    for i, frame in enumerate(shown):
+        both.paste(frame, (i * frame.width, 0))
+    both.resize((both.width * 2 // 3, both.height * 2 // 3)).save(path, quality=86, optimize=True)
 
 
 def labels(path: Path) -> None:
@@ -92,6 +154,11 @@ PICTURES = {
     "hero": (hero, "hero.jpg"),
     "gestures": (gestures, "gestures.jpg"),
     "doctor": (doctor, "doctor.jpg"),
+    "which-model": (which_model, "which-model.jpg"),
+    "switches": (switches, "drawing-switches.jpg"),
+    "own": (own_things, "drawing-own.png"),
+    "angles-plot": (angles_plot, "angles-plot.png"),
+    "angles-video": (angles_video, "angles-video.jpg"),
     "labels": (labels, "train_labels.png"),
     "augmentation": (augmentation, "augmentation"),
 }

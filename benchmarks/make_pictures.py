@@ -3,12 +3,13 @@
     pip download --no-deps scikit-image==0.26.0 sports2d==0.8.34     # wheels are zip files: unpack them
     python benchmarks/make_pictures.py --sports2d Sports2D/Demo/demo.mp4 --skimage skimage/data/astronaut.png
 
-Writes src/poise/cli/demo.jpg, tests/assets/park.jpg, tests/assets/clip.mp4 and tests/assets/astronaut.jpg; origin and
-licence of each are told in tests/assets/README.md and NOTICE.
+Writes src/poise/cli/demo.jpg, tests/assets/park.jpg, tests/assets/clip.mp4, tests/assets/astronaut.jpg and the pictures
+and the clip of src/poise/samples that show the same; origin and licence are told in tests/assets/README.md and NOTICE.
 """
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,12 +24,14 @@ JUMPER, WALKER = (430, 0, 860, 458), (890, 470, 1150, 975)
 DEMO, PARK, CLIP = (190, 0, 1050, 571), (62, 8, 1470, 946), (830, 470, 1762, 994)
 # A man spreads his arms in frame 14, jumps in frame 18 and runs in frame 214; a woman walks past in frame 100.
 SPREAD, JUMP, WALK, RUN = 14, 18, 100, 214
+# The woman in the shade of the trees, for the samples.
+STREET, PASSING = (700, 404, 1750, 994), 48
 CLIP_FRAMES, CLIP_RATE = range(45, 105, 3), 10
 
 
 def video_frames(path: Path) -> dict[int, np.ndarray]:
     """Return the frames that are used, RGB."""
-    wanted = {SPREAD, JUMP, WALK, RUN, *CLIP_FRAMES}
+    wanted = {SPREAD, PASSING, JUMP, WALK, RUN, *CLIP_FRAMES}
     with av.open(str(path)) as container:
         return {i: f.to_ndarray(format="rgb24") for i, f in enumerate(container.decode(video=0)) if i in wanted}
 
@@ -67,6 +70,9 @@ if __name__ == "__main__":
     park = pasted(pasted(frames[RUN], frames[JUMP], JUMPER), frames[WALK], WALKER)
     cut(park, PARK, (840, 560)).save(assets / "park.jpg", quality=88, optimize=True)
     write_clip(assets / "clip.mp4", [cut(frames[i], CLIP, (480, 270)) for i in CLIP_FRAMES])
+    cut(frames[PASSING], STREET, (640, 360)).save(ROOT / "src/poise/samples/walk.jpg", quality=86, optimize=True)
+    for name, sample in (("park.jpg", "runner.jpg"), ("clip.mp4", "clip.mp4")):
+        shutil.copyfile(assets / name, ROOT / "src/poise/samples" / sample)
     with PIL.Image.open(given.skimage) as astronaut:
         astronaut.convert("RGB").save(assets / "astronaut.jpg", quality=88, optimize=True, progressive=True)
     for path in (ROOT / "src/poise/cli/demo.jpg", *(assets / n for n in ("park.jpg", "clip.mp4", "astronaut.jpg"))):

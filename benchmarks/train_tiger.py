@@ -22,7 +22,7 @@ from poise import Pose
 
 COMMON: dict[str, Any] = {"imgsz": 320, "batch": 8, "nbs": 8, "cache": "ram", "workers": 0, "plots": False}
 RECIPES: dict[str, dict[str, Any]] = {
-    "reference": {"epochs": 30},
+    "reference": {"epochs": 30, "flip_idx": "as-given"},
     "best": {
         "epochs": 30, "optimizer": "MuSGD", "lr0": 0.01, "momentum": 0.9, "warmup_bias_lr": 0.0, "scale": 0.3,
         "close_mosaic": 15,

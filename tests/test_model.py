@@ -14,6 +14,7 @@ import PIL.Image
 import pytest
 
 from poise import YOLO, ModelError, Pose, Results, SourceError
+from poise.estimators import Memories
 from poise.estimators._stream import _batches
 from poise.frames import Frame, Media
 
@@ -215,7 +216,7 @@ def test_video_frames_are_never_batched_and_pictures_are() -> None:
     still, video = Media("a"), Media("b", kind="video")
     frames = [Frame(image, still), Frame(image, still), Frame(image, still), Frame(image, video), Frame(image, video)]
 
-    assert [len(batch) for batch in _batches(frames, 2)] == [2, 1, 1, 1]
+    assert [len(batch) for batch in _batches(frames, 2, Memories())] == [2, 1, 1, 1]
 
 
 def test_bundled_networks_say_what_they_are(pose: Pose) -> None:

@@ -72,6 +72,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "solutions":
+        return import_module("poise.solutions")
     if name in _HOME:
         value = getattr(import_module(_HOME[name]), name)
         globals()[name] = value

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise import files
+from poise.arrayfile import UNREADABLE, read_arrays
 from poise.columns import freeze_columns
 from poise.errors import FormatError
 from poise.frames import Frame, Media
+from poise.image import encode, to_pil
 from poise.results import Results
 from poise.skeletons import Skeleton, get, names
+from poise.writing import replacing
 
 _FORMAT = 1  # of the saved file
+# A clip with more places for keypoints than this, of which fewer than this share were seen, is kept packed: whole
+# arrays would take 130 MB and more.
+_LARGE, _SPARSE = 4_000_000, 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
     """Every frame of one source, as arrays with one row an id; what was not seen is NaN.
 
-    The arrays are dense: their size is ids × frames, so a clip is for minutes of video, and a stream stays a stream of
-    ``Results``. Arrays are read-only; :meth:`replace` returns a changed copy.
+    The arrays are dense: their size is ids × frames. Where that would be much and mostly empty, :meth:`of` gives a clip
+    that stores what was seen (:class:`poise.packed.PackedClip`) and makes an array whole when it is asked for. Arrays
+    are read-only; :meth:`replace` returns a changed copy.
 
     Attributes:
         times: ``(T,)`` float64 seconds from the start of the source, increasing.
@@ -151,7 +153,7 @@ class Clip:
         """
         present = self.present
         where = {int(number): t for t, number in enumerate(self.frames)}
-        boxes = _boxes(self.boxes, self.xy)
+        boxes = boxes_of(self.boxes, self.xy)
         confident = bool(np.isfinite(self.conf).any()) or not present.any()
         for frame in self._blank() if frames is None else frames:
             t = where.get(frame.index)
@@ -176,6 +178,58 @@ class Clip:
             Frame(image, media, int(index), float(time)) for index, time in zip(self.frames, self.times, strict=True)
         )
 
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Return the clip as CSV, one row a frame, id and keypoint, in the columns of ``poise predict --out FILE.csv``.
+
+        Args:
+            path: Also write it to this file.
+
+        Returns:
+            The text.
+        """
+        from poise.clip_views import clip_csv
+
+        text = clip_csv(self)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_df(self) -> Any:
+        """Return the same table as a polars DataFrame; what was not predicted is null.
+
+        Raises:
+            MissingExtra: polars is not installed.
+        """
+        from poise.clip_views import clip_df
+
+        return clip_df(self)
+
+    def plot(
+        self, keypoints: Sequence[str] | None = None, *, ids: Sequence[int] | None = None, pil: bool = False
+    ) -> Any:
+        """Draw where keypoints are over time: for each id a chart of x and one of y.
+
+        Args:
+            keypoints: Names such as ``["left_wrist"]``; None: the four that move most.
+            ids: Whom; None: the three who are longest in the clip.
+            pil: Return a Pillow picture.
+
+        Returns:
+            ``(H, W, 3)`` uint8 BGR, or a Pillow picture.
+
+        Raises:
+            KeyError: No such id.
+            ValueError: No such keypoint, or nobody is in the clip.
+        """
+        from poise.clip_views import clip_chart
+
+        picture = clip_chart(self, keypoints, ids)
+        return to_pil(picture) if pil else picture
+
+    def _repr_png_(self) -> bytes | None:
+        """Show the chart in a notebook."""
+        return encode(self.plot(), ".png") if self.present.any() else None
+
     def save(self, path: str | Path) -> Path:
         """Write the clip to an ``.npz`` file, so that a video is posed once and analysed often.
 
@@ -187,7 +241,7 @@ class Clip:
         if self.xyz is not None:
             columns["xyz"] = self.xyz
         s = self.skeleton
-        with path.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(
                 file,
                 format=_FORMAT,
@@ -212,7 +266,7 @@ class Clip:
             FormatError: The file is not one.
         """
         try:
-            given = _arrays(path)
+            given = read_arrays(path, needed={"size", "skeleton", *_ARRAYS})
             width, height = (int(v) for v in given["size"])
             columns = {name: given[name] for name in (*_ARRAYS, "xyz") if name in given}
             return cls(
@@ -224,50 +278,12 @@ class Clip:
             )
         except FileNotFoundError:
             raise
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             said = str(error) or type(error).__name__
             raise FormatError(f"{path}: not a saved clip: {said[:200]}; write one with Clip.save") from error
 
 
 _ARRAYS = ("times", "frames", "ids", "boxes", "box_conf", "xy", "conf", "sigma")
-
-
-# A clip of 6,000 frames with 200 ids takes half of it in memory; the file is packed, and may claim more than it has.
-_MOST_BYTES = 1 << 29
-_MOST_ARRAYS = 64
-_UNREADABLE = (
-    *(OSError, KeyError, ValueError, TypeError, EOFError, SyntaxError, RecursionError, MemoryError, ArithmeticError),
-    *(AttributeError, IndexError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error),
-)
-
-
-def _arrays(path: str | Path) -> dict[str, NDArray[Any]]:
-    """Read the arrays of an ``.npz`` file: numbers and text only, no more than its list of files says.
-
-    Source: NEP 1, the format of ``.npy``.
-    """
-    found: dict[str, NDArray[Any]] = {}
-    with files.open_zip(path, most=_MOST_BYTES) as archive:
-        entries = archive.infolist()
-        total = sum(entry.file_size for entry in entries)
-        if len(entries) > _MOST_ARRAYS or total > _MOST_BYTES:
-            raise ValueError(f"{len(entries)} arrays of {total:,} bytes, at most {_MOST_ARRAYS} of {_MOST_BYTES:,}")
-        names = [entry.filename.removesuffix(".npy") for entry in entries]
-        if missing := {"size", "skeleton", *_ARRAYS} - set(names):
-            raise ValueError(f"it has no {', '.join(sorted(missing))}")
-        for name, entry in zip(names, entries, strict=True):
-            with archive.open(entry) as file:
-                version = np.lib.format.read_magic(file)
-                if version not in ((1, 0), (2, 0)):
-                    raise ValueError(f"{entry.filename[:60]} is an array of format {version}")
-                read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
-                shape, by_column, kind = read(file)
-                size = prod(shape) * kind.itemsize
-                if kind.kind not in "biufU" or min(shape, default=0) < 0 or size > entry.file_size:
-                    raise ValueError(f"{entry.filename[:60]} claims {kind} of shape {shape} in {entry.file_size} bytes")
-                array = np.frombuffer(file.read(size), kind).reshape(shape, order="F" if by_column else "C")
-                found[name] = array
-    return found
 
 
 class _Rows:
@@ -298,6 +314,9 @@ class _Rows:
         ids = self._ids()
         known = np.unique(np.concatenate([row[row > 0] for row in ids])) if ids else np.empty(0, dtype=np.int64)
         first, t, i, k = self.kept[0], len(self.kept), len(known), len(self.kept[0].skeleton)
+        seen = sum(int((row > 0).sum()) for row in ids)
+        if i * t * k > _LARGE and seen < _SPARSE * i * t:
+            return self._packed(ids, known)
         boxes, box_conf = np.full((i, t, 4), np.nan, np.float32), np.full((i, t), np.nan, np.float32)
         columns = {
             "xy": np.full((i, t, k, 2), np.nan, np.float32),
@@ -331,6 +350,46 @@ class _Rows:
             xyz=columns["xyz"] if np.isfinite(columns["xyz"]).any() else None,
         )
 
+    def _packed(self, ids: list[NDArray[np.int64]], known: NDArray[np.int64]) -> Clip:
+        from poise.packed import PackedClip  # it is made of clips
+
+        first, k = self.kept[0], len(self.kept[0].skeleton)
+        owned = [row > 0 for row in ids]
+        of_row = np.concatenate([row[mine] for row, mine in zip(ids, owned, strict=True)])
+        at = np.repeat(np.arange(len(self.kept)), [int(mine.sum()) for mine in owned])
+        order = np.lexsort((at, of_row))
+        twice = np.flatnonzero((np.diff(of_row[order]) == 0) & (np.diff(at[order]) == 0))
+        if len(twice):
+            result = self.kept[at[order][twice[0]]]
+            raise ValueError(f"{result.path}: an id is twice in frame {result.frame}: {of_row[order][twice[0]]}")
+        parts: dict[str, list[NDArray[np.float32]]] = {}
+        shapes = {"xy": (k, 2), "conf": (k,), "sigma": (k, 2), "xyz": (k, 3)}
+        for result, mine in zip(self.kept, owned, strict=True):
+            count = int(mine.sum())
+            if not count:
+                continue
+            parts.setdefault("boxes", []).append(np.asarray(result.boxes.xyxy[mine], np.float32))
+            parts.setdefault("box_conf", []).append(np.asarray(result.boxes.conf[mine], np.float32))
+            for name, shape in shapes.items():
+                value = getattr(result.keypoints, name)
+                nothing = np.full((count, *shape), np.nan, np.float32)
+                parts.setdefault(name, []).append(nothing if value is None else np.asarray(value[mine], np.float32))
+        columns = {name: np.concatenate(some)[order] for name, some in parts.items()}
+        if not np.isfinite(columns["xyz"]).any():
+            del columns["xyz"]
+        return PackedClip(
+            times=np.array([r.time for r in self.kept]),
+            frames=np.array([r.frame for r in self.kept], dtype=np.int64),
+            ids=known,
+            begins=np.searchsorted(of_row[order], np.append(known, known[-1] + 1)),
+            at=at[order],
+            columns=columns,
+            skeleton=first.skeleton,
+            size=self.size,
+            source=first.path,
+            fps=first.media.fps,
+        )
+
     def _ids(self) -> list[NDArray[np.int64]]:
         """Return the id of every row of every frame; 0 for a row that belongs to nobody."""
         given = [result.boxes.id for result in self.kept]
@@ -350,7 +409,7 @@ class _Rows:
         return [np.ones(len(result), np.int64) for result in self.kept]
 
 
-def _boxes(boxes: NDArray[Any], xy: NDArray[Any]) -> NDArray[Any]:
+def boxes_of(boxes: NDArray[Any], xy: NDArray[Any]) -> NDArray[Any]:
     """Return the boxes, with the extent of the points where there are points and no box."""
     bare = ~np.isfinite(boxes).all(-1) & np.isfinite(xy).all(-1).any(-1)
     if not bare.any():

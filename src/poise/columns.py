@@ -1,100 +1,21 @@
-"""The columns of a result: an array type that reads like a tensor, boxes, and keypoints."""
+"""The columns of a result: boxes and keypoints."""
 
 from __future__ import annotations
 
-import builtins
 import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from poise.arrays import Array, alike, freeze
 from poise.errors import suggest
 from poise.geometry import xyxy_to_xywh
 from poise.skeletons import Skeleton, get
 
 Rows = int | slice | list[int] | list[bool] | NDArray[Any]
-
-
-class InMainMemory:
-    """The methods that move tensors between devices, for things that always live in main memory: they do nothing."""
-
-    __slots__ = ()
-
-    def cpu(self) -> Self:
-        """Return the same object."""
-        return self
-
-    def cuda(self, *_: Any, **__: Any) -> Self:
-        """Return the same object: results live in main memory."""
-        return self
-
-    def to(self, *_: Any, **__: Any) -> Self:
-        """Return the same object: results live in main memory."""
-        return self
-
-
-class Array(InMainMemory, np.ndarray[tuple[Any, ...], np.dtype[Any]]):
-    """A numpy array with the tensor methods that users of this field write, all harmless here.
-
-    ``.cpu()``, ``.cuda()``, ``.to(…)``, ``.detach()`` return the array itself, ``.numpy()`` a plain numpy view;
-    ``.int()``, ``.long()``, ``.float()``, ``.clone()`` a copy that may be written to. ``int(a)``, ``float(a)`` and
-    ``round(a)`` work on any array of one element. A single element, ``a[0]``, is an array without axes, so that it
-    has these methods too; it formats, compares and hashes like a number.
-    """
-
-    def detach(self) -> Self:
-        """Return the array itself."""
-        return self
-
-    def numpy(self) -> NDArray[Any]:
-        """Return a plain numpy view."""
-        return self.view(np.ndarray)
-
-    def clone(self) -> Array:
-        """Return a copy."""
-        return self.copy().view(Array)
-
-    def int(self) -> Array:
-        """Return a copy as int32, rounded towards zero."""
-        return self.astype(np.int32).view(Array)
-
-    def long(self) -> Array:
-        """Return a copy as int64, rounded towards zero."""
-        return self.astype(np.int64).view(Array)
-
-    def float(self) -> Array:
-        """Return a copy as float32."""
-        return self.astype(np.float32).view(Array)
-
-    def numel(self) -> builtins.int:
-        """Return the number of elements."""
-        return self.size
-
-    def dim(self) -> builtins.int:
-        """Return the number of axes."""
-        return self.ndim
-
-    def __getitem__(self, key: Any, /) -> Array:
-        # numpy gives a scalar for a single element, which has no .cpu(); users write box.conf[0].cpu().
-        item: Array = np.asanyarray(super().__getitem__(key)).view(Array)
-        return item
-
-    def __int__(self) -> builtins.int:
-        return builtins.int(self.item())
-
-    def __float__(self) -> builtins.float:
-        return builtins.float(self.item())
-
-    def __round__(self, ndigits: builtins.int | None = None) -> builtins.int | builtins.float:
-        return round(builtins.float(self.item()), ndigits)
-
-    def __hash__(self) -> builtins.int:  # type: ignore[override]  # numpy says None; one element hashes like a number
-        if self.ndim:
-            raise TypeError(f"unhashable: an array of shape {self.shape}")
-        return hash(self.item())
 
 
 def freeze_columns(owner: object, shapes: Mapping[str, tuple[Any, tuple[int, ...]]], *, given: str = "") -> None:
@@ -114,13 +35,6 @@ def freeze_columns(owner: object, shapes: Mapping[str, tuple[Any, tuple[int, ...
             raise ValueError(f"{name} must have shape {shape}{given}, got {array.shape}")
         array.flags.writeable = False
         object.__setattr__(owner, name, array)
-
-
-def freeze(values: ArrayLike, dtype: Any = np.float32) -> Array:
-    """Return values as a read-only ``Array`` without a copy where possible."""
-    array = np.asarray(values, dtype=dtype).view(Array)
-    array.flags.writeable = False
-    return array
 
 
 def one_row(rows: Rows) -> bool:
@@ -155,8 +69,8 @@ def rows_of(rows: Rows, count: int) -> Any:
     return chosen
 
 
-class _Columns(InMainMemory):
-    """What boxes and keypoints share: rows, iteration, and harmless tensor methods."""
+class _Columns:
+    """What boxes and keypoints share: rows, iteration, and copies of one's own."""
 
     __slots__ = ()
 
@@ -170,8 +84,24 @@ class _Columns(InMainMemory):
         return (self[i] for i in range(len(self)))
 
     def numpy(self) -> Self:
-        """Return the same columns: they are numpy arrays already."""
-        return self
+        """Return a copy whose columns are plain numpy arrays that may be written to."""
+        raise NotImplementedError  # pragma: no cover
+
+    def clone(self) -> Self:
+        """Return a copy whose columns may be written to."""
+        raise NotImplementedError  # pragma: no cover
+
+    def cpu(self) -> Self:
+        """Return a copy whose columns may be written to."""
+        return self.clone()
+
+    def cuda(self, *_: Any, **__: Any) -> Self:
+        """Return a copy whose columns may be written to: results live in main memory."""
+        return self.clone()
+
+    def to(self, *_: Any, **__: Any) -> Self:
+        """Return a copy whose columns may be written to: results live in main memory."""
+        return self.clone()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,8 +115,11 @@ class Boxes(_Columns):
 
     data: Array
     orig_shape: tuple[int, int]
+    _own: bool = False  # data is a copy of the user's, to be kept as it is
 
     def __post_init__(self) -> None:
+        if self._own:
+            return
         data = np.asarray(self.data, dtype=np.float32)
         if data.size == 0 and data.ndim != 2:
             data = data.reshape(0, 6)
@@ -198,10 +131,22 @@ class Boxes(_Columns):
         return len(self.data)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Boxes, (self.data.numpy(), self.orig_shape))  # through __init__, so that copies are read-only too
+        return (Boxes, (np.asarray(self.data), self.orig_shape))  # through __init__, so that copies are read-only too
 
     def __getitem__(self, rows: Rows) -> Boxes:
-        return Boxes(self.data[rows_of(rows, len(self))], self.orig_shape)
+        return Boxes(self.data[rows_of(rows, len(self))], self.orig_shape, self._own)
+
+    def __repr__(self) -> str:
+        rows = [f"{_numbers(row[:4])} conf {row[-2]:.2f} class {row[-1]:.0f}{_id(row)}" for row in self.data[:_SHOWN]]
+        return _listed("Boxes", len(self), f"xyxy pixels of {self.orig_shape[1]}x{self.orig_shape[0]}", rows)
+
+    def numpy(self) -> Boxes:
+        """Return a copy whose columns are plain numpy arrays that may be written to."""
+        return Boxes(np.array(self.data, subok=False), self.orig_shape, True)  # type: ignore[arg-type]
+
+    def clone(self) -> Boxes:
+        """Return a copy whose columns may be written to."""
+        return Boxes(np.array(self.data, subok=False).view(Array), self.orig_shape, True)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -216,17 +161,17 @@ class Boxes(_Columns):
     @property
     def xywh(self) -> Array:
         """``(N, 4)`` centre x, centre y, width, height, pixels."""
-        return freeze(xyxy_to_xywh(self.data[:, :4]))
+        return alike(xyxy_to_xywh(self.data[:, :4]), self.data)
 
     @property
     def xyxyn(self) -> Array:
         """``(N, 4)`` corners divided by the picture's width and height."""
-        return freeze(self.xyxy / self._whwh)
+        return alike(self.xyxy / self._whwh, self.data)
 
     @property
     def xywhn(self) -> Array:
         """``(N, 4)`` centre and size divided by the picture's width and height."""
-        return freeze(self.xywh / self._whwh)
+        return alike(self.xywh / self._whwh, self.data)
 
     @property
     def _whwh(self) -> NDArray[np.float32]:
@@ -283,6 +228,7 @@ class Keypoints(_Columns):
     orig_shape: tuple[int, int] = (0, 0)
     sigma: Array = None  # type: ignore[assignment]
     xyz: Array = None  # type: ignore[assignment]
+    _own: Any = None  # (N, K, 2 or 3) copy of the user's, of which xy and conf are parts
 
     def __post_init__(self) -> None:
         points = np.shape(self.xy)
@@ -290,6 +236,10 @@ class Keypoints(_Columns):
         k = len(self.skeleton)
         if points != (n, k, 2):
             raise ValueError(f"xy must have shape (N, {k}, 2) for skeleton {self.skeleton.name!r}, got {points}")
+        if self._own is not None:
+            object.__setattr__(self, "xy", self._own[..., :2])
+            object.__setattr__(self, "conf", self._own[..., 2] if self._own.shape[2] == 3 else None)
+            return
         for name, shape in (("xy", (n, k, 2)), ("conf", (n, k)), ("sigma", (n, k, 2)), ("xyz", (n, k, 3))):
             value = getattr(self, name)
             if value is None:
@@ -304,18 +254,48 @@ class Keypoints(_Columns):
         return len(self.xy)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        conf = None if self.conf is None else self.conf.numpy()
+        conf = None if self.conf is None else np.asarray(self.conf)
         spread = (_unless_nan(self.sigma), _unless_nan(self.xyz))
-        return (Keypoints, (self.xy.numpy(), conf, self.skeleton, self.orig_shape, *spread))
+        return (Keypoints, (np.asarray(self.xy), conf, self.skeleton, self.orig_shape, *spread))
 
     def __getitem__(self, rows: Rows) -> Keypoints:
         at = rows_of(rows, len(self))
         conf = None if self.conf is None else self.conf[at]
-        return Keypoints(self.xy[at], conf, self.skeleton, self.orig_shape, self.sigma[at], self.xyz[at])
+        own = None if self._own is None else self._own[at]
+        return Keypoints(self.xy[at], conf, self.skeleton, self.orig_shape, self.sigma[at], self.xyz[at], own)
+
+    def __repr__(self) -> str:
+        scale = "x y" if self.conf is None else "x y conf"
+        rows = []
+        for points in self.data[:_SHOWN]:
+            first = ", ".join(
+                f"{name} {_numbers(point[:2])}{f' {point[2]:.2f}' if len(point) == 3 else ''}"
+                for name, point in zip(self.skeleton.keypoints[:3], points, strict=False)
+            )
+            rows.append(f"{first}{', …' if len(self.skeleton) > 3 else ''}")
+        what = f"{len(self.skeleton)} keypoints of {self.skeleton.name}, {scale}, pixels of "
+        return _listed("Keypoints", len(self), f"{what}{self.orig_shape[1]}x{self.orig_shape[0]}", rows)
+
+    def numpy(self) -> Keypoints:
+        """Return a copy whose columns are plain numpy arrays that may be written to."""
+        return self._copy(np.array)
+
+    def clone(self) -> Keypoints:
+        """Return a copy whose columns may be written to."""
+        return self._copy(lambda column: np.array(column).view(Array))
+
+    def _copy(self, made: Any) -> Keypoints:
+        # One NaN repeated stays what it is: it says that the network gives none.
+        spread = [made(np.asarray(c)) if any(c.strides) else c for c in (self.sigma, self.xyz)]
+        own = made(np.asarray(self.data))
+        return Keypoints(self.xy, self.conf, self.skeleton, self.orig_shape, spread[0], spread[1], own)
 
     @property
     def data(self) -> Array:
         """``(N, K, 3)`` x, y, conf, or ``(N, K, 2)`` where there is no confidence."""
+        if self._own is not None:
+            own: Array = self._own
+            return own
         if self.conf is None:
             return self.xy
         return freeze(np.concatenate([self.xy, self.conf[..., None]], axis=-1))
@@ -329,7 +309,7 @@ class Keypoints(_Columns):
     def xyn(self) -> Array:
         """``(N, K, 2)`` positions divided by the picture's width and height."""
         height, width = self.orig_shape
-        return freeze(self.xy / np.array([width, height], dtype=np.float32))
+        return alike(self.xy / np.array([width, height], dtype=np.float32), self.xy)
 
     @property
     def has_visible(self) -> bool:
@@ -350,7 +330,26 @@ class Keypoints(_Columns):
 def _unless_nan(column: Array) -> NDArray[Any] | None:
     """Return the column to be pickled; None for one NaN repeated without bytes of its own."""
     repeated = column.size > 0 and not any(column.strides)
-    return None if repeated and np.isnan(column.flat[0]) else column.numpy()
+    return None if repeated and np.isnan(column.flat[0]) else np.asarray(column)
+
+
+# Instances that are printed: with a line before and one after them ten lines at most.
+_SHOWN = 8
+
+
+def _listed(kind: str, count: int, what: str, rows: list[str]) -> str:
+    """Return what is printed of columns."""
+    head = f"{kind}({count} {'instance' if count == 1 else 'instances'}, {what})"
+    more = [f"  … {count - len(rows)} more"] if count > len(rows) else []
+    return "\n".join([head, *(f"  {i}: {row}" for i, row in enumerate(rows)), *more])
+
+
+def _numbers(values: Any) -> str:
+    return " ".join(f"{value:.1f}" for value in np.asarray(values).tolist())
+
+
+def _id(row: Any) -> str:
+    return f" id {row[4]:.0f}" if len(row) == 7 else ""
 
 
 def attribute_error(kind: str, name: str, known: list[str]) -> AttributeError:

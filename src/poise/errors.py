@@ -55,7 +55,9 @@ def require(module: str, *, extra: str, feature: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != module.partition(".")[0]:
             raise
-        raise MissingExtra(f"{feature} needs {module}; run: pip install 'poise[{extra}]'") from None
+        from poise.installation import installing
+
+        raise MissingExtra(f"{feature} needs {module}; run: {installing(extra)}") from None
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

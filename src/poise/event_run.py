@@ -23,7 +23,8 @@ from poise.motion.heatmap import Heatmap
 from poise.motion.posture import PostureWatch
 from poise.motion.zones import ZoneWatch
 from poise.results import Results
-from poise.sinks import RunFolder, VideoFolderSink, writing
+from poise.sinks import RunFolder, VideoFolderSink
+from poise.writing import write_atomically
 
 # Seconds for which an event stays on the drawn video.
 _SHOWN_S = 3.0
@@ -143,6 +144,7 @@ class EventVideo:
         project: Folder of the runs, ``runs/pose`` unless given.
         name: Name of the run, ``events`` unless given.
         exist_ok: Write into an existing run's folder.
+        errors: Messages of what could not be read; read at the end, and with one the run has failed.
         **facts: What the manifest says: the source, the model.
 
     Attributes:
@@ -156,11 +158,13 @@ class EventVideo:
         project: str | Path | None = None,
         name: str | None = None,
         exist_ok: bool = False,
+        errors: Sequence[str] = (),
         **facts: Any,
     ) -> None:
         self._painter = EventPainter(detectors)
         self._folder = RunFolder(project or "runs/pose", name or "events", exist_ok=exist_ok)
         self.path = self._folder.path
+        self._errors = errors
         self._folder.manifest("running", **facts)
         # The picture is drawn before it is handed on, because the counters go on while the video is encoded.
         self._videos = VideoFolderSink(self.path, lambda result: result.orig_img, overwrite=exist_ok)
@@ -183,7 +187,9 @@ class EventVideo:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish the video; what was written until an error stays, and the manifest says so."""
-        if error is None:
+        if error is None and self._errors:
+            self.close("failed", errors=list(self._errors))
+        elif error is None:
             self.close()
         elif isinstance(error, (KeyboardInterrupt, GeneratorExit)):
             self.close("interrupted")
@@ -213,8 +219,7 @@ def save_heatmap(path: str | Path, heatmap: Heatmap, picture: Image) -> None:
         font = max(12.0, min(drawn.shape[:2]) / 34)
         words = f"red: {seconds.max():.1f} s within {heatmap.cell} pixels"
         draw_label(drawn, (font / 2, font / 2), words, (40, 40, 40), font)
-    with writing(path):
-        Path(path).write_bytes(encode(drawn, Path(path).suffix or ".png"))
+    write_atomically(path, encode(drawn, Path(path).suffix or ".png"))
 
 
 def _words(event: Event) -> str:

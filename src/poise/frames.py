@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 
+TimeFrom = Literal["source", "given", "fps", "clock", "assumed"]
+
 
 @dataclass(frozen=True, slots=True)
 class Media:
@@ -18,7 +20,7 @@ class Media:
     Attributes:
         name: What the user gave: a path, an address, ``"camera 0"``, ``"array 3"``.
         kind: ``"image"`` one picture; ``"video"`` a file with an end (animated GIF and WebP too); ``"stream"`` a
-            camera or a live address.
+            camera or a live address; ``"frames"`` the user's own frames, passed one by one or by an iterator.
         fps: Average frames per second, 0.0 where there is none.
         frames: Number of frames if the container states it, else None.
         duration: Seconds if the container states it, else None.
@@ -27,7 +29,7 @@ class Media:
     """
 
     name: str
-    kind: Literal["image", "video", "stream"] = "image"
+    kind: Literal["image", "video", "stream", "frames"] = "image"
     fps: float = 0.0
     frames: int | None = None
     duration: float | None = None
@@ -45,6 +47,9 @@ class Frame:
         index: Zero-based index in its source.
         time: Presentation time in seconds from the start of its source.
         dropped: Frames that a live source has skipped so far to stay current.
+        time_from: Where the time is from: ``"source"`` the file or stream itself; of frames of one's own ``"given"``
+            with ``time=``, ``"fps"`` steps of 1/``fps``, ``"clock"`` when they came, or ``"assumed"`` 1/30 second a
+            frame.
     """
 
     image: Image
@@ -52,6 +57,7 @@ class Frame:
     index: int = 0
     time: float = 0.0
     dropped: int = 0
+    time_from: TimeFrom = "source"
 
 
 def as_image(array: Any, *, name: str = "array") -> Image:

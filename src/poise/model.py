@@ -12,13 +12,14 @@ from poise.errors import ModelError, require
 from poise.estimators import Estimator
 from poise.estimators.assembly import Asked, build_own, build_registered
 from poise.estimators.calibration import Calibrated, read_calibration
+from poise.habits import Habits
 from poise.opening import CHECKPOINTS, bundled, device_name, network_spec, open_file, quickened, untrained, weight_files
 from poise.prediction import predict
 from poise.results import Results
 from poise.runtime import Session, open_session
+from poise.series import Kept, Series
 from poise.settings import Settings
 from poise.skeletons import Skeleton
-from poise.tracking import Tracker
 from poise.trained import trained_on
 from poise.weights import Card, find, network, prepare, provide
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("poise")
 
 
-class Pose:
+class Pose(Habits):
     """A model that finds keypoints. The same class is also named ``YOLO``.
 
     Args:
@@ -55,7 +56,8 @@ class Pose:
         spec: For such a network: what is known of it better than the file shows, such as
             ``{"mean": (0, 0, 0), "colour": "bgr"}``; see docs/own-networks.md.
 
-    One object serves many threads: it holds no state between calls, but for the tracks of ``track(persist=True)``.
+    One object serves many threads. Between calls it keeps the tracks of ``track(persist=True)``, and for each thread
+    the number and time of frames that are passed one by one; :meth:`reset` forgets both.
 
     Raises:
         ModelError: The model is not known, or its file, engine or device cannot be used.
@@ -103,7 +105,7 @@ class Pose:
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._estimators: dict[str, Estimator] = {}
-        self._tracker: Tracker | None = None  # of track(persist=True)
+        self._kept = Kept()
         if not self.untrained:
             self._estimator(self.device)
 
@@ -146,7 +148,8 @@ class Pose:
         return self
 
     def close(self) -> None:
-        """Free the networks."""
+        """Free the networks, and finish the run in which frames passed one by one were saved."""
+        self.reset()
         with self._lock:
             for session in self._sessions.values():
                 session.close()
@@ -339,7 +342,7 @@ class Pose:
         self, source: Any = None, stream: bool = False, **arguments: Any
     ) -> list[Results] | Generator[Results]:
         """Same as :meth:`predict`."""
-        return self._start(source, Settings.of({"stream": stream, **arguments}))
+        return self.predict(source, stream, **arguments)  # type: ignore[call-overload,no-any-return]
 
     @overload
     def predict(self, source: Any = None, stream: Literal[False] = False, **arguments: Any) -> list[Results]: ...
@@ -361,7 +364,8 @@ class Pose:
             SourceError: The source cannot be read. One unreadable file among several is logged and left out.
             TypeError, ValueError: A wrong argument, with the nearest known one.
         """
-        return self._start(source, Settings.of({"stream": stream, **arguments}))
+        settings = Settings.of({"stream": stream, **arguments})
+        return self._start(source, settings, self._kept.predicted(source, settings))
 
     @overload
     def track(
@@ -380,8 +384,9 @@ class Pose:
             source: As for :meth:`predict`. Each video has its own ids, from 1; several pictures are taken for the
                 frames of one scene.
             stream: Return a generator, so that a long video needs no memory.
-            persist: Continue the tracks of the last call with ``persist=True``: for frames passed one by one. Two
-                streams need two models, or a :class:`poise.tracking.Tracker` each.
+            persist: Continue the tracks of the last call: for frames passed one by one. Without it, for frames of
+                another size, and for times that go back the ids begin anew, as after :meth:`reset`. Two streams at the
+                same time need two models, or a :class:`poise.tracking.Tracker` each.
             **arguments: Every field of :class:`Settings`; ``tracker="bytetrack.yaml"`` chooses how. ``conf`` is 0.1
                 unless given, because an unlikely instance can continue a track.
 
@@ -390,38 +395,33 @@ class Pose:
 
         Raises:
             FormatError: The tracker's file is wrong, with the line.
-            MissingExtra: lap is not installed.
             SourceError, TypeError, ValueError: As for :meth:`predict`.
         """
         given = {"stream": stream, "persist": persist, "conf": 0.1, **arguments}
         settings = Settings.of({**given, "name": given.get("name") or "track"}, call="track")
-        tracker = Tracker(settings.tracker)
-        if persist:
-            with self._lock:
-                if self._tracker is None or self._tracker.settings != tracker.settings:
-                    self._tracker = tracker
-                tracker = self._tracker
-        return self._start(source, settings, tracker)
+        return self._start(source, settings, self._kept.tracked(source, settings))
 
-    def _start(
-        self, source: Any, settings: Settings, tracker: Tracker | None = None
-    ) -> list[Results] | Generator[Results]:
+    def reset(self) -> None:
+        """Begin anew: the next frame that is passed is the first of another source, and ids start at 1."""
+        self._kept.reset()
+
+    def _start(self, source: Any, settings: Settings, series: Series) -> list[Results] | Generator[Results]:
         if source is None:
             raise ValueError(
-                f"{'track' if tracker else 'predict'}() needs a source: a path, folder, glob, address, camera number, "
-                "array or PIL image"
+                f"{'predict' if series.tracker is None else 'track'}() needs a source: a path, folder, glob, address, "
+                "camera number, array or PIL image"
             )
-        running = self._run(source, settings, tracker)
+        running = self._run(source, settings, series)
         return running if settings.stream else list(running)
 
-    def _run(self, source: Any, settings: Settings, tracker: Tracker | None) -> Generator[Results]:
+    def _run(self, source: Any, settings: Settings, series: Series) -> Generator[Results]:
         device = self.device if settings.device is None else device_name(settings.device)
         estimator = self._estimator(device)
         if settings.boxes is not None and not getattr(estimator, "takes_boxes", False):
             raise ValueError(
                 f"boxes= needs a model that looks at one instance a crop, such as 'body'; {self.name} finds its own"
             )
-        yield from predict(source, settings, estimator, tracker=tracker, facts=lambda: self._facts(device))
+        yield from predict(source, settings, estimator, series=series, facts=lambda: self._facts(device))
 
     def _facts(self, device: str) -> dict[str, Any]:
         """Return what a manifest says of this model."""

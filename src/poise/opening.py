@@ -15,6 +15,7 @@ from poise.graphs import optimise
 from poise.runtime import Session, open_session
 from poise.weights import ENDINGS, Card, faster, model, models, network, zoo_models
 
+_POINTER = b"version https://git-lfs"
 CHECKPOINTS = (".pt", ".pth", ".safetensors")
 # Most that a rewritten network may differ from the one it is made of, over its largest output: rounded sums of float32.
 _EQUAL = 1e-4
@@ -84,9 +85,9 @@ def _noise(shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Any:
 
 def device_name(device: str | int | None) -> str:
     """Turn what users of this field write (``0``, ``"0"``, ``"cuda:0"``, None) into a device name."""
-    if device is None:
+    text = "" if device is None else str(device).strip().lower()
+    if not text:
         return "cpu"
-    text = str(device).strip().lower()
     return f"cuda:{text}" if text.isdigit() else text
 
 
@@ -109,8 +110,18 @@ def open_file(
         MissingExtra: torch is not installed, and a checkpoint is given.
     """
     ending = path.suffix.lower()
+    refuse_pointer(path)
+    if ending == ".torchscript":
+        if runtime not in ("auto", "torch"):
+            raise ValueError(f"{path}: runtime {runtime!r} runs .onnx files; a .torchscript file runs in torch")
+        require("torch", extra="train", feature=f"running {path.name} (an exported .onnx needs no torch)")
+        from poise.runtime import torchscript
+
+        return torchscript.open(path, device=device, threads=threads, precision=precision)
     if ending in (".onnx", ".xml"):
         engine = "openvino" if ending == ".xml" else runtime
+        if ending == ".xml":
+            refuse_pointer(path.with_suffix(".bin"))
         return open_session(
             quickened(path), runtime=engine, device=device, threads=threads, precision=precision, name=str(path)
         )
@@ -121,7 +132,19 @@ def open_file(
         from poise.networks import open_session as open_checkpoint
 
         return open_checkpoint(path, device=device, threads=threads, precision=precision, end2end=end2end)
-    raise ModelError(f"{path}: files that end in {ending or 'nothing'!r} cannot be run; expected {', '.join(ENDINGS)}")
+    known = ", ".join((*ENDINGS, ".torchscript", ".xml"))
+    raise ModelError(f"{path}: files that end in {ending or 'nothing'!r} cannot be run; expected {known}")
+
+
+def refuse_pointer(path: Path) -> None:
+    """Raise where a file is the pointer that Git LFS leaves in place of a large file."""
+    try:
+        with path.open("rb") as file:
+            pointer = file.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return  # said where the file is read
+    if pointer:
+        raise ModelError(f"{path}: a Git LFS pointer, not the file itself (run: git lfs pull)")
 
 
 def weight_files(card: Card | None, path: Path | None, name: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from typing import Any
@@ -11,8 +12,10 @@ from poise.errors import SourceError
 from poise.estimators import Estimator, estimate_stream
 from poise.motion.stream import smooth_stream
 from poise.results import Results
+from poise.run import Run
+from poise.series import Series, is_frame
 from poise.settings import Settings
-from poise.tracking import Tracker, follow_stream
+from poise.tracking import follow_stream
 
 _log = logging.getLogger("poise")
 
@@ -22,7 +25,7 @@ def predict(
     settings: Settings,
     estimator: Estimator,
     *,
-    tracker: Tracker | None = None,
+    series: Series,
     facts: Callable[[], dict[str, Any]],
 ) -> Generator[Results]:
     """Give the results of a source, frame by frame.
@@ -31,25 +34,32 @@ def predict(
         source: What :func:`poise.sources.open_source` takes.
         settings: Of the prediction.
         estimator: What runs the networks.
-        tracker: Who is who; None: nobody asks.
+        series: What goes on from an earlier call: number and time of frames passed one by one, tracks, filters.
         facts: Gives what a manifest says of the model; called only where something is saved.
 
     Raises:
         SourceError: The source cannot be read. One unreadable file among several is told and left out.
+        StreamLost: A live source broke off for good, after its last frame; only where there is no ``on_error``.
     """
-    from poise.sources import open_source
+    from poise.sources import StreamLost, is_lazy, is_one, open_source
 
-    if settings.saves:
-        from poise.run import Run
-
+    alone = is_one(source)
     errors: list[str] = []
+    notes: list[str] = []
+    lost: list[SourceError] = []
 
     def failed(error: SourceError) -> None:
         errors.append(str(error))
-        if settings.on_error is None:
-            _log.warning("%s", error)
-        else:
+        if isinstance(error, StreamLost):
+            lost.append(error)
+        if settings.on_error is not None:
             settings.on_error(error)
+        elif not lost:
+            _log.warning("%s", error)
+
+    def noted(note: str) -> None:
+        notes.append(note)
+        _log.warning("%s", note)
 
     with ExitStack() as stack:
         frames = stack.enter_context(
@@ -58,23 +68,82 @@ def predict(
                 vid_stride=settings.vid_stride,
                 stream_buffer=settings.stream_buffer,
                 follow=settings.follow,
+                reconnect=settings.reconnect,
                 on_error=failed,
+                on_note=noted,
             )
         )
-        run = None
-        if settings.saves:
-            run = Run(settings, source=source, model=facts(), errors=errors)
-            stack.enter_context(run)
-        results = estimate_stream(frames, estimator, settings.options, batch=settings.batch, boxes=settings.boxes)
-        if tracker is not None:
-            results = follow_stream(results, tracker, keep=settings.persist)
+        run = _run(stack, source, settings, series, facts, errors, notes, lost) if settings.saves else None
+        numbered = series.number(frames, settings, alone=alone, lazy=is_lazy(source))
+        results = estimate_stream(
+            numbered,
+            estimator,
+            settings.options,
+            batch=settings.batch,
+            boxes=settings.boxes,
+            memories=series.memories,
+        )
+        if series.tracker is not None:
+            results = follow_stream(results, series.tracker, last=series.last)
         if settings.smooth is not False:
-            results = smooth_stream(results, settings.smooth)
+            results = smooth_stream(results, series.smoother(settings.smooth), last=series.last)
         for result in results:
+            series.last = result.media
             if run is not None:
+                result = result.replace(save_dir=str(run.path))
                 run.write(result)
             if settings.show:
                 result.show(**settings.drawing)
-            if settings.verbose:
+            if settings.verbose is not False:
                 _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
+            if settings.verbose:
+                _say(_line(result))
+            if run is not None and run is series.run:
+                run.flush()
             yield result
+        if alone:
+            series.rest()
+    if run is not None and run is not series.run:
+        _told(run, settings)
+    if lost and settings.on_error is None:
+        raise lost[0]
+
+
+def _line(result: Results) -> str:
+    """Return what is printed of a frame: where it is from, its size, what was found, and the time that it took."""
+    height, width = result.orig_shape
+    number = f" frame {result.frame}" if result.media.kind != "image" else ""
+    return f"{result.path}{number}: {height}x{width} {result.verbose()}{sum(result.speed.values()):.1f} ms"
+
+
+def _told(run: Run, settings: Settings) -> None:
+    """Print where results are saved, unless somebody else is told."""
+    if settings.verbose is not False and settings.on_saved is None:
+        _say(f"Results saved to {run.path}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def _run(
+    stack: ExitStack,
+    source: Any,
+    settings: Settings,
+    series: Series,
+    facts: Callable[[], dict[str, Any]],
+    errors: list[str],
+    notes: list[str],
+    lost: list[SourceError],
+) -> Run:
+    """Return the run in which a call is saved: frames passed one by one share one, everything else has its own."""
+    alone = is_frame(source)
+    if alone and series.run is not None and series.run.takes(settings):
+        return series.run
+    run = Run(settings, source=source, model=facts(), errors=errors, notes=notes, lost=lost)
+    if alone:
+        series.keep(run)
+        _told(run, settings)
+    else:
+        stack.enter_context(run)
+    return run

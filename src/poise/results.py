@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poise.columns import Array, Boxes, InMainMemory, Keypoints, Point, Rows, attribute_error, freeze, one_row
-from poise.frames import Frame, Image, Media
+from poise.arrays import Array, freeze
+from poise.columns import Boxes, Keypoints, Point, Rows, attribute_error, one_row
+from poise.frames import Frame, Image, Media, TimeFrom
 from poise.skeletons import Skeleton, get
 from poise.summary import summary, summary_csv, summary_df
 
 _SPEED = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
+_FIELDS = ("orig_img", "boxes", "keypoints", "names", "frame", "time", "media", "speed", "time_from", "save_dir")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Results(InMainMemory):
+class Results:
     """The instances of one frame: boxes, keypoints, and where and when they are from.
 
     ``len(result)`` is the number of instances N. ``result[i]``, ``result[1:3]``, ``result[result.boxes.conf > 0.5]``
@@ -40,6 +42,8 @@ class Results(InMainMemory):
         time: Seconds from the start of its source.
         media: The source that the frame is from.
         speed: Milliseconds for ``preprocess``, ``inference``, ``postprocess``.
+        time_from: Where the time is from, as :class:`~poise.frames.Frame` says it: ``"assumed"`` where nobody said.
+        save_dir: The run's folder where it was saved, else None.
     """
 
     orig_img: Image
@@ -50,6 +54,8 @@ class Results(InMainMemory):
     time: float = 0.0
     media: Media = field(default_factory=lambda: Media("array"))
     speed: Mapping[str, float] = field(default_factory=lambda: dict(_SPEED))
+    time_from: TimeFrom = "source"
+    save_dir: str | None = None
     _single: bool = False
 
     def __post_init__(self) -> None:
@@ -101,23 +107,24 @@ class Results(InMainMemory):
             frame.time,
             frame.media,
             dict(speed or _SPEED),
+            frame.time_from,
         )
 
     def replace(self, **changes: Any) -> Results:
-        """Return a copy with some attributes exchanged."""
-        fields = ("orig_img", "boxes", "keypoints", "names", "frame", "time", "media", "speed")
+        """Return a copy with some attributes exchanged; a time that is given here counts as given."""
+        if "time" in changes:
+            changes.setdefault("time_from", "given")
         for name in changes:
-            if name not in fields:
-                raise TypeError(f"replace() has no argument {name!r}; known: {', '.join(fields)}")
-        return Results(**({name: getattr(self, name) for name in fields} | changes), _single=self._single)
+            if name not in _FIELDS:
+                raise TypeError(f"replace() has no argument {name!r}; known: {', '.join(_FIELDS)}")
+        return Results(**({name: getattr(self, name) for name in _FIELDS} | changes), _single=self._single)
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def __getitem__(self, rows: Rows) -> Results:
-        part = (self.boxes[rows], self.keypoints[rows])
-        single = one_row(rows)
-        return Results(self.orig_img, *part, self.names, self.frame, self.time, self.media, self.speed, single)
+        rest = {name: getattr(self, name) for name in _FIELDS[3:]}
+        return Results(self.orig_img, self.boxes[rows], self.keypoints[rows], **rest, _single=one_row(rows))
 
     def __iter__(self) -> Iterator[Results]:
         return (self[i] for i in range(len(self)))
@@ -155,8 +162,24 @@ class Results(InMainMemory):
         return self.media.name
 
     def numpy(self) -> Results:
-        """Return the same results: they are numpy arrays already."""
-        return self
+        """Return a copy whose boxes and keypoints are plain numpy arrays that may be written to."""
+        return self.replace(boxes=self.boxes.numpy(), keypoints=self.keypoints.numpy())
+
+    def clone(self) -> Results:
+        """Return a copy whose boxes and keypoints may be written to."""
+        return self.replace(boxes=self.boxes.clone(), keypoints=self.keypoints.clone())
+
+    def cpu(self) -> Results:
+        """Return a copy whose boxes and keypoints may be written to."""
+        return self.clone()
+
+    def cuda(self, *_: Any, **__: Any) -> Results:
+        """Return a copy whose boxes and keypoints may be written to: results live in main memory."""
+        return self.clone()
+
+    def to(self, *_: Any, **__: Any) -> Results:
+        """Return a copy whose boxes and keypoints may be written to: results live in main memory."""
+        return self.clone()
 
     @property
     def masks(self) -> None:
@@ -214,6 +237,8 @@ class Results(InMainMemory):
     def to_json(self, normalize: bool = False, decimals: int = 5) -> str:
         """Return :meth:`summary` as JSON text; a keypoint that was not predicted is null."""
         return json.dumps(self.summary(normalize, decimals), indent=2, allow_nan=False, ensure_ascii=False)
+
+    tojson = to_json
 
     def to_csv(self, normalize: bool = False, decimals: int = 5) -> str:
         """Return a table as CSV text, one row an instance.
@@ -292,7 +317,7 @@ class Results(InMainMemory):
         Args:
             **options: ``boxes``, ``labels``, ``conf``, ``ids``, ``kpt_line``, ``sigma`` (True or False);
                 ``kpt_radius``, ``line_width``, ``font_size`` (pixels); ``min_conf``; ``img`` (a BGR picture to draw
-                on); ``pil``; ``style``: see :func:`poise.drawing.draw`.
+                on); ``pil``; ``save``, ``filename``, ``show``; ``style``: see :func:`poise.drawing.draw`.
 
         Returns:
             ``(H, W, 3)`` uint8 BGR; with ``pil=True`` a Pillow picture (RGB).
@@ -340,6 +365,35 @@ class Results(InMainMemory):
         from poise.drawing import page
 
         return page(self)
+
+
+def _assign(self: Results, name: str, value: Any) -> None:
+    """Exchange an attribute in place, as users of this field write it.
+
+    Raises:
+        AttributeError: There is no such attribute, or it follows from others.
+        ValueError: Boxes and keypoints would no longer have the same rows.
+    """
+    if name in ("boxes", "keypoints"):
+        rows = np.shape(value)[0] if isinstance(value, np.ndarray) else len(value)
+        if rows != len(self):
+            raise ValueError(
+                f"result.{name} must keep its {len(self)} rows, got {rows}: boxes and keypoints belong together; to "
+                "choose instances write result = result[rows]"
+            )
+        self.update(**{name: value})
+    elif name == "path":
+        object.__setattr__(self, "media", replace(self.media, name=str(value)))
+    elif name in _FIELDS:
+        object.__setattr__(self, name, value)
+    elif isinstance(getattr(type(self), name, None), property):
+        raise AttributeError(f"result.{name} follows from what was found; result.replace(…) gives a changed copy")
+    else:
+        raise attribute_error("Results", name, list(_FIELDS))
+
+
+# A frozen class writes a method of its own here, whose message does not say what to do.
+Results.__setattr__ = _assign  # type: ignore[assignment,method-assign]
 
 
 def _public(kind: type) -> list[str]:

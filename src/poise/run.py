@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -10,12 +10,19 @@ from typing import Any, Self
 
 import numpy as np
 
+from poise.addresses import masked
 from poise.drawing import Trails
+from poise.errors import SourceError
 from poise.frames import Image
 from poise.results import Results
 from poise.settings import Settings
 from poise.sinks import RunFolder, RunSink
 
+# What must be the same for frames of several calls to be saved in one run.
+_KEPT = (
+    *("project", "name", "exist_ok"),
+    *("save", "save_txt", "save_conf", "save_crop", "save_frames", "save_json", "save_csv"),
+)
 _STAGES = ("preprocess", "inference", "postprocess")
 
 
@@ -29,17 +36,30 @@ class Run:
         source: What the user gave, for the manifest.
         model: What ran: name, runtime, device, and the weights with their checksums.
         errors: Messages of files that could not be read; read at the end.
+        notes: What was assumed or mended in the sources; read at the end.
+        lost: Live sources that broke off for good: with one the run has failed, however it ends.
 
     Attributes:
         path: The run's folder.
     """
 
-    def __init__(self, settings: Settings, *, source: Any, model: Mapping[str, Any], errors: list[str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        source: Any,
+        model: Mapping[str, Any],
+        errors: list[str],
+        notes: Sequence[str] = (),
+        lost: Sequence[SourceError] = (),
+    ) -> None:
         self._folder = RunFolder(
             settings.project or "runs/pose", settings.name or "predict", exist_ok=settings.exist_ok
         )
         self.path: Path = self._folder.path
         self._errors = errors
+        self._notes = notes
+        self._lost = lost
         self._frames = 0
         self._instances = 0
         self._stages = np.zeros(len(_STAGES))
@@ -58,6 +78,7 @@ class Run:
             overwrite=settings.exist_ok,
         )
         self._folder.manifest("running", source=_words(source), arguments=_arguments(settings), **model)
+        self._closed = False
         if settings.on_saved is not None:
             settings.on_saved(self.path)
 
@@ -74,6 +95,26 @@ class Run:
         self._instances += len(result)
         self._stages += [result.speed.get(stage, 0.0) for stage in _STAGES]
 
+    def takes(self, settings: Settings) -> bool:
+        """Whether a further call with these settings is saved here too; if so, it is drawn as they say."""
+        if self._closed or any(getattr(self._settings, name) != getattr(settings, name) for name in _KEPT):
+            return False
+        self._settings = settings
+        return True
+
+    def flush(self) -> None:
+        """Wait until all that was taken is in its files.
+
+        Raises:
+            PoiseError: Something could not be written.
+        """
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Finish the files and the manifest; calling it again does nothing."""
+        if not self._closed:
+            self.__exit__(None, None, None)
+
     def _draw(self, result: Results) -> Image:
         trailed = result.boxes.is_track and self._settings.show_trails
         image = self._trails.paint(result.orig_img) if trailed else None
@@ -86,15 +127,17 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed = True
         # A generator that is left early (break) ends with GeneratorExit: that is the user's will, not a failure.
         stopped = kind is not None and issubclass(kind, (KeyboardInterrupt, GeneratorExit))
-        status = "done" if kind is None else "interrupted" if stopped else "failed"
+        status = "done" if kind is None and not self._lost else "interrupted" if stopped else "failed"
         try:
             self._sink.close()
         except Exception as late:
             self._finish("failed", [*self._errors, str(late)])
             raise
-        self._finish(status, self._errors if error is None or stopped else [*self._errors, str(error)])
+        told = error is None or stopped or str(error) in self._errors
+        self._finish(status, self._errors if told else [*self._errors, str(error)])
 
     def _finish(self, status: Any, errors: list[str]) -> None:
         mean = self._stages / max(self._frames, 1)
@@ -103,8 +146,9 @@ class Run:
             counts={"frames": self._frames, "instances": self._instances, "errors": len(errors)},
             timings={f"{stage} ms a frame": round(float(ms), 3) for stage, ms in zip(_STAGES, mean, strict=True)},
             errors=errors,
-            notes=self._sink.notes,
+            notes=[*self._notes, *self._sink.notes],
             files=self._sink.paths,
+            **({"renamed": self._sink.twins} if self._sink.twins else {}),
         )
 
 
@@ -119,7 +163,7 @@ def _arguments(settings: Settings) -> dict[str, Any]:
 def _words(source: Any) -> Any:
     """Name a source in the manifest: paths and addresses as they are, anything else by its type."""
     if isinstance(source, (str, Path, int)):
-        return str(source)
+        return masked(str(source))
     if isinstance(source, (list, tuple)):
         return [_words(item) for item in source[:1000]]
     return type(source).__name__

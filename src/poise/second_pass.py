@@ -15,6 +15,7 @@ from poise.frames import Frame
 from poise.motion import FixReport, fix
 from poise.sinks import RunFolder, RunSink
 from poise.tracking import relink
+from poise.writing import write_atomically
 
 
 def second_pass(clip: Clip, *, max_join_s: float = 2.0, **options: Any) -> tuple[Clip, FixReport]:
@@ -64,7 +65,7 @@ def write(
     folder = RunFolder(project or "runs/pose", name or "fix", exist_ok=exist_ok)
     folder.manifest("running", source=clip.source, **facts)
     path = folder.path / "report.json"
-    path.write_text(json.dumps(report.summary(), indent=2) + "\n", encoding="utf-8")
+    write_atomically(path, json.dumps(report.summary(), indent=2) + "\n")
     status: Any = "interrupted"
     sink = RunSink(folder.path, save=True, save_json=True, overwrite=exist_ok)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.drawing import find_font
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
 from poise.motion.smoothing import Kalman, OneEuro, filter_named
@@ -17,16 +18,21 @@ from poise.tracking import TrackSettings
 
 # Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.
 _HARMLESS: Mapping[str, tuple[Any, ...]] = {
-    "half": (False, None),
+    "half": (False, True, None),
     "int8": (False, None),
     "visualize": (False,),
     "embed": (None,),
     "rect": (True, False),
     "retina_masks": (False,),
     "dnn": (False,),
+    "workers": tuple(range(65)),
+    "compile": (False, None),
     "mode": ("predict", "track", None),
     "task": ("pose", None),
 }
+# Former names of arguments, and whether they said the opposite.
+_FORMER = {"hide_labels": ("show_labels", True), "hide_conf": ("show_conf", True)}
+_FORMER["line_thickness"] = ("line_width", False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +42,8 @@ class Settings:
     Attributes:
         conf: Drop instances below this confidence, 0 to 1.
         iou: Of two instances more alike than this, the better stays; None: the model's own.
-        imgsz: Longer side of the picture as the detecting network sees it, pixels; None: the model's own.
+        imgsz: Longer side of the picture as the detecting network sees it, pixels; None: the model's own. Of a bundled
+            model it is the finest size at which it looks: the model's own sizes below it stay.
         max_det: Most instances a frame.
         classes: Class numbers to keep; None keeps all.
         agnostic_nms: Let instances of different classes suppress each other.
@@ -50,6 +57,7 @@ class Settings:
         vid_stride: Read every n-th frame of a video.
         follow: Lists and playlists may name files outside their own folder, addresses and cameras.
         stream_buffer: Keep every frame of a camera; False drops stale ones to stay current.
+        reconnect: Open a live source that breaks off again, at most so often in a row; 0: never.
         save: Write annotated pictures and videos.
         save_txt: Write YOLO text labels.
         save_conf: With confidences of keypoints and instances, as predictions; they are no labels to train from then.
@@ -61,17 +69,23 @@ class Settings:
         project: Folder of the runs.
         name: Name of the run; a number is added when it exists.
         exist_ok: Write into an existing run's folder.
-        verbose: Log one line a frame (logger ``poise``, level INFO).
+        verbose: True: print one line a frame. Unless it is False, each frame is logged (logger ``poise``, level INFO),
+            and one line is printed that says where results were saved.
         line_width: Width of boxes and limbs, pixels; None: from the person's size.
         kpt_radius: Radius of keypoints, pixels; None: from the person's size.
         kpt_line: Draw limbs.
         show_labels: Draw labels.
         show_conf: Draw confidences.
         show_boxes: Draw boxes.
+        font: A font file or the name of an installed font, for labels; None: Pillow's own, and installed ones for
+            letters that it lacks.
         show_trails: Draw where tracks came from.
         tracker: How :meth:`Pose.track` decides who is who: see :func:`poise.tracking.read_settings`.
         persist: Continue the tracks of the last call of :meth:`Pose.track`, for frames passed one by one.
         smooth: Steady the keypoints of a video: True (``"one-euro"``), ``"kalman"``, or a filter of ``poise.motion``.
+        fps: Frames a second of frames that are passed as pictures: each is 1/``fps`` seconds after the last.
+        time: When they were taken: seconds of the frame, a list or iterator of seconds, or ``"clock"`` for the time at
+            which they are passed. None: see docs/sources.md.
         device: Where to run: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None: where the model was opened.
         on_error: Called with each file of several that cannot be read; None logs a warning.
         on_saved: Called with the run's folder as soon as it exists.
@@ -92,6 +106,7 @@ class Settings:
     vid_stride: int = 1
     follow: bool = False
     stream_buffer: bool = False
+    reconnect: int = 4
     save: bool = False
     save_txt: bool = False
     save_conf: bool = False
@@ -103,17 +118,20 @@ class Settings:
     project: str | Path | None = None
     name: str | None = None
     exist_ok: bool = False
-    verbose: bool = True
+    verbose: bool | None = None
     line_width: int | None = None
     kpt_radius: int | None = None
     kpt_line: bool = True
     show_labels: bool = True
     show_conf: bool = True
     show_boxes: bool = True
+    font: str | None = None
     show_trails: bool = True
     tracker: str | Path | TrackSettings | None = None
     persist: bool = False
     smooth: bool | str | OneEuro | Kalman = False
+    fps: float | None = None
+    time: Any = None
     device: str | None = None
     on_error: Callable[[SourceError], None] | None = None
     on_saved: Callable[[Path], None] | None = None
@@ -126,12 +144,23 @@ class Settings:
         for name in ("max_det", "batch", "vid_stride"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
+        if not isinstance(self.reconnect, int) or self.reconnect < 0:
+            raise ValueError(f"reconnect must be a whole number from 0, got {self.reconnect!r}")
+        if self.fps is not None and not (0 < self.fps < np.inf and self.time is None):
+            raise ValueError(
+                f"fps must be frames a second, more than 0, got {self.fps!r}"
+                if self.time is None
+                else "give fps= or time=, not both: time= says when each frame was taken"
+            )
+        object.__setattr__(self, "time", _times(self.time))
         if self.nms not in (None, "iou", "oks"):
             raise ValueError(
                 f"nms must be 'iou' or 'oks', got {self.nms!r}; for YOLO26's head without it: Pose(…, end2end=True)"
             )
         if self.smooth is not False:
             filter_named(self.smooth)
+        if self.font is not None:
+            object.__setattr__(self, "font", find_font(str(self.font)))
         if self.boxes is not None:
             object.__setattr__(self, "boxes", _boxes(self.boxes))
         if self.imgsz is not None and not 32 <= self.imgsz <= 8192:
@@ -152,6 +181,7 @@ class Settings:
             "labels": self.show_labels,
             "conf": self.show_conf,
             "boxes": self.show_boxes,
+            "font": self.font,
         }
 
     @property
@@ -179,12 +209,19 @@ class Settings:
         """
         known = {f.name for f in fields(cls)}
         given = dict(arguments)
+        for old, (name, turned) in _FORMER.items():
+            if old in given:
+                given[name] = not given.pop(old) if turned else given.pop(old)
         for name, values in _HARMLESS.items():
             if name in given and given.pop(name) not in values:
                 raise ValueError(f"{name}={arguments[name]!r} is not supported for keypoints; leave it out")
         for name in given:
             if name not in known:
                 raise TypeError(f"{call}() has no argument {name!r}{suggest(name, known)}")
+        if isinstance(given.get("boxes"), bool):  # "draw boxes", as older code says it
+            given["show_boxes"] = given.pop("boxes")
+        if given.get("device") == "":
+            given["device"] = None
         if isinstance(given.get("classes"), int):
             given["classes"] = (given["classes"],)
         elif given.get("classes") is not None:
@@ -192,6 +229,22 @@ class Settings:
         if isinstance(given.get("imgsz"), (list, tuple)):
             given["imgsz"] = max(int(v) for v in given["imgsz"])
         return cls(**given)
+
+
+def _times(given: Any) -> Any:
+    """Check when frames were taken: one number as a tuple, several as they are."""
+    if given is None or (isinstance(given, str) and given == "clock"):
+        return given
+    if np.ndim(given) == 0 and not isinstance(given, (str, Iterable)):
+        try:
+            seconds = float(given)
+        except (TypeError, ValueError):
+            seconds = np.nan
+        if np.isfinite(seconds):
+            return (seconds,)
+    elif not isinstance(given, str):
+        return given
+    raise ValueError(f"time must be seconds, a list of seconds, or 'clock', got {given!r}")
 
 
 def _boxes(given: Any) -> tuple[NDArray[np.float32], ...]:

@@ -128,3 +128,22 @@ def test_a_calibration_is_fitted_written_and_used(shared: Path, tmp_path: Path) 
 
     assert "temperature" in path.read_text()
     assert main([*words, "--calibration", str(path), "--json"]) == 0
+
+
+def test_labels_of_another_size_are_not_scored(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    with Image.open(data / "images" / "man.jpg") as picture:
+        width, height = picture.size
+    row = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 50, 50], "area": 900, "iscrowd": 0}
+    table = {
+        "images": [{"id": 1, "file_name": "images/man.jpg", "width": 2 * width, "height": 2 * height}],
+        "categories": [{"id": 1, "name": "person", "keypoints": [f"p{i}" for i in range(17)]}],
+        "annotations": [row | {"keypoints": [20, 20, 2] * 17}],
+    }
+    (data / "ann.json").write_text(json.dumps(table))
+
+    code = main(["val", "--model", "body-fast", "--data", "ann.json", "--json"])
+
+    assert code == 1
+    assert f"{2 * width} x {2 * height} in the file, but the picture is {width} x {height}" in capsys.readouterr().err

@@ -137,7 +137,7 @@ def kept(one: Labels, size: tuple[int, int], name: str) -> Labels:
     if not holds.hidden:
         one = change(one, visibility=np.where(one.visibility == 1, 2, one.visibility))
     if not holds.boxes:
-        one = change(one, boxes=around(one))
+        one = change(one, boxes=around(one, size))
     if not holds.classes:
         one = change(one, classes=np.zeros_like(one.classes))
     if not holds.area:

@@ -117,7 +117,7 @@ def test_an_odd_visibility_is_a_warning(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_read_is_noted(tmp_path: Path, change: dict[str, Any], note: str) -> None:
-    assert open_dataset(coco(tmp_path, **change)).notes == (note,)  # type: ignore[attr-defined]
+    assert open_dataset(coco(tmp_path, **change)).notes[0] == note  # type: ignore[attr-defined]
 
 
 def test_names_that_only_count_do_not_say_what_a_mirror_does(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_label_studio_points_without_parent_go_to_the_only_rectangle(tmp_path: P
 
 
 def test_label_studio_points_without_parent_are_not_guessed_between_two(tmp_path: Path) -> None:
-    results = [NOSE | {"parentID": "r"}, NOSE, CAT, CAT | {"id": "s"}]
+    results = [NOSE, CAT, CAT | {"id": "s"}]
 
     (problem,) = open_dataset(labelstudio(tmp_path, results)).read(0)[1]
 
@@ -387,15 +387,69 @@ def test_points_that_sleap_calls_invisible_are_not_labelled(tmp_path: Path) -> N
     assert labels.visibility.tolist() == [[2, 0]]
 
 
-def test_sleap_projects_about_videos_say_what_to_do(tmp_path: Path) -> None:
+def sleap_video(folder: Path, *, frames: tuple[int, ...] = (1, 3), embed: bool = False) -> Path:
+    """Write a video of five frames, each brighter than the last, and a project that labels some of them."""
     sio = pytest.importorskip("sleap_io")
-    skeleton = sio.Skeleton(["nose"], name="cat")
-    video = sio.Video(filename="clip.mp4", open_backend=False)
-    project = sio.Labels([], videos=[video], skeletons=[skeleton])
-    sio.save_slp(project, str(tmp_path / "a.slp"), embed=False, verbose=False)
+    av = pytest.importorskip("av")
+    with av.open(str(folder / "clip.mp4"), "w") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for grey in range(0, 250, 50):
+            picture = np.full((48, 64, 3), grey, dtype=np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(stream.encode(None))
+    skeleton = sio.Skeleton(["nose", "tail"], name="cat")
+    video = sio.Video.from_filename(str(folder / "clip.mp4"))
+    labelled = [
+        sio.LabeledFrame(
+            video=video,
+            frame_idx=n,
+            instances=[sio.Instance.from_numpy(np.array([[n, 10.0], [20.0, 30.0]]), skeleton=skeleton)],
+        )
+        for n in frames
+    ]
+    path = folder / ("a.pkg.slp" if embed else "a.slp")
+    project = sio.Labels(labelled, videos=[video], skeletons=[skeleton])
+    sio.save_slp(project, str(path), embed="user" if embed else False, verbose=False)
+    return path
 
-    with pytest.raises(FormatError, match=r"about the video clip\.mp4; expected a list of pictures"):
-        open_dataset(tmp_path / "a.slp")
+
+@pytest.mark.parametrize("embed", [False, True])
+def test_sleap_frames_of_videos_and_packages_become_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embed: bool
+) -> None:
+    monkeypatch.setenv("POISE_HOME", str(tmp_path / "cache"))
+    path = sleap_video(tmp_path, embed=embed)
+    if embed:
+        (tmp_path / "clip.mp4").unlink()
+
+    found = open_dataset(path)
+
+    assert [p.name for p in found.paths] == ["frame_000001.png", "frame_000003.png"]
+    assert [found.read(i)[0].xy[0, 0].tolist() for i in (0, 1)] == [[1, 10], [3, 10]]
+    # Each frame is 50 brighter than the one before.
+    assert [abs(int(found.image(i).mean()) - grey) < 8 for i, grey in ((0, 50), (1, 150))] == [True, True]
+    assert [p.name for p in open_dataset(path).paths] == ["frame_000001.png", "frame_000003.png"]
+
+
+def test_sleap_projects_about_videos_elsewhere_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISE_HOME", str(tmp_path / "cache"))
+    path = sleap_video(tmp_path)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "clip.mp4").rename(tmp_path / "videos" / "film.mp4")
+
+    with pytest.raises(FormatError, match=r"its video .*clip\.mp4 is not there .*--images FOLDER"):
+        open_dataset(path)
+    (tmp_path / "videos" / "film.mp4").rename(tmp_path / "videos" / "clip.mp4")
+    assert len(open_dataset(path)) == 2
+    assert len(open_dataset(path, images=tmp_path / "videos")) == 2
+
+
+def test_a_label_beyond_the_end_of_a_sleap_video_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISE_HOME", str(tmp_path / "cache"))
+
+    with pytest.raises(FormatError, match=r"clip\.mp4: has 5 frames, and frame 9 is labelled"):
+        open_dataset(sleap_video(tmp_path, frames=(1, 9)))
 
 
 def test_pycocotools_reads_what_is_written(shared: Path, tmp_path: Path) -> None:

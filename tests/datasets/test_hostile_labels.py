@@ -269,7 +269,7 @@ def test_labels_of_another_size_are_not_written(tmp_path: Path) -> None:
 
     done = convert(file, tmp_path / "yolo", format="yolo")
 
-    assert [problem.kind for problem in done.problems] == ["wrong-size"]
+    assert [problem.kind for problem in done.problems] == ["size-mismatch"]
 
 
 def test_a_file_that_is_there_is_not_replaced(tmp_path: Path) -> None:

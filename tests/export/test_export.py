@@ -292,7 +292,8 @@ def test_files_are_not_overwritten_unless_asked(tmp_path: Path) -> None:
         ({"format": "torchscript", "precision": "int8"}, "int8 is offered by onnx, openvino"),
         ({"format": "safetensors", "nms": True}, "nms=True is offered for onnx, openvino"),
         ({"nms": True, "end2end": True}, "leave it out"),
-        ({"opset": 12}, "opset must be 17 to 20"),
+        ({"opset": 10}, "opset must be 11 to 20"),
+        ({"opset": 12, "precision": "int8", "data": PHOTO}, "int8 needs opset 13 or more, got 12"),
         ({"imgsz": (1, 2, 3)}, "imgsz must be"),
     ],
 )

@@ -262,3 +262,39 @@ def test_sides_of_a_mirrored_picture_are_exchanged_with_bodies_too(mirrored: boo
     said = GestureRecognizer("hands", mirrored=mirrored).update(results([(550.0, 300.0)], "R", 0.0), bodies)
 
     assert (said[0].part, said[0].id) == ("right_hand" if mirrored else "left_hand", 7)
+
+
+def mirrored_pair(apart: float, *, size: float = 80.0) -> np.ndarray:
+    """Return two hands of somebody who faces the camera: mirror images, side by side."""
+    left, right = hands((200.0, 200.0), size=80.0), hands((200.0 + apart, 200.0), size=size)
+    right[0, :, 0] = 2 * (200.0 + apart) - right[0, :, 0]
+    return np.concatenate([left, right])
+
+
+@pytest.mark.parametrize("said", ["RR", "LL"])
+def test_two_near_hands_without_a_body_that_mirror_each_other_are_one_left_and_one_right(said: str) -> None:
+    follower = HandFollower()
+
+    found = follower.update(mirrored_pair(180), sides(said), 0.0)
+
+    assert found.right.tolist() == [True, False]  # on the picture's left is the right hand of who faces the camera
+
+
+def test_what_was_seen_before_decides_which_of_two_near_hands_is_which() -> None:
+    follower = HandFollower()
+    for i in range(10):
+        follower.update(mirrored_pair(180), sides("LR"), i * STEP)
+
+    assert follower.update(mirrored_pair(180), sides("RR"), 10 * STEP).right.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        mirrored_pair(700),  # far apart: of two people
+        mirrored_pair(180, size=200.0),  # another is nearer to the camera
+        hands((200, 200), (440, 200)),  # alike, no mirror images, and not close together
+    ],
+)
+def test_hands_that_may_be_of_two_people_keep_what_was_said_of_them(pair: np.ndarray) -> None:
+    assert HandFollower().update(pair, sides("RR"), 0.0).right.tolist() == [True, True]

@@ -127,7 +127,7 @@ def test_a_hand_in_a_zone_for_a_time_triggers_though_the_feet_are_outside() -> N
 def test_crossing_a_line_counts_in_and_out() -> None:
     watch = ZoneWatch(ZoneFile((), (Line("gate", np.array([[320.0, 480], [320, 0]])),)))
 
-    said = walk(watch, [200, 250, 300, 350, 400, 350, 300, 250])
+    said = walk(watch, [200, 250, 300, 350, 400, 400, 350, 300, 250, 200, 200])
 
     assert names(said) == [("gate.in", 1), ("gate.out", 1)]
 
@@ -147,7 +147,7 @@ def test_going_round_the_end_of_a_line_is_no_crossing() -> None:
 def test_either_ankle_crosses() -> None:
     file = ZoneFile((), (Line("gate", np.array([[320.0, 480], [320, 0]])),), (Trigger("step", "ankle", "gate", True),))
 
-    said = walk(ZoneWatch(file), [200, 270, 330, 400])
+    said = walk(ZoneWatch(file), [200, 270, 330, 400, 400, 400])
 
     assert [e for e in names(said) if e[0] == "step"][:1] == [("step", "in")]
 
@@ -314,3 +314,53 @@ def test_memory_does_not_grow_with_people_who_pass() -> None:
         watch.update(frame([person(at=(310 + 20 * (i % 2), 400))], time=i * 0.5, index=i, ids=[i // 2 + 1]))
 
     assert len(watch._stays) + len(watch._sides) + len(watch._steps) < 100
+
+
+GATE = ZoneFile((), (Line("gate", np.array([[320.0, 480], [320, 0]])),))
+
+
+def test_one_frame_on_the_other_side_is_no_crossing() -> None:
+    watch = ZoneWatch(GATE)
+
+    said = walk(watch, [250] * 10 + [390] + [250] * 10 + [390, 250] * 3 + [250] * 5, step=0.04)
+
+    assert said + watch.finish() == []
+
+
+def test_who_stands_on_a_line_is_counted_once_at_most() -> None:
+    """A minute on the line at 25 frames a second, with the box trembling and the body swaying."""
+    rng = np.random.default_rng(0)
+    time = np.arange(1500) * 0.04
+    sway = 14 * np.sin(2 * np.pi * time / 1.7) + 7 * rng.standard_normal(1500)  # the person is 200 pixels tall
+    on_it = [250] * 10 + list(np.linspace(250, 320, 10)) + list(320 + sway)
+
+    watch = ZoneWatch(GATE)
+    assert len(walk(watch, on_it, step=0.04) + watch.finish()) <= 1
+
+    watch = ZoneWatch(GATE)
+    said = walk(watch, [*on_it, *np.linspace(320, 420, 10), *[420] * 10], step=0.04)
+    assert names(said)[-1] == ("gate.in", 1)
+    assert [event for event, _ in names(said)].count("gate.in") == 1
+
+
+def test_hold_of_a_line_is_read_and_waited_for(tmp_path: Path) -> None:
+    text = 'units = "pixels"\n[lines.gate]\npoints = [[320, 480], [320, 0]]\nhold_s = 0.5\n'
+    xs = [250] * 5 + [400] * 10
+
+    said = walk(ZoneWatch(written(tmp_path, text)), xs)
+    assert [(e.event, round(e.time, 1)) for e in said] == [("gate.in", 1.0)]
+    said = walk(ZoneWatch(written(tmp_path, text.replace("0.5", "0"))), xs)
+    assert [(e.event, round(e.time, 1)) for e in said] == [("gate.in", 0.5)]
+
+
+def test_who_crosses_a_line_and_is_gone_before_the_hold_has_crossed() -> None:
+    watch = ZoneWatch(GATE)
+    said = walk(watch, [250] * 5 + [380, 420], step=0.04)
+    assert said == []
+    for i in range(40):
+        said += watch.update(frame([], time=1 + i * 0.1, index=20 + i))
+    assert names(said) == [("gate.in", 1)]
+
+    watch = ZoneWatch(GATE)
+    walk(watch, [250] * 5 + [380, 420], step=0.04)
+    assert names(watch.finish()) == [("gate.in", 1)]

@@ -195,6 +195,60 @@ r = results[0]
 s = f"{r.verbose()}{r.speed['inference']:.1f}ms {r.path} {r.orig_shape[1]}x{r.orig_shape[0]}"
 assert s == "2 persons, 0.0ms array 200x100"
 """,
+    "a table row of points and confidences": """
+kps, conf = results[0].keypoints.xy[0], results[0].keypoints.conf[0]
+row = [float(v) for point, c in zip(kps, conf) for v in list(point) + [c]]
+assert row[:3] == [0, 0, 0.5] and len(row) == 51
+""",
+    "positions as nested lists": """
+out = results[0].keypoints.data[0, :, 0:2].tolist()
+assert out[1] == [0.10000000149011612, 1.0]
+""",
+    "most confident person": """
+kps = results[0].keypoints
+best = int(kps.conf.mean(dim=1).argmax())
+assert best == 0 and kps.xy[best].cpu().numpy().shape == (17, 2)
+""",
+    "integer positions through the whole chain": """
+boxes = results[0].boxes.xyxy.cpu().detach().numpy().astype(int).tolist()
+kps = results[0].keypoints.xy.cpu().detach().numpy().astype(int)
+assert boxes[0] == [10, 20, 30, 80] and kps[0, 16].tolist() == [1, 16]
+""",
+    "rows of boxes and keypoints as numpy": """
+for box, kp in zip(results[0].boxes.cpu().numpy(), results[0].keypoints.cpu().numpy()):
+    x1, y1, x2, y2 = box.xyxy[0].astype(int)
+    out.append((type(x1), type(kp.xy[0])))
+assert all(issubclass(a, np.integer) and b is np.ndarray for a, b in out)
+""",
+    "low confidence set to minus one": """
+k = results[0].keypoints.data.cpu().numpy()
+k[0][k[0][:, 2] < 0.6] = -1
+assert k[0].max() == -1 and k[1].max() > 0
+""",
+    "stacked and reshaped": """
+flat = results[0].keypoints.xyn.view(len(results[0]), -1)
+assert flat.size(1) == 34 and flat.unsqueeze(0).squeeze(0).shape == flat.shape
+""",
+    "mask by truth values": """
+seen = (results[0].keypoints.conf > 0.4).bool().all(dim=1)
+assert seen.tolist() == [True, True] and len(results[0].boxes[seen]) == 2
+""",
+    "keypoints compared with None": """
+assert results[0].keypoints != None and results[0] and results[0].keypoints
+""",
+    "points walked by row": """
+for person in results[0].keypoints:
+    for keypoint in person:
+        out.append(len(keypoint))
+assert out == [1, 1]
+""",
+    "a copy is put back": """
+r = results[0]
+xy = r.keypoints.xy.clone()
+xy[..., 0] += 5
+r.keypoints = xy
+assert r.keypoints.xy[0, 0].tolist() == [5, 0]
+""",
     "summary": """
 for d in results[0].summary():
     x1, name = d["box"]["x1"], d["name"]
@@ -237,11 +291,51 @@ class TestArray:
         assert doubled.cpu().numpy().tolist()[0] == [20, 40, 60, 160]
         assert doubled.flags.writeable
 
-    def test_numpy_gives_a_plain_array_without_a_copy(self) -> None:
+    @pytest.mark.parametrize("how", ["numpy", "cpu", "clone"])
+    def test_copies_may_be_written_to_and_leave_the_result_as_it_is(self, how: str) -> None:
         boxes = made(ids=False).boxes.xyxy
+        copy = getattr(boxes, how)()
+        copy[0] *= 2
+        copy[1, copy[1] > 50] = -1
 
-        assert type(boxes.numpy()) is np.ndarray
-        assert np.shares_memory(boxes.numpy(), boxes)
+        assert copy.tolist() == [[20, 40, 60, 160], [40, 20, -1, -1]]
+        assert boxes.tolist() == [[10, 20, 30, 80], [40, 20, 60, 80]]
+        assert (type(copy) is np.ndarray) == (how == "numpy")
+
+    def test_writing_into_a_result_says_what_to_write_instead(self) -> None:
+        xy = made(ids=False).keypoints.xy
+
+        with pytest.raises(ValueError, match=r"read-only: write to a copy, such as xy = result.keypoints.xy.clone"):
+            xy[0, 0] = 3
+        with pytest.raises(ValueError, match="read-only"):
+            xy[0] *= 2
+
+    def test_methods_of_tensors(self) -> None:
+        xyxy = made(ids=False).boxes.xyxy
+
+        assert (xyxy.size(0), xyxy.size(), xyxy.size) == (2, (2, 4), 8)
+        assert xyxy.view(-1, 2).shape == (4, 2)
+        assert xyxy.unsqueeze(0).shape == (1, 2, 4)
+        assert xyxy.unsqueeze(0).squeeze(0).shape == xyxy.squeeze(0).shape == (2, 4)
+        assert xyxy.mean(dim=1).tolist() == [35, 50]
+        assert xyxy.sum(dim=0, keepdim=True).tolist() == [[50, 40, 90, 160]]
+        values, indices = xyxy.max(dim=1)
+        assert (values.tolist(), indices.tolist()) == ([80, 80], [3, 3])
+        assert xyxy.min(dim=0).indices.tolist() == [0, 0, 0, 0]
+        assert (xyxy > 30).bool().any(dim=1).tolist() == [True, True]
+        assert xyxy[0].argsort(descending=True).tolist() == [3, 2, 1, 0]
+        assert xyxy.data.cpu().numpy().tolist() == xyxy.tolist()
+        assert xyxy[:, 2:].norm(dim=1).tolist() == pytest.approx([7300**0.5, 100])
+
+    def test_what_tensors_have_and_arrays_do_not_is_told(self) -> None:
+        with pytest.raises(AttributeError, match=r"no attribute 'topk'.*numpy arrays: write np"):
+            made(ids=False).boxes.conf.topk(1)
+
+    def test_astype_gives_numbers_of_numpy(self) -> None:
+        corner = made(ids=False).boxes.xyxy[0].astype(int)[:2]
+
+        assert type(corner) is np.ndarray
+        assert isinstance(corner[0], np.integer)
 
     @pytest.mark.parametrize(("index", "value"), [(0, 0.9), (1, 0.8)])
     def test_one_element_is_a_number(self, index: int, value: float) -> None:

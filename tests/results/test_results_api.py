@@ -260,9 +260,9 @@ class TestReadOnly:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 5
 
-    def test_attributes_cannot_be_set(self) -> None:
+    def test_columns_of_boxes_and_keypoints_cannot_be_set(self) -> None:
         with pytest.raises(AttributeError):
-            people(1).frame = 3  # type: ignore[misc]
+            people(1).boxes.data = np.zeros((1, 6))  # type: ignore[misc,assignment]
 
     def test_the_callers_array_stays_writable_and_is_not_copied(self) -> None:
         data = np.zeros((2, 6), dtype=np.float32)
@@ -495,3 +495,94 @@ class TestCrops:
         [path] = people(1).replace(names={0: name}).save_crop(folder)
 
         assert Path(path).resolve().parent.parent == folder.resolve()
+
+
+def crowd(count: int) -> Results:
+    boxes = np.tile(np.array([[10, 20, 30, 80, 7, 0.9, 0]], dtype=np.float32), (count, 1))
+    return Results.of(np.zeros((100, 200, 3), np.uint8), boxes, np.ones((count, 17, 2)), np.full((count, 17), 0.5))
+
+
+@pytest.mark.parametrize("how", ["numpy", "cpu", "clone"])
+@pytest.mark.parametrize("columns", ["boxes", "keypoints"])
+def test_columns_of_ones_own_may_be_written_to(columns: str, how: str) -> None:
+    result = crowd(2)
+    own = getattr(getattr(result, columns), how)()
+    place = own.xyxy if columns == "boxes" else own.xy
+    place[0] = 5
+    own.conf[1] = 0.25
+
+    assert (own.data[0].ravel()[:2] == 5).all()  # xyxy and conf are parts of data, as users of this field know them
+    assert np.asarray(own.data[1]).min() == (0 if columns == "boxes" else 0.25)
+    assert np.asarray(result.keypoints.xy).max() == 1
+    assert np.asarray(result.boxes.xyxy).min() == 10
+    assert all((type(row.data) is np.ndarray) == (how == "numpy") for row in own)
+
+
+def test_results_as_numpy_give_plain_arrays_row_by_row() -> None:
+    for row in crowd(2).cpu().numpy():
+        corners = row.boxes.xyxy[0].astype(int)
+        assert type(corners) is type(row.keypoints.xyn) is np.ndarray
+        assert all(isinstance(value, np.integer) for value in corners)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 300])
+def test_columns_print_in_ten_lines(count: int) -> None:
+    for columns in (crowd(count).boxes, crowd(count).keypoints, crowd(count).keypoints.numpy()):
+        text = repr(columns)
+        assert len(text.splitlines()) <= 10
+        assert f"{count} instance" in text
+    if count:
+        assert "0: 10.0 20.0 30.0 80.0 conf 0.90 class 0 id 7" in repr(crowd(count).boxes)
+        assert "nose 1.0 1.0 0.50" in repr(crowd(count).keypoints)
+
+
+def test_a_time_that_is_put_in_counts_as_given() -> None:
+    assert crowd(1).replace(time=2.0).time_from == "given"
+    assert crowd(1).replace(frame=3).time_from == "source"
+    assert crowd(1).replace(time=2.0, time_from="fps").time_from == "fps"
+
+
+def test_attributes_are_assigned_in_place() -> None:
+    result = crowd(2)
+    result.boxes = result.boxes[[1, 0]]
+    result.keypoints = np.full((2, 17, 3), 0.5, np.float32)
+    result.path = "mine.jpg"
+    result.names = {0: "dog"}
+
+    assert result.keypoints.conf is not None
+    assert (result.path, result.verbose(), float(result.keypoints.xy[0, 0, 0])) == ("mine.jpg", "2 dogs, ", 0.5)
+    with pytest.raises(ValueError, match=r"must keep its 2 rows, got 1.*result = result\[rows\]"):
+        result.boxes = result.boxes[:1]
+    with pytest.raises(AttributeError, match="did you mean 'boxes'"):
+        result.boxs = None
+    with pytest.raises(AttributeError, match="follows from what was found"):
+        result.orig_shape = (1, 1)
+
+
+def test_opencv_takes_corners_and_keypoints_as_this_field_writes_them() -> None:
+    cv2 = pytest.importorskip("cv2")
+    result = crowd(2)
+    picture = result.orig_img.copy()
+    for box in result.boxes.cpu().numpy():
+        corners = box.xyxy[0].astype(int)
+        cv2.rectangle(picture, corners[:2], corners[2:], (0, 0, 255), 1)
+    for x, y in result.keypoints.xy[0].cpu().numpy().astype(int):
+        cv2.circle(picture, (x, y), 1, (0, 255, 0), -1)
+    for x1, y1, _, _ in result.cpu().numpy().boxes.xyxy.astype(int):
+        cv2.putText(picture, "a", (x1, y1), cv2.FONT_HERSHEY_PLAIN, 1, (255, 0, 0))
+
+    assert picture[50, 10].tolist() == [0, 0, 255]
+    assert picture[1, 1].tolist() == [0, 255, 0]
+
+
+def test_supervision_takes_results() -> None:
+    sv = pytest.importorskip("supervision")
+    result = crowd(2)
+    detections = sv.Detections.from_ultralytics(result)
+    drawn = sv.BoxAnnotator().annotate(result.orig_img.copy(), detections)
+    points = sv.KeyPoints.from_ultralytics(result)
+
+    assert detections.xyxy[0].tolist() == [10, 20, 30, 80]
+    assert detections.tracker_id.tolist() == [7, 7]
+    assert points.xy.shape == (2, 17, 2)
+    assert drawn.any()

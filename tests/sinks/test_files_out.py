@@ -497,3 +497,69 @@ def test_coco_files_are_chosen_by_their_ending(name: str, tmp_path: Path) -> Non
     rows = content["annotations"] if isinstance(content, dict) else content
     assert len(rows) == 2
     assert len(rows[0]["keypoints"]) == 17 * 3
+
+
+def test_pictures_of_one_name_in_nested_folders_can_be_told_apart(tmp_path: Path) -> None:
+    places = [str(tmp_path / part) for part in ("a/1.jpg", "a/2.jpg", "b/1.jpg")]
+    results = [result(media=Media(place, path=place)) for place in places]
+
+    with CocoAnnotationsSink(tmp_path / "own.coco.json") as sink:
+        for one in results[:2]:
+            sink.write(one)
+    assert [image["file_name"] for image in json.loads(sink.path.read_text())["images"]] == ["1.jpg", "2.jpg"]
+
+    with CocoAnnotationsSink(tmp_path / "all.coco.json") as sink:
+        for one in results:
+            sink.write(one)
+    images = json.loads(sink.path.read_text())["images"]
+    assert [image["file_name"] for image in images] == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
+    assert len({image["id"] for image in images}) == 3
+    assert set(images[0]) == {"id", "file_name", "width", "height"}
+    assert "another picture is called 1.jpg too" in sink.notes[0]
+
+
+def test_given_ids_of_pictures_of_one_name_need_their_folders(tmp_path: Path) -> None:
+    places = [str(tmp_path / part) for part in ("a/x.jpg", "b/x.jpg")]
+
+    with CocoResultsSink(tmp_path / "good.json", image_ids={"a/x.jpg": 7, "b/x.jpg": 8}) as sink:
+        for place in places:
+            sink.write(result(media=Media(place, path=place)))
+    assert {row["image_id"] for row in json.loads(sink.path.read_text())} == {7, 8}
+
+    sink = CocoResultsSink(tmp_path / "wrong.json", image_ids={"x.jpg": 7})
+    sink.write(result(media=Media(places[0], path=places[0])))
+    with pytest.raises(PoiseError, match=r"have one name and would get one id, 7.*'b/x.jpg'"):
+        sink.write(result(media=Media(places[1], path=places[1])))
+
+
+def test_a_manifest_says_where_sources_of_one_name_are_from(tmp_path: Path) -> None:
+    sink = RunSink(tmp_path / "run", save=False, save_txt=True)
+    for part in ("a/1.jpg", "b/1.jpg"):
+        sink.write(result(media=Media(f"{tmp_path}/{part}", path=f"{tmp_path}/{part}")))
+    sink.close()
+
+    assert sorted(path.name for path in (tmp_path / "run/labels").iterdir()) == ["1-2.txt", "1.txt"]
+    assert sink.twins == {"1-2": f"{tmp_path}/b/1.jpg"}
+
+
+@pytest.mark.parametrize("kind", [CocoResultsSink, CocoAnnotationsSink])
+def test_a_frame_without_anybody_goes_into_coco_files(tmp_path: Path, kind: type) -> None:
+    empty = result(media=Media("a.jpg"))
+    with kind(tmp_path / "a.json") as sink:
+        sink.write(empty[np.zeros(len(empty), dtype=bool)])
+    assert sink.path.is_file()
+
+
+def test_a_line_that_does_not_fit_is_not_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = CsvSink(tmp_path / "a.csv")
+    sink.write(result(media=Media("a.jpg")))
+    whole = (tmp_path / "a.csv").read_bytes()
+
+    def half(stream: object, data: bytes) -> None:
+        stream.write(data[: len(data) // 2])  # type: ignore[attr-defined]
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("poise.writing.write_all", half)
+    with pytest.raises(PoiseError, match="the disk is full"):
+        sink.write(result(media=Media("b.jpg")))
+    assert (tmp_path / "a.csv").read_bytes() == whole

@@ -59,12 +59,14 @@ def test_buffer_keeps_every_frame() -> None:
 
 @pytest.mark.usefixtures("pattern")
 def test_dropped_frames_and_given_frames_add_up() -> None:
-    source = open_source("webcam")
+    told: list[SourceError] = []
+    source = open_source("webcam", reconnect=0, on_error=told.append)
     frames = []
     for frame in source:
         frames.append(frame)
         time.sleep(0.001)
 
+    assert "the stream broke off after 2000 frames" in str(told[0])
     assert frames[-1].index == 1999  # the end is not lost to a newer frame
     assert len(frames) + frames[-1].dropped == 2000
     assert (source.kind, source.total) == ("stream", None)

@@ -17,6 +17,7 @@ import pytest
 from source_clips import encode, quarters, read, write_video
 
 from poise.errors import SourceError
+from poise.installation import installing
 from poise.sources import open_source
 
 
@@ -241,7 +242,7 @@ def test_folder_without_pictures_says_what_it_found(tmp_path: Path) -> None:
         ("text.jpg", b"hello\nworld", r"text\.jpg: not a picture: it begins with the text 'hello\\nworld'"),
         ("page.png", b"<!DOCTYPE html><html>", "not a picture: it looks like a web page"),
         ("doc.png", b"%PDF-1.7 ...", "not a picture: it looks like a PDF"),
-        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture: it looks like a HEIC.*pillow-heif"),
+        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture: it looks like a HEIC.*pip install pi-heif"),
         ("lfs.jpg", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (
             "text.mp4",
@@ -375,7 +376,7 @@ def test_pictures_need_no_video_library(folder: Path) -> None:
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
 
-    assert done.stdout.splitlines() == ["1", "reading video needs av; run: pip install 'poise[video]'", "3 1"]
+    assert done.stdout.splitlines() == ["1", f"reading video needs av; run: {installing('video')}", "3 1"]
 
 
 def test_importing_the_room_loads_no_video_library_and_changes_no_limit_of_pillow() -> None:

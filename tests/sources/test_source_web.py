@@ -107,7 +107,7 @@ def test_video_by_ending_or_content_type(server: str, path: str) -> None:
 
 @pytest.mark.parametrize("buffer", [False, True])
 def test_live_stream_is_seen_to_be_one(server: str, buffer: bool) -> None:
-    source = open_source(server + "/live", stream_buffer=buffer)
+    source = open_source(server + "/live", stream_buffer=buffer, reconnect=0)
     # The server has no other way to end it than to hang up.
     with pytest.warns(RuntimeWarning, match="the stream broke off after 40 frames"):
         frames = list(source)

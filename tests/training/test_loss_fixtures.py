@@ -93,7 +93,7 @@ def test_assignment_of_each_branch(case: Case) -> None:
             found.score.numpy(),
             case.stored[f"loss/{name}/assign_scores"][tuple(chosen)][:, 0],
             rtol=RELATIVE,
-            atol=1e-8,
+            atol=2e-6,  # scores differ between processors by as much
         )
 
 

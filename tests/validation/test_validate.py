@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -287,3 +288,23 @@ def test_a_session_is_enough(shared: Path) -> None:
     dataset = open_dataset(shared / "data/coco8-pose/coco8-pose.yaml", "val")
 
     assert validate(session, dataset).images == 4
+
+
+def test_imgsz_is_used_of_bundled_models_too(model: Pose, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from poise.estimators.search import Finder
+
+    asked: list[int | None] = []
+    looked: list[list[int]] = []
+    before = Finder.sizes
+
+    def sizes(self: Finder, search: Any, part: Any, imgsz: int | None, *more: Any) -> list[int]:
+        asked.append(imgsz)
+        looked.append(before(self, search, part, imgsz, *more))
+        return looked[-1]
+
+    monkeypatch.setattr(Finder, "sizes", sizes)
+    model.val(own / "data.yaml", conf=0.3, imgsz=640)
+
+    assert set(asked) == {640}
+    assert {max(found) for found in looked} == {640}
+    assert {min(found) for found in looked} == {256, 320}  # the model's own sizes stay

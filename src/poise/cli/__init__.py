@@ -10,16 +10,19 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0 done, 1 ran and failed, 2 wrong use.
+    """Run the command line; returns the exit code: 0 done, 1 ran and failed, 2 wrong use, 128 and
+    the signal's number where one ended it (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP).
 
     Args:
         arguments: The words after ``poise``; None takes the process's own.
     """
     from poise.cli._app import app, run
+    from poise.cli._signals import ended_by_signals
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = run(app, words)
+        with ended_by_signals():
+            code = run(app, words)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (head, less) went away: not an error, but Python would complain while it closes stdout.

@@ -11,12 +11,16 @@ from typing import Any
 import cyclopts
 
 from poise._version import __version__
+from poise.addresses import masked
+from poise.cli._help import Grouped, group_of, place_of
+from poise.cli._sizes import sizes
 from poise.errors import PoiseError, suggest
 from poise.text import brief, say
 
 # Each command's module is loaded when the command is called; the line here is what "poise --help" shows.
 _COMMANDS = {
     "demo": "Find the person in a bundled photo and save the annotated picture.",
+    "sample": "Write sample pictures and clips to try the other commands on.",
     "predict": "Find keypoints in pictures, folders, videos, a camera or an address.",
     "data": "Check labelled pictures, and convert them from one format to another.",
     "train": "Train a network on your own labelled pictures.",
@@ -32,10 +36,17 @@ _COMMANDS = {
     "models": "List the bundled models, or print the card of one.",
     "weights": "List, import and fetch weight files that are not bundled.",
     "doctor": "Check the installation: versions, devices, cameras, networks, speed.",
+    "completion": "Install completion of commands, options and names for bash, zsh or fish.",
+    "help": "Say what a command does and which options it has.",
+    "version": "Print the version.",
 }
 
 # Settings of "train" that are switches and may also name something: a place, a file, a kind.
 _EITHER = frozenset({"amp", "cache", "resume", "pretrained"})
+
+# Commands whose --out may be standard output, and options that name a file to write and may not.
+_TO_STDOUT = frozenset({"predict", "track", "angles"})
+_FILES = frozenset({"--csv", "--report", "--heatmap", "--calibrate", "--project", "--name"})
 
 # The word "-" looks like an option to the parser; commands turn this back.
 STDIN = "<standard input>"
@@ -46,16 +57,19 @@ app = cyclopts.App(
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+    help_formatter=Grouped(),
+    group_commands=cyclopts.Group("Everywhere", sort_key=99),
+    # No flags that give an empty list, such as --empty-classes: leaving the option away does the same.
+    default_parameter=cyclopts.Parameter(negative_iterable=()),
 )
 for _name, _help in _COMMANDS.items():
-    app.command(f"poise.cli.{_name}:{_name}", name=_name, help=_help)
-app.register_install_completion_command(name="completion")
+    app.command(f"poise.cli.{_name}:{_name}", name=_name, help=_help, group=group_of(_name), sort_key=place_of(_name))
 
 
 def run(application: cyclopts.App, words: list[str]) -> int:
     """Run one command line and turn every error into one sentence and an exit code."""
     try:
-        words = either(modern(words, lambda given: _options(application, given)))
+        words = sizes(either(modern(words, lambda given: _options(application, given))))
         if words and not words[0].startswith("-") and words[0] not in application:
             raise ValueError(f"no command named {words[0]!r}{suggest(words[0], _COMMANDS)}")
         code = application(words, exit_on_error=False, print_error=False)
@@ -67,7 +81,7 @@ def run(application: cyclopts.App, words: list[str]) -> int:
     except PoiseError as error:
         return _complain(str(error), 1)
     except KeyboardInterrupt as stop:
-        return _complain(str(stop) or "interrupted; what was written until now is complete", 130)
+        return _complain(str(stop) or "interrupted; what was written until now is complete", getattr(stop, "code", 130))
     except MemoryError as error:
         return _complain(f"not enough memory: {str(error) or 'a file or picture is too large for this machine'}", 1)
     except RecursionError:
@@ -105,6 +119,11 @@ def modern(words: list[str], options: Callable[[list[str]], Collection[str]] | N
     for i, word in enumerate(words):
         if word == "--":
             return [*out, *words[i:]]
+        if word == "-":
+            if out and (out[-1] in _FILES or (out[-1] in ("--out", "-o") and out[0] not in _TO_STDOUT)):
+                raise ValueError(f"{out[-1]} -: this is not written to standard output; give the name of a file")
+            out.append(STDIN)
+            continue
         if i and os.path.lexists(word):
             out.append(_file(word))
             continue
@@ -184,7 +203,7 @@ def _first_line(error: Any) -> str:
 
 
 def _complain(message: str, code: int, hint: list[str] | None = None) -> int:
-    say(f"poise: {brief(message)}", file=sys.stderr)
+    say(f"poise: {brief(masked(message))}", file=sys.stderr)
     if hint is not None:
         command = hint[0] if hint and hint[0] in _COMMANDS else ""
         say(f"poise: see 'poise {command + ' ' if command else ''}--help'", file=sys.stderr)

@@ -56,7 +56,8 @@ class Wanted:
         vid_stride: Read every n-th frame of a video.
         follow: Let lists and playlists name files outside their own folder, addresses and cameras.
         stream_buffer: Keep every frame of a camera instead of the newest.
-        save: Write annotated pictures and videos.
+        reconnect: Open a live source that breaks off again, at most so often in a row.
+        save: Write annotated pictures and videos; done without it too, unless --json or --out is given without --name.
         save_txt: Write YOLO text labels.
         save_conf: Write confidences into them, as predictions; they are no labels to train from then.
         save_crop: Write one picture an instance.
@@ -75,6 +76,7 @@ class Wanted:
         show_labels: Draw labels.
         show_conf: Draw confidences.
         show_boxes: Draw boxes.
+        font: A font file or the name of an installed font, for labels.
         device: cpu, cuda, cuda:1, ...
         runtime: onnxruntime, openvino or auto.
         threads: CPU threads a network uses.
@@ -100,6 +102,7 @@ class Wanted:
     vid_stride: int = 1
     follow: bool = False
     stream_buffer: bool = False
+    reconnect: int = 4
     save: bool | None = None
     save_txt: bool = False
     save_conf: bool = False
@@ -118,6 +121,7 @@ class Wanted:
     show_labels: bool = True
     show_conf: bool = True
     show_boxes: bool = True
+    font: str | None = None
     device: str | None = None
     runtime: str = "auto"
     threads: int | None = None
@@ -163,7 +167,10 @@ def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted
     arguments = {name: getattr(wanted, name) for name in _RUNNING} | more
     arguments |= {name: getattr(wanted, name) for name in ("conf", "smooth") if getattr(wanted, name) is not None}
     if wanted.save is None:
-        arguments["save"] = not (wanted.json or wanted.out)
+        # Who names the run wants one, whatever else is asked for.
+        others = wanted.save_txt or wanted.save_crop or wanted.save_frames
+        named = (wanted.name or wanted.project) and not others
+        arguments["save"] = bool(named) or not (wanted.json or wanted.out)
     with ExitStack() as stack:
         results = getattr(pose, call)(
             words if len(words) > 1 else words[0],

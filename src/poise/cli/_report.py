@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from poise.addresses import masked
 from poise.frames import Media
 from poise.results import Results
 from poise.text import brief, plain, say, screen
@@ -58,11 +59,16 @@ class Reporter:
         """Report one file that could not be read; the run goes on."""
         self.errors.append(brief(str(error)))
         # Errors are shown even when quiet: silence must not mean success.
-        say(f"poise: {self.errors[-1]}", file=sys.stderr)
+        say(f"poise: {masked(self.errors[-1])}", file=sys.stderr)
 
     def saved(self, folder: Path) -> None:
         """Remember where the run is written."""
         self.folder = folder
+
+    @property
+    def code(self) -> int:
+        """The exit code so far: 1 if something could not be read."""
+        return 1 if self.errors else 0
 
     def finish(self) -> int:
         """Print the summary; returns the exit code."""
@@ -71,7 +77,7 @@ class Reporter:
             self.console.print(f"{self.frames} frames, {self.instances} instances{failed}")
         if self.folder is not None:
             self.console.print(f"saved to {self.folder}", soft_wrap=True)
-        return 1 if self.errors else 0
+        return self.code
 
     def _video(self, media: Media, frames: int, most: int, seconds: float) -> None:
         """Say one line about a video that has ended."""

@@ -15,6 +15,7 @@ from poise.motion.reps.overlay import draw_reps
 from poise.motion.reps.report import Picture, html
 from poise.motion.reps.showing import Showing
 from poise.results import Results
+from poise.writing import write_atomically
 
 # Frames of a report: enough to scrub through, few enough that the page stays small.
 _MOST_PICTURES = 240
@@ -42,7 +43,8 @@ class Kept:
 
         if not Path(self._path).is_file():
             raise PoiseError(f"{self._path}: pictures can only be drawn of a video file, which is read a second time")
-        with open_source(self._path) as frames:
+        # What is wrong with it was told when it was read first.
+        with open_source(self._path, on_error=_silent, on_note=_silent) as frames:
             by_index = {result.frame: result for result in self._found}
             for frame in frames:
                 if frame.index in by_index:
@@ -62,7 +64,7 @@ class Kept:
                 continue
             pictures.append(Picture(result.time, _small(_plain(result, showing)), peak=at_peak))
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html(clip, pictures), encoding="utf-8")
+        write_atomically(path, html(clip, pictures))
         return path
 
     def video(self, clip: Clip, path: Path | None, *, overwrite: bool) -> Path:
@@ -114,3 +116,7 @@ def _free(folder: Path, stem: str) -> Path:
         if not target.parent.exists():
             return target
         n += 1
+
+
+def _silent(_: object) -> None:
+    """Say nothing."""

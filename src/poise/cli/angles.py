@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from poise.cli._app import STDIN
 from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter, ready
 
@@ -17,10 +18,15 @@ def angles(
     /,
     *,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    plot: Path | None = None,
+    save: Annotated[bool, Parameter(negative=())] = False,
     names: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     model: str = "body",
     repair: bool = True,
     overwrite: bool = False,
+    project: Path | None = None,
+    name: str | None = None,
+    exist_ok: bool = False,
     device: str | None = None,
     quiet: bool = False,
     own: Own | None = None,
@@ -28,26 +34,38 @@ def angles(
     """Measure joint and segment angles, distances and symmetry of the people in VIDEO.
 
     One row a frame, person and angle: frame, time, id, name, value, unit, sigma, conf, speed, view, view_error and
-    trusted.
-    Without --out, CSV goes to standard output. Angles that the camera's view falsifies are named on standard error.
+    trusted. Without --out, --plot and --save, CSV goes to standard output. Angles that the camera's view falsifies are
+    named on standard error.
 
     Args:
         video: A video file, or a clip that Clip.save wrote (.npz).
         out: The table; .csv or .parquet.
+        plot: Draw the angles over time into this picture; .png, .jpg or .webp.
+        save: Write the video with the angles drawn at the joints, and the plot, under runs/pose/angles.
         names: Only these angles, such as left_knee_flexion.
         model: A name from 'poise models', a network file, or a published name.
         repair: Repair the clip first, as 'poise fix' does.
-        overwrite: Replace an existing table.
+        overwrite: Replace an existing table or plot.
+        project: Folder of the runs (runs/pose).
+        name: Name of the run (angles, angles2, ...).
+        exist_ok: Write into an existing run's folder.
         device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
         own: The options below.
     """
+    from poise.cli._angle_files import check_plot, save_run, write_plot
     from poise.clips import Clip
     from poise.motion.angles import angle_rows, check_table, csv_text, write_table
     from poise.second_pass import second_pass
 
+    if str(out) == STDIN:
+        out = None
     if out is not None:
         check_table(out, overwrite=overwrite)
+    if plot is not None:
+        check_plot(plot, overwrite=overwrite)
+    if save and video.suffix == ".npz":
+        raise ValueError(f"{video}: --save draws on the video, so give the video itself; a saved clip has no pictures")
     report = Reporter(quiet=quiet, lines=False)
     if video.suffix == ".npz":
         clip = Clip.load(video)
@@ -55,15 +73,21 @@ def angles(
         from poise.model import Pose
 
         pose = Pose(ready(model), device=device, **own_arguments(own))
-        clip = Clip.of(report.watch(pose.track(str(video), stream=True, verbose=False)))
+        found = pose.track(str(video), stream=True, verbose=False, on_error=report.error)
+        clip = Clip.of(report.watch(found))
     if repair:
         clip, _ = second_pass(clip)
     table, warnings = angle_rows(clip, names=names)
     for line in warnings:
-        report.console.print(f"warning: {line}", soft_wrap=True)
-    if out is None:
-        sys.stdout.write(csv_text(table))
-    else:
+        report.console.print(f"warning: {line}", soft_wrap=True, markup=False)
+    if plot is not None:
+        write_plot(table, plot, names)
+        report.console.print(f"plot in {plot}", soft_wrap=True, markup=False)
+    if save:
+        report.saved(save_run(clip, table, video, names=names, project=project, name=name, exist_ok=exist_ok))
+    if out is not None:
         write_table(table, out, overwrite=overwrite)
-        report.console.print(f"{len(table['frame'])} rows in {out}", soft_wrap=True)
+        report.console.print(f"{len(table['frame'])} rows in {out}", soft_wrap=True, markup=False)
+    elif plot is None and not save:
+        sys.stdout.write(csv_text(table))
     return report.finish()

@@ -24,6 +24,8 @@ def check(
     /,
     *,
     split: str | None = None,
+    images: Path | None = None,
+    min_conf: float = 0.0,
     fast: bool = False,
     again: str | None = None,
     workers: int | None = None,
@@ -38,6 +40,8 @@ def check(
     Args:
         data: A data YAML, its folder, the name of one that comes with Poise, or a label file.
         split: Only train, val or test.
+        images: Folder of the pictures, where they are not where the files say.
+        min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         fast: Do not decode pictures: damage and pictures that are alike are not found.
         again: The same pictures labelled a second time: a data YAML or label file, for OKS sigmas.
         workers: Threads that decode pictures; else one a core.
@@ -55,7 +59,9 @@ def check(
         return track(indices, what, console=console, transient=True, disable=not console.is_terminal)
 
     splits = (split,) if split else ("train", "val", "test")
-    found = check_(data, splits=splits, fast=fast, again=again, workers=workers, watch=watch)
+    found = check_(
+        data, splits=splits, images=images, min_conf=min_conf, fast=fast, again=again, workers=workers, watch=watch
+    )
     if json:
         say_json(_table(found), indent=2)
     else:

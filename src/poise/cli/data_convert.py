@@ -29,6 +29,7 @@ def convert(
     images: Path | None = None,
     source_format: str | None = None,
     skeleton: str | None = None,
+    min_conf: float = 0.0,
     json: bool = False,
 ) -> int:
     """Write the data set SOURCE in another format to the folder or file DEST.
@@ -45,6 +46,7 @@ def convert(
         images: Folder of the source's pictures.
         source_format: The source's format, where its name and content do not say.
         skeleton: What the source's keypoints are, where its files do not give their order: a name or a .toml file.
+        min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         json: Print JSON on standard output.
     """
     if copy and link:
@@ -63,6 +65,7 @@ def convert(
         images=images,
         source_format=source_format,
         skeleton=get(skeleton) if skeleton is not None else None,
+        min_conf=min_conf,
         watch=watch,
     )
     _report(done, console)

@@ -12,14 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from poise._version import __version__
+from poise.installation import installing
 from poise.text import plain, say_json, screen
 
 _OPTIONAL = {
     "av": "video",
+    "lap": "track",
     "openvino": "openvino",
     "polars": "tables",
     "pyarrow": "tables",
+    "h5py": "hdf5",
+    "sleap-io": "sleap",
     "hotcoco": "eval",
+    "opencv-python-headless": "cv",
     "pyyaml": "data",
     "torch": "train",
     "onnx": "export",
@@ -71,10 +76,15 @@ def _devices() -> list[str]:
     return devices()
 
 
-def _cameras() -> list[int]:
+def _cameras() -> list[int] | None:
+    """Return the cameras that answer; None where nothing that reads cameras is installed."""
+    from poise.errors import MissingExtra
     from poise.sources import cameras
 
-    return cameras()
+    try:
+        return cameras()
+    except MissingExtra:
+        return None
 
 
 def _networks() -> dict[str, str]:
@@ -121,11 +131,12 @@ def _show(report: dict[str, Any]) -> None:
     table.add_row("poise", f"{report['poise']} on Python {report['python']}, {report['system']}")
     for package, found in report["packages"].items():
         extra = _OPTIONAL.get(package)
-        missing = Text(f"not installed (pip install 'poise[{extra}]')", style="dim")
-        table.add_row(package, found or missing)
+        table.add_row(package, found or (Text(f"not installed ({installing(extra)})", "dim") if extra else "missing"))
     table.add_row("cores", str(report["cores"]))
     table.add_row("devices", ", ".join(report["devices"]))
-    table.add_row("cameras", ", ".join(map(str, report["cameras"])) or "none")
+    found = report["cameras"]
+    unread = Text(f"not looked for: av is not installed ({installing('video')})", "dim")
+    table.add_row("cameras", unread if found is None else ", ".join(map(str, found)) or "none")
     bad = {name: state for name, state in report["networks"].items() if state != "ok"}
     table.add_row("networks", f"{len(report['networks'])} bundled, checksums right" if not bad else "")
     for name, state in bad.items():

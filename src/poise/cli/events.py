@@ -59,7 +59,7 @@ def events(
         csv: Also write the events into this table.
         post: Also post each event as JSON to this http or https address.
         heatmap: Write a picture of where people were.
-        save: Write the video with zones, counters and events under runs/pose/events.
+        save: Write the video with zones, counters and events under runs/pose/events; --name asks for it too.
         overwrite: Let --csv and --heatmap replace files that exist.
         model: A name from 'poise models', a network file, or a published name (default: body-fast with --falls, because
             it sees people who lie, else body).
@@ -81,6 +81,7 @@ def events(
     from poise.motion.events import EventStream
     from poise.motion.heatmap import Heatmap
     from poise.sinks import EventCsvSink, Webhook, refuse_existing
+    from poise.writing import check_writable
 
     report = Reporter(quiet=quiet, lines=False)
     more: list[Any] = []
@@ -99,6 +100,7 @@ def events(
     heat, picture = Heatmap(), None
     if heatmap is not None:
         refuse_existing(heatmap, overwrite=overwrite)
+        check_writable(heatmap)
     space = watch is not None and watch.recognizer.in_space
     model = model or ("body-3d" if space else "body-fast" if falls else "body")
     pose = Pose(ready(model), device=device, threads=threads, **own_arguments(own))
@@ -122,9 +124,17 @@ def events(
         )
         stack.callback(results.close)
         video = None
-        if save:
+        if save or name or project:
             video = stack.enter_context(
-                EventVideo(wanted, project=project, name=name, exist_ok=exist_ok, source=words, model=pose.name)
+                EventVideo(
+                    wanted,
+                    project=project,
+                    name=name,
+                    exist_ok=exist_ok,
+                    errors=report.errors,
+                    source=words,
+                    model=pose.name,
+                )
             )
             report.saved(video.path)
         try:

@@ -56,7 +56,7 @@ def export(
         iou: With --nms, the most overlap of two boxes.
         max_det: With --nms, rows of the output.
         batch: Pictures a run, with --no-dynamic.
-        opset: ONNX operator set, 17 to 20.
+        opset: ONNX operator set, 11 to 20.
         simplify: Fold constants of the graph.
         data: Pictures to compare on, and to calibrate int8 with: a data YAML, a folder, or files.
         out: The file to write; beside the checkpoint unless given.

@@ -59,15 +59,20 @@ def fix(
 
     report = Reporter(quiet=quiet, lines=False)
     pose = Pose(ready(model), device=device, **own_arguments(own))
-    wanted: dict[str, Any] = {"verbose": False} if conf is None else {"verbose": False, "conf": conf}
+    wanted: dict[str, Any] = {"verbose": False, "on_error": report.error} | ({} if conf is None else {"conf": conf})
     found = pose.track(str(video), stream=True, **wanted)
     clip = Clip.of(report.watch(found))
     mended, fixed = second_pass(clip, max_join_s=max_join, max_gap_s=max_gap, swaps=swaps, gate=gate, steady=steady)
     if save:
-        with open_source(str(video)) as frames:
+        # What is wrong with it was told in the first pass.
+        with open_source(str(video), on_error=_silent, on_note=_silent) as frames:
             folder = write(
                 mended, fixed, frames, project=project, name=name, exist_ok=exist_ok, model=pose.name, steady=steady
             )
         report.saved(folder)
     say_json(fixed.summary()) if json else say(fixed.text())
     return report.finish()
+
+
+def _silent(_: object) -> None:
+    """Say nothing."""

@@ -63,16 +63,20 @@ def count(
     """
     from poise.model import Pose
     from poise.motion.reps import count_reps, get
+    from poise.writing import check_writable
 
     if exercise != "auto":
         get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
+    for target in (report, out):
+        if target is not None:
+            check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
     pose = Pose(model, threads=threads, device=device, **own_arguments(own))
-    frames = show.watch(_people(pose, source))
+    frames = show.watch(_people(pose, source, show))
     if not (quiet or show.console.is_terminal):
         frames = _progress(frames)
     if live:
-        return _live(frames, exercise, exercises, json=json)
+        return _live(frames, exercise, exercises, json=json) or show.code
     if report is not None or save or out is not None:
         from poise.cli._reps_files import Kept
 
@@ -89,7 +93,7 @@ def count(
         show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
         show.console.print(f"video: {kept.video(clip, out, overwrite=overwrite)}", soft_wrap=True)
-    return 0
+    return show.code
 
 
 @reps.command
@@ -123,27 +127,29 @@ def learn(
     from poise.motion.reps.counting import count as count_one
     from poise.motion.reps.learn import learn as learn_from
     from poise.motion.reps.learn import to_toml
+    from poise.writing import check_writable, write_atomically
 
     target = out or Path(f"{name}.toml")
     if target.exists() and not overwrite:
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
+    check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    people = gather(show.watch(_people(Pose(model, threads=threads), source)))
+    people = gather(show.watch(_people(Pose(model, threads=threads), source, show)))
     if not people:
         raise PoiseError(f"{source}: nobody was found in it")
     main = people[0]
     measures = measured(main.time, main.xy, main.conf)
-    target.write_text(to_toml(learn_from(measures, name, reps=reps)), encoding="utf-8")
+    write_atomically(target, to_toml(learn_from(measures, name, reps=reps)))
     again = count_one(measures, from_toml(target)).count
     say(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")
-    return 0
+    return show.code
 
 
-def _people(pose: Pose, source: str) -> Iterator[Results]:
+def _people(pose: Pose, source: str, show: Reporter) -> Iterator[Results]:
     """Find everybody in a video, with ids where a tracker is installed."""
     from poise.errors import MissingExtra
 
-    wanted: dict[str, Any] = {"verbose": False}
+    wanted: dict[str, Any] = {"verbose": False, "on_error": show.error}
     try:
         yield from pose.track(source, stream=True, **wanted)
     except MissingExtra as error:

@@ -58,11 +58,13 @@ def teach(
     """
     from poise.errors import PoiseError
     from poise.model import Pose
+    from poise.writing import check_writable
 
     if out.suffix != ".toml":
         raise ValueError(f"a set of gestures is a .toml file, got {str(out)!r}")
     if out.exists() and not overwrite:
         raise PoiseError(f"{out} exists; pass --overwrite to replace it")
+    check_writable(out)
     if not moving and (part == "both" or split):
         raise ValueError("--part both and --split are for movements: add --moving")
     report = Reporter(quiet=quiet, lines=False)

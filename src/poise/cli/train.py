@@ -51,7 +51,7 @@ def _signature() -> inspect.Signature:
     flags = [_flag("cfg", Path, "A TOML or YAML file with settings.")]
     for field in fields(TrainSettings):
         kind = hints[field.name]
-        if field.name in ("freeze", "flipud_idx", "cache", "resume", "pretrained", "amp"):
+        if field.name in ("freeze", "flip_idx", "flipud_idx", "cache", "resume", "pretrained", "amp"):
             kind = str
         default = f" [{field.default}]" if field.default is not None else ""
         flags.append(_flag(field.name, kind, about.get(field.name, "") + default))

@@ -21,6 +21,7 @@ def val(
     data: str | None = None,
     split: str = "val",
     images: Path | None = None,
+    min_conf: float = 0.0,
     protocol: str = "yolo",
     imgsz: int | None = None,
     batch: int = 16,
@@ -54,7 +55,8 @@ def val(
         model_: The same, in the field's spelling (model=best.pt).
         data: A data set's YAML file, or a COCO keypoint .json file; without it, what the checkpoint was trained on.
         split: train, val or test.
-        images: For a COCO file, the folder of its pictures.
+        images: Folder of the pictures, where they are not where the files say.
+        min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         protocol: yolo (the original package's numbers) or coco (COCO's).
         imgsz: Longer side of the network's input, pixels.
         batch: Pictures a run.
@@ -117,6 +119,7 @@ def val(
                 data,
                 split=split,
                 images=images,
+                min_conf=min_conf,
                 protocol=protocol,
                 imgsz=imgsz,
                 batch=batch,

@@ -6,12 +6,13 @@ Source: cocodataset.org/#format-data. Keypoints are ``x, y, v`` in pixels, with 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from poise.datasets._boxes import box_round, single_note
 from poise.datasets._json import LARGEST, load_json, number
 from poise.datasets._labels import Labels, Problem
 from poise.datasets._spec import DataSpec, names_say_sides
@@ -30,6 +31,12 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     table = load_json(path)
     for key in ("images", "annotations", "categories"):
+        if (
+            isinstance(table, dict)
+            and isinstance(table.get(key), dict)
+            and all(isinstance(v, dict) for v in table[key].values())
+        ):
+            table[key] = _listed(table[key])
         if not isinstance(table, dict) or not isinstance(table.get(key), list):
             near = suggest(key, map(str, table)) if isinstance(table, dict) else ""
             raise FormatError(f"{path}: not a COCO annotation file: it has no list {key!r}{near}")
@@ -62,7 +69,7 @@ def spec_of(path: Path, table: Mapping[str, Any], *, root: Path, split: str) -> 
     skeleton = next((get(n) for n in names() if get(n).keypoints == points), None)
     try:
         if skeleton is None:
-            edges = _edges(path, posed[0].get("skeleton") or [], len(points)) if posed else ()
+            edges = _edges(posed[0].get("skeleton") or [], len(points)) if posed else ()
             skeleton = Skeleton(path.stem, points, edges=edges, source=str(path), instance=name)
     except (TypeError, ValueError) as error:
         raise FormatError(f"{path}: categories: {error}") from error
@@ -91,19 +98,24 @@ def notes_of(table: Mapping[str, Any], images: Mapping[Any, Any]) -> tuple[str, 
         images: What is known by image id.
     """
     others: Counter[str] = Counter()
-    boxless = 0
+    boxless = single = 0
     for annotation in table["annotations"]:
         others.update(k for k, v in annotation.items() if k not in _READ and v not in (None, [], {}))
-        boxless += annotation.get("bbox") is None
+        if annotation.get("bbox") is None:
+            boxless += 1
+            flat = annotation.get("keypoints")
+            single += isinstance(flat, list) and sum(v not in (0, None) for v in flat[2::3]) == 1
     lost = [a.get("image_id") for a in table["annotations"] if not _known(a.get("image_id"), images)]
     regions = sum(any(str(k).startswith("ignore_regions") and v for k, v in r.items()) for r in table["images"])
-    notes = []
+    notes = bad_edges(table)
     if regions:
         notes.append(f"not read: regions to ignore in {regions} pictures")
     if others:
         notes.append("not read: " + ", ".join(f"{str(k)[:40]} ({n})" for k, n in sorted(others.items())))
     if boxless:
         notes.append(f"{boxless} annotations have no bbox: the box around their labelled keypoints is taken")
+    if single:
+        notes.append(single_note(single))
     if lost:
         notes.append(f"{len(lost)} annotations belong to no picture in the list (image_id {str(lost[0])[:40]}, …)")
     return tuple(notes)
@@ -115,6 +127,8 @@ def labels_of(
     numbers: Mapping[Any, int],
     keypoints: int,
     others: Mapping[Any, str] | None = None,
+    *,
+    size: Callable[[], tuple[int, int]] = lambda: (0, 0),
 ) -> tuple[Labels, list[Problem]]:
     """Turn the annotations of one picture into labels.
 
@@ -124,6 +138,7 @@ def labels_of(
         numbers: Category id to class number.
         keypoints: Number of keypoints.
         others: Names of categories without keypoints by their ids, where others have them.
+        size: Gives width and height of the picture, pixels; asked for where a box must be made of one keypoint.
 
     Returns:
         The rows that can be used, and a problem for each of the others.
@@ -137,7 +152,7 @@ def labels_of(
             problems.append(Problem("category-without-keypoints", "note", path, None, text))
             continue
         try:
-            good.append(_row(a, numbers, keypoints))
+            good.append(_row(a, numbers, keypoints, size))
         except ValueError as error:
             text = f"annotation {a.get('id')}: {error}"
             problems.append(Problem("bad-annotation", "error", path, None, text, "correct or remove it"))
@@ -162,7 +177,7 @@ def labels_of(
 
 
 def _row(
-    a: Mapping[str, Any], numbers: Mapping[Any, int], keypoints: int
+    a: Mapping[str, Any], numbers: Mapping[Any, int], keypoints: int, size: Callable[[], tuple[int, int]]
 ) -> tuple[int, list[float], list[float], float, bool]:
     """Return class, bbox, keypoints, area and crowd of an annotation, or say what is wrong with it."""
     category = a.get("category_id")
@@ -172,12 +187,14 @@ def _row(
     if not isinstance(flat, list) or len(flat) != 3 * keypoints:
         got = len(flat) if isinstance(flat, list) else type(flat).__name__
         raise ValueError(f"keypoints must hold {3 * keypoints} numbers ({keypoints} x 3), got {got}")
+    # What is not labelled may lie anywhere, also nowhere: null, NaN.
+    flat = [v if flat[i - i % 3 + 2] not in (0, None) else 0 for i, v in enumerate(flat)]
     if not _finite(flat):
         odd = next(v for v in flat if number(v) is None)
         raise ValueError(f"keypoints: {str(odd)[:40]!r} is not a number of pixels")
     box = a.get("bbox")
     if box is None:
-        box = _around(flat)
+        box = _around(flat, size)
     if not isinstance(box, list) or len(box) != 4 or not _finite(box) or box[2] < 0 or box[3] < 0:
         raise ValueError(f"bbox must be [x, y, width, height], got {str(box)[:60]}")
     area = a.get("area")
@@ -203,15 +220,36 @@ def _classes(table: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return sorted(posed, key=lambda c: (isinstance(c["id"], str), c["id"]))
 
 
-def _edges(path: Path, pairs: Any, keypoints: int) -> tuple[tuple[int, int], ...]:
+def _edges(pairs: Any, keypoints: int) -> tuple[tuple[int, int], ...]:
     """Read limbs, which COCO counts from 1; a file with a 0 in them counts from 0."""
-    whole = isinstance(pairs, list) and all(
-        isinstance(p, list) and len(p) == 2 and all(type(i) is int and 0 <= i <= keypoints for i in p) for p in pairs
+    good = [
+        (p[0], p[1])
+        for p in (pairs if isinstance(pairs, list) else ())
+        if isinstance(p, list) and len(p) == 2 and all(type(i) is int and 0 <= i <= keypoints for i in p)
+    ]
+    first = 0 if any(0 in pair for pair in good) else 1
+    # A wrong line costs that line of the drawing; nothing else uses it.
+    return tuple((a - first, b - first) for a, b in good if max(a, b) - first < keypoints)
+
+
+def bad_edges(table: Mapping[str, Any]) -> list[str]:
+    """Return a note about the lines of the drawing that are left out; none where there are none."""
+    posed = next((c for c in _listed(table["categories"]) if isinstance(c, dict) and c.get("keypoints")), None)
+    given = posed.get("skeleton") if posed else None
+    if not posed or not given or not isinstance(posed["keypoints"], list):
+        return []
+    kept = len(_edges(given, len(posed["keypoints"])))
+    lost = (len(given) if isinstance(given, list) else 1) - kept
+    return (
+        [f"{lost} edges of the skeleton join no two keypoints of it and are not drawn: {str(given)[:60]}"]
+        if lost
+        else []
     )
-    if not whole:
-        raise FormatError(f"{path}: categories: skeleton must be pairs of keypoints from 1, got {str(pairs)[:60]}")
-    first = 0 if any(0 in pair for pair in pairs) else 1
-    return tuple((a - first, b - first) for a, b in pairs)
+
+
+def _listed(entries: Any) -> list[Any]:
+    """Return a table's entries as a list; some tools write an object whose keys only count."""
+    return list(entries.values()) if isinstance(entries, dict) else entries
 
 
 def _points(path: Path, table: Mapping[str, Any], posed: list[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -230,16 +268,22 @@ def _points(path: Path, table: Mapping[str, Any], posed: list[Mapping[str, Any]]
         if isinstance(a.get("keypoints"), list) and len(a["keypoints"]) >= 3:
             k = len(a["keypoints"]) // 3
             return get("coco17").keypoints if k == 17 else tuple(f"point_{i}" for i in range(k))
-    raise FormatError(f"{path}: neither categories nor annotations have keypoints; expected a keypoint annotation file")
+    about = table.get("info")
+    studio = isinstance(about, dict) and "label studio" in str(about.get("contributor", "")).lower()
+    raise FormatError(
+        f"{path}: neither categories nor annotations have keypoints; expected a keypoint annotation file"
+        + ("; Label Studio's export 'COCO' leaves them out: export the project as 'JSON'" if studio else "")
+    )
 
 
-def _around(flat: Sequence[float]) -> list[float]:
+def _around(flat: Sequence[float], size: Callable[[], tuple[int, int]]) -> list[float]:
     """Return the box around labelled keypoints, where a file gives none."""
     xy = np.array(flat, dtype=np.float64).reshape(-1, 3)
     xy = xy[xy[:, 2] > 0, :2]
     if not len(xy):
         return [0.0, 0.0, 0.0, 0.0]
-    return [*xy.min(0).tolist(), *(xy.max(0) - xy.min(0)).tolist()]
+    x1, y1, x2, y2 = box_round(xy, size() if (np.ptp(xy, axis=0) <= 0).any() else (0, 0)).tolist()
+    return [x1, y1, x2 - x1, y2 - y1]
 
 
 def others_of(table: Mapping[str, Any], numbers: Mapping[Any, int]) -> dict[Any, str]:

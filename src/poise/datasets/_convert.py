@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poise.datasets._dataset import Dataset, open_dataset, scan
+from poise.datasets._dataset import Dataset, has_split, open_dataset, scan
+from poise.datasets._find import is_file
 from poise.datasets._labels import Problem
-from poise.datasets._pictures import is_file
 from poise.datasets._spec import read_spec, yaml_in
+from poise.datasets._unpack import unpacked
 from poise.datasets.formats import yolo
 from poise.datasets.formats._describe import data_yaml
 from poise.datasets.formats._kept import Labelled, losses
@@ -63,6 +64,7 @@ def convert(
     images: str | Path | None = None,
     source_format: str | None = None,
     skeleton: Skeleton | None = None,
+    min_conf: float = 0.0,
     watch: Watch | None = None,
 ) -> Conversion:
     """Read a data set and write it in another format.
@@ -80,6 +82,7 @@ def convert(
         images: Folder of the source's pictures, where a label file does not say.
         source_format: The source's format, where its name and content do not say.
         skeleton: What the source's keypoints are, where its files do not say in which order they come.
+        min_conf: Of YOLO label files that are saved predictions: a keypoint counts as labelled above this confidence.
         watch: Wraps the indices of each split's pictures, for a progress bar.
 
     Raises:
@@ -91,6 +94,7 @@ def convert(
         "images": images,
         "format": source_format,
         "skeleton": skeleton,
+        "min_conf": min_conf,
     }
     format_module(format)
     splits = [split] if split is not None else _splits(Path(source))
@@ -181,10 +185,15 @@ def _endings(form: Format) -> tuple[str, ...]:
 
 
 def _splits(source: Path) -> list[str]:
+    source = unpacked(source)
     if source.is_dir():
         source = yaml_in(source) or source
     described = source.suffix.lower() in (".yaml", ".yml") or (not source.suffix and not source.exists())
-    return list(read_spec(source).splits) if described else ["train"]
+    if not described:
+        return ["train"]
+    spec = read_spec(source)
+    # Exports name a test split whether or not there is one.
+    return [split for split in spec.splits if split != "test" or len(spec.splits) == 1 or has_split(spec, split)]
 
 
 def _pictures_folder(format: str, split: str) -> str:
@@ -215,11 +224,11 @@ def _place(
     problems += found.problems
     usable: list[int] = []
     seen: set[Path] = set()
-    for i, size in enumerate(found.sizes):
+    for i in range(len(dataset)):
         if not found.usable[i]:
             continue
         path = dataset.paths[i]
-        problem = _twice(path) if path in seen else _picture_problem(path, size, how)
+        problem = _twice(path) if path in seen else _picture_problem(path, how)
         seen.add(path)
         if problem is not None:
             problems.append(problem)
@@ -244,20 +253,17 @@ def _twice(path: Path) -> Problem:
     return Problem("picture-twice", "error", path, None, text, "join its labels")
 
 
-def _picture_problem(path: Path, size: tuple[int, int], how: How) -> Problem | None:
+def _picture_problem(path: Path, how: How) -> Problem | None:
     """Say why a picture cannot be written, if it cannot."""
     if not is_file(path):
         return Problem("missing-picture", "error", path, None, "no such picture", "say where the pictures are")
     if how == "reference":
         return None
     try:
-        real = picture_size(path)
+        picture_size(path)
     except SourceError as error:
         text = str(error).removeprefix(f"{path}: ")
         return Problem("unreadable-picture", "error", path, None, text, "mend or remove the picture")
-    if real != size:
-        text = f"the picture is {real[0]} x {real[1]} when upright, its labels are for {size[0]} x {size[1]}"
-        return Problem("wrong-size", "error", path, None, text, "correct the size or the labels")
     return None
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from poise import files
 from poise.datasets import _coco
-from poise.datasets._labels import Labels, Problem
-from poise.datasets._pictures import Pictures, picture_root
+from poise.datasets._find import locate, place
+from poise.datasets._labels import Labels, Problem, told_once
+from poise.datasets._pictures import Pictures, find_pictures, root_of
 from poise.datasets._spec import DataSpec, read_spec, yaml_in
+from poise.datasets._unpack import refuse_pointer, unpacked
 from poise.datasets._yolo import label_path, parse_labels
 from poise.errors import FormatError, SourceError, suggest
 from poise.frames import Image
 from poise.skeletons import Skeleton
-from poise.sources import PICTURES, natural
+from poise.sources import PICTURES, natural, picture_size
 
 
 class Dataset(Protocol):
@@ -67,11 +69,13 @@ class YoloDataset(Pictures):
         FormatError: The split has no pictures, naming where they were looked for.
     """
 
-    def __init__(self, spec: DataSpec, split: str) -> None:
-        self.spec, self.split = spec, split
+    def __init__(self, spec: DataSpec, split: str, *, min_conf: float = 0.0) -> None:
+        self.spec, self.split, self.min_conf = spec, split, min_conf
+        told: list[str] = list(spec.notes)
         # A picture that a list names twice is there twice: that is how rare ones are shown more often.
-        found = [path for part in spec.splits[split] for path in _pictures(spec, part)]
+        found = [path for part in spec.splits[split] for path in _pictures(spec, split, part, told)]
         self.paths = sorted(found, key=lambda path: natural(str(path)))
+        self.notes = tuple(told)
         if not self.paths:
             raise FormatError(
                 f"{spec.file}: {split}: no pictures in {', '.join(spec.splits[split])} (below {spec.root})"
@@ -95,7 +99,14 @@ class YoloDataset(Pictures):
             text = ""  # background
         except (OSError, UnicodeDecodeError) as error:
             raise FormatError(f"{file}: not a readable text file: {error}") from error
-        return parse_labels(text, file, size=size, classes=len(self.spec.names), kpt_shape=self.spec.kpt_shape)
+        return parse_labels(
+            text,
+            file,
+            size=size,
+            classes=len(self.spec.names),
+            kpt_shape=self.spec.kpt_shape,
+            min_conf=self.min_conf,
+        )
 
 
 class CocoDataset(Pictures):
@@ -115,28 +126,31 @@ class CocoDataset(Pictures):
         self._numbers = _coco.class_numbers(table)
         self._others = _coco.others_of(table, self._numbers)
         self.records: list[Mapping[str, Any]] = table["images"]
-        root = images if images is not None else picture_root(path, [r["file_name"] for r in self.records[:20]])
+        self.paths, moved = find_pictures(path, [record["file_name"] for record in self.records], images)
+        root = images or (root_of(self.paths[0], self.records[0]["file_name"]) if self.paths else path.parent)
         own = _coco.spec_of(path, table, root=root, split=split)
         if spec is not None:
             self._numbers = _agree(path, own, spec, self._numbers)
         self.spec = spec or own
         self.split = split
         self.ids = [record["id"] for record in self.records]
-        self.paths = [root / record["file_name"] for record in self.records]
         self._by_image = _coco.by_image(table)
-        self.notes = _coco.notes_of(table, self._by_image)
+        self.notes = (*(spec.notes if spec else ()), *moved, *_coco.notes_of(table, self._by_image))
 
     @property
     def categories(self) -> dict[int, Any]:
         """Class number to COCO's category id."""
         return {number: category for category, number in self._numbers.items()}
 
-    def size(self, index: int) -> tuple[int, int]:
-        record = self.records[index]
-        width, height = record.get("width"), record.get("height")
+    def stated_size(self, index: int) -> tuple[int, int] | None:
+        """Return width and height as the file says; None where it does not."""
+        width, height = (self.records[index].get(key) for key in ("width", "height"))
         if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
             return width, height
-        return super().size(index)
+        return None
+
+    def size(self, index: int) -> tuple[int, int]:
+        return self.stated_size(index) or super().size(index)
 
     def annotation_ids(self, index: int) -> list[Any]:
         """Return COCO's id of each annotation of the picture."""
@@ -149,7 +163,8 @@ class CocoDataset(Pictures):
 
     def read(self, index: int) -> tuple[Labels, list[Problem]]:
         found = self._by_image[self.ids[index]]
-        return _coco.labels_of(self._file, found, self._numbers, self.spec.kpt_shape[0], self._others)
+        k = self.spec.kpt_shape[0]
+        return _coco.labels_of(self._file, found, self._numbers, k, self._others, size=lambda: self.size(index))
 
 
 def _agree(path: Path, own: DataSpec, spec: DataSpec, numbers: Mapping[Any, int]) -> dict[Any, int]:
@@ -176,34 +191,42 @@ def open_dataset(
     images: str | Path | None = None,
     format: str | None = None,
     skeleton: Skeleton | None = None,
+    min_conf: float = 0.0,
 ) -> Dataset:
     """Open one split of a data set.
 
     Args:
-        data: A data YAML, the name of one that comes with Poise, a folder with a ``data.yaml`` or one of
-            its own name, or a label file of any format that Poise reads.
+        data: A data YAML, the name of one that comes with Poise, a label file of any format that Poise reads, a folder
+            that holds one of them, or a .zip file of such a folder.
         split: ``"train"``, ``"val"`` or ``"test"``; a label file is one split, whatever it is called.
-        images: For a label file, the folder of its pictures; None looks beside it.
+        images: Folder of the pictures of a label file, or that the paths of a data YAML start from; None looks beside
+            the file.
         format: Name of the label file's format; None looks at its ending and content.
         skeleton: For a label file that does not say in which order keypoints come (Label Studio, LabelMe,
             DeepLabCut), what they are; None takes a bundled skeleton with these names, else the order of the file.
+        min_conf: Of YOLO label files that are saved predictions: a keypoint counts as labelled above this confidence.
 
     Raises:
         FormatError: The description, the split or its pictures are not there.
         MissingExtra: A package that the format needs is not installed.
         ValueError: There is no format of that name.
     """
-    from poise.datasets.formats._registry import Reading, format_module, recognise
+    from poise.datasets.formats._registry import Reading, format_module, label_file_in, recognise
 
-    path = Path(data)
+    refuse_pointer(Path(data))
+    path = unpacked(Path(data))
     folder = Path(images) if images is not None else None
     if path.is_dir():
-        path = yaml_in(path) or path
+        path = yaml_in(path) or label_file_in(path, split) or path
     # A name without an ending that is nothing here is that of a bundled description.
     name = format or ("yolo" if not path.suffix and not path.exists() else recognise(path))
     if name != "yolo":
         return format_module(name).read(path, split, Reading(folder, None, skeleton))
+    if not 0 <= min_conf <= 1:
+        raise ValueError(f"min_conf must be from 0 to 1, got {min_conf}")
     spec = read_spec(path)
+    if folder is not None and spec.format in (None, "yolo") and not _one_file(spec, split):
+        spec = replace(spec, root=folder)
     if split not in spec.splits:
         raise FormatError(f"{spec.file}: has no split {split!r}; it has {', '.join(spec.splits)}")
     parts = spec.splits[split]
@@ -212,7 +235,11 @@ def open_dataset(
         if len(parts) > 1:
             raise FormatError(f"{spec.file}: {split}: expected one file of format {spec.format}, got {len(parts)}")
         return format_module(spec.format or recognise(file)).read(file, split, Reading(folder, spec, skeleton))
-    return YoloDataset(spec, split)
+    return YoloDataset(spec, split, min_conf=min_conf)
+
+
+def _one_file(spec: DataSpec, split: str) -> bool:
+    return any(Path(part).suffix.lower() in _LABEL_FILES for part in spec.splits.get(split, ()))
 
 
 # A split of a description that is one label file, and not a folder or a list of pictures.
@@ -254,6 +281,7 @@ def scan(dataset: Dataset, *, watch: Callable[[Iterable[int]], Iterable[int]] | 
         try:
             size = dataset.size(i)
             labels, problems = dataset.read(i)
+            problems = [*problems, *wrong_size(dataset, i)]
             usable = not any(p.severity == "error" for p in problems)
             found.problems.extend(problems)
         except SourceError as error:
@@ -265,16 +293,58 @@ def scan(dataset: Dataset, *, watch: Callable[[Iterable[int]], Iterable[int]] | 
         found.labels.append(labels)
         found.sizes.append(size)
         found.usable.append(usable)
-    return found
+    return replace(found, problems=told_once(found.problems))
+
+
+def wrong_size(dataset: Dataset, index: int, real: tuple[int, int] | None = None) -> list[Problem]:
+    """Say so where a label file has another size for a picture than the picture: its labels are for other pixels.
+
+    Args:
+        dataset: The split.
+        index: The picture.
+        real: Width and height of the upright picture, where they are known.
+    """
+    stated = getattr(dataset, "stated_size", lambda _: None)(index)
+    if stated is None:
+        return []
+    path = dataset.paths[index]
+    try:
+        width, height = real or picture_size(path)
+    except SourceError:  # said where the picture is read
+        return []
+    if stated == (width, height):
+        return []
+    file = Path(getattr(dataset, "_file", dataset.spec.file))
+    turned = stated == (height, width)
+    text = f"{dataset.name(index)}: {stated[0]} x {stated[1]} in the file, but the picture is {width} x {height}" + (
+        "; the labels are for the picture as it is stored, before Exif turns it"
+        if turned
+        else ": was it scaled after labelling?"
+    )
+    mend = "store the picture upright and label it again" if turned else "use the picture that was labelled"
+    return [Problem("size-mismatch", "error", file, None, text, mend, picture=path)]
 
 
 def _below(spec: DataSpec, part: str) -> Path:
-    path = Path(part).expanduser()
-    return path if path.is_absolute() else spec.root / path
+    return place(part, _bases(spec))[0] or spec.root / Path(part).expanduser()
 
 
-def _pictures(spec: DataSpec, part: str) -> Iterator[Path]:
-    path = _below(spec, part)
+def has_split(spec: DataSpec, split: str) -> bool:
+    """Return whether a split's folders, lists or files are there."""
+    return all(place(part, _bases(spec))[0] is not None for part in spec.splits[split])
+
+
+def _bases(spec: DataSpec) -> list[Path]:
+    """Return where paths of a description may start from."""
+    return list(dict.fromkeys([spec.root, spec.file.parent]))
+
+
+def _pictures(spec: DataSpec, split: str, part: str, told: list[str]) -> Iterator[Path]:
+    path, moved = place(part, _bases(spec))
+    if path is None:
+        path = spec.root / Path(part).expanduser()
+    elif moved:
+        told.append(f"{split}: {part[:200]} is not there; {path} is taken")
     if path.is_dir():
         for folder, _, names in os.walk(path):
             yield from (Path(folder) / name for name in names if Path(name).suffix.lower() in PICTURES)
@@ -283,15 +353,30 @@ def _pictures(spec: DataSpec, part: str) -> Iterator[Path]:
             lines = files.read_text(path, most=files.MOST_TEXT, encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise FormatError(f"{path}: not a readable list of pictures: {error}") from error
-        for line in lines:
-            if line.strip():
-                entry = Path(line.strip())
-                # Lists write './images/…' for paths that start where the list is.
-                yield entry if entry.is_absolute() else path.parent / entry
+        names = [line.strip() for line in lines if line.strip()]
+        # Lists write './images/…' for paths that start where the list is; others start from the working folder or the
+        # data set's, or are from another machine.
+        found, _ = locate(names, [path.parent, *_bases(spec)], working=True)
+        there = next((i for i, entry in enumerate(found) if entry is not None), None)
+        if names and there is None:
+            looked = ", ".join(map(str, dict.fromkeys([path.parent, *_bases(spec), Path()])))
+            raise FormatError(
+                f"{spec.file}: {split}: none of the {len(names)} pictures in {path} is there ({names[0][:200]}, …); "
+                f"looked from {looked}, and by the last parts of their paths"
+            )
+        if there is not None and found[there] != path.parent / names[there]:
+            told.append(f"{split}: {path.name}: {names[there][:200]} is not beside the list; {found[there]} is taken")
+        yield from (entry or path.parent / name for entry, name in zip(found, names, strict=True))
     elif path.is_file() and path.suffix.lower() in PICTURES:
         yield path
     else:
+        whole = Path(part).is_absolute()
         raise FormatError(
-            f"{spec.file}: {path}: no such folder or .txt list; the data set's 'path' is {spec.root}; "
-            f"correct it, or set POISE_DATASETS to the folder that holds the data set"
+            f"{spec.file}: {path}: no such folder or .txt list; "
+            + (
+                f"correct '{split}:'"
+                if whole
+                else f"the data set's 'path' is {spec.root}; correct it, or set POISE_DATASETS to the folder that "
+                "holds the data set"
+            )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,6 +108,15 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line is not None else str(self.file)
         return f"{where}: {self.message}" + (f"; {self.mend}" if self.mend else "")
+
+
+def told_once(problems: Sequence[Problem], kind: str = "confidences") -> list[Problem]:
+    """Return the problems with those of one kind, which every file of a data set has alike, as one."""
+    same = [problem for problem in problems if problem.kind == kind]
+    if len(same) < 2:
+        return list(problems)
+    first = replace(same[0], message=f"in this and {len(same) - 1} other files {same[0].message}")
+    return [problem for problem in problems if problem.kind != kind] + [first]
 
 
 def stack(labels: Sequence[Labels]) -> Labels:

@@ -29,7 +29,7 @@ def label_path(image: Path) -> Path:
 
 
 def parse_labels(
-    text: str, file: Path, *, size: tuple[int, int], classes: int, kpt_shape: tuple[int, int]
+    text: str, file: Path, *, size: tuple[int, int], classes: int, kpt_shape: tuple[int, int], min_conf: float = 0.0
 ) -> tuple[Labels, list[Problem], NDArray[np.int64]]:
     """Read the text of one label file.
 
@@ -39,6 +39,8 @@ def parse_labels(
         size: Width and height of the upright picture, pixels.
         classes: Number of classes.
         kpt_shape: Keypoints K and values a keypoint D.
+        min_conf: Of saved predictions, whose third value is a confidence: above it a keypoint is seen, else it is not
+            labelled.
 
     Returns:
         The rows that can be used; a problem for each row that cannot, and for rows that stand there twice (the first
@@ -50,14 +52,17 @@ def parse_labels(
     numbers: list[int] = []
     rows: list[list[float]] = []
     seen: dict[str, int] = {}
+    lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1)]
+    predicted = d == 3 and _predicted([words for _, words in lines], k)
 
     def wrong(kind: str, line: int, message: str, mend: str) -> None:
         problems.append(Problem(kind, "error", file, line, message, mend))
 
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.split()
+    for number, words in lines:
         if not words:
             continue
+        if predicted and len(words) in (columns + 1, columns + 2):
+            del words[columns:]  # the box's confidence, and a track's id
         if len(words) != columns:
             wrong(
                 "wrong-columns",
@@ -88,13 +93,37 @@ def parse_labels(
         numbers.append(number)
         rows.append(row)
     table = np.array(rows, dtype=np.float64).reshape(-1, columns)
+    if predicted:
+        conf = table[:, 7::3]
+        table[:, 7::3] = np.where((conf >= 0) & (conf <= 2), np.where(conf > min_conf, 2, 0), conf)
+        limit = f"above {min_conf:g}" if min_conf else "above 0"
+        text = f"the third value of a keypoint is a confidence, as predictions have it: {limit} it counts as seen"
+        mend = "set another limit with min_conf=0.5 (--min-conf 0.5), or save predictions without confidences"
+        problems.append(Problem("confidences", "note", file, None, text, mend))
+    if d == 3:
+        # What is not labelled may lie anywhere, also nowhere.
+        table[:, 5:].reshape(-1, k, 3)[table[:, 7::3] == 0] = 0
     keep = np.ones(len(table), bool)
     for i, (kind, message, mend) in _bad_rows(table, classes, k, d).items():
         wrong(kind, numbers[i], message, mend)
         keep[i] = False
     problems.sort(key=lambda p: p.line or 0)
-    lines = np.array(numbers, dtype=np.int64)[keep]
-    return _to_pixels(table[keep], size, k, d), problems, lines
+    return _to_pixels(table[keep], size, k, d), problems, np.array(numbers, dtype=np.int64)[keep]
+
+
+def _predicted(lines: list[list[str]], k: int) -> bool:
+    """Return whether a file holds saved predictions: a third value is a fraction, and all are from 0 to 1, 1 or 2."""
+    fraction = False
+    for words in lines:
+        for word in words[7 : 5 + 3 * k : 3] if len(words) >= 5 + 3 * k else ():
+            try:
+                value = float(word)
+            except ValueError:
+                return False
+            if value != 2 and not 0 <= value <= 1:
+                return False
+            fraction |= 0 < value < 1
+    return fraction
 
 
 def _bad_rows(table: NDArray[np.float64], classes: int, k: int, d: int) -> dict[int, tuple[str, str, str]]:

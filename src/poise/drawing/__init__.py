@@ -1,8 +1,10 @@
 """Draw keypoints on pictures, and show them."""
 
+from poise.drawing._annotator import Annotator, colors
 from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
+from poise.drawing._fonts import find_font
 from poise.drawing._heat import heat, shares
 from poise.drawing._matrix import matrix
 from poise.drawing._plot import page, plot, png, show, write
@@ -10,13 +12,17 @@ from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
 from poise.drawing._text import draw_label, label_size, place_label, text
 from poise.drawing._trails import Trails
+from poise.drawing._video import Video
 from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
 
 __all__ = [
+    "Annotator",
     "Curve",
     "Style",
     "Trails",
+    "Video",
     "chart",
+    "colors",
     "discs",
     "display",
     "draw",
@@ -26,6 +32,7 @@ __all__ = [
     "draw_zone_labels",
     "draw_zones",
     "ellipses",
+    "find_font",
     "heat",
     "instance_colours",
     "label_size",

@@ -10,6 +10,7 @@ from typing import Any
 
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw
+from poise.drawing._fonts import find_font
 from poise.drawing._style import Style
 from poise.errors import suggest
 from poise.frames import Image
@@ -17,9 +18,10 @@ from poise.image import FORMATS, encode, resize, to_pil
 from poise.results import Results
 
 _DRAW = {"boxes", "labels", "conf", "kpt_line", "kpt_radius", "line_width", "min_conf", "sigma", "ids", "style"}
-_OURS = {"img", "pil", "font", "font_size", "color_mode"}
+_OURS = {"img", "pil", "font", "font_size", "color_mode", "show", "save", "filename"}
 # Known in this field, and without effect on keypoints: accepted, so that existing calls run.
 _IDLE = {"masks", "probs", "im_gpu", "txt_color"}
+_USUAL_FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
 _COLOUR_BY = {"class": "class", "instance": "auto"}
 
 
@@ -29,7 +31,8 @@ def plot(result: Results, **options: Any) -> Any:
     Args:
         result: What was found.
         **options: Those of :func:`poise.drawing.draw`, and ``img`` (a BGR picture to draw on), ``font`` and
-            ``font_size``, ``color_mode`` (``"class"`` or ``"instance"``), ``pil`` (return a Pillow picture, RGB).
+            ``font_size``, ``color_mode`` (``"class"`` or ``"instance"``), ``pil`` (return a Pillow picture, RGB),
+            ``save`` (write it, to ``filename`` or as ``Result.save`` names it), ``show`` (show it).
 
     Returns:
         ``(H, W, 3)`` uint8 BGR, or a Pillow picture.
@@ -43,9 +46,9 @@ def plot(result: Results, **options: Any) -> Any:
     style = options.get("style") or Style()
     if options.get("font_size") is not None:
         style = replace(style, font_size=float(options["font_size"]))
-    # Only a font that is there: the field's default is the name of a file that it would download.
-    if options.get("font") is not None and Path(options["font"]).is_file():
-        style = replace(style, font=str(options["font"]))
+    # The field's defaults are names of files that it would download; here they mean the usual font.
+    if options.get("font") is not None and str(options["font"]) not in _USUAL_FONTS:
+        style = replace(style, font=find_font(str(options["font"])))
     if options.get("color_mode") is not None:
         mode = options["color_mode"]
         if mode not in _COLOUR_BY:
@@ -53,6 +56,10 @@ def plot(result: Results, **options: Any) -> Any:
         style = replace(style, colour_by=_COLOUR_BY[mode])
     chosen = {name: value for name, value in options.items() if name in _DRAW and name != "style"}
     picture = draw(result, image=options.get("img"), style=style, **chosen)
+    if options.get("save"):
+        save(picture, options.get("filename") or _name(result))
+    if options.get("show"):
+        display(picture, Path(result.path).stem or "picture")
     return to_pil(picture) if options.get("pil") else picture
 
 
@@ -63,11 +70,13 @@ def show(result: Results, **options: Any) -> str | None:
 
 def write(result: Results, filename: str | Path | None = None, **options: Any) -> str:
     """Draw a result and write it to a file; without a name to ``results_NAME`` in the working folder."""
-    if filename is None:
-        source = Path(result.path)
-        suffix = source.suffix if source.suffix.lower() in FORMATS else ".jpg"
-        filename = f"results_{source.stem or 'picture'}{suffix}"
-    return save(plot(result, **options | {"pil": False}), filename)
+    return save(plot(result, **options | {"pil": False, "save": False}), filename or _name(result))
+
+
+def _name(result: Results) -> str:
+    source = Path(result.path)
+    suffix = source.suffix if source.suffix.lower() in FORMATS else ".jpg"
+    return f"results_{source.stem or 'picture'}{suffix}"
 
 
 def png(result: Results) -> bytes:

@@ -46,7 +46,8 @@ class Style:
         sigma_scale: Half axis of an uncertainty ellipse in standard deviations.
         box_width: Width of a box's line in pixels; None: from the picture's size.
         box_alpha: Opacity of a box's line.
-        font: A TrueType or OpenType file, for names in scripts that Pillow's own font does not have; None: that font.
+        font: A TrueType or OpenType file, or the name of an installed font; None: that of POISE_FONT, else Pillow's
+            own. Letters that it lacks are taken from a font that this machine has.
         font_size: Pixels; None: from the picture's size.
     """
 

@@ -1,4 +1,4 @@
-"""Text and labels in a font that every installation has."""
+"""Text and labels in a font that every installation has, and in others for letters that it lacks."""
 
 from __future__ import annotations
 
@@ -8,27 +8,47 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
+from poise.drawing._fonts import face, find_font, own_font, runs
 from poise.drawing._shapes import writable
 from poise.frames import Image
 
 Rect = tuple[int, int, int, int]  # x0, y0, x1, y1, pixels
 
 
-@lru_cache(maxsize=16)
-def _font(size: float, path: str | None) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)
+def ink(text: str, size: float, font: str | None = None) -> NDArray[np.uint8]:
+    """Set one line of text: ``(height, width)`` coverage, 0 to 255, with the same height for every text of a font.
+
+    Letters that the font lacks are taken from one that this machine has.
+
+    Args:
+        text: One line.
+        size: Font size, pixels.
+        font: A font file, or the name of an installed font; None: that of POISE_FONT, else Pillow's own.
+    """
+    return _ink(text, size, find_font(font) if font is not None else own_font())
 
 
 @lru_cache(maxsize=256)
-def ink(text: str, size: float, font: str | None = None) -> NDArray[np.uint8]:
-    """Set one line of text: ``(height, width)`` coverage, 0 to 255, with the same height for every text of a size."""
-    face = _font(size, font)
-    left, _, right, _ = face.getbbox(text)
-    top, bottom = face.getbbox("Ág|")[1::2]
-    canvas = Pillow.new("L", (max(1, int(np.ceil(right - left))), max(1, int(np.ceil(bottom - top)))))
-    ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=face)
+def _ink(text: str, size: float, font: str | None) -> NDArray[np.uint8]:
+    pieces = [(piece, face(size, path)) for piece, path in runs(text, font)]
+    main = face(size, font)
+    if len(pieces) == 1 and pieces[0][1] is main:
+        left, _, right, _ = main.getbbox(text)
+        top, bottom = main.getbbox("Ág|")[1::2]
+        canvas = Pillow.new("L", (max(1, int(np.ceil(right - left))), max(1, int(np.ceil(bottom - top)))))
+        ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=main)
+    else:
+        # Pieces stand on one base line; their heights are measured from it.
+        boxes = [main.getbbox("Ág|", anchor="ls"), *(one.getbbox(piece, anchor="ls") for piece, one in pieces)]
+        top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)
+        widths = [max(one.getlength(piece), box[2]) for (piece, one), box in zip(pieces, boxes[1:], strict=True)]
+        canvas = Pillow.new("L", (max(1, int(np.ceil(sum(widths)))), max(1, int(np.ceil(bottom - top)))))
+        x = 0.0
+        for (piece, one), width in zip(pieces, widths, strict=True):
+            ImageDraw.Draw(canvas).text((x, -top), piece, fill=255, font=one, anchor="ls")
+            x += width
     mask = np.asarray(canvas)
     mask.flags.writeable = False
     return mask
@@ -97,7 +117,7 @@ def text(
         words: One line.
         colour: Three values in the channel order of the picture.
         size: Font size, pixels.
-        font: A font file; None: Pillow's own font.
+        font: A font file or the name of an installed font; None: Pillow's own.
     """
     writable(image)
     if not words.strip():
@@ -132,7 +152,7 @@ def draw_label(
         words: One line.
         colour: The plate's, three values in the channel order of the picture.
         size: Font size, pixels.
-        font: A font file; None: Pillow's own font.
+        font: A font file or the name of an installed font; None: Pillow's own.
         alpha: The plate's opacity in [0, 1].
 
     Returns:

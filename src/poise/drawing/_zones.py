@@ -63,6 +63,7 @@ def draw_zone_labels(
     *,
     labels: Mapping[str, str] | None = None,
     said: Sequence[tuple[str, float]] = (),
+    font: str | None = None,
 ) -> None:
     """Write the names of zones and lines, and what happened; after the people.
 
@@ -72,14 +73,15 @@ def draw_zone_labels(
         lines: As in :func:`draw_zones`.
         labels: What is written at each, by name; the name unless given.
         said: Lines of text and how visible each is, 0 to 1, written at the bottom left, the last one lowest.
+        font: A font file or the name of an installed font; None: Pillow's own.
     """
     writable(image)
     height, width = image.shape[:2]
-    font, words, colours = _font(image), labels or {}, _colours(zones, lines)
+    letter, words, colours = _font(image), labels or {}, _colours(zones, lines)
     taken: list[tuple[float, float, float, float]] = []
     for name, shape in (*zones.items(), *lines.items()):
         text = words.get(name, name)
-        w, h = label_size(text, font)
+        w, h = label_size(text, letter, font=font)
         # At the highest corner that is in the picture; below what stands there already.
         corners = np.clip(shape, 0, (width, height))
         x, y = corners[np.lexsort((corners[:, 0], corners[:, 1]))[0]]
@@ -87,15 +89,15 @@ def draw_zone_labels(
         while clash := [t for t in taken if x < t[2] and t[0] < x + w and y < t[3] and t[1] < y + h]:
             y = max(t[3] for t in clash)
         taken.append((x, y, x + w, y + h))
-        draw_label(image, (x, y), text, colours[name], font)
-    y = height - font * 0.5
+        draw_label(image, (x, y), text, colours[name], letter, font=font)
+    y = height - letter * 0.5
     for text, visible in reversed(said):
-        w, h = label_size(text, font)
+        w, h = label_size(text, letter, font=font)
         y -= h * 1.1
-        left, top = round(font * 0.5), round(y)
+        left, top = round(letter * 0.5), round(y)
         part = image[max(top, 0) : top + h + 1, left : left + w + 1]
         before = part.astype(np.float32)
-        draw_label(image, (left, top), text, _PLATE, font)
+        draw_label(image, (left, top), text, _PLATE, letter, font=font)
         share = float(np.clip(visible, 0, 1))
         part[:] = (part * share + before * (1 - share) + 0.5).astype(np.uint8)
 

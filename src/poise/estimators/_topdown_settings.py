@@ -20,6 +20,8 @@ class Search:
         imgsz: Longer sides of the picture as it sees it, pixels, one run each; empty: the network's usual one. Some
             networks are sharpest when an instance fills the picture: a small size finds the large ones and a large one
             the small.
+        fine: A further size, for pictures whose longer side is one and a half times as large or more: in those the same
+            number of pixels is a smaller part. 0: none.
         min_score: Score below which a find is left out.
         biggest: Box side in input pixels above which a find is left to the smallest size.
         classes: Class numbers that are wanted, of a detector with several.
@@ -27,6 +29,7 @@ class Search:
 
     network: str
     imgsz: tuple[int, ...] = ()
+    fine: int = 0
     min_score: float = 0.2
     biggest: int = 256
     classes: tuple[int, ...] = ()
@@ -42,6 +45,8 @@ class Settings:
         looks: One crop of each instance for each: width and height, pixels, and side over the side of its box. What
             they see is averaged where it agrees. Empty: one, as the network wants it. In video only the first follows.
         flip: Look mirrored too, without being asked.
+        lying: Look once more, turned, at those whom a detector is sure of and the first look is not: they may lie or
+            stand on their heads.
         chunk: Most crops a run of the refiner.
         same_box: IoU above which a box of a further detector is an instance that is proposed already.
         same_pose: OKS above which two proposals with keypoints are one.
@@ -57,6 +62,7 @@ class Settings:
     refiner: str = ""
     looks: tuple[tuple[int, int, float], ...] = ()
     flip: bool = False
+    lying: bool = False
     chunk: int = 1
     same_box: float = 0.65
     same_pose: float = 0.7

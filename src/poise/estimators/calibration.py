@@ -15,6 +15,7 @@ from poise.errors import FormatError, suggest
 from poise.estimators._estimator import Estimate, Estimator, Memory, Options
 from poise.frames import Image
 from poise.skeletons.tomlfile import read_toml
+from poise.writing import write_atomically
 
 _NUMBERS = ("temperature", "sigma_scale")
 # Logits beyond this say nothing more: float32 confidences end at 1 - 6e-8.
@@ -66,7 +67,7 @@ def write_calibration(path: str | Path, calibration: Calibration, *, about: str 
     """
     lines = [f"# {line}" for line in about.splitlines()]
     lines += [f"{name} = {getattr(calibration, name):.6g}" for name in _NUMBERS]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(path, "\n".join(lines) + "\n")
 
 
 def read_calibration(path: str | Path) -> Calibration:

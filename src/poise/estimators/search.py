@@ -22,6 +22,8 @@ from poise.geometry import box_iou, nms
 from poise.runtime import Session
 
 _WHISPER = 0.03  # score from which a find counts as evidence for what others propose
+_LARGE = 1.5  # a picture so much larger than a further size of a detector is searched at that size too
+_FINE = 1.5  # least score of a find of that further size over the least of the others: it sees more that is nothing
 _BORDER = 0.01  # share of a tile's side: what comes nearer to an inner border is cut off by it
 
 
@@ -110,14 +112,23 @@ class Finder:
         clock.lap("postprocess")
         return Proposals(people, found, scale)
 
-    def sizes(self, search: Search, part: Detector, imgsz: int | None) -> list[int]:
-        """Return the longer sides at which a detector looks: its own, or its own up to the one that is asked for."""
+    def sizes(self, search: Search, part: Detector, imgsz: int | None, longer: int = 0) -> list[int]:
+        """Return the longer sides at which a detector looks: its own, or its own up to the one that is asked for.
+
+        Args:
+            search: How the detector searches.
+            part: The detector.
+            imgsz: The finest size that is asked for; None: what fits the picture.
+            longer: Longer side of the picture, pixels.
+        """
         own = list(search.imgsz) or [max(part.spec.size)]
-        return own if imgsz is None else [*(size for size in own if size < imgsz), imgsz]
+        if imgsz is None:
+            return [*own, search.fine] if search.fine and longer >= _LARGE * search.fine else own
+        return [*(size for size in own if size < imgsz), imgsz]
 
     def _runs(self, image: Image, part: tuple[Search, Detector, Session], options: Options, clock: Clock) -> list[_Run]:
         search, network, _ = part
-        sizes = self.sizes(search, network, options.imgsz)
+        sizes = self.sizes(search, network, options.imgsz, max(image.shape[:2]))
         runs = [self._run(image, part, size, clock) for size in sizes]
         if options.tile:
             runs += self._tiles(image, part, sizes[-1], clock)
@@ -180,7 +191,8 @@ class Finder:
 
     def _likely(self, run: _Run, search: Search, *, smallest: bool) -> _Run:
         people = run.people
-        keep = people.score >= search.min_score
+        fine = run.size == search.fine and not smallest
+        keep = people.score >= (_FINE * search.min_score if fine else search.min_score)
         if not smallest:
             side = (people.boxes[:, 2:] - people.boxes[:, :2]).max(axis=-1, initial=0) * run.scale
             keep &= side <= search.biggest

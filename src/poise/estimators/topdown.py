@@ -90,7 +90,7 @@ class TopDown:
         if settings.refiner:
             session = open_network(settings.refiner)
             network = refiner(spec(settings.refiner), session)
-            self._look = Looker(settings, network, session, tuple(skeleton.flip_idx), skeleton.sigmas)
+            self._look = Looker(settings, network, session, skeleton)
 
     @property
     def takes_boxes(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poise.errors import require
+from poise.assignment import assign
 
 Ids = NDArray[np.intp]
 Floats = NDArray[np.float64]
@@ -72,7 +72,6 @@ def evaluate_tracking(
         min_similarity: Least similarity of a matched pair in MOTA and IDF1; HOTA goes through all thresholds.
 
     Raises:
-        MissingExtra: lap is not installed.
         ValueError: The arrays do not fit each other; naming the frame.
     """
     true, g_count = _numbered(true_ids, "true_ids")
@@ -244,10 +243,8 @@ def _best(score: Floats) -> tuple[Ids, Ids]:
     """Pair rows with columns for the highest sum; as many pairs as the smaller side has."""
     if not score.size:
         return np.empty(0, np.intp), np.empty(0, np.intp)
-    lap = require("lap", extra="track", feature="scoring tracks")
-    _, columns, _ = lap.lapjv(np.ascontiguousarray(score.max() - score), extend_cost=True)
-    rows = np.flatnonzero(columns >= 0)
-    return rows, columns[rows].astype(np.intp)
+    pairs = assign(score.max() - score)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _ratio(part: float, whole: float) -> float:

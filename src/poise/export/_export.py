@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from poise.networks import Checkpoint, PoseNetwork, load, open_session
 from poise.runtime import Session, Tensor
 from poise.runtime import open_session as open_file
 from poise.runtime.torch import TorchSession
+from poise.writing import check_writable, write_atomically, writing
 
 _log = logging.getLogger("poise")
 
@@ -95,7 +95,7 @@ def export_certified(
         iou: With ``nms``: of two boxes of a class that overlap more than this, the better stays.
         max_det: With ``nms``: rows of the output.
         batch: Pictures a run, where the input is not dynamic.
-        opset: ONNX operator set, 17 to 20.
+        opset: ONNX operator set, 11 to 20.
         simplify: Fold constants of the graph.
         data: Pictures for the comparison and for int8's calibration: a data YAML (with labels, for average precision),
             a folder, a file, or a list. None: the bundled picture, which is enough to prove fp32.
@@ -134,11 +134,14 @@ def export_certified(
     target = _target(about, wish, out)
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} is there already; give overwrite=True (--overwrite), or another name as out")
+    if not target.is_dir():
+        check_writable(target)
     if precision == "int8" and data is None:
         raise ValueError("precision 'int8' needs pictures of what the network finds; give data= a folder or data YAML")
     pictures = gather(data, most=most_pictures)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".poise-export-") as scratch:
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with writing(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=".poise-export-") as scratch:
         made = Path(scratch) / target.name
         said = describe(about, wish)
         stamp = WRITERS[format](network, about, wish, made, said, pictures)
@@ -255,9 +258,7 @@ def _deliver(made: Path, target: Path, proof: Certificate) -> Exported:
         place.unlink()
     made.replace(place)
     paper = place.with_name(place.name + ".certificate.json")
-    part = paper.with_name(f".{paper.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(json.loads(proof.to_json()), indent=1) + "\n", encoding="utf-8")
-    part.replace(paper)
+    write_atomically(paper, json.dumps(json.loads(proof.to_json()), indent=1) + "\n")
     if not proof.passed:
         raise ModelError(
             f"{target.name}: the export does not find what {proof.origin} finds: {'; '.join(proof.failures)}. Worst: "

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from poise.errors import suggest
 
+# Operator sets from which on every network here can be written; older ones lack what resizing needs.
+LEAST_OPSET = 11
+# From which on a quantised weight has one range a channel. Source: ONNX, QuantizeLinear-13.
+_INT8_OPSET = 13
 PRECISIONS = ("fp32", "fp16", "int8")
 # What this field's users may ask for, and why it is not offered.
 _NOT_OFFERED = {
@@ -91,7 +95,9 @@ def check_offer(format: str, precision: str, nms: bool, opset: int, batch: int) 
         raise ValueError(
             f"nms=True is offered for {', '.join(f for f, o in FORMATS.items() if o.nms)}, not for {format!r}"
         )
-    if not 17 <= opset <= 20:
-        raise ValueError(f"opset must be 17 to 20, got {opset}")
+    if not LEAST_OPSET <= opset <= 20:
+        raise ValueError(f"opset must be {LEAST_OPSET} to 20, got {opset}")
+    if format == "onnx" and precision == "int8" and opset < _INT8_OPSET:
+        raise ValueError(f"precision int8 needs opset {_INT8_OPSET} or more, got {opset}")
     if batch < 1:
         raise ValueError(f"batch must be 1 or more, got {batch}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from poise.export._graph import Graph
 from poise.export._what import Wish
+from poise.writing import write_all
 
 
 def write(graph: Graph, wish: Wish, path: Path, said: Mapping[str, str]) -> None:
@@ -49,4 +51,7 @@ class Program(nn.Module):
 
 
 def _save(program: torch.jit.ScriptModule, path: Path, said: Mapping[str, str]) -> None:
-    torch.jit.save(program, str(path), _extra_files={"config.txt": json.dumps(dict(said))})
+    whole = io.BytesIO()  # torch ends the process when a disk fills up under its own writer
+    torch.jit.save(program, whole, _extra_files={"config.txt": json.dumps(dict(said))})
+    with path.open("wb", buffering=0) as file:
+        write_all(file, whole.getbuffer())

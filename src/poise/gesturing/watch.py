@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,11 +115,7 @@ def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bod
 
 
 def followed(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Results]:
-    """Find bodies, in video with ids where what tracking needs is installed."""
-    # Asked beforehand: the tracker only misses it once two people are near each other, in the midst of a video.
-    if not find_spec("lap"):
-        yield from body.predict(source, **wanted)
-        return
+    """Find bodies, in video with ids."""
     tracker = Tracker()
     media: Media | None = None
     for result in body.predict(source, conf=_MIN_TRACKED, **wanted):

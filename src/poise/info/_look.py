@@ -41,6 +41,8 @@ def info(path: str | Path) -> Info:
         raise ModelError(f"{path}: no such file") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if data.startswith(b"version https://git-lfs"):
+        raise ModelError(f"{path}: a Git LFS pointer, not the file itself (run: git lfs pull)")
     sha = hashlib.sha256(data).hexdigest()
     if path.suffix.lower() == ".onnx":
         return _onnx(path, data, sha)

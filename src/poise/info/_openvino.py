@@ -10,8 +10,9 @@ from pathlib import Path
 from poise import files
 from poise.errors import ModelError
 from poise.info._info import Info
-from poise.info._metadata import MOST_CONFIG, as_json, picture_size, said
+from poise.info._metadata import picture_size, said
 from poise.info.onnxfile import Value
+from poise.runtime import metadata_beside
 
 _MOST_XML = 64 << 20
 
@@ -41,7 +42,7 @@ def openvino(path: Path) -> Info:
     meta = {
         node.tag if node.get("name") is None else str(node.get("name")): str(node.get("value", ""))
         for node in (*root.findall("./rt_info/framework/*"), *root.findall("./rt_info/framework/info"))
-    } | _beside(path.with_name("metadata.yaml"))
+    } | metadata_beside(path)
     constants = [layer.find("data") for layer in layers if layer.get("type") == "Const"]
     sizes = [_shape(c.get("shape", "")) for c in constants if c is not None]
     kinds = {c.get("element_type", "") for c, s in zip(constants, sizes, strict=False) if c is not None and len(s) >= 4}
@@ -72,19 +73,6 @@ def openvino(path: Path) -> Info:
         producer="OpenVINO IR " + root.get("version", ""),
         **said(meta, path),
     )
-
-
-def _beside(path: Path) -> dict[str, str]:
-    """Read ``metadata.yaml``: the plain ``key: value`` lines of it."""
-    if not path.is_file() or path.stat().st_size > MOST_CONFIG:
-        return {}
-    found: dict[str, str] = {}
-    for line in files.read_text(path, most=MOST_CONFIG, errors="replace").splitlines():
-        key, colon, value = line.partition(": ")
-        if colon and not key.startswith((" ", "-", "#")):
-            text = as_json('{"v": ' + value.strip() + "}").get("v", value.strip())
-            found[key.strip()] = text if isinstance(text, str) else str(text)
-    return found
 
 
 def _shape(text: str) -> list[int]:

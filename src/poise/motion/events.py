@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,8 @@ from poise.errors import PoiseError
 from poise.frames import Media
 from poise.geometry import Floats
 from poise.results import Results
+
+_log = logging.getLogger("poise")
 
 Value = str | int | float | bool | None
 
@@ -74,6 +77,7 @@ class EventStream:
         self.detectors = list(detectors)
         self._on_event = on_event
         self._media: Media | None = None
+        self._told = False
 
     def update(self, result: Results) -> list[Event]:
         """Take the next frame; another video ends what was going on in the last one.
@@ -86,6 +90,8 @@ class EventStream:
             ValueError: A detector cannot look at such results; with its name and the frame.
         """
         events: list[Event] = []
+        if result.time_from == "assumed" and not self._told:
+            self._told = tell_assumed()
         if result.media is not self._media:
             if self._media is not None and not (self._media.kind == "image" == result.media.kind):
                 events += self._finished()
@@ -181,6 +187,15 @@ class Heirs:
 
 def _name(detector: Detector) -> str:
     return type(detector).__name__
+
+
+def tell_assumed() -> bool:
+    """Log that times are assumed, and return True."""
+    _log.warning(
+        "frames passed one by one say nothing of their times: 1/30 second each is assumed; pass fps=25 or "
+        "time=seconds to predict() or track()"
+    )
+    return True
 
 
 def track_ids(result: Results) -> list[int]:

@@ -17,6 +17,7 @@ from poise.motion.repair import cuts, fill_gaps, outliers
 from poise.motion.smoothing import Kalman
 from poise.motion.swaps import Swap, repair_swaps
 from poise.motion.uncertainty import point_sigma, sizes
+from poise.packed import PackedClip
 
 Floats = NDArray[Any]
 Bools = NDArray[np.bool_]
@@ -140,6 +141,9 @@ def fix(
         raise ValueError(f"no filter named {steady!r}{suggest(steady, STEADY)}")
     if not max_gap_s >= 0:
         raise ValueError(f"max_gap_s must not be negative, got {max_gap_s}")
+    if isinstance(clip, PackedClip):
+        options: dict[str, Any] = {"swaps": swaps, "gate": gate, "max_gap_s": max_gap_s, "steady": steady}
+        return _by_id(clip, **options, agility=agility)
     broken = cuts(clip)
     mended, log = repair_swaps(clip, breaks=broken) if swaps else (clip, [])
     wild = outliers(mended) if gate else np.zeros(clip.conf.shape, dtype=bool)
@@ -177,6 +181,36 @@ def fix(
         times=clip.times,
     )
     return out, report
+
+
+def _by_id(clip: PackedClip, **options: Any) -> tuple[Clip, FixReport]:
+    """Repair one id after the other, each in the frames from its first to its last."""
+    i, t, k = len(clip.ids), len(clip), len(clip.skeleton)
+    # Zeros take no memory until something is written among them.
+    wild, filled = np.zeros((i, t, k), dtype=bool), np.zeros((i, t, k), dtype=bool)
+    broken = np.zeros((i, t), dtype=bool)
+    jitter = np.full((2, i), np.nan)
+    log: list[Swap] = []
+    pieces = []
+    for row in range(i):
+        at, one = clip.piece(row)
+        mended, report = fix(one, **options)
+        pieces.append((at, mended))
+        wild[row, at], filled[row, at], broken[row, at] = report.outliers[0], report.filled[0], report.cuts[0]
+        jitter[:, row] = report.jitter_before[0], report.jitter_after[0]
+        log += report.swaps
+    whole = FixReport(
+        swaps=tuple(log),
+        outliers=wild,
+        filled=filled,
+        cuts=broken,
+        jitter_before=jitter[0],
+        jitter_after=jitter[1],
+        ids=clip.ids,
+        keypoints=clip.skeleton.keypoints,
+        times=clip.times,
+    )
+    return PackedClip.joined(clip, clip.ids, pieces), whole
 
 
 def _steady(

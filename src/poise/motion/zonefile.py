@@ -27,7 +27,7 @@ from poise.skeletons.tomlfile import TomlFile, read_toml
 PLACES = ("foot", "centre", "any")
 _TOP = ("units", "zones", "lines", "triggers")
 _ZONE = ("polygon", "part", "hold_s", "leave_s", "dwell_s")
-_LINE = ("points", "part", "margin")
+_LINE = ("points", "part", "margin", "hold_s")
 _WHEN = re.compile(r"^\s*(\w+)\s+(?:(in)\s+(\w+)(?:\s+for\s+([0-9.]+)\s*s)?|(crosses)\s+(\w+))\s*$")
 
 
@@ -63,8 +63,10 @@ class Line:
         name: As events call it.
         points: ``(2, 2)`` its ends in units of the file.
         part: As in :class:`Zone`.
-        margin: How far beyond it counts as crossed, in heights of the person's box; stops counting somebody who stands
-            on the line.
+        margin: Half the width of the band along it that is on neither side, in heights of the person's box. Who has
+            crossed must get four times as far away before another crossing counts, so that who stands on it is counted
+            once at most.
+        hold_s: Seconds on the other side that make a crossing.
         where: ``file:line``.
     """
 
@@ -72,6 +74,7 @@ class Line:
     points: NDArray[np.float64]
     part: str = "foot"
     margin: float = 0.05
+    hold_s: float = 0.2
     where: str = ""
 
 
@@ -198,7 +201,7 @@ class _Reader:
         points = self._points(where, f"lines.{name}: points", given.get("points"), least=2, relative=relative)
         if len(points) != 2 or np.allclose(points[0], points[1]):
             raise FormatError(f"{where}: lines.{name}: points must be two different points, got {points.tolist()}")
-        more = {"margin": self._number("lines", name, "margin", given["margin"])} if "margin" in given else {}
+        more = {key: self._number("lines", name, key, given[key]) for key in ("margin", "hold_s") if key in given}
         return Line(name, points, self._part("lines", name, given), where=where, **more)
 
     def _part(self, kind: str, name: str, given: dict[str, Any]) -> str:

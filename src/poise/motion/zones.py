@@ -21,6 +21,10 @@ from poise.skeletons import Skeleton
 _FORGET_S = 10.0
 # The second ankle crosses a line a step after the first; together they are one crossing.
 _STEP_S = 2.0
+# Who has crossed a line is not counted again before being this many bands away from it: people stand on lines and sway.
+_AWAY = 4.0
+# Who crosses a line and is not seen for so long, such as at the picture's edge, has crossed it.
+_LOST_S = 1.0
 
 
 def inside(points: Floats, polygon: Floats) -> Bools:
@@ -96,11 +100,27 @@ class _Stay:
 
 @dataclass(slots=True)
 class _Side:
-    """One point of somebody and a line."""
+    """One point of somebody and a line.
+
+    Attributes:
+        side: On which it is for sure.
+        point: Where it was last on that side, pixels.
+        seen: Seconds.
+        near: It has crossed and has not been away from the line since.
+        since: Seconds: from when on it was seen on the other side only; None: it was not.
+        meets: It crosses the line itself on its way there, not what lies beyond its ends.
+        times: How often it was seen there.
+        conf: How sure the instance was there.
+    """
 
     side: int = 0
     point: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     seen: float = 0.0
+    near: bool = False
+    since: float | None = None
+    meets: bool = False
+    times: int = 0
+    conf: float = 0.0
 
 
 @dataclass(slots=True)
@@ -150,6 +170,7 @@ class ZoneWatch:
         for (rule, number, *_), stay in self._stays.items():
             if stay.inside:
                 events += self._left(rule, number, stay, time, frame)
+        events += self._unfinished(time, frame, patience=-1.0)
         self._stays.clear()
         self._sides.clear()
         self._steps.clear()
@@ -248,7 +269,7 @@ class ZoneWatch:
 
     def _as_line(self, trigger: Trigger) -> Line:
         line = next(one for one in self.file.lines if one.name == trigger.target)
-        return Line(line.name, line.points, trigger.part, line.margin)
+        return Line(line.name, line.points, trigger.part, line.margin, line.hold_s)
 
     def _stay(self, rule: int, number: int, hit: bool, result: Results, conf: float) -> list[Event]:
         zone, time = self._zones[rule], result.time
@@ -311,45 +332,97 @@ class ZoneWatch:
     def _crossings(
         self, rule: int, line: Line, where: Floats, margins: Floats, ids: list[int], result: Results, conf: Floats
     ) -> list[Event]:
+        """Say who crosses a line: who was seen on one side of its band, and then on the other side for some time."""
+        events: list[Event] = []
         a, b = self._shapes[line.name]
         along = (b - a) / np.linalg.norm(b - a)
         # y points down, so this is positive to the right of who walks from a to b.
         off = along[0] * (where[..., 1] - a[1]) - along[1] * (where[..., 0] - a[0])
-        events: list[Event] = []
         for row, number in enumerate(ids):
             crossed = 0
             for p in range(where.shape[1]):
-                if not np.isfinite(off[row, p]) or abs(off[row, p]) < margins[row]:
+                if not np.isfinite(off[row, p]):
                     continue
-                side = 1 if off[row, p] > 0 else -1
                 state = self._sides.setdefault((rule, number, p), _Side())
-                if state.side == -side and meet(state.point, where[row, p], a, b):
-                    last = self._steps.get((rule, number))
-                    other = last is not None and last[:2] != (side, p) and last[0] == side
-                    if last is None or not other or result.time - last[2] > _STEP_S:
-                        crossed = side
-                    self._steps[rule, number] = (side, p, result.time)
-                state.side, state.point, state.seen = side, where[row, p].copy(), result.time
+                state.conf = float(conf[row])
+                if self._side(state, where[row, p], float(off[row, p]), float(margins[row]), line, result.time):
+                    crossed = self._step(rule, number, p, state.side, result.time) or crossed
             if crossed:
-                events.append(self._crossed(rule, line, number, crossed, result, float(conf[row])))
+                events.append(self._crossed(rule, number, crossed, result.time, result.frame, float(conf[row])))
+        events += self._unfinished(result.time, result.frame, patience=_LOST_S, only=rule)
         for key in [key for key, state in self._sides.items() if result.time - state.seen > _FORGET_S]:
             del self._sides[key]
         for step in [key for key, (_, _, time) in self._steps.items() if result.time - time > _FORGET_S]:
             del self._steps[step]
         return events
 
-    def _crossed(self, rule: int, line: Line, number: int, side: int, result: Results, conf: float) -> Event:
-        word = "in" if side > 0 else "out"
+    def _side(
+        self, state: _Side, point: NDArray[np.float64], off: float, margin: float, line: Line, time: float
+    ) -> bool:
+        """Follow a point to the other side; returns whether it has crossed the line just now.
+
+        Args:
+            state: What is known of it.
+            point: ``(2,)`` where it is, pixels.
+            off: Its distance from the line, positive to the right of who walks along it, pixels.
+            margin: Half the band's width, pixels.
+            line: The line.
+            time: Seconds.
+        """
+        state.seen = time
+        side = 1 if off > 0 else -1
+        if abs(off) >= _AWAY * margin:
+            state.near = False
+        if state.side in (0, side):
+            if abs(off) >= margin:
+                state.side, state.point = side, point.copy()
+                state.since = None
+            return False
+        if abs(off) < margin * (_AWAY if state.near else 1.0):
+            state.since = None  # in the band: neither here nor there
+            return False
+        if state.since is None:
+            state.since, state.times = time, 0
+            state.meets = meet(state.point, point, *self._shapes[line.name])
+        state.times += 1
+        if time - state.since < line.hold_s - 1e-9:
+            return False
+        crossed, state.since = state.meets, None
+        state.side, state.point, state.near = side, point.copy(), crossed and abs(off) < _AWAY * margin
+        return crossed
+
+    def _step(self, rule: int, number: int, p: int, side: int, time: float) -> int:
+        """Return the side to which somebody crossed with point ``p``; 0 where another point did a step before."""
+        last = self._steps.get((rule, number))
+        other = last is not None and last[:2] != (side, p) and last[0] == side
+        self._steps[rule, number] = (side, p, time)
+        return 0 if last is not None and other and time - last[2] <= _STEP_S else side
+
+    def _unfinished(self, time: float, frame: int, *, patience: float, only: int | None = None) -> list[Event]:
+        """Count who was on the other side when they were last seen."""
+        events: list[Event] = []
+        for (rule, number, p), state in self._sides.items():
+            if only not in (None, rule) or state.since is None or time - state.seen <= patience:
+                continue
+            if state.meets and state.times > 1:
+                state.side = -state.side
+                if side := self._step(rule, number, p, state.side, state.seen):
+                    events.append(self._crossed(rule, number, side, time, frame, state.conf))
+            state.since = None
+        return events
+
+    def _crossed(self, rule: int, number: int, side: int, time: float, frame: int, conf: float) -> Event:
+        word, line = "in" if side > 0 else "out", self._lines[rule]
         own = rule - len(self.file.lines)
         if own >= 0:
-            return Event(result.time, result.frame, number, self._cross_events[own], word, conf)
+            return Event(time, frame, number, self._cross_events[own], word, conf)
         count = self.counts[line.name]
         if side > 0:
             count.entered += 1
         else:
             count.left += 1
         total = count.entered if side > 0 else count.left
-        return Event(result.time, result.frame, number, f"{line.name}.{word}", total, conf)
+        return Event(time, frame, number, f"{line.name}.{word}", total, conf)
 
 
 def _hand_over(states: dict[_Key, _State], old: int, new: int) -> None:

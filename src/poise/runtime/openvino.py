@@ -6,7 +6,6 @@ import io
 import queue
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import ModelError, require
+from poise.runtime._beside import metadata_beside
 from poise.runtime._session import Tensor, ran, usable_cores
 
 _DTYPES = {
@@ -47,9 +47,10 @@ class OpenVinoSession:
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.device = device
         self.metadata = metadata
-        self.inputs = tuple(_tensor(p) for p in compiled.inputs)
+        self.inputs = tuple(_tensor(p, _name(p, "input", i)) for i, p in enumerate(compiled.inputs))
         # Compiling may give an output the names of layers that were joined with it; those of the file count.
-        self.outputs = tuple(replace(_tensor(p), name=n) for p, n in zip(compiled.outputs, names, strict=True))
+        self.outputs = tuple(_tensor(p, n) for p, n in zip(compiled.outputs, names, strict=True))
+        self._places = {tensor.name: i for i, tensor in enumerate(self.inputs)}
         self._names = names
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -59,7 +60,9 @@ class OpenVinoSession:
         except queue.Empty:
             request = self._compiled.create_infer_request()
         try:
-            found = request.infer(dict(feeds), share_inputs=True, share_outputs=False)
+            found = request.infer(
+                {self._places[name]: value for name, value in feeds.items()}, share_inputs=True, share_outputs=False
+            )
             return {name: found[i] for i, name in enumerate(self._names)}
         except RuntimeError as error:
             raise ran(self._name, error) from error
@@ -88,8 +91,10 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
     try:
         model = core.read_model(io.BytesIO(network) if isinstance(network, bytes) else str(network))
         metadata = _metadata(model)
+        if isinstance(network, Path) and network.suffix.lower() == ".xml":
+            metadata = metadata_beside(network) | metadata
         _keep_slices(openvino, model)
-        names = [output.get_any_name() for output in model.outputs]
+        names = [_name(output, "output", i) for i, output in enumerate(model.outputs)]
         compiled = core.compile_model(model, kind, settings)
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
@@ -146,12 +151,21 @@ def _keep_slices(openvino: Any, model: Any) -> None:
 
 
 def _metadata(model: Any) -> dict[str, str]:
-    """ONNX keeps its key-value pairs under ``framework``."""
+    """ONNX keeps its key-value pairs under ``framework``; other sources a word there, or nothing."""
     info = model.get_rt_info()
     framework = info["framework"] if "framework" in info else {}  # noqa: SIM401 - not a dict, has no get()
-    return {key: str(getattr(value, "value", value)) for key, value in dict(framework).items()}
+    try:
+        return {key: str(getattr(value, "value", value)) for key, value in dict(framework).items()}
+    except (TypeError, ValueError, RuntimeError):
+        return {}
 
 
-def _tensor(port: Any) -> Tensor:
+def _name(port: Any, kind: str, number: int) -> str:
+    """Return a port's name; networks that were traced in PyTorch have outputs without one."""
+    names = port.get_names()
+    return min(names, key=lambda name: (len(name), name)) if names else f"{kind}{number}"
+
+
+def _tensor(port: Any, name: str) -> Tensor:
     shape = tuple(d.get_length() if d.is_static else None for d in port.get_partial_shape())
-    return Tensor(port.get_any_name(), shape, np.dtype(_DTYPES.get(port.get_element_type().to_string(), "float32")))
+    return Tensor(name, shape, np.dtype(_DTYPES.get(port.get_element_type().to_string(), "float32")))

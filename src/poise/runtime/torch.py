@@ -28,6 +28,7 @@ class TorchSession:
         metadata: What the network says of itself, by the keys of this field's ONNX files.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
         threads: CPU threads. Torch has one number for the whole process; None leaves it alone.
+        picture: Shape of the input that shows what comes out.
         precision: ``"f32"``, or ``"auto"``: float16 on CUDA. Boxes and keypoints are decoded in float32 all the same.
 
     Raises:
@@ -43,6 +44,7 @@ class TorchSession:
         device: str = "cpu",
         threads: int | None = None,
         precision: str = "f32",
+        picture: tuple[int, int, int, int] = (1, 3, 2 * _MULTIPLE, 2 * _MULTIPLE),
     ) -> None:
         if device not in devices():
             raise ModelError(f"device {device!r} is not available in this torch; available: {', '.join(devices())}")
@@ -53,7 +55,7 @@ class TorchSession:
         self._half = precision == "auto" and device.startswith("cuda")
         self._module = module.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
         self.inputs: tuple[Tensor, ...] = (Tensor("images", (None, 3, None, None), np.dtype(np.float32)),)
-        found = self._run(torch.zeros(1, 3, 2 * _MULTIPLE, 2 * _MULTIPLE))
+        found = self._run(torch.zeros(*picture))
         # Batch and anchors are free; of one row an instance, so is their number.
         free = (None, None, found[0].shape[2]) if metadata.get("end2end") == "True" else (None, found[0].shape[1], None)
         shapes = [free]

@@ -14,18 +14,8 @@ from poise.errors import PoiseError
 from poise.frames import Image
 from poise.image import letterbox
 from poise.results import Results
-from poise.sinks._sink import (
-    Background,
-    PathLike,
-    Render,
-    SinkBase,
-    contiguous,
-    create,
-    default_render,
-    refuse_existing,
-    write_all,
-    writing,
-)
+from poise.sinks._sink import Background, Render, SinkBase, contiguous, create, default_render, refuse_existing
+from poise.writing import PathLike, write_all, writing
 
 
 class AnimationSink(SinkBase):

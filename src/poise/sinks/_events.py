@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from poise.sinks._sink import PathLike, create, write_all, writing
+from poise.errors import PoiseError
+from poise.sinks._sink import create, drop
+from poise.writing import PathLike, append, writing
 
 EVENT_KEYS = ("time", "frame", "id", "event", "value", "conf")
 
@@ -27,7 +29,11 @@ class EventCsvSink:
     def __init__(self, path: PathLike, *, overwrite: bool = False) -> None:
         self.path = Path(path)
         self._stream: Any = create(self.path, overwrite=overwrite)
-        self._write(EVENT_KEYS)
+        try:
+            self._write(EVENT_KEYS)
+        except PoiseError:
+            drop(self._stream, self.path)
+            raise
 
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Write one event; what is None is an empty cell.
@@ -45,4 +51,4 @@ class EventCsvSink:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(row)
         with writing(self.path):
-            write_all(self._stream, text.getvalue().encode("utf-8", "backslashreplace"))
+            append(self._stream, text.getvalue().encode("utf-8", "backslashreplace"))

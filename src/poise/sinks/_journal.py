@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from poise.errors import FormatError, PoiseError
-from poise.sinks._sink import create, write_all, writing
+from poise.sinks._sink import create, drop
+from poise.writing import append, writing
 
 SUFFIX = ".journal"
 
@@ -45,13 +46,17 @@ class LineJournal:
     def __init__(self, path: Path, head: dict[str, Any], *, overwrite: bool) -> None:
         self.path = path
         self._stream = begin_journal(path, overwrite=overwrite)
-        self.add([("head", head)])
+        try:
+            self.add([("head", head)])
+        except PoiseError:
+            drop(self._stream, journal_of(path))
+            raise
 
     def add(self, entries: list[tuple[str, Any]]) -> None:
         """Write entries; they are in the file when this returns."""
         text = "".join(json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n" for entry in entries)
         with writing(journal_of(self.path)):
-            write_all(self._stream, text.encode("utf-8", "backslashreplace"))
+            append(self._stream, text.encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
         """Close the journal; it stays until what it is for has been made."""

@@ -8,7 +8,8 @@ from typing import IO, Any
 
 from poise.results import Results
 from poise.sinks._rows import record
-from poise.sinks._sink import PathLike, SinkBase, create, refuse_existing, write_all, writing
+from poise.sinks._sink import SinkBase, create, refuse_existing
+from poise.writing import PathLike, append, write_all, writing
 
 
 class JsonLinesSink(SinkBase):
@@ -46,7 +47,7 @@ class JsonLinesSink(SinkBase):
             self._open()
         with writing(self._name):
             if self._path is not None:
-                write_all(self._stream, text.encode("utf-8", "backslashreplace"))
+                append(self._stream, text.encode("utf-8", "backslashreplace"))
                 return
             try:
                 self._stream.write(text)

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from poise.errors import FormatError
+from poise.errors import FormatError, PoiseError
 from poise.results import Results
 from poise.sinks._journal import LineJournal, journal_of, read_lines
 from poise.sinks._rows import class_name, printable, yolo_lines
-from poise.sinks._sink import Names, PathLike, SinkBase, Stems, refuse_existing, write_all, write_atomically, writing
+from poise.sinks._sink import Names, SinkBase, Stems, refuse_existing
+from poise.writing import PathLike, write_all, write_atomically, writing
 
 
 class YoloTxtSink(SinkBase):
@@ -49,28 +50,66 @@ class YoloTxtSink(SinkBase):
             self.paths.append(path)
 
 
+# Where a picture lies, in journals only: what it is called in the end depends on all others.
+_PLACE = "place"
+
+
 class _ImageIds:
     """Gives every frame a number as COCO's files have it: the digits of the file's name, else the next free number."""
 
-    def __init__(self, known: Mapping[str, int] | None) -> None:
+    def __init__(self, known: Mapping[str, int] | None, notes: list[str]) -> None:
         self._known = known or {}
-        self._used: set[int] = set()
+        self._notes = notes
+        self._used: dict[int, str] = {}
         self._last = 0
 
     def number(self, result: Results) -> int:
-        name = Path(result.media.path or result.media.name).name
-        chosen = self._known.get(name)
+        """Return the number of a frame's picture.
+
+        Raises:
+            PoiseError: Two pictures have one name, and the numbers that are given do not say which is meant.
+        """
+        place = result.media.path or result.media.name
+        name = Path(place).name
+        chosen = self._given(place, result.media.kind == "image")
         if chosen is None:
             stem = Path(name).stem
             digits = result.media.kind == "image" and stem.isascii() and stem.isdigit()
             chosen = int(stem) if digits and int(stem) not in self._used else None
+            if digits and chosen is None:
+                self._last = self._free()
+                chosen = self._last
+                self._notes.append(
+                    f"{printable(place)}: another picture is called {name} too; this one's id is {chosen}"
+                )
         if chosen is None:
-            self._last += 1
-            while self._last in self._used:
-                self._last += 1
-            chosen = self._last
-        self._used.add(chosen)
+            chosen = self._last = self._free()
+        self._used[chosen] = place if result.media.kind == "image" else ""
         return chosen
+
+    def _given(self, place: str, still: bool) -> int | None:
+        """Return the number that was given, by the longest end of the path that is known."""
+        if not self._known:
+            return None
+        parts = Path(place).parts
+        for begin in range(len(parts)):
+            name = "/".join(parts[begin:])
+            if name in self._known:
+                chosen = self._known[name]
+                other = self._used.get(chosen, "")
+                if still and other and Path(other).absolute() != Path(place).absolute():
+                    raise PoiseError(
+                        f"{printable(place)} and {printable(other)} have one name and would get one id, {chosen}; give "
+                        f"image_ids by folder and name, such as {'/'.join(parts[-2:])!r}"
+                    )
+                return chosen
+        return None
+
+    def _free(self) -> int:
+        number = self._last + 1
+        while number in self._used:
+            number += 1
+        return number
 
 
 class _CocoSink(SinkBase):
@@ -82,7 +121,7 @@ class _CocoSink(SinkBase):
         super().__init__()
         self.path = Path(path)
         self._overwrite = overwrite
-        self._ids = _ImageIds(image_ids)
+        self._ids = _ImageIds(image_ids, self.notes)
         self._journal: LineJournal | None = None
         self._closed = False
         refuse_existing(self.path, overwrite=overwrite)
@@ -111,8 +150,9 @@ class CocoResultsSink(_CocoSink):
 
     Args:
         path: A file to make.
-        image_ids: File name to image number, as in the ground truth. A file that is not in it gets the number that is
-            its name (``000000358083.jpg`` gives 358083), and any other frame the next free number from 1.
+        image_ids: File name to image number, as in the ground truth; where two folders hold one name, with as many
+            folders before it as tell them apart (``b/000000358083.jpg``). A file that is not in it gets the number that
+            is its name (``000000358083.jpg`` gives 358083), and any other frame the next free number from 1.
         overwrite: Replace an existing file, and drop the journal of a run that did not end.
     """
 
@@ -144,7 +184,9 @@ class CocoAnnotationsSink(_CocoSink):
 
     What was predicted has visibility 2, what was not 0, 0, 0. ``area`` is the box's, as there is no segment. Every
     annotation also has its ``score``, and ``track_id`` where it is tracked. Frames of a video are images with
-    ``video``, ``frame`` and ``time``; their ``file_name`` is that under which :class:`PictureSink` writes them.
+    ``video``, ``frame`` and ``time``; their ``file_name`` is that under which :class:`PictureSink` writes them. A
+    picture's ``file_name`` is its name; where two have one name, those of all pictures are their places below the
+    folder that holds them all (``a/1.jpg``, ``b/1.jpg``).
 
     Args:
         path: A file to make.
@@ -175,6 +217,8 @@ class CocoAnnotationsSink(_CocoSink):
         number = self._ids.number(result)
         source = Path(printable(result.media.path or result.media.name)).name
         image: dict[str, Any] = {"id": number, "file_name": source, "width": width, "height": height}
+        if result.media.kind == "image" and result.media.path:
+            image[_PLACE] = printable(str(Path(result.media.path).absolute()))
         if result.media.kind != "image":
             image["file_name"] = f"{printable(self._stems.frame(result))}.jpg"
             image |= {"video": source, "frame": int(result.frame), "time": round(float(result.time), 6)}
@@ -227,7 +271,7 @@ def _coco_instances(result: Results, *, min_conf: float = -1.0) -> list[dict[str
         for category, bbox, values, score, track, visible in zip(
             (result.boxes.cls.astype(int) + 1).tolist(),
             bboxes.tolist(),
-            rows.reshape(len(result), -1).tolist(),
+            rows.reshape(len(result), 3 * rows.shape[1]).tolist(),
             scores.tolist(),
             ids,
             there.astype(int).tolist(),
@@ -266,7 +310,8 @@ def recover_coco(journal: Path, path: Path) -> None:
                     for i, key in enumerate(("image", "annotation", "category")):
                         name = {"category": "categories"}.get(key, f"{key}s")
                         write_all(out, f'{", " if i else ""}"{name}": '.encode())
-                        _write_list(out, _of_kind(journal, key))
+                        values = _of_kind(journal, key)
+                        _write_list(out, _named(journal, values) if key == "image" else values)
                     write_all(out, b"}\n")
             part.replace(path)
         except BaseException:
@@ -277,6 +322,26 @@ def recover_coco(journal: Path, path: Path) -> None:
 
 def _of_kind(journal: Path, wanted: str) -> Iterator[Any]:
     return (value for kind, value in read_lines(journal) if kind == wanted)
+
+
+def _named(journal: Path, images: Iterable[Any]) -> Iterator[Any]:
+    """Give images with file names that tell pictures of one name apart."""
+    places: dict[str, str] = {}
+    clash, folder = False, None
+    for image in _of_kind(journal, "image"):
+        if place := image.get(_PLACE):
+            clash |= places.setdefault(image["file_name"], place) != place
+            parent = str(Path(place).parent)
+            try:
+                folder = parent if folder is None else os.path.commonpath([folder, parent])
+            except ValueError:  # two drives of Windows
+                folder = ""
+    for image in images:
+        place = image.pop(_PLACE, None)
+        if clash and place:
+            below = os.path.relpath(place, folder) if folder else place
+            image["file_name"] = below.replace(os.sep, "/")
+        yield image
 
 
 def _write_list(out: Any, values: Iterable[Any]) -> None:

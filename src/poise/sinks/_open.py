@@ -14,10 +14,11 @@ from poise.sinks._journal import SUFFIX
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import CocoAnnotationsSink, CocoResultsSink, recover_coco
 from poise.sinks._pictures import PictureFileSink, PictureSink
-from poise.sinks._sink import PathLike, Render, SinkBase, refuse_existing
+from poise.sinks._sink import Render, SinkBase, refuse_existing
 from poise.sinks._tables import CsvSink, ParquetSink, recover_parquet
 from poise.sinks._video import VideoSink
 from poise.sinks._videofile import CONTAINERS
+from poise.writing import PathLike, check_writable
 
 _ENDINGS = ".jsonl .json .coco.json .coco-results.json .csv .parquet .mp4 .m4v .mov .mkv .gif .webp .png .jpg .jpeg"
 
@@ -36,13 +37,14 @@ def open_sink(path: PathLike, *, render: Render | None = None, overwrite: bool =
 
     Raises:
         ValueError: The ending says nothing.
-        PoiseError: The file exists.
+        PoiseError: The file exists, or its folder cannot be written to.
         MissingExtra: The format needs a package that is not installed.
     """
     if os.fspath(path) == "-":
         return JsonLinesSink(sys.stdout)
     target = Path(path)
     suffix = target.suffix.lower()
+    check_writable(target / "_" if target.is_dir() else target)
     if target.is_dir() or (not suffix and not target.exists()):
         return PictureSink(target, render, overwrite=overwrite)
     if target.name.lower().endswith(".coco.json"):

@@ -15,7 +15,6 @@ from poise.sinks._rows import class_name
 from poise.sinks._sink import (
     Background,
     Names,
-    PathLike,
     Render,
     SinkBase,
     Stems,
@@ -23,8 +22,8 @@ from poise.sinks._sink import (
     default_render,
     folder_name,
     refuse_existing,
-    write_atomically,
 )
+from poise.writing import PathLike, write_atomically
 
 # A source of one of these kinds was written without loss, so the picture of its result is too.
 _LOSSLESS = {".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pnm"}
@@ -64,6 +63,10 @@ class PictureSink(SinkBase):
     def write(self, result: Results) -> None:
         """Take one frame; drawing and encoding happen in the background."""
         self._worker.put((result, self._target(result)))
+
+    def flush(self) -> None:
+        """Wait for the last picture."""
+        self._worker.flush()
 
     def close(self) -> None:
         """Wait for the last picture."""
@@ -172,7 +175,7 @@ def cut_out(result: Results, folder: Path, stem: str) -> list[str]:
         (x0, y0), (x1, y1) = low[i].astype(int), high[i].astype(int)
         place.mkdir(parents=True, exist_ok=True)
         path = _free(place, stem)
-        path.write_bytes(encode(result.orig_img[y0:y1, x0:x1], path.suffix))
+        write_atomically(path, encode(result.orig_img[y0:y1, x0:x1], path.suffix))
         written.append(str(path))
     return written
 

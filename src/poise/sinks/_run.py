@@ -7,20 +7,23 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from poise._version import __version__
+from poise.addresses import masked
 from poise.errors import PoiseError
 from poise.results import Results
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import YoloTxtSink
 from poise.sinks._pictures import CropSink, FramePictureSink, PictureSink
 from poise.sinks._rows import printable
-from poise.sinks._sink import PathLike, Render, SinkBase, Stems, default_render, write_atomically, writing
+from poise.sinks._sink import Render, SinkBase, Stems, default_render
 from poise.sinks._tables import CsvSink
 from poise.sinks._video import VideoFolderSink
+from poise.writing import PathLike, write_atomically, writing
 
 S = TypeVar("S", bound=SinkBase)
 Status = Literal["running", "done", "interrupted", "failed"]
@@ -57,6 +60,7 @@ class RunFolder:
                 else:
                     break
         self._started = datetime.now(UTC)
+        self._place = self._identity()
         self._facts: dict[str, Any] = {}
 
     def manifest(self, status: Status = "running", **facts: Any) -> Path:
@@ -71,7 +75,14 @@ class RunFolder:
 
         Returns:
             Path of the manifest.
+
+        Raises:
+            PoiseError: It cannot be written, or the folder is gone.
         """
+        if self._identity() != self._place:
+            raise PoiseError(
+                f"{self.path}: the run's folder was removed while the run was at work; nothing is kept there"
+            )
         self._facts |= facts
         now = datetime.now(UTC)
         content = {
@@ -82,13 +93,25 @@ class RunFolder:
             "seconds": round((now - self._started).total_seconds(), 3),
             "python": platform.python_version(),
             "platform": platform.platform(),
-            "command": [printable(word) for word in sys.argv],
+            "command": [masked(printable(word)) for word in sys.argv],
             **self._facts,
         }
         path = self.path / "manifest.json"
-        text = json.dumps(content, indent=2, ensure_ascii=False, default=self._plain)
-        write_atomically(path, text.encode("utf-8", "replace") + b"\n")
+        text = masked(json.dumps(content, indent=2, ensure_ascii=False, default=self._plain))
+        try:
+            write_atomically(path, text.encode("utf-8", "replace") + b"\n")
+        except PoiseError:
+            if status != "running":
+                _say_failed(path)
+            raise
         return path
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, os.PathLike):
@@ -101,6 +124,16 @@ class RunFolder:
         if hasattr(value, "tolist"):
             return value.tolist()
         return str(value)
+
+
+def _say_failed(path: Path) -> None:
+    """Change the status in a manifest where there is no room for another one: no byte more than before."""
+    old, new = b'"status": "running",', b'"status": "failed", '
+    with suppress(OSError), path.open("r+b") as file:
+        place = file.read().find(old)
+        if place >= 0:
+            file.seek(place)
+            file.write(new)
 
 
 class RunSink(SinkBase):
@@ -163,6 +196,11 @@ class RunSink(SinkBase):
         for sink in self._data:
             self._adopt(sink)
 
+    @property
+    def twins(self) -> dict[str, str]:
+        """Where sources are from whose name another one had before: name in this folder to path."""
+        return dict(self._stems.twins)
+
     def write(self, result: Results) -> None:
         """Take one frame.
 
@@ -172,7 +210,7 @@ class RunSink(SinkBase):
         """
         for sink in self._data:
             sink.write(result)
-        moving = result.media.kind != "image"
+        moving = result.media.kind in ("video", "stream")
         drawn: dict[str, Any] = {"overwrite": self._overwrite, "stems": self._stems}
         if self._save and not moving:
             if self._pictures is None:
@@ -186,6 +224,11 @@ class RunSink(SinkBase):
             if self._frames is None:
                 self._frames = self._adopt(FramePictureSink(self.folder, self._render, **drawn))
             self._frames.write(result)
+
+    def flush(self) -> None:
+        """Wait until all that was taken is in its files."""
+        for sink in self._parts:
+            sink.flush()
 
     def close(self) -> None:
         """Finish every file; if some cannot be finished, the others are, and the first error is raised."""

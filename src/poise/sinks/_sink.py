@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import queue
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
@@ -21,9 +20,9 @@ import numpy as np
 from poise.errors import PoiseError
 from poise.frames import Image, Media
 from poise.results import Results
+from poise.writing import held, writing
 
 Render = Callable[[Results], Image]
-PathLike = str | os.PathLike[str]
 T = TypeVar("T")
 
 
@@ -70,6 +69,9 @@ class SinkBase:
         """Take one frame."""
         raise NotImplementedError  # pragma: no cover
 
+    def flush(self) -> None:
+        """Wait until what was taken is in its file, where it can be: most sinks write at once."""
+
     def close(self) -> None:
         """Finish all files."""
 
@@ -110,35 +112,6 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         )
 
 
-_HINTS = {
-    errno.ENOSPC: "the disk is full; free some space or write elsewhere",
-    errno.EDQUOT: "your disk quota is used up; free some space or write elsewhere",
-    errno.EROFS: "the file system is read-only; write elsewhere",
-    errno.EACCES: "no permission to write there; choose another folder",
-    errno.EPERM: "no permission to write there; choose another folder",
-    errno.ENOTDIR: "part of the path is a file that exists already",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.EPIPE: "the reader of the stream has gone away",
-}
-
-
-@contextmanager
-def writing(path: PathLike) -> Iterator[None]:
-    """Turn the system's errors while writing ``path`` into one that names it.
-
-    Raises:
-        PoiseError: With the cause and what to do about it.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = _HINTS.get(error.errno or 0, error.strerror or str(error))
-        if isinstance(error, FileExistsError) and error.filename is not None:
-            what = "part of the path" if os.fspath(error.filename) != os.fspath(path) else "the path"
-            reason = f"{what} is a file that exists already"
-        raise PoiseError(f"{path}: cannot be written: {reason}") from error
-
-
 def create(path: Path, *, overwrite: bool) -> BinaryIO:
     """Open a new file for unbuffered writing, making its folder where needed.
 
@@ -148,32 +121,23 @@ def create(path: Path, *, overwrite: bool) -> BinaryIO:
     refuse_existing(path, overwrite=overwrite)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        return cast(BinaryIO, io.FileIO(path, "w+" if overwrite else "x+"))
+        if not overwrite:
+            stream = io.FileIO(path, "x+")
+        else:
+            # Not emptied before it is known that nobody else is writing it.
+            stream = io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+")
+        if not held(stream):
+            stream.close()
+            raise PoiseError(f"{path}: another process is writing it; choose another name")
+        stream.truncate(0)
+        return cast(BinaryIO, stream)
 
 
-def write_all(stream: Any, data: bytes) -> None:
-    """Write every byte: an unbuffered file may take only part of them, as when the disk fills up."""
-    view = memoryview(data)
-    while view:
-        view = view[stream.write(view) or 0 :]
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` in one step: the file is whole or not there.
-
-    Raises:
-        PoiseError: It cannot be written; nothing is left behind.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("wb", buffering=0) as stream:
-                write_all(stream, data)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+def drop(stream: BinaryIO, path: Path) -> None:
+    """Close and remove a file into which nothing could be written."""
+    with suppress(OSError):
+        stream.close()
+        path.unlink(missing_ok=True)
 
 
 class Names:
@@ -232,6 +196,10 @@ def folder_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "_", text).strip("_.") or "_"
 
 
+# So many sources that share names are listed in a manifest.
+_MOST_TWINS = 10_000
+
+
 class Stems:
     """Gives every source of one run a name of its own, so that its picture, labels and crops are called alike.
 
@@ -240,6 +208,8 @@ class Stems:
 
     def __init__(self) -> None:
         self._names = Names(overwrite=True)
+        # Stem to source, of those that share a name; bounded, as it is for people.
+        self.twins: dict[str, str] = {}
         # The sources in use, latest last. Bounded, so that a folder of a million pictures is not kept in memory.
         self._latest: OrderedDict[int, tuple[Media, str]] = OrderedDict()
 
@@ -247,7 +217,10 @@ class Stems:
         """Return the name of a source: ``clip``, and ``clip-2`` for another one with that name."""
         known = self._latest.get(id(media))
         if known is None:
-            known = (media, self._names.take(Path(), media_stem(media), "").name)
+            plain = media_stem(media)
+            known = (media, self._names.take(Path(), plain, "").name)
+            if known[1] != plain and len(self.twins) < _MOST_TWINS:
+                self.twins[known[1]] = media.path or media.name
             self._latest[id(media)] = known
             if len(self._latest) > 256:
                 self._latest.popitem(last=False)
@@ -287,6 +260,16 @@ class Background(Generic[T]):
             self._thread.start()
         self._queue.put((item,))
 
+    def flush(self) -> None:
+        """Wait until all items are done.
+
+        Raises:
+            Exception: What an item raised in the thread, unless it was raised before.
+        """
+        if self._thread is not None:
+            self._queue.join()
+        self._raise()
+
     def close(self) -> None:
         """Wait until all items are done and end the thread.
 
@@ -307,12 +290,14 @@ class Background(Generic[T]):
     def _run(self) -> None:
         failed = False
         while (entry := self._queue.get()) is not None:
-            if failed:
-                continue  # the items after an error are dropped, so that nobody waits for a thread that has given up
             try:
-                self._work(entry[0])
+                # The items after an error are dropped, so that nobody waits for a thread that has given up.
+                if not failed:
+                    self._work(entry[0])
             except BaseException as error:  # noqa: BLE001 - kept, and raised in the caller's thread
                 self._error, failed = error, True
+            finally:
+                self._queue.task_done()
 
 
 def contiguous(image: Image) -> Image:

@@ -11,11 +11,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import FormatError, require
+from poise.errors import FormatError, PoiseError, require
 from poise.results import Results
 from poise.sinks._journal import begin_journal, journal_of
 from poise.sinks._rows import table_rows
-from poise.sinks._sink import PathLike, SinkBase, create, refuse_existing, write_all, writing
+from poise.sinks._sink import SinkBase, create, drop, refuse_existing
+from poise.writing import PathLike, append, writing
 
 COLUMNS = (
     *("source", "frame", "time", "instance", "id", "class", "name", "box_conf", "keypoint"),
@@ -69,7 +70,7 @@ class CsvSink(SinkBase):
         """Write the rows of one frame."""
         stream = self._begin()
         with writing(self.path):
-            write_all(stream, csv_text(table_rows(result)).encode("utf-8", "backslashreplace"))
+            append(stream, csv_text(table_rows(result)).encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
         """Close the file; one without frames holds the header."""
@@ -79,10 +80,15 @@ class CsvSink(SinkBase):
 
     def _begin(self) -> BinaryIO:
         if self._stream is None:
-            self._stream = create(self.path, overwrite=self._overwrite)
+            stream = create(self.path, overwrite=self._overwrite)
+            try:
+                with writing(self.path):
+                    append(stream, (",".join(COLUMNS) + "\n").encode())
+            except PoiseError:
+                drop(stream, self.path)
+                raise
+            self._stream = stream
             self.paths.append(self.path)
-            with writing(self.path):
-                write_all(self._stream, (",".join(COLUMNS) + "\n").encode())
         return self._stream
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from poise.errors import PoiseError, require
 from poise.frames import Media
 from poise.results import Results
-from poise.sinks._sink import Background, Names, PathLike, Render, SinkBase, Stems, default_render, refuse_existing
+from poise.sinks._sink import Background, Names, Render, SinkBase, Stems, default_render, refuse_existing
 from poise.sinks._videofile import CONTAINERS, VideoFile
+from poise.writing import PathLike
 
 
 class _Videos(SinkBase):

@@ -16,8 +16,9 @@ import numpy as np
 from poise.errors import PoiseError, require
 from poise.frames import Image, Media
 from poise.image import letterbox, resize
-from poise.sinks._sink import contiguous, create, write_all, writing
+from poise.sinks._sink import contiguous, create
 from poise.sinks._sound import Sound
+from poise.writing import write_all, writing
 
 # The customary clock of video: whole for 24, 25, 30, 50, 60 and 1001-based rates.
 CLOCK = 90_000
@@ -175,7 +176,7 @@ class VideoFile:
         if self._media.kind == "image":
             return self._pts + self._step if self._pts >= 0 else 0
         if self._start is None:
-            self._start = time if self._media.kind == "stream" else 0.0
+            self._start = 0.0 if self._media.kind == "video" else time
         ticks = round((time - self._start) * CLOCK) if math.isfinite(time) else -1
         # Times of two frames may not be equal or run backwards in a file.
         return max(ticks, self._pts + 1, 0)

@@ -2,6 +2,7 @@
 
 from poise.skeletons._dataset import check_flip, from_yaml
 from poise.skeletons._read import from_toml, get, names
+from poise.skeletons._sides import lone_sides
 from poise.skeletons._skeleton import Skeleton
 
-__all__ = ["Skeleton", "check_flip", "from_toml", "from_yaml", "get", "names"]
+__all__ = ["Skeleton", "check_flip", "from_toml", "from_yaml", "get", "lone_sides", "names"]

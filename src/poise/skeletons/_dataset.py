@@ -11,8 +11,9 @@ import numpy as np
 
 from poise.errors import FormatError, suggest
 from poise.skeletons._read import get
-from poise.skeletons._skeleton import Skeleton, derive_flip
-from poise.skeletons.yamlfile import yaml_table
+from poise.skeletons._sides import derive_flip
+from poise.skeletons._skeleton import Skeleton
+from poise.skeletons.yamlfile import described, yaml_table
 from poise.text import valid
 
 # More than any skeleton has; a number in a file must not decide how much memory is taken.
@@ -39,7 +40,7 @@ def from_yaml(path: str | Path, *, class_name: str | None = None, ignore: Collec
     """
     path = Path(path)
     table = yaml_table(path, feature="reading a dataset YAML")
-    table = {key: value for key, value in table.items() if key not in ignore}
+    table = {key: value for key, value in described(table)[0].items() if key not in ignore}
     count = _count(table, path)
     classes = _classes(table.get("names", {}), path)
     flip = _indices(table.get("flip_idx") or (), "flip_idx", count, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,19 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import suggest
+from poise.skeletons._sides import derive_flip, sides_of
 
 Colour = tuple[int, int, int]
 
 # Blue and orange stay apart for people with any kind of colour vision (Okabe and Ito, jfly.uni-koeln.de/color); these
 # are lighter than theirs, so that they stand out on dark pictures too.
 COLOURS: Mapping[str, Colour] = {"left": (31, 162, 255), "right": (255, 140, 26), "middle": (244, 241, 232)}
-
-# A side is a word of its own: left_eye, eye_left, L_Eye, leftEye and eyeLeft, but not upright or Lip.
-_SIDE = re.compile(
-    r"(?<![A-Za-z])(?:left|right|Left|Right|LEFT|RIGHT|[lrLR])(?![a-z])|(?<=[a-z0-9])(?:Left|Right|[LR])(?![a-z])"
-)
-_OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
-_OTHER |= {right: left for left, right in _OTHER.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +30,7 @@ class Skeleton:
         keypoints: The K keypoint names in the network's order.
         edges: E pairs of keypoint indices that are drawn as limbs.
         flip_idx: K indices: the keypoint that each one becomes in a mirrored picture. Left empty, it is derived from
-            names that follow ``left_…`` / ``right_…``.
+            names with sides (``left_…`` / ``right_…``, ``lhip``, ``FL``, ``左耳``).
         sigmas: ``(K,)`` float64 OKS spreads (COCO's σ; nose 0.026). Left empty, every point gets 1/K, the field's
             usual assumption where none is published.
         subsets: Named groups of keypoint indices, such as ``"lips"``.
@@ -161,7 +154,7 @@ class Skeleton:
     @cached_property
     def sides(self) -> NDArray[np.int8]:
         """``(K,)`` int8: -1 for a left keypoint, 1 for a right one, 0 for one without a side in its name."""
-        return _frozen([side_of(name, self._index) for name in self.keypoints])
+        return _frozen(sides_of(self.keypoints))
 
     @cached_property
     def edge_sides(self) -> NDArray[np.int8]:
@@ -203,35 +196,3 @@ def _frozen(values: Sequence[int]) -> NDArray[np.int8]:
     array = np.array(values, dtype=np.int8)
     array.flags.writeable = False
     return array
-
-
-def mirror_name(name: str) -> str:
-    """Exchange the words ``left`` and ``right`` (also ``l`` / ``r``) in a keypoint name.
-
-    Example:
-        >>> mirror_name("left_eye"), mirror_name("R_F_Paw"), mirror_name("eyeLeft"), mirror_name("upright")
-        ('right_eye', 'L_F_Paw', 'eyeRight', 'upright')
-    """
-    return _SIDE.sub(lambda word: _OTHER[word[0]], name)
-
-
-def side_of(name: str, names: Mapping[str, int]) -> int:
-    """Return -1 for a left keypoint, 1 for a right one, 0 for neither.
-
-    A lone letter is a side only where the other letter's keypoint is there too: ``L_Eye`` beside ``R_Eye``.
-    """
-    word = _SIDE.search(name)
-    if word is None or (len(word[0]) == 1 and mirror_name(name) not in names):
-        return 0
-    return -1 if word[0][0] in "lL" else 1
-
-
-def derive_flip(keypoints: Sequence[str]) -> tuple[int, ...]:
-    """Pair keypoints whose names differ only in the word ``left`` / ``right``; the others map to themselves.
-
-    Example:
-        >>> derive_flip(["nose", "left_eye", "right_eye"])
-        (0, 2, 1)
-    """
-    index = {name: i for i, name in enumerate(keypoints)}
-    return tuple(index.get(mirror_name(name), i) for i, name in enumerate(keypoints))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from poise import files
-from poise.errors import FormatError, require
+from poise.errors import FormatError, require, suggest
 
 # Ten times the names of the largest data set; the reader takes about three seconds for as much.
 _MAX_BYTES = 2**20
@@ -44,6 +44,39 @@ def yaml_table(path: Path, *, feature: str) -> dict[Any, Any]:
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: not a readable YAML file: {error}") from error
     return table
+
+
+# What a data set's description may say. Source: the YAML files of this field, and docs/datasets.md.
+_KEYS = (
+    "path", "train", "val", "test", "names", "nc", "kpt_shape", "flip_idx", "kpt_names", "skeleton", "kpt_oks_sigmas",
+    "format",
+)  # fmt: skip
+_ALSO = {"validation": "val", "valid": "val", "keypoint_names": "kpt_names"}
+# Written by other tools, and nothing that is read here.
+_OTHERS = frozenset({
+    "download", "roboflow", "channels", "yaml_file", "license", "licence", "author", "description", "version", "date",
+    "url", "info", "minival", "colors", "contributor", "year", "task", "augment", "stuff_names",
+})  # fmt: skip
+
+
+def described(table: dict[Any, Any]) -> tuple[dict[Any, Any], tuple[str, ...]]:
+    """Return a data set's description with keys that are only spelled differently under their names, and what to tell.
+
+    Returns:
+        The table, and a sentence for each key that was read as another or is not known.
+    """
+    told, found = [], dict(table)
+    for key in table:
+        word = str(key).strip()
+        meant = _ALSO.get(word.lower().replace("-", "_"), word.lower().replace("-", "_"))
+        if word in _KEYS or word.lower() in _OTHERS:
+            continue
+        if meant in _KEYS and meant not in table:
+            found[meant] = found.pop(key)
+            told.append(f"the key {word[:40]!r} is read as {meant!r}")
+        else:
+            told.append(f"the key {word[:40]!r} is not known and not read{suggest(word, _KEYS)}")
+    return found, tuple(told)
 
 
 def _loader(yaml: Any) -> Any:

@@ -9,7 +9,7 @@ import PIL.Image
 
 from poise.errors import SourceError
 from poise.frames import Frame, Media
-from poise.sources._how import How, Report
+from poise.sources._how import How, Report, Word
 from poise.sources._pictures import check_size, damaged, upright_bgr
 
 # Browsers and FFmpeg's GIF reader show a frame that asks for less than 20 ms for 100 ms.
@@ -45,9 +45,7 @@ def frame_count(picture: PIL.Image.Image) -> int:
     return _pages(picture) if is_animated(picture) else 1
 
 
-def read_animation(
-    picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how: How
-) -> Iterator[Frame | Report]:
+def read_animation(picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how: How) -> Iterator[Frame | Word]:
     """Give the frames of an animated picture, each at its own time.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, ClassVar, Literal, Protocol
@@ -17,7 +17,8 @@ from poise.errors import SourceError
 from poise.frames import Frame, Media, as_image
 from poise.sources import _camera, _web
 from poise.sources._animation import frame_count, is_animated, may_be_animated, read_animation
-from poise.sources._how import How, Report
+from poise.sources._how import How, Note, Report, Word
+from poise.sources._jpeg import Pictures, several_pages
 from poise.sources._names import (
     ANIMATED,
     PICTURES,
@@ -31,9 +32,12 @@ from poise.sources._names import (
     without_password,
 )
 from poise.sources._pictures import not_a_picture, open_picture, upright_bgr
-from poise.sources._video import count_frames, open_bytes, open_file, read_video
+from poise.sources._video import TO_FILE, count_frames, index_at_end, open_bytes, open_file, read_video
 
 Kind = Literal["image", "video", "stream"]
+_CHUNK = 2**16
+_MOST_BYTES = 256 * 2**20  # of a video that must be held in memory
+_MJPEG_FPS = 25.0  # of pictures one after another; what FFmpeg assumes of them too
 
 
 class Item(Protocol):
@@ -51,7 +55,7 @@ class Item(Protocol):
     def live(self) -> bool: ...
     @property
     def slow(self) -> bool: ...
-    def read(self, how: How) -> Iterator[Frame | Report]:
+    def read(self, how: How) -> Iterator[Frame | Word]:
         """Give its frames."""
         ...
 
@@ -84,7 +88,7 @@ class Failed(_Base):
     error: SourceError
     slow: ClassVar[bool] = False
 
-    def read(self, how: How) -> Iterator[Frame | Report]:
+    def read(self, how: How) -> Iterator[Frame | Word]:
         """Raise its error."""
         raise self.error
         yield
@@ -101,7 +105,7 @@ class Array(_Base):
     array: Any
     slow: ClassVar[bool] = False
 
-    def read(self, how: How) -> Iterator[Frame | Report]:
+    def read(self, how: How) -> Iterator[Frame | Word]:
         """Give it as BGR."""
         yield Frame(as_image(self.array, name=self.name), Media(self.name))
 
@@ -113,7 +117,7 @@ class PilImage(_Base):
     picture: PIL.Image.Image
     slow: ClassVar[bool] = False
 
-    def read(self, how: How) -> Iterator[Frame | Report]:
+    def read(self, how: How) -> Iterator[Frame | Word]:
         """Give it upright as BGR."""
         yield Frame(upright_bgr(self.picture, self.name), Media(self.name))
 
@@ -124,7 +128,7 @@ class File(_Base):
 
     path: str
 
-    def read(self, how: How) -> Iterator[Frame | Report]:
+    def read(self, how: How) -> Iterator[Frame | Word]:
         """Give its frames; what it is decides its content, its ending only what is tried first."""
         if suffix(self.path) in VIDEOS | PLAYLISTS:
             _first_bytes(self.path, self.name)
@@ -146,7 +150,7 @@ class File(_Base):
             raise SourceError(f"{self.name}: neither a picture nor a video: {describe(head)}")
         yield from self._video(how)
 
-    def _video(self, how: How) -> Iterator[Frame | Report]:
+    def _video(self, how: How) -> Iterator[Frame | Word]:
         return read_video(partial(open_file, self.path, self.name, how.follow), self.name, self.path, how)
 
     def count(self, how: How) -> int | None:
@@ -184,14 +188,16 @@ def _first_bytes(path: str, name: str) -> bytes:
     return head
 
 
-def _pages(picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how: How) -> Iterator[Frame | Report]:
+def _pages(picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how: How) -> Iterator[Frame | Word]:
     if is_animated(picture):
         yield from read_animation(picture, file, name, path, how)
         return
+    notes: list[str] = []
     try:
-        image = upright_bgr(picture, name)
+        image = upright_bgr(picture, name, notes)
     finally:
         picture.close()  # its memory too: the consumer may keep this generator waiting for long
+    yield from map(Note, notes)
     yield Frame(image, Media(name, path=path))
 
 
@@ -201,7 +207,7 @@ class Bytes(_Base):
 
     data: Any
 
-    def read(self, how: How) -> Iterator[Frame | Report]:
+    def read(self, how: How) -> Iterator[Frame | Word]:
         """Give its frames."""
         return _read_bytes(io.BytesIO(self.data), self.name, how)
 
@@ -218,7 +224,7 @@ class Bytes(_Base):
         return "image" if self.count(How(1, how.max_pixels)) == 1 else "video"
 
 
-def _read_bytes(file: io.BytesIO, name: str, how: How) -> Iterator[Frame | Report]:
+def _read_bytes(file: io.BytesIO, name: str, how: How) -> Iterator[Frame | Word]:
     head = file.read(64)
     if not head:
         raise SourceError(f"{name}: nothing in it (0 bytes)")
@@ -237,19 +243,65 @@ class Reader(_Base):
 
     file: IO[bytes] | None
 
-    def read(self, how: How) -> Iterator[Frame | Report]:
+    def read(self, how: How) -> Iterator[Frame | Word]:
         """Give its frames: a picture is read whole, a video as it comes."""
         file = self.file
         if file is None:
             file = getattr(sys.stdin, "buffer", None)
             if file is None:
                 raise SourceError("-: standard input gives no bytes in this program")
-        peek = getattr(file, "peek", None)
-        head = peek(64)[:64] if peek else b""
-        if not peek or is_still(head) or is_document(head):
+        if file.seekable() and not getattr(file, "peek", None):
             yield from _read_bytes(io.BytesIO(file.read()), self.name, how)
+            return
+        some = getattr(file, "read1", file.read)  # what is there now: a pipe may be slow
+        head = b""
+        while len(head) < 64 and (more := some(_CHUNK)):
+            head += more
+        if head[:3] == b"\xff\xd8\xff":
+            yield from self._jpegs(_Before(head, some), how)
+        elif is_still(head) or is_document(head) or not head:
+            yield from _read_bytes(io.BytesIO(head + file.read()), self.name, how)
+        elif file.seekable():
+            file.seek(-len(head), io.SEEK_CUR)
+            yield from read_video(partial(open_bytes, _Seekable(file), self.name), self.name, "", how)
         else:
-            yield from read_video(partial(open_bytes, _Pipe(file), self.name), self.name, "", how)
+            while head[4:8] == b"ftyp" and len(head) < _CHUNK and (more := some(_CHUNK)):
+                head += more
+            if index_at_end(head):
+                yield from _read_bytes(self._whole(head, some), self.name, how)
+            else:
+                yield from read_video(partial(open_bytes, _Before(head, some), self.name), self.name, "", how)
+
+    def _whole(self, head: bytes, some: Callable[[int], bytes]) -> io.BytesIO:
+        """Read an MP4 whose index stands at its end into memory."""
+        data = bytearray(head)
+        while more := some(2**20):
+            data += more
+            if len(data) > _MOST_BYTES:
+                raise SourceError(f"{self.name}: more than {_MOST_BYTES // 2**20} MiB from a pipe, and {TO_FILE}")
+        return io.BytesIO(data)
+
+    def _jpegs(self, file: _Before, how: How) -> Iterator[Frame | Word]:
+        """Give one picture, or the frames that a camera writes one after another, each as soon as it is there."""
+        pictures = Pictures(file.read)
+        media = Media(self.name, "video", _MJPEG_FPS)
+        for index, data in enumerate(pictures):
+            if index == 0 and (several_pages(data) or not pictures.more()):
+                yield from _read_bytes(io.BytesIO(data), self.name, how)
+                return
+            if index == 0:
+                fps = f"{_MJPEG_FPS:.0f} a second are assumed"
+                yield Note(f"{self.name}: JPEG pictures one after another, which state no times; {fps}")
+            if index % how.vid_stride:
+                continue
+            try:
+                picture = open_picture(io.BytesIO(data), self.name, how.max_pixels)
+                image = None if picture is None else upright_bgr(picture, self.name)
+            except SourceError as error:
+                yield Report(SourceError(f"{error}; frame {index}"), partly=True)
+                continue
+            if image is not None:
+                yield Frame(image, media, index, index / _MJPEG_FPS)
 
     def count(self, how: How) -> int | None:
         """Return None: it can be read once only."""
@@ -260,13 +312,26 @@ class Reader(_Base):
         return "video"
 
 
-class _Pipe:
-    """A file that PyAV must not try to seek in."""
+class _Seekable:
+    """An open file, as far as PyAV asks of it."""
 
     def __init__(self, file: Any) -> None:
-        self.read = getattr(file, "read1", file.read)  # what is there now: a pipe may be slow
-        if file.seekable():
-            self.seek, self.tell = file.seek, file.tell
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+class _Before:
+    """A pipe of which some was read already; nothing may try to seek in it."""
+
+    def __init__(self, head: bytes, some: Callable[[int], bytes]) -> None:
+        self._head = head
+        self._some = some
+
+    def read(self, most: int = _CHUNK) -> bytes:
+        """Return what is there now, at most so many bytes; none at the end."""
+        if self._head:
+            some, self._head = self._head[:most], self._head[most:]
+            return some
+        return self._some(most)
 
 
 @dataclass(frozen=True)
@@ -276,7 +341,7 @@ class Camera(_Base):
     number: int
     live: ClassVar[bool] = True
 
-    def read(self, how: How) -> Iterator[Frame | Report]:
+    def read(self, how: How) -> Iterator[Frame | Word]:
         """Give its frames for ever."""
         return read_video(partial(_camera.open_camera, self.number), self.name, "", how, live=True)
 
@@ -300,14 +365,37 @@ class Address(_Base):
         """Whether the kind of address says that it is live."""
         return self.address.partition(":")[0].lower() in _web.LIVE
 
-    def read(self, how: How) -> Iterator[Frame | Report]:
+    def read(self, how: How) -> Iterator[Frame | Word]:
         """Give its frames."""
         if not _web.is_video(self.address):
             data = _web.fetch(self.address)
             if data is not None:
                 yield from _read_bytes(data, self.name, how)
                 return
-        yield from read_video(partial(_web.open_stream, self.address), self.name, "", how, live=self.live, remote=True)
+        given = 0
+        first: SourceError | None = None
+        try:
+            opened = partial(_web.open_stream, self.address)
+            for thing in read_video(opened, self.name, "", how, live=self.live, remote=True):
+                if not given and isinstance(thing, Report) and not thing.partly:
+                    first = thing.error
+                    break
+                given += isinstance(thing, Frame)
+                yield thing
+        except SourceError as error:
+            if given or self.live:
+                raise
+            first = error
+        if first is not None:
+            data = None
+            try:
+                data = None if self.live else _web.fetch_recording(self.address)
+            except SourceError as error:
+                if TO_FILE in str(error):
+                    raise
+            if data is None:
+                raise first
+            yield from _read_bytes(data, self.name, how)
 
     def count(self, how: How) -> int | None:
         """Return 1 for an address that ends like a picture, else None."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit, urlunsplit
 
+from poise.addresses import masked
 from poise.errors import SourceError
 
 PICTURES = frozenset(
@@ -78,11 +78,7 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
 
 def without_password(address: str) -> str:
     """Return an address with its password starred out, fit for messages and results."""
-    parts = urlsplit(address)
-    if parts.password is None:
-        return address
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+    return masked(address)
 
 
 def describe(head: bytes) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import zlib
+from importlib import import_module
 from typing import IO, Any
 
 import numpy as np
@@ -11,7 +13,9 @@ from numpy.typing import NDArray
 
 from poise.errors import SourceError
 from poise.frames import Image, as_image
+from poise.sources._jpeg import without_end
 from poise.sources._names import describe, suffix
+from poise.sources._tiff import misread, read_tiff
 
 # Only formats that are plain pictures: Pillow would also run Ghostscript on EPS and read printer languages.
 _FORMATS = (
@@ -61,6 +65,19 @@ def open_picture(file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image
             tried.add(kind)
             if (picture := _try_format(kind, prefix, file, name, max_pixels)) is not None:
                 return picture
+    return _by_plugin(prefix, file, name, max_pixels)
+
+
+def _by_plugin(prefix: bytes, file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image | None:
+    """Open a HEIC picture with whichever reader is installed; nothing is registered with Pillow."""
+    if "HEIC" not in describe(prefix):
+        return None
+    for module in ("pi_heif", "pillow_heif"):
+        try:
+            factory = import_module(module).HeifImageFile
+        except (ImportError, AttributeError):
+            continue
+        return _open_with(factory, "HEIF", file, name, max_pixels)
     return None
 
 
@@ -72,20 +89,37 @@ def _try_format(kind: str, prefix: bytes, file: IO[bytes], name: str, max_pixels
         return None
     if not accepted or isinstance(accepted, str):
         return None
+    if kind == "TIFF" and misread(file) and (other := _other_tiff(file, name, max_pixels)) is not None:
+        return other
+    return _open_with(factory, kind, file, name, max_pixels)
+
+
+def _open_with(factory: Any, kind: str, file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image | None:
     file.seek(0)
     try:
-        picture = factory(file, "")
+        picture: PIL.Image.Image = factory(file, "")
     except PIL.Image.DecompressionBombError:
         raise _too_large(name, None, max_pixels) from None
     except Exception as error:
         if kind in _WEAK:
             return None
-        raise damaged(name, kind, error) from error
+        other = _other_tiff(file, name, max_pixels) if kind == "TIFF" else None
+        if other is None:
+            raise damaged(name, kind, error) from error
+        picture = other
     width, height = picture.size
     if width * height > max_pixels:
         picture.close()
         raise _too_large(name, (width, height), max_pixels)
     return picture
+
+
+def _other_tiff(file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image | None:
+    """Read a TIFF of a kind that Pillow does not know."""
+    try:
+        return read_tiff(file, max_pixels)
+    except (EOFError, OSError, zlib.error) as error:
+        raise damaged(name, "TIFF", EOFError()) from error
 
 
 def _too_large(name: str, size: tuple[int, int] | None, max_pixels: int) -> SourceError:
@@ -112,6 +146,10 @@ def damaged(name: str, kind: str | None, error: BaseException) -> SourceError:
     text = str(error)
     if isinstance(error, MemoryError):
         return SourceError(f"{name}: not enough memory to decode this {kind}")
+    if kind == "TIFF" and ("unknown pixel mode" in text or "not identified" in text or "unknown data" in text):
+        return SourceError(
+            f"{name}: a TIFF whose kind of pixels or compression is not read; save it with 8 or 16 bits a colour"
+        )
     if isinstance(error, (EOFError, struct.error)) or "runcated" in text or "end of file" in text.lower():
         return SourceError(f"{name}: truncated {kind}: the file ends before the picture does; copy it again")
     return SourceError(f"{name}: damaged {kind} ({text or type(error).__name__}); copy it again")
@@ -121,11 +159,11 @@ def not_a_picture(name: str, head: bytes) -> SourceError:
     """Say what a file that should be a picture looks like."""
     looks = describe(head)
     if "HEIC" in looks:
-        looks += ", which needs a Pillow plug-in (pip install pillow-heif, then pillow_heif.register_heif_opener())"
+        looks += ", which needs a reader: pip install pi-heif (nothing else to do; it holds no GPL parts)"
     return SourceError(f"{name}: not a picture: {looks}")
 
 
-def upright_bgr(picture: PIL.Image.Image, name: str) -> Image:
+def upright_bgr(picture: PIL.Image.Image, name: str, notes: list[str] | None = None) -> Image:
     """Decode a picture and turn it upright as its Exif orientation asks.
 
     Colours under transparent pixels are kept and the transparency is left out. 16-bit grey is scaled to 0..255.
@@ -135,6 +173,7 @@ def upright_bgr(picture: PIL.Image.Image, name: str) -> Image:
     Args:
         picture: Any Pillow picture.
         name: How an error calls it.
+        notes: Takes what the user may want to know, one sentence each.
 
     Returns:
         ``(H, W, 3)`` uint8 BGR.
@@ -143,12 +182,28 @@ def upright_bgr(picture: PIL.Image.Image, name: str) -> Image:
         SourceError: The picture is truncated or damaged, or its colours are of a kind that cannot be shown.
     """
     try:
-        picture.load()
+        try:
+            picture.load()
+        except OSError as error:
+            whole = _without_end(picture)
+            if whole is None:
+                raise
+            picture = whole
+            if notes is not None:
+                notes.append(f"{name}: a JPEG without its end marker; all of its picture is there ({error})")
         return _convert(picture, exif_orientation(picture))
     except SourceError:
         raise
     except Exception as error:
         raise damaged(name, picture.format, error) from error
+
+
+def _without_end(picture: PIL.Image.Image) -> PIL.Image.Image | None:
+    file: Any = getattr(picture, "fp", None)
+    if picture.format not in ("JPEG", "MPO") or file is None:
+        return None
+    file.seek(0)
+    return without_end(file.read())
 
 
 def upright_size(picture: PIL.Image.Image) -> tuple[int, int]:
@@ -170,6 +225,35 @@ def turn(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
     """Turn a decoded picture upright."""
     method = _UPRIGHT.get(orientation, (None, False, False))[0]
     return picture if method is None else picture.transpose(method)
+
+
+def is_tensor(source: Any) -> bool:
+    """Return whether something is a torch tensor, without importing torch."""
+    return type(source).__module__.partition(".")[0] == "torch" and hasattr(source, "detach")
+
+
+def from_tensor(tensor: Any, name: str) -> NDArray[np.uint8]:
+    """Return the pictures of a torch tensor as ``(N, H, W, 3)`` or ``(H, W, 3)`` uint8 BGR.
+
+    Floats are taken as this field passes them: ``(N, 3, H, W)`` or ``(3, H, W)`` RGB from 0 to 1, or to 255 where a
+    value is above 1. Whole numbers with the channels last are BGR from 0 to 255, as arrays are.
+
+    Raises:
+        ValueError: The shape is not that of pictures.
+    """
+    values = tensor.detach().cpu()
+    floats = bool(values.is_floating_point())
+    array = np.asarray(values.float().numpy() if floats else values.numpy())
+    if array.ndim not in (3, 4) or (floats and array.shape[-3] != 3):
+        raise ValueError(f"{name}: expected a tensor of shape (N, 3, H, W), RGB from 0 to 1, got {array.shape}")
+    if array.shape[-3] == 3 and array.shape[-1] not in (1, 3, 4):
+        array = np.moveaxis(array, -3, -1)[..., ::-1]
+    elif floats:
+        raise ValueError(f"{name}: a tensor of shape {array.shape} may have its channels first or last; pass uint8 BGR")
+    if floats:
+        array = np.nan_to_num(array)
+        array = np.rint(array if array.max(initial=0.0) > 1 else array * 255).clip(0, 255)
+    return np.ascontiguousarray(array.astype(np.uint8))
 
 
 def _convert(picture: PIL.Image.Image, orientation: int) -> Image:

@@ -18,7 +18,18 @@ from poise import files
 from poise.errors import SourceError
 from poise.sources import _items, _web
 from poise.sources._items import Item
-from poise.sources._names import PICTURES, VIDEOS, below, cannot_open, counted, natural, printable, suffix
+from poise.sources._names import (
+    PICTURES,
+    VIDEOS,
+    below,
+    cannot_open,
+    counted,
+    natural,
+    printable,
+    suffix,
+    without_password,
+)
+from poise.sources._pictures import from_tensor, is_tensor
 
 _GIVE = "give a path, folder, glob, address, camera number, array, PIL image, bytes, or a list of those"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -33,7 +44,7 @@ def is_one(source: Any) -> bool:
         return not (
             os.path.isdir(text) or text.lower().endswith(".txt") or (_is_glob(text) and not os.path.exists(text))
         )
-    return not (isinstance(source, np.ndarray) and source.ndim == 4)
+    return not ((isinstance(source, np.ndarray) or is_tensor(source)) and source.ndim == 4 and len(source) != 1)
 
 
 def is_lazy(source: Any) -> bool:
@@ -80,8 +91,8 @@ def sort(source: Any, number: deque[int], follow: bool = False) -> Iterator[Item
         yield _items.Bytes(f"bytes {position}", source)
     elif hasattr(source, "read"):
         yield _items.Reader(printable(str(getattr(source, "name", f"file {position}"))), source)
-    elif isinstance(source, np.ndarray) or hasattr(source, "__array__"):
-        array = np.asarray(source)
+    elif isinstance(source, np.ndarray) or is_tensor(source) or hasattr(source, "__array__"):
+        array = from_tensor(source, f"array {position}") if is_tensor(source) else np.asarray(source)
         if array.ndim == 4:
             number[0] = position
             for one in array:
@@ -147,7 +158,7 @@ def _address(text: str, scheme: str) -> Iterator[Item]:
         yield from _named(url2pathname(text[7:]))
     else:
         known = ", ".join(sorted(_web.WEB | _web.LIVE))
-        name = printable(text)
+        name = without_password(printable(text))
         yield _items.Failed(name, SourceError(f"{name}: addresses of kind {scheme!r} are not read; known: {known}"))
 
 

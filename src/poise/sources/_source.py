@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,13 +12,16 @@ from typing import Any, Literal, Self
 from poise.errors import MissingExtra, SourceError
 from poise.frames import Frame
 from poise.sources._ahead import Ahead
-from poise.sources._how import How, Report
+from poise.sources._how import RECONNECT, How, Note, Report, Waiting, Word
 from poise.sources._items import Failed, Item
 from poise.sources._sort import is_lazy, is_one, sort
 
 Kind = Literal["image", "video", "stream", "mixed"]
 
-_LIVE_PATIENCE = 15.0  # seconds without a frame after which a camera or stream counts as lost
+_log = logging.getLogger("poise")
+
+# Seconds without a frame or a word of the reader after which a camera or stream counts as lost: its driver hangs.
+_LIVE_PATIENCE = 30.0
 
 
 def open_source(
@@ -28,7 +32,9 @@ def open_source(
     prefetch: int = 4,
     max_pixels: int = 178_956_970,
     follow: bool = False,
+    reconnect: int = RECONNECT,
     on_error: Callable[[SourceError], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Source:
     """Open anything that gives frames.
 
@@ -44,8 +50,12 @@ def open_source(
         max_pixels: Refuse pictures with more pixels than this.
         follow: Let lists of paths (``.txt``) and playlists name files outside their own folder, addresses and cameras.
             A list from a stranger could make a camera or private files part of the results.
+        reconnect: Open a live source that breaks off again, at most so often in a row, after 1, 2, 4, … 30 seconds;
+            0: never. Who has streamed for a minute has all attempts again.
         on_error: Called with what is wrong with one entry of several, and at the end of a damaged video; reading goes
-            on with the next. Without it the error is raised, and damage to a video is a warning.
+            on with the next. Without it the error is raised, and damage to a video is a warning. A live source that
+            broke off for good is a :class:`StreamLost`.
+        on_note: Called with what was assumed or mended, one sentence each; without it the logger ``poise`` warns.
 
     Returns:
         An iterable of frames; close it, or use it in a ``with`` statement.
@@ -55,11 +65,17 @@ def open_source(
         TypeError: No source of any kind.
         ValueError: An empty source, or a number out of range.
     """
-    for name, value, least in (("vid_stride", vid_stride, 1), ("prefetch", prefetch, 0), ("max_pixels", max_pixels, 1)):
-        if value < least:
-            raise ValueError(f"{name} must be {least} or more, got {value}")
+    least = {"vid_stride": (vid_stride, 1), "prefetch": (prefetch, 0), "max_pixels": (max_pixels, 1)}
+    for name, (value, low) in (least | {"reconnect": (reconnect, 0)}).items():
+        if value < low:
+            raise ValueError(f"{name} must be {low} or more, got {value}")
     return Source(
-        source, How(vid_stride, max_pixels, follow), stream_buffer=stream_buffer, prefetch=prefetch, on_error=on_error
+        source,
+        How(vid_stride, max_pixels, reconnect, follow),
+        stream_buffer=stream_buffer,
+        prefetch=prefetch,
+        on_error=on_error,
+        on_note=on_note,
     )
 
 
@@ -77,11 +93,13 @@ class Source:
         stream_buffer: bool,
         prefetch: int,
         on_error: Callable[[SourceError], None] | None,
+        on_note: Callable[[str], None] | None = None,
     ) -> None:
         self._how = how
         self._newest = not stream_buffer
         self._prefetch = prefetch
         self._on_error = on_error
+        self._on_note = on_note or _log.warning
         self._ahead: Ahead | None = None
         self._closed = False
         self._saw_live = False
@@ -174,7 +192,7 @@ class Source:
     def _read(self, items: list[Item]) -> Iterator[Frame]:
         how, alone = self._how, self._alone
 
-        def start() -> Iterator[Frame | Report]:
+        def start() -> Iterator[Frame | Word]:
             return _read_all(items, how, alone)
 
         # One picture gains nothing from a thread, and arrays are there already.
@@ -193,11 +211,16 @@ class Source:
         else:
             yield from self._sift(start())
 
-    def _sift(self, things: Iterator[Frame | Report]) -> Iterator[Frame]:
+    def _sift(self, things: Iterator[Frame | Word]) -> Iterator[Frame]:
         before = self._dropped
         for thing in things:
+            if isinstance(thing, Note):
+                self._on_note(thing.text)
+                continue
             if isinstance(thing, Report):
                 self._tell(thing)
+                continue
+            if isinstance(thing, Waiting):
                 continue
             if thing.media.kind == "stream":
                 self._saw_live = True
@@ -215,7 +238,7 @@ class Source:
             raise report.error
 
 
-def _read_all(items: list[Item], how: How, alone: bool) -> Iterator[Frame | Report]:
+def _read_all(items: list[Item], how: How, alone: bool) -> Iterator[Frame | Word]:
     for item in items:
         try:
             yield from item.read(how)

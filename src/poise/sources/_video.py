@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import io
-import itertools
-import math
-import os
-import struct
 import time as clock
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from typing import IO, Any
 
 from poise import files
 from poise.errors import PoiseError, SourceError, require
-from poise.frames import Frame, Image, Media
-from poise.sources._how import How, Report
-from poise.sources._names import below, describe, for_ffmpeg, printable
+from poise.frames import Frame, Media
+from poise.sources._clock import Clock
+from poise.sources._how import How, Note, Report, StreamLost, Waiting, Word
+from poise.sources._names import describe, for_ffmpeg
 from poise.sources._pictures import check_size
+from poise.sources._playlist import beside_of, elsewhere
+from poise.sources._upright import Upright
 
 # A damaged file is given up after so many errors of the container in a row.
 _MOST_ERRORS = 100
@@ -25,6 +23,18 @@ _MOST_ERRORS = 100
 _FILE_ONLY = {"protocol_whitelist": "file,crypto,data"}
 # What these make of text files is not what anyone means by a video; "concat" would open other files.
 _NOT_VIDEO = frozenset(("tty", "ffmetadata", "concat", "vapoursynth", "avisynth"))
+# Containers whose clock may begin anew in the middle.
+_LEAPING = frozenset(("mpegts", "mpeg", "hls"))
+# A stream or address that sends, but no picture that can be decoded, is given up after so many seconds.
+NO_PICTURE = 15.0
+# What to do with an MP4 that cannot be read from its start to its end.
+TO_FILE = (
+    "its index stands at its end; save it as a file and give that, or have it written with the index in front "
+    "(ffmpeg -i in.mp4 -c copy -movflags +faststart out.mp4)"
+)
+# Who streamed for so many seconds and breaks off has all attempts to come back again.
+_STEADY = 60.0
+_LONGEST_PAUSE = 30.0
 
 
 def library() -> Any:
@@ -56,7 +66,7 @@ def open_file(path: str, name: str, follow: bool = False) -> Any:
     """
     av = library()
     more: dict[str, Any] = {}
-    beside = None if follow else _beside(path)
+    beside = None if follow else beside_of(path)
     if beside is not None:
         more["io_open"] = beside.open
     try:
@@ -68,41 +78,13 @@ def open_file(path: str, name: str, follow: bool = False) -> Any:
         container = open_container(av, where, options=_FILE_ONLY, buffer_size=2**18, **more)
     except Exception as error:
         if beside is not None and beside.refused:
-            raise _elsewhere(name, beside.refused) from error
+            raise elsewhere(name, beside.refused) from error
         with files.open_plain(path) as file:
             raise _not_video(name, file, error) from error
     if beside is not None and beside.refused:
         container.close()
-        raise _elsewhere(name, beside.refused)
+        raise elsewhere(name, beside.refused)
     return container
-
-
-class _Beside:
-    """Opens for FFmpeg what a playlist names, and only what lies below the playlist's own folder."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self.refused = ""
-
-    def open(self, address: str, flags: int, options: Any) -> IO[bytes]:
-        path = address.removeprefix("file:")
-        if not below(path, self._folder):
-            self.refused = path
-            raise OSError(f"{path} is not below {self._folder}")
-        return files.open_plain(path)
-
-
-def _beside(path: str) -> _Beside | None:
-    """Return what opens the files that a playlist names; None where the file is none."""
-    with files.open_plain(path) as file:
-        head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    listing = head.startswith((b"#ext", b"<", b"ffconcat", b"[playlist]", b"v=0", b"["))
-    return _Beside(os.path.dirname(path) or ".") if listing else None
-
-
-def _elsewhere(name: str, path: str) -> SourceError:
-    where = f"a playlist that names {printable(path)}, which is not below its own folder"
-    return SourceError(f"{name}: {where}; to allow it: follow=True, --follow on the command line")
 
 
 def open_bytes(file: Any, name: str) -> Any:
@@ -117,14 +99,13 @@ def open_bytes(file: Any, name: str) -> Any:
     except Exception as error:
         if isinstance(file, io.BytesIO):
             raise _not_video(name, file, error) from error
-        raise SourceError(
-            f"{name}: not a video that can be read from a pipe ({reason(error)}); an MP4 with its index at the end "
-            f"must be given as a file"
-        ) from error
+        raise SourceError(f"{name}: not a video that can be read from a pipe ({reason(error)})") from error
 
 
 def reason(error: BaseException) -> str:
     """Return FFmpeg's words without the address, which may hold a password."""
+    if type(error).__name__ == "ExitError":  # FFmpeg was told to stop waiting
+        return "nothing that can be read for ten seconds"
     return str(getattr(error, "strerror", None) or type(error).__name__)
 
 
@@ -157,6 +138,25 @@ def _boxes(file: IO[bytes]) -> set[bytes]:
             break
         place += size
     return names
+
+
+def index_at_end(head: bytes) -> bool:
+    """Return whether a file that begins so is an MP4 or its relative with its pictures before its index.
+
+    Source: ISO/IEC 14496-12, 4.2: a box begins with its size and its name.
+    """
+    if head[4:8] not in (b"ftyp", b"wide", b"mdat", b"free", b"skip"):
+        return False
+    place = 0
+    while place + 8 <= len(head):
+        name = head[place + 4 : place + 8]
+        if name in (b"mdat", b"moov"):
+            return name == b"mdat"
+        size = int.from_bytes(head[place : place + 4], "big")
+        if size < 8:
+            return False
+        place += size
+    return False
 
 
 def video_stream(container: Any, name: str) -> Any:
@@ -195,11 +195,12 @@ def count_frames(path: str, name: str) -> int | None:
 
 def read_video(
     open_container: Callable[[], Any], name: str, path: str, how: How, *, live: bool = False, remote: bool = False
-) -> Iterator[Frame | Report]:
+) -> Iterator[Frame | Word]:
     """Give the upright frames of a video or stream.
 
     A frame's time is its presentation time from the start of the video stream. What is damaged is left out; one
-    report at the end says how much.
+    report at the end says how much. A live source that breaks off or ends is opened again, with growing pauses; its
+    frames go on with their numbers, and their times leave room for the gap.
 
     Args:
         open_container: Opens it; called at the first frame, and what it gives is closed at the end.
@@ -209,18 +210,151 @@ def read_video(
         live: It is a camera or the like: it has no end, and low delay matters.
         remote: It comes over the network, and is live when it does not say how long it is.
     """
-    container = open_container()
-    try:
-        stream = video_stream(container, name)
-        live = live or container.format.name == "mpjpeg" or (remote and not container.duration)
-        context = stream.codec_context
-        check_size(name, context.width, context.height, how.max_frame)
-        context.options = {"max_pixels": str(how.max_frame)}
-        # Frame threads hold several frames back; slices of one frame do not.
-        context.thread_type = "SLICE" if live else "AUTO"
-        yield from _frames(container, stream, _media(container, stream, name, path, live), how)
-    finally:
-        container.close()
+    reading = _Reading(open_container, name, path, how, live=live, remote=remote)
+    yield from reading.once(open_container())
+    if not reading.live:
+        yield from reading.told()
+        return
+    attempts = 0
+    while True:
+        if not reading.frames:
+            raise SourceError(f"{name}: no picture came: {reading.why}")
+        if clock.monotonic() - reading.opened > _STEADY:
+            attempts = 0
+        if attempts >= how.reconnect:
+            break
+        pause = min(2.0**attempts, _LONGEST_PAUSE)
+        attempts += 1
+        yield Note(f"{name}: broke off after {reading.frames} frames ({reading.why}); trying again in {pause:.0f} s")
+        yield from _pause(pause)
+        try:
+            container = open_container()
+        except SourceError as error:
+            reading.why = str(error).removeprefix(f"{name}: ")
+            reading.opened = clock.monotonic()
+            continue
+        yield from reading.once(container)
+        if not reading.live:  # it states its length: it has become a recording, whose frames were given before
+            return
+    tried = f", for good after {attempts} attempts to go on" if attempts else ""
+    yield Report(
+        StreamLost(f"{name}: the stream broke off after {reading.frames} frames{tried}: {reading.why}"), partly=True
+    )
+
+
+def _pause(seconds: float) -> Iterator[Waiting]:
+    """Wait, in steps in which the consumer may end the waiting."""
+    until = clock.monotonic() + seconds
+    while (left := until - clock.monotonic()) > 0:
+        yield Waiting()
+        clock.sleep(min(left, 0.25))
+
+
+class _Reading:
+    """One video or stream, which may be opened several times.
+
+    Attributes:
+        frames: Given or passed over by the stride so far.
+        live: Known when it was opened.
+        why: How the last connection ended.
+        opened: When the last connection began, monotonic seconds.
+    """
+
+    def __init__(
+        self, open_container: Callable[[], Any], name: str, path: str, how: How, *, live: bool, remote: bool
+    ) -> None:
+        self.name, self.path, self.how = name, path, how
+        self.given_live, self.remote = live, remote
+        self.live = live
+        self.frames = 0
+        self.why = ""
+        self.opened = clock.monotonic()
+        self._began = 0.0  # when the first frame came, monotonic seconds
+        self._media: Media | None = None
+        self._tally: _Tally | None = None
+        self._container = ""
+
+    def once(self, container: Any) -> Iterator[Frame | Word]:
+        """Give the frames of one connection, and close it."""
+        try:
+            again = self._media is not None
+            self.opened = clock.monotonic()
+            stream = video_stream(container, self.name)
+            self._container = container.format.name
+            stated = container.duration
+            live = self.given_live or self._container == "mpjpeg" or (self.remote and not stated)
+            if again and stated:
+                self.live = False
+                return
+            self.live = live
+            context = stream.codec_context
+            check_size(self.name, context.width, context.height, self.how.max_frame)
+            context.options = {"max_pixels": str(self.how.max_frame)}
+            # Frame threads hold several frames back; slices of one frame do not.
+            context.thread_type = "SLICE" if self.live else "AUTO"
+            if self._media is None:
+                self._media = _media(container, stream, self.name, self.path, self.live)
+            yield from self._frames(container, stream, self._media, bool(stated))
+        finally:
+            container.close()
+
+    def _frames(self, container: Any, stream: Any, media: Media, stated: bool) -> Iterator[Frame | Word]:
+        tally = self._tally = _Tally(media, impatient=self.live or self.remote)
+        convert = Upright(library(), self.how, media.name, stream.sample_aspect_ratio)
+        times = Clock(
+            float(stream.time_base or 0.0),
+            stream.start_time,
+            1.0 / media.fps if media.fps else 0.04,
+            by_arrival=self._container == "mpjpeg",
+            live=self.live,
+            leaps=self._container in _LEAPING,
+        )
+        later: float | None = None  # what the gap before this connection adds
+        jump = 0.0
+        for picture in _decoded(container, stream, tally):
+            index, self.frames = self.frames, self.frames + 1
+            time = times.of(picture)
+            if later is None:
+                now = clock.monotonic()
+                self._began = self._began or now
+                later = now - self._began - time if index else 0.0
+            if times.jump and not jump and not self.live:
+                jump = times.jump
+                yield Note(
+                    f"{media.name}: its clock jumps by {jump:+.2f} s at frame {index}, as in recordings that were "
+                    "joined; times go on from the frame before"
+                )
+            if index % self.how.vid_stride:
+                continue
+            told = len(convert.notes)
+            try:
+                image = convert(picture)
+            except SourceError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a damaged frame that claims to be of some other kind
+                tally.note(reason(error))
+                continue
+            yield from map(Note, convert.notes[told:])
+            yield Frame(image, media, index, time + later)
+        self.why = tally.broke_off or "the other side ended it"
+        if stated and not tally.broke_off:
+            self.live = False  # a recording that a streaming server plays, whole
+
+    def told(self) -> Iterator[Report]:
+        """Say how a video with an end ended.
+
+        Raises:
+            SourceError: There was no frame in it.
+        """
+        tally, name = self._tally, self.name
+        assert tally is not None
+        if tally.broke_off:
+            why = SourceError(f"{name}: broke off after {self.frames} frames: {tally.broke_off}")
+            yield Report(why, partly=self.frames > 0)
+        elif not self.frames:
+            raise SourceError(f"{name}: no frame could be decoded{tally.detail()}")
+        elif tally.damaged(self._container):
+            yield Report(SourceError(f"{name}: damaged video: {self.frames} frames were read{tally.detail()}"), True)
 
 
 def _media(container: Any, stream: Any, name: str, path: str, live: bool) -> Media:
@@ -236,39 +370,12 @@ def _media(container: Any, stream: Any, name: str, path: str, live: bool) -> Med
     return Media(name, "video", fps, stream.frames or None, duration, path, audio)
 
 
-def _frames(container: Any, stream: Any, media: Media, how: How) -> Iterator[Frame | Report]:
-    tally = _Tally(media)
-    convert = _Upright(how, media.name)
-    times = _Times(stream, media, by_arrival=container.format.name == "mpjpeg")
-    index = -1
-    for index, picture in enumerate(_decoded(container, stream, tally)):
-        time = times.of(picture, index)
-        if index % how.vid_stride:
-            continue
-        try:
-            image = convert(picture)
-        except SourceError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a damaged frame that claims to be of some other kind
-            tally.note(reason(error))
-            continue
-        yield Frame(image, media, index, time)
-    if tally.broke_off:
-        why = SourceError(f"{media.name}: the stream broke off after {index + 1} frames: {tally.broke_off}")
-        yield Report(why, partly=index >= 0)
-    elif index < 0:
-        raise SourceError(f"{media.name}: no frame could be decoded{tally.detail()}")
-    elif tally.damaged(container.format.name):
-        why = SourceError(f"{media.name}: damaged video: {index + 1} frames were read{tally.detail()}")
-        yield Report(why, partly=True)
-
-
 class _Tally:
     """What of a video could not be read."""
 
-    def __init__(self, media: Media) -> None:
+    def __init__(self, media: Media, *, impatient: bool) -> None:
         self.stated = media.frames
-        self.live = media.kind == "stream"
+        self.impatient = impatient
         self.packets = 0
         self.bad = 0
         self.why = ""
@@ -297,13 +404,19 @@ class _Tally:
 def _decoded(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
     """Give decoded frames; pass over what cannot be decoded, and count it."""
     whole = "mp4" in container.format.name
+    last = clock.monotonic()
     for packet in _packets(container, stream, tally):
+        if tally.impatient and clock.monotonic() - last > NO_PICTURE:
+            tally.broke_off = f"no picture that can be decoded for {NO_PICTURE:.0f} seconds"
+            return
         if packet.is_corrupt and whole:
             # The end of a file that was cut: told as missing. Its error would take frames of other threads along.
             continue
         tally.packets += bool(packet.size)
         try:
-            yield from packet.decode()
+            for picture in packet.decode():
+                yield picture
+                last = clock.monotonic()
         except Exception as error:  # noqa: BLE001 - the codecs of strangers' files; counted, and told at the end
             tally.note(reason(error))
 
@@ -320,107 +433,8 @@ def _packets(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
         except BlockingIOError:
             clock.sleep(0.002)  # a camera without a new frame yet (AVFoundation)
         except Exception as error:  # noqa: BLE001 - told at the end
-            if tally.live:
+            if tally.impatient:
                 tally.broke_off = reason(error)
                 return
             tally.note(reason(error))
             errors += 1
-
-
-class _Times:
-    """Seconds from the start of the stream for every frame; never running backwards."""
-
-    def __init__(self, stream: Any, media: Media, *, by_arrival: bool) -> None:
-        self.base = float(stream.time_base or 0.0)
-        self.start: int | None = stream.start_time
-        self.step = 1.0 / media.fps if media.fps else 0.04
-        self.by_arrival = by_arrival
-        self.began = 0.0
-        self.last = -math.inf
-
-    def of(self, picture: Any, index: int) -> float:
-        if self.by_arrival:
-            now = clock.monotonic()
-            self.began = self.began or now
-            time = now - self.began
-        elif picture.pts is None or not self.base:
-            time = 0.0 if index == 0 else self.last + self.step
-        else:
-            if index == 0 and (self.start is None or self.start > picture.pts):
-                self.start = picture.pts
-            time = (picture.pts - (self.start or 0)) * self.base
-        if time <= self.last:
-            time = self.last + min(self.step, 0.001)
-        self.last = time
-        return time
-
-
-# Display matrix (signs of its a, b, c, d) -> filters that turn the frame upright.
-# Source: ISO/IEC 14496-12, 6.2.2: x' = a x + c y, y' = b x + d y.
-_FILTERS: dict[tuple[int, int, int, int], tuple[tuple[str, str], ...]] = {
-    (0, 1, -1, 0): (("transpose", "clock"),),
-    (0, -1, 1, 0): (("transpose", "cclock"),),
-    (-1, 0, 0, -1): (("hflip", ""), ("vflip", "")),
-    (-1, 0, 0, 1): (("hflip", ""),),
-    (1, 0, 0, -1): (("vflip", ""),),
-    (0, 1, 1, 0): (("transpose", "cclock_flip"),),
-    (0, -1, -1, 0): (("transpose", "clock_flip"),),
-}
-
-
-class _Upright:
-    """Turns decoded frames into upright BGR arrays."""
-
-    def __init__(self, how: How, name: str) -> None:
-        self.av = library()
-        self.how = how
-        self.name = name
-        self.reformatter = self.av.video.reformatter.VideoReformatter()
-        self.shape: tuple[int, int, str] | None = None
-        self.graph: Any = None
-
-    def __call__(self, picture: Any) -> Image:
-        shape = (picture.width, picture.height, picture.format.name)
-        if shape != self.shape:
-            check_size(self.name, picture.width, picture.height, self.how.max_frame)
-            self.graph = self._graph(picture)
-            self.shape = shape
-        if self.graph is not None:
-            # Turning the planes before they become BGR moves half the bytes, with the filter's vector code.
-            self.graph.push(picture)
-            picture = self.graph.pull()
-        image: Image = self.reformatter.reformat(picture, format="bgr24").to_ndarray()
-        return image
-
-    def _graph(self, picture: Any) -> Any:
-        # PyAV ties a frame whose side data was asked for to itself, which keeps it until the garbage collector comes
-        # by; so the question goes to a thumbnail.
-        thumbnail = self._chain(picture, (("scale", "16:16"),))
-        thumbnail.push(picture)
-        steps = _FILTERS.get(_turn(thumbnail.pull()))
-        return None if steps is None else self._chain(picture, steps)
-
-    def _chain(self, picture: Any, steps: tuple[tuple[str, str], ...]) -> Any:
-        """Return a filter graph for frames like ``picture``."""
-        graph = self.av.filter.Graph()
-        base = picture.time_base or Fraction(1, 1_000_000)
-        chain = [graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=base)]
-        chain += [graph.add(name, argument or None) for name, argument in steps]
-        chain.append(graph.add("buffersink"))
-        for left, right in itertools.pairwise(chain):
-            left.link_to(right)
-        graph.configure()
-        return graph
-
-
-def _turn(picture: Any) -> tuple[int, int, int, int]:
-    """Return the signs of a frame's display matrix; a matrix that turns by less than a quarter is none."""
-    for entry in picture.side_data:
-        # PyAV 19 gives the kinds, earlier versions the data.
-        if getattr(entry, "type", entry).name == "DISPLAYMATRIX":
-            data = entry if hasattr(entry, "type") else picture.side_data[entry]
-            a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
-            most = max(abs(a), abs(b), abs(c), abs(d), 1)
-            signs = tuple(round(value / most) for value in (a, b, c, d))
-            return (signs[0], signs[1], signs[2], signs[3])
-    return (1, 0, 0, 1)

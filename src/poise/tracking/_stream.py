@@ -9,7 +9,7 @@ from poise.results import Results
 from poise.tracking._tracker import Tracker
 
 
-def follow_stream(results: Iterable[Results], tracker: Tracker, *, keep: bool = False) -> Iterator[Results]:
+def follow_stream(results: Iterable[Results], tracker: Tracker, *, last: Media | None = None) -> Iterator[Results]:
     """Pass frames on with the ids of their instances.
 
     Every video begins anew, with id 1. Pictures that follow each other are taken for the frames of one scene.
@@ -17,13 +17,13 @@ def follow_stream(results: Iterable[Results], tracker: Tracker, *, keep: bool = 
     Args:
         results: Frames in order; of one source after the other.
         tracker: Does the work.
-        keep: Do not begin anew at a new video: the frames continue what the tracker saw before.
+        last: The source of the frame that the tracker saw last, where it goes on from an earlier call.
     """
-    media: Media | None = None
+    media = last
     for result in results:
         if result.media is not media:
             another = media is not None and not (media.kind == "image" == result.media.kind)
-            if another and not keep:
+            if another:
                 tracker.reset()
             media = result.media
         yield tracker.update(result)

@@ -94,7 +94,6 @@ class Tracker:
             out.
 
         Raises:
-            MissingExtra: lap is not installed.
             ValueError: The frame's skeleton is not that of the frames before.
         """
         seconds = self._advance(result.time)

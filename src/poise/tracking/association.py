@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import require
+from poise.assignment import assign
 from poise.geometry import Bools, Floats, box_area, box_iou, nms
-
-_NO = 1e6  # a cost that no assignment pays
 
 
 def match(cost: Floats, *, max_cost: float) -> NDArray[np.intp]:
@@ -21,25 +19,11 @@ def match(cost: Floats, *, max_cost: float) -> NDArray[np.intp]:
     Returns:
         ``(P, 2)`` rows and columns, by row.
 
-    Raises:
-        MissingExtra: lap is not installed.
-
     Source:
-        Jonker and Volgenant 1987, through lap. A pair is worth making when it costs less than leaving both alone,
-        which costs ``max_cost``.
+        :func:`poise.assignment.assign`. A pair is worth making when it costs less than leaving both alone, which costs
+        ``max_cost``.
     """
-    if not cost.size:
-        return np.empty((0, 2), dtype=np.intp)
-    cheap = np.isfinite(cost) & (cost <= max_cost)
-    if cheap.sum(axis=0).max() <= 1 and cheap.sum(axis=1).max() <= 1:
-        return np.argwhere(cheap)  # nobody has a choice
-    finite = np.where(cheap, cost, _NO)
-    lap = require("lap", extra="track", feature="tracking")
-    limit = min(float(max_cost), _NO / 2)
-    _, columns, _ = lap.lapjv(np.ascontiguousarray(finite, dtype=np.float64), extend_cost=True, cost_limit=limit)
-    rows = np.flatnonzero(columns >= 0)
-    pairs = np.stack([rows, columns[rows]], axis=1).astype(np.intp)
-    return pairs[cheap[pairs[:, 0], pairs[:, 1]]]
+    return assign(cost, max_cost=max_cost)
 
 
 def pose_similarity(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from poise.clips import Clip
 from poise.geometry import Floats, xyxy_to_xywh
+from poise.packed import PackedClip
 from poise.tracking.appearance import limb_distance, limb_lengths
 from poise.tracking.association import match
 
@@ -59,7 +61,6 @@ def relink(clip: Clip, *, max_gap_seconds: float = 2.0, max_cost: float = 2.0) -
         The clip with fewer ids, each the first of its pieces; and the joins in the order of time.
 
     Raises:
-        MissingExtra: lap is not installed.
         ValueError: ``max_gap_seconds`` is negative.
 
     Source:
@@ -68,22 +69,21 @@ def relink(clip: Clip, *, max_gap_seconds: float = 2.0, max_cost: float = 2.0) -
     """
     if not max_gap_seconds >= 0:
         raise ValueError(f"max_gap_seconds must be 0 or more, got {max_gap_seconds}")
-    present = np.asarray(np.isfinite(clip.boxes).all(axis=-1))
-    rows = np.flatnonzero(present.any(axis=1))
+    tracks = [_track(clip, row) for row in range(len(clip.ids))]
+    rows = np.array([row for row, track in enumerate(tracks) if len(track.at)], dtype=np.intp)
     if len(rows) < 2:
         return clip, []
-    cost = join_costs(clip, rows, max_gap_seconds=max_gap_seconds)
+    cost = _costs(clip, [tracks[row] for row in rows], max_gap_seconds)
     pairs = match(cost, max_cost=max_cost)
     owner = np.arange(len(clip.ids))
-    first, last = _ends(present)
     joins = []
     # In the order of time, so that a chain of pieces collects in its first.
-    for a, b in sorted(pairs.tolist(), key=lambda pair: first[rows[pair[1]]]):
+    for a, b in sorted(pairs.tolist(), key=lambda pair: int(tracks[rows[pair[1]]].at[0])):
         i, j = rows[a], rows[b]
         owner[owner == j] = owner[i]
-        start, end = float(clip.times[last[i]]), float(clip.times[first[j]])
+        start, end = float(clip.times[tracks[i].at[-1]]), float(clip.times[tracks[j].at[0]])
         joins.append(Join(int(clip.ids[owner[i]]), int(clip.ids[j]), start, end, float(cost[a, b])))
-    return _merged(clip, owner, present), joins
+    return _merged(clip, owner), joins
 
 
 def join_costs(clip: Clip, rows: NDArray[np.intp], *, max_gap_seconds: float) -> Floats:
@@ -94,17 +94,47 @@ def join_costs(clip: Clip, rows: NDArray[np.intp], *, max_gap_seconds: float) ->
         rows: Those to compare, each seen at least once.
         max_gap_seconds: Longest time between the end of the one and the beginning of the other.
     """
-    boxes = xyxy_to_xywh(np.asarray(clip.boxes, dtype=np.float64)[rows])
-    present = np.asarray(np.isfinite(boxes).all(axis=-1))
-    first, last = _ends(present)
-    gap = clip.times[first][None] - clip.times[last][:, None]
+    return _costs(clip, [_track(clip, int(row)) for row in rows], max_gap_seconds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Track:
+    """One id where it has a box.
+
+    Attributes:
+        at: ``(n,)`` its frames, indices into the clip's times.
+        times: ``(n,)`` seconds.
+        boxes: ``(n, 4)`` centre x, centre y, width and height, pixels.
+        limbs: ``(E,)`` median relative lengths of its limbs; NaN for what was hardly seen.
+    """
+
+    at: NDArray[np.intp]
+    times: Floats
+    boxes: Floats
+    limbs: Floats
+
+
+def _track(clip: Clip, row: int) -> _Track:
+    if isinstance(clip, PackedClip):
+        at, columns = clip.rows(row)
+        boxes, xy, conf = columns["boxes"], columns["xy"], columns["conf"]
+    else:
+        at, boxes, xy, conf = np.arange(len(clip)), clip.boxes[row], clip.xy[row], clip.conf[row]
+    there = np.isfinite(boxes).all(axis=-1)
+    edges = np.array(clip.skeleton.edges, dtype=np.intp).reshape(-1, 2)
+    own = xyxy_to_xywh(np.asarray(boxes[there], dtype=np.float64))
+    return _Track(at[there], clip.times[at[there]], own, _proportions(xy, conf, edges))
+
+
+def _costs(clip: Clip, tracks: Sequence[_Track], max_gap_seconds: float) -> Floats:
+    begins, stops = np.array([t.times[0] for t in tracks]), np.array([t.times[-1] for t in tracks])
+    gap = begins[None] - stops[:, None]
     steps = np.diff(clip.times)
     # One usual step from frame to frame is no gap, and is always allowed.
     possible = (gap > 0) & (gap <= max_gap_seconds + (np.median(steps) if len(steps) else 0.0))
-    ends, ending = _motion(boxes, present, clip.times, last, -1)
-    starts, starting = _motion(boxes, present, clip.times, first, +1)
-    size = np.sqrt(np.maximum(boxes[..., 2] * boxes[..., 3], 1.0))
-    size = np.array([np.median(s[p]) for s, p in zip(size, present, strict=True)])
+    ends, ending = _motion(tracks, -1)
+    starts, starting = _motion(tracks, +1)
+    size = np.array([np.median(np.sqrt(np.maximum(t.boxes[:, 2] * t.boxes[:, 3], 1.0))) for t in tracks])
     size = np.sqrt(size[:, None] * size[None])
     # Each walks on for half the gap, the one forwards, the other backwards: where they meet says whether they are one.
     half = np.maximum(gap, 0.0)[..., None] / 2
@@ -112,64 +142,58 @@ def join_costs(clip: Clip, rows: NDArray[np.intp], *, max_gap_seconds: float) ->
     wait = np.maximum(gap, 0.0)
     variance = _OFF**2 + (_SPEED_OFF * wait) ** 2 + _ACCELERATION**2 * wait**3 / 3
     far = np.square(apart).sum(axis=-1) / (np.square(size) * variance)
-    tall = np.stack([_height(boxes, present, clip.times, at, side) for at, side in ((last, -1), (first, +1))])
+    tall = np.stack([_height(tracks, -1), _height(tracks, +1)])
     height = np.square((np.log(tall[0])[:, None] - np.log(tall[1])[None]) / _HEIGHT_OFF)
-    limbs = _proportions(clip, rows)
+    limbs = np.stack([track.limbs for track in tracks])
     parts = np.stack([far / 2, height, limb_distance(limbs, limbs, spread=0.2)])
     known = np.isfinite(parts)
     mean = np.where(known, parts, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     return np.where(possible & (far <= _FAR), mean, np.inf)
 
 
-def _ends(present: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the first and last frame of each track."""
-    return present.argmax(axis=1), present.shape[1] - 1 - present[:, ::-1].argmax(axis=1)
+def _near(track: _Track, side: int) -> NDArray[np.bool_]:
+    """Return which frames of a track are within ``_FIT`` seconds of one of its ends: -1 the last, 1 the first."""
+    away = (track.times - track.times[-1 if side < 0 else 0]) * side
+    return np.asarray((away >= 0) & (away <= _FIT))
 
 
-def _near(present: NDArray[np.bool_], times: Floats, at: int, side: int) -> NDArray[np.intp]:
-    """Return the frames of a track within ``_FIT`` seconds of one of its ends."""
-    away = (times - times[at]) * side
-    return np.flatnonzero(present & (away >= 0) & (away <= _FIT))
-
-
-def _motion(
-    boxes: Floats, present: NDArray[np.bool_], times: Floats, at: NDArray[np.intp], side: int
-) -> tuple[Floats, Floats]:
+def _motion(tracks: Sequence[_Track], side: int) -> tuple[Floats, Floats]:
     """Return ``(M, 2)`` where each track's centre is at an end, pixels, and how fast it moves, pixels a second."""
-    place, speed = np.empty((len(boxes), 2)), np.zeros((len(boxes), 2))
-    for i, t in enumerate(at):
-        near = _near(present[i], times, t, side)
-        place[i] = boxes[i, t, :2]
-        spread = times[near] - times[near].mean()
-        if len(near) >= 3 and spread.any():
-            points = boxes[i, near, :2]
+    place, speed = np.empty((len(tracks), 2)), np.zeros((len(tracks), 2))
+    for i, track in enumerate(tracks):
+        near = _near(track, side)
+        place[i] = track.boxes[-1 if side < 0 else 0, :2]
+        times = track.times[near]
+        spread = times - times.mean()
+        if len(times) >= 3 and spread.any():
+            points = track.boxes[near, :2]
             speed[i] = spread @ (points - points.mean(axis=0)) / (spread @ spread)
     return place, speed
 
 
-def _height(boxes: Floats, present: NDArray[np.bool_], times: Floats, at: NDArray[np.intp], side: int) -> Floats:
+def _height(tracks: Sequence[_Track], side: int) -> Floats:
     """Return ``(M,)`` how high each track's box is near an end, pixels."""
-    near = [_near(present[i], times, t, side) for i, t in enumerate(at)]
-    return np.array([np.median(boxes[i, frames, 3]) for i, frames in enumerate(near)])
+    return np.array([np.median(track.boxes[_near(track, side), 3]) for track in tracks])
 
 
-def _proportions(clip: Clip, rows: NDArray[np.intp]) -> Floats:
-    """Return ``(M, E)`` median relative limb lengths of each track over its whole life; NaN for what was never seen."""
-    edges = np.array(clip.skeleton.edges, dtype=np.intp).reshape(-1, 2)
-    out = np.full((len(rows), len(edges)), np.nan)
-    for i, row in enumerate(rows):
-        lengths = limb_lengths(clip.xy[row], clip.conf[row], edges)
-        seen = np.isfinite(lengths).sum(axis=0) >= 3
-        if seen.any():
-            out[i, seen] = np.nanmedian(lengths[:, seen], axis=0)
+def _proportions(xy: Floats, conf: Floats, edges: NDArray[np.intp]) -> Floats:
+    """Return ``(E,)`` median relative limb lengths over a track's whole life; NaN for what was hardly seen."""
+    out = np.full(len(edges), np.nan)
+    lengths = limb_lengths(xy, conf, edges)
+    seen = np.isfinite(lengths).sum(axis=0) >= 3
+    if seen.any():
+        out[seen] = np.nanmedian(lengths[:, seen], axis=0)
     return out
 
 
-def _merged(clip: Clip, owner: NDArray[np.intp], present: NDArray[np.bool_]) -> Clip:
+def _merged(clip: Clip, owner: NDArray[np.intp]) -> Clip:
     """Return the clip with every row's frames copied into the row that owns it."""
     kept = np.unique(owner)
     if len(kept) == len(owner):
         return clip
+    if isinstance(clip, PackedClip):
+        return clip.merged(owner)
+    present = np.asarray(np.isfinite(clip.boxes).all(axis=-1))
     columns = {}
     for name in ("boxes", "box_conf", "xy", "conf", "sigma", "xyz"):
         values = getattr(clip, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -24,6 +25,7 @@ from poise.networks.flow import unit_std
 from poise.networks.own import text
 from poise.networks.pose26_head import Pose26Head
 from poise.networks.published import read_plain
+from poise.writing import write_all
 
 
 def describe(
@@ -74,18 +76,19 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            torch.save(dict(content), file)
-            file.flush()
+        whole = io.BytesIO()  # torch hides the errors of a disk
+        torch.save(dict(content), whole)
+        with part.open("wb", buffering=0) as file:
+            write_all(file, whole.getbuffer())
             os.fsync(file.fileno())
         part.replace(path)
-    # Torch turns an error of the disk into a RuntimeError.
     except (OSError, RuntimeError) as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        old = "; the file of an earlier epoch is still there" if path.exists() else ""
-        raise PoiseError(f"{path}: cannot be written: {reason}{old}. Make room and go on with --resume") from error
+        old = path.with_name("last.pt").exists()
+        further = "; the last epoch is still there. Make room and go on with --resume" if old else ". Make room first"
+        raise PoiseError(f"{path}: cannot be written: {reason}{further}") from error
 
 
 def finished(about: Checkpoint, network: nn.Module, *, half: bool = True) -> dict[str, Any]:

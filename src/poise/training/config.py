@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,8 @@ from poise.errors import FormatError, suggest
 from poise.skeletons.tomlfile import read_toml
 from poise.skeletons.yamlfile import yaml_table
 from poise.training.ranges import check_ranges
+
+_log = logging.getLogger(__name__)
 
 # What users of this field pass and what means nothing for keypoints: accepted at the values that change nothing.
 _HARMLESS: Mapping[str, tuple[Any, ...]] = MappingProxyType(
@@ -50,6 +53,8 @@ class TrainSettings:
 
     Attributes:
         data: The data set: a YOLO-pose YAML file, the name of one that comes with Poise, or a COCO keypoint JSON file.
+        images: Folder of the pictures, where they are not where the data set's files say.
+        min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         model: A network to start from: a checkpoint, or a name such as yolo26n-pose for random weights.
         pretrained: Also take weights from this checkpoint; False starts a checkpoint's network from random weights.
         epochs: Times that every picture is seen.
@@ -104,6 +109,7 @@ class TrainSettings:
         perspective: Strength of perspective, at most; 0.001 is a lot.
         flipud: Probability of an upside-down picture.
         fliplr: Probability of a mirrored picture.
+        flip_idx: Mirror map in place of the data set's, such as 0,2,1; as-given keeps one that the names contradict.
         flipud_idx: Mirror map of upside-down pictures, such as 3,2,1,0; by default flip_idx of the data set.
         bgr: Probability of exchanged red and blue.
         mosaic: Probability of a mosaic of four pictures.
@@ -118,6 +124,8 @@ class TrainSettings:
     """
 
     data: str | None = None
+    images: str | None = None
+    min_conf: float = 0.0
     model: str = "yolo26n-pose"
     pretrained: bool | str = True
     epochs: int = 100
@@ -172,6 +180,7 @@ class TrainSettings:
     perspective: float = 0.0
     flipud: float = 0.0
     fliplr: float = 0.5
+    flip_idx: tuple[int, ...] | str | None = None
     flipud_idx: tuple[int, ...] | None = None
     bgr: float = 0.0
     mosaic: float = 1.0
@@ -200,8 +209,12 @@ class TrainSettings:
             ValueError: A value that cannot be.
             FormatError: The file is not readable.
         """
-        table = {**(read(cfg) if cfg is not None else {}), **arguments}
         known = {f.name for f in fields(cls)}
+        written = read(cfg) if cfg is not None else {}
+        if _is_foreign(written):
+            written, unused = _from_foreign(written, known)
+            _log.warning("%s: not used, as they mean nothing in a training here: %s", cfg, ", ".join(unused) or "none")
+        table = {**written, **arguments}
         given: dict[str, Any] = {}
         for name, value in table.items():
             if name in _HARMLESS:
@@ -253,7 +266,39 @@ def read(path: str | Path) -> dict[str, Any]:
     raise FormatError(f"{path}: settings are read from .toml, .yaml or .yml files")
 
 
-_NAMES = frozenset({"data", "model", "device", "project", "name"})
+def _is_foreign(table: Mapping[str, Any]) -> bool:
+    """Return whether settings are the ``args.yaml`` of the field's original: every mode's settings in one file."""
+    return "mode" in table and "task" in table and len(set(table) - set(_HARMLESS)) > len(_HARMLESS)
+
+
+def _from_foreign(table: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return of another package's settings those that are known here, and the names of the others.
+
+    A GPU's number belongs to the machine that the file is from; without one the first GPU is taken, else the CPU.
+    """
+    taken: dict[str, Any] = {}
+    unused = []
+    for name, value in table.items():
+        if name in _HARMLESS and value in _HARMLESS[name]:
+            continue
+        if (
+            name in _HARMLESS
+            or name not in known
+            or (name == "device" and str(value) not in ("cpu", "mps", "None"))
+            or (name == "resume" and value)
+            or (name == "batch" and isinstance(value, float) and not value.is_integer())
+        ):
+            unused.append(name)
+        elif name == "imgsz" and isinstance(value, int) and not isinstance(value, bool):
+            taken[name] = -(-value // 32) * 32  # which the original does too
+        elif value is None and name not in ("time", "device", "freeze", "data", "workers"):
+            continue  # its own default
+        else:
+            taken[name] = float(value) if name == "multi_scale" and isinstance(value, bool) else value
+    return taken, unused
+
+
+_NAMES = frozenset({"data", "images", "model", "device", "project", "name"})
 _WHOLE = ("epochs", "patience", "batch", "imgsz", "workers", "save_period", "seed", "nbs", "close_mosaic", "max_det")
 
 
@@ -272,12 +317,15 @@ def _plain(name: str, value: Any) -> Any:
             parts = tuple(int(p) if p.strip().isdigit() else p.strip() for p in text.strip("[]").split(","))
             return parts[0] if len(parts) == 1 else parts
         return text
-    if name == "flipud_idx" and isinstance(value, str):
+    if name == "flip_idx" and value == "as-given":
+        return value
+    if name in ("flip_idx", "flipud_idx") and isinstance(value, str):
         indices = [part.strip() for part in value.strip("[]() ").split(",") if part.strip()]
         if not all(index.isdecimal() for index in indices):
-            raise ValueError(f"flipud_idx must be numbers such as 3,2,1,0, got {value!r}")
+            also = " or as-given" if name == "flip_idx" else ""
+            raise ValueError(f"{name} must be numbers such as 3,2,1,0{also}, got {value!r}")
         return tuple(map(int, indices))
-    if name in ("freeze", "flipud_idx") and isinstance(value, list):
+    if name in ("freeze", "flip_idx", "flipud_idx") and isinstance(value, list):
         return tuple(value)
     if name == "imgsz" and isinstance(value, list | tuple):
         return max(int(v) for v in value)

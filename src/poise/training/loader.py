@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from poise.datasets import Dataset, Scan
 from poise.errors import FormatError
+from poise.skeletons import lone_sides
 from poise.training import _warp
 from poise.training.augment import Augmentation
 from poise.training.batch import Batch, Targets
@@ -103,8 +104,10 @@ class Loader:
         if augmentation and not dataset.spec.flip_known:
             flip_idx = None
             if augmentation.fliplr or (augmentation.flipud and augmentation.flipud_idx is None):
+                lone = lone_sides(dataset.spec.skeleton.keypoints)
+                why = f"no flip_idx, and no keypoint is the other side of {lone[0]!r}" if lone else "no flip_idx"
                 self._tell(
-                    f"{dataset.spec.file}: has no flip_idx, so pictures are not mirrored; add it to gain from mirroring"
+                    f"{dataset.spec.file}: has {why}, so pictures are not mirrored; add it to gain from mirroring"
                 )
         if augmentation and rect:
             augmentation = replace(augmentation, mosaic=0.0, mixup=0.0, cutmix=0.0, multi_scale=0.0)
@@ -208,6 +211,9 @@ def _as_is(made: Any) -> Any:
 
 def _start_worker(parent: int, _: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # with this it does
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if sys.platform != "win32":
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 
 import torch
 
-from poise.errors import PoiseError
 from poise.training import distributed
 from poise.training.assembly import assemble
 from poise.training.callbacks import Callbacks
@@ -128,17 +128,22 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
                     training.stop = True
                     training.why = f"no better fitness in the last {settings.patience} epochs"
                 training.stop = group.agree(training.stop)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             parts.run.tell("interrupted", counts={"epochs": len(training.rows)})
-            raise KeyboardInterrupt(interrupted(training)) from None
-        except PoiseError as error:
-            parts.run.tell("failed", counts={"epochs": len(training.rows)}, errors=[str(error)])
+            stop.args = (interrupted(training),)
+            raise
+        except Exception as error:
+            parts.run.fail(error, epochs=len(training.rows))
             raise
         finally:
             progress.stop()
             parts.close()
+            if sys.exc_info()[0] is not None:
+                parts.run.close()
         if group.rank == 0:
-            finish(training, parts)
+            with parts.run.ending(epochs=len(training.rows)):
+                finish(training, parts)
+        parts.run.close()
         call("on_train_end", training)
         call("teardown", training)
         distributed.leave()

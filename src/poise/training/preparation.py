@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from poise.datasets import Dataset, DataSpec, Labels, Problem, Scan, open_dataset, scan
-from poise.datasets.doctor import quick
+from poise.datasets.doctor import mend_mirror, quick
 from poise.errors import FormatError, ModelError
 from poise.networks import PoseNetwork
 from poise.training.augment import Augmentation
@@ -51,9 +54,14 @@ def open_data(settings: TrainSettings) -> Data:
     """
     if not settings.data:
         raise ValueError("train() needs data: a YOLO-pose YAML file or a COCO keypoint JSON file")
-    train = open_dataset(settings.data, "train")
-    notes: list[str] = []
+    how: Any = {"images": settings.images, "min_conf": settings.min_conf}
+    train = open_dataset(settings.data, "train", **how)
+    notes = [note if note.startswith("train: ") else f"train: {note}" for note in getattr(train, "notes", ())]
     found = scan(train)
+    rows = [labels.xy for labels in found.labels if len(labels)]
+    xy = np.concatenate(rows) if rows else np.empty((0, train.spec.kpt_shape[0], 2), np.float32)
+    train.spec, mended = mend_mirror(train.spec, xy, flip_idx=settings.flip_idx)
+    notes += [mended] if mended else []
     notes += _problems(train, found)
     usable = sum(found.usable)
     if not usable:
@@ -64,6 +72,12 @@ def open_data(settings: TrainSettings) -> Data:
         raise FormatError(
             f"{settings.data}: its {usable} train pictures have no labels at all; label files are looked for in a "
             "folder 'labels' beside 'images', one .txt a picture"
+        )
+    boxes = np.concatenate([labels.boxes for labels in found.labels])
+    if not (np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) > 0).any():
+        raise FormatError(
+            f"{settings.data}: the boxes of all {instances} instances are empty (0 pixels wide or high), and nothing "
+            "can be learned from them; write boxes round the instances"
         )
     background = sum(use and not len(labels) for labels, use in zip(found.labels, found.usable, strict=True))
     notes.insert(
@@ -88,7 +102,7 @@ def _open_val(settings: TrainSettings, spec: DataSpec, notes: list[str]) -> tupl
     if "val" not in spec.splits:
         notes.append("val: the data set names no val pictures; the last epoch is kept as the best")
         return None, None
-    val = open_dataset(str(settings.data), "val")
+    val = open_dataset(str(settings.data), "val", images=settings.images, min_conf=settings.min_conf)
     if val.spec.kpt_shape[0] != spec.kpt_shape[0]:
         raise FormatError(f"{settings.data}: train has {spec.kpt_shape[0]} keypoints, val has {val.spec.kpt_shape[0]}")
     found = scan(val)
@@ -108,7 +122,7 @@ def _problems(dataset: Dataset, found: Scan) -> Iterator[str]:
     problems = [*found.problems, *more]
     kinds = Counter((p.severity, p.kind) for p in problems)
     for (severity, kind), count in sorted(kinds.items()):
-        if severity == "note":
+        if severity == "note" and kind != "confidences":
             continue
         yield f"{dataset.split}: {severity}: {kind}, {count} times"
         several = [p for p in problems if (p.severity, p.kind) == (severity, kind)]
@@ -235,9 +249,14 @@ def workers(asked: int | None, device: str) -> int:
 
 @contextmanager
 def reproducible(*, seed: int, deterministic: bool) -> Iterator[None]:
-    """Seed all generators, and prefer deterministic algorithms; the host's choice comes back afterwards."""
+    """Seed all generators, and prefer deterministic algorithms; the host's own come back afterwards."""
     import random
 
+    child = getattr(signal, "SIGCHLD", None)
+    handler = None if child is None else signal.getsignal(child)  # torch's readers of pictures set another
+    environment = dict(os.environ)
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
@@ -252,3 +271,13 @@ def reproducible(*, seed: int, deterministic: bool) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=True)
         torch.backends.cudnn.benchmark = before[1]
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
+        for number, state in enumerate(on_gpu):
+            torch.cuda.set_rng_state(state, number)
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)
+        if child is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(child, signal.SIG_DFL if handler is None else handler)

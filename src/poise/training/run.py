@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import distributed
@@ -14,6 +15,7 @@ from poise.sinks import RunFolder
 from poise.training.checkpoints import State, read_state
 from poise.training.config import TrainSettings
 from poise.training.distributed import Group
+from poise.writing import held, write_atomically, writing
 
 
 def settings_of(arguments: Mapping[str, Any], *, cfg: str | Path | None = None) -> TrainSettings:
@@ -45,6 +47,7 @@ class Run:
     def __init__(self, settings: TrainSettings, group: Group) -> None:
         self.state: State | None = None
         self._folder: RunFolder | None = None
+        self._lock: IO[bytes] | None = None
         if settings.resume:
             self.state = read_state(str(settings.resume))
             place = Path(str(settings.resume)).resolve().parent.parent
@@ -54,11 +57,12 @@ class Run:
         if group.rank == 0:
             self._folder = RunFolder(project, name, exist_ok=exist_ok)
             self.folder = self._folder.path
+            self._lock = _held(self.folder)
             try:
                 (self.folder / "weights").mkdir(exist_ok=True)
                 yaml = require("yaml", extra="train", feature="training")
                 text = yaml.safe_dump(settings.table(), sort_keys=False, allow_unicode=True)
-                (self.folder / "args.yaml").write_text(text, encoding="utf-8")
+                write_atomically(self.folder / "args.yaml", text)
             except OSError as error:
                 raise PoiseError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
         if group.world > 1:
@@ -70,6 +74,48 @@ class Run:
         """Write the run's manifest."""
         if self._folder is not None:
             self._folder.manifest(status, torch=torch.__version__, **facts)
+
+    def fail(self, error: Exception, **counts: int) -> None:
+        """Write into the manifest that the training failed, if that can be written; the error matters more."""
+        words = str(error) if isinstance(error, PoiseError) else f"{type(error).__name__}: {error}"
+        with suppress(PoiseError):
+            self.tell("failed", counts=counts, errors=[words])
+
+    @contextmanager
+    def ending(self, **counts: int) -> Iterator[None]:
+        """Write into the manifest what ends the work inside."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.tell("interrupted", counts=counts)
+            raise
+        except Exception as error:
+            self.fail(error, **counts)
+            raise
+
+    def close(self) -> None:
+        """Let go of the folder, so that another training may go on in it."""
+        if self._lock is not None:
+            with suppress(OSError):
+                (self.folder / ".lock").unlink()
+            self._lock.close()
+            self._lock = None
+
+
+def _held(folder: Path) -> IO[bytes]:
+    """Hold a run's folder until the file that is returned is closed.
+
+    Raises:
+        PoiseError: Another training is at work in it.
+    """
+    with writing(folder):
+        lock = (folder / ".lock").open("ab")
+    if not held(lock):
+        lock.close()
+        raise PoiseError(
+            f"{folder}: another training is at work in this folder; wait for its end, or end it, and go on then"
+        )
+    return lock
 
 
 def _newest(project: str) -> Path:

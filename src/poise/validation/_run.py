@@ -18,6 +18,7 @@ from poise.evaluation.metrics import PoseMetrics
 from poise.sinks import RunFolder
 from poise.validation._settings import ValSettings
 from poise.validation._validate import validate
+from poise.writing import write_atomically
 
 
 def validate_as(
@@ -36,7 +37,7 @@ def validate_as(
     Raises:
         FormatError, ModelError, SourceError: As :func:`validate` and :func:`poise.datasets.open_dataset`.
     """
-    dataset = open_dataset(settings.data, settings.split, images=settings.images)
+    dataset = open_dataset(settings.data, settings.split, images=settings.images, min_conf=settings.min_conf)
     metrics = validate(
         model,
         dataset,
@@ -48,7 +49,7 @@ def validate_as(
         max_det=settings.max_det,
         watch=settings.watch,
     )
-    if settings.plots or settings.save_json:
+    if settings.plots or settings.save_json or settings.name or settings.project:
         folder = _write(metrics, dataset, settings, facts or {})
         if settings.on_saved is not None:
             settings.on_saved(folder)
@@ -87,11 +88,11 @@ def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts:
         analysis = analyse(metrics)
         files += write_plots(metrics, analysis, dataset, folder.path)
         path = folder.path / "report.json"
-        path.write_text(json.dumps(analysis.record(), indent=1), encoding="utf-8")
+        write_atomically(path, json.dumps(analysis.record(), indent=1))
         files.append(path)
     if settings.save_json:
         path = folder.path / "predictions.json"
-        path.write_text(json.dumps(coco_results(metrics, dataset)), encoding="utf-8")
+        write_atomically(path, json.dumps(coco_results(metrics, dataset)))
         files.append(path)
     folder.manifest("done", counts={"images": metrics.images}, scores=metrics.record(), files=files)
     return folder.path

@@ -37,7 +37,8 @@ class ValSettings:
     Attributes:
         data: A data set's YAML file, the name of one that comes with Poise, or a COCO keypoint ``.json`` file.
         split: ``"train"``, ``"val"`` or ``"test"``.
-        images: For a COCO file, the folder of its pictures; None looks beside it.
+        images: Folder of the pictures, where they are not where the files say.
+        min_conf: Of labels that are saved predictions: a keypoint counts as labelled above this confidence.
         protocol: ``"yolo"``: the original package's, as its users know the numbers; ``"coco"``: COCO's.
         imgsz: Longer side of the network's input, pixels; None: the model's own.
         batch: Pictures a run.
@@ -57,6 +58,7 @@ class ValSettings:
     data: str | Path
     split: str = "val"
     images: Path | None = None
+    min_conf: float = 0.0
     protocol: str = "yolo"
     imgsz: int | None = None
     batch: int = 16

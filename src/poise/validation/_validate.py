@@ -77,7 +77,7 @@ def validate(
     most = max((len(read.labels[i]) for i in usable), default=0)
     if not most:
         raise nothing(dataset, read.problems)
-    options = Options(conf=conf, iou=iou, max_det=max(max_det, most), multi_label=True)
+    options = Options(conf=conf, iou=iou, max_det=max(max_det, most), imgsz=imgsz, multi_label=True)
     finds = find(estimator, dataset, read.sizes, usable, options=options, imgsz=imgsz, batch=batch, watch=watch)
     start = time.perf_counter()
     problems = [problem for problem in read.problems if problem.severity == "error"] + finds.problems
@@ -107,11 +107,17 @@ def validate(
         images=len(used),
         instances=len(evidence.box.target_classes),
         speed={step: 1e3 * value / max(len(used), 1) for step, value in seconds.items()},
-        notes=(*notes, *note, *more),
+        notes=(*notes, *note, *more, *_assumed(dataset, read)),
         skipped=tuple(str(problem) for problem in problems),
         evidence=evidence,
         confusion=confusion,
     )
+
+
+def _assumed(dataset: Dataset, read: Scan) -> list[str]:
+    """Return what was assumed in reading the labels, but not what of them no score needs."""
+    told = [note for note in getattr(dataset, "notes", ()) if not note.startswith("not read")]
+    return told + [str(problem) for problem in read.problems if problem.kind == "confidences"]
 
 
 def expectation(read: Scan, pictures: list[int]) -> Expected:

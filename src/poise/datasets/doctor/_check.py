@@ -72,6 +72,8 @@ def check(
     data: str | Path,
     *,
     splits: Sequence[str] = ("train", "val", "test"),
+    images: str | Path | None = None,
+    min_conf: float = 0.0,
     fast: bool = False,
     again: str | Path | None = None,
     workers: int | None = None,
@@ -82,6 +84,8 @@ def check(
     Args:
         data: A data YAML or a label file, as :func:`poise.datasets.open_dataset` takes it.
         splits: Which splits; those that the data set does not have are passed over.
+        images: Folder of the pictures, as :func:`poise.datasets.open_dataset` takes it.
+        min_conf: Of labels that are saved predictions, as :func:`poise.datasets.open_dataset` takes it.
         fast: Read only the heads of pictures: damage behind them and pictures that are alike are not found.
         again: The same pictures labelled a second time, for OKS sigmas.
         workers: Threads that decode pictures; None: one a core.
@@ -91,11 +95,13 @@ def check(
         FormatError: There is no such file, or ``again`` cannot be read.
         ValueError: There is no such split, or ``again`` has other keypoints.
     """
-    opened = open_splits(data, splits)
+    opened = open_splits(data, splits, images=images, min_conf=min_conf)
     problems = list(opened.problems)
     if not opened.datasets:
         return Diagnosis(opened.file, sort(problems), {})
     datasets = opened.datasets
+    told = dict.fromkeys(note for dataset in datasets for note in getattr(dataset, "notes", ()))
+    problems += [_as_problem(opened.file, note) for note in told]
     seen = None if fast else look_at(datasets, workers=workers, watch=watch)
     scans = []
     for i, dataset in enumerate(datasets):
@@ -131,6 +137,14 @@ def check(
         "line": sigmas.line,
     }
     return Diagnosis(opened.file, sort(problems), statistics, table, alike)
+
+
+def _as_problem(file: Path, note: str) -> Problem:
+    """Return what reading told: a key that is not known is likely a mistake, the rest is worth knowing."""
+    if note.startswith("the key "):
+        line = yaml_line(file, note.split("'")[1])
+        return Problem("unknown-key", "warning", file, line, note, "correct the key")
+    return Problem("as-read", "note", file, None, note)
 
 
 def look_at(datasets: Sequence[Dataset], *, workers: int | None, watch: Watch | None) -> list[PictureFacts]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.datasets.doctor._pictures import PictureFacts
+from poise.datasets.doctor._pictures import SIDE, PictureFacts
 
 # Bits of 64 in which two pictures' hashes may differ, and the least correlation of their small grey copies. Of 95 COCO
 # pictures the nearest two strangers differ by 11 bits and correlate by 0.77; each of the 53 validation frames of
@@ -18,6 +18,10 @@ from poise.datasets.doctor._pictures import PictureFacts
 MAX_BITS, MIN_CORRELATION = 8, 0.9
 # Grey levels below which a small copy is of one colour, so that its hash says nothing.
 _FLAT = 4.0
+# Grey levels by which a background of one colour varies, and the part of the picture from which on it is one.
+_GROUND, _MOSTLY = 8, 0.5
+# Pixels of the small copies before the background below which nothing is said.
+_LEAST_FRONT = 12
 _BLOCK, _PART = 1024, 1 << 14
 _COUNT: Callable[..., Any] | None = getattr(np, "bitwise_count", None)  # from NumPy 2 on
 _REACH = 2  # blocks of a run that a block is compared with
@@ -52,7 +56,9 @@ def find_likeness(facts: PictureFacts, split: NDArray[np.intp], *, max_bits: int
     n = len(split)
     earlier, other = np.full(n, -1), np.full(n, -1)
     bits = np.full(n, 65)
-    thumbs = facts.thumbs.reshape(n, -1).astype(np.float32)
+    grey = facts.thumbs.reshape(n, -1)
+    ground = _background(grey)
+    thumbs = grey.astype(np.float32)
     deviation = thumbs.std(1)
     thumbs = (thumbs - thumbs.mean(1, keepdims=True)) / np.maximum(deviation, 1e-6)[:, None]
     rows = np.flatnonzero(facts.readable & (deviation > _FLAT))
@@ -65,6 +71,7 @@ def find_likeness(facts: PictureFacts, split: NDArray[np.intp], *, max_bits: int
         open_ = np.where(split[i] == split[j], earlier[j] < 0, d < bits[j])
         i, j, d = i[open_], j[open_], d[open_]
         near = np.einsum("ij,ij->i", thumbs[i], thumbs[j]) / thumbs.shape[1] >= MIN_CORRELATION
+        near &= _alike_in_front(grey, ground, i, j, near)
         i, j, d = i[near], j[near], d[near]
         same = split[i] == split[j]
         earlier[j[same]] = i[same]
@@ -77,6 +84,46 @@ def find_likeness(facts: PictureFacts, split: NDArray[np.intp], *, max_bits: int
     equal = np.zeros(n, bool)
     _same_bytes(facts, split, earlier, other, bits, equal)
     return Likeness(earlier, other, bits, equal)
+
+
+def _background(grey: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Return the one grey of which most of each small copy is, ``(P,)``; -1 where there is none."""
+    most = np.array([np.bincount(row, minlength=256).argmax() for row in grey], dtype=np.int16)
+    share = (np.abs(grey.astype(np.int16) - most[:, None]) <= _GROUND).mean(axis=1)
+    return np.where(share > _MOSTLY, most, -1).astype(np.int16)
+
+
+def _alike_in_front(
+    grey: NDArray[np.uint8],
+    ground: NDArray[np.int16],
+    i: NDArray[np.intp],
+    j: NDArray[np.intp],
+    asked: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Compare what is before the background, where that is most of both pictures and alike in all of them.
+
+    Things of one kind before black are in the same place and bright there: correlation over the whole picture is high
+    between any two of them.
+    """
+    alike = np.ones(len(i), dtype=bool)
+    for pair in np.flatnonzero(asked & (ground[i] >= 0) & (ground[j] >= 0)):
+        a, b = (grey[k[pair]].astype(np.float64) for k in (i, j))
+        front = (np.abs(a - ground[i[pair]]) > _GROUND) & (np.abs(b - ground[j[pair]]) > _GROUND)
+        front = _inner(front)
+        if front.sum() < _LEAST_FRONT:
+            alike[pair] = False  # too little is there to be the same
+            continue
+        a, b = a[front] - a[front].mean(), b[front] - b[front].mean()
+        spread = np.sqrt((a * a).sum() * (b * b).sum())
+        alike[pair] = spread > 0 and (a * b).sum() / spread >= MIN_CORRELATION
+    return alike
+
+
+def _inner(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels whose four neighbours are in the mask too: outlines are mixed with the ground."""
+    around = np.pad(mask.reshape(SIDE, SIDE), 1)
+    inside = around[1:-1, 1:-1] & around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+    return np.asarray(inside.reshape(-1))
 
 
 def _same_bytes(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.datasets._dataset import CocoDataset, Dataset, YoloDataset
+from poise.datasets._dataset import Dataset, YoloDataset
 from poise.datasets._labels import Problem
 from poise.datasets.doctor._duplicates import Likeness
 from poise.datasets.doctor._pictures import PictureFacts
@@ -27,27 +29,6 @@ def check_turned(dataset: Dataset, facts: PictureFacts) -> Iterator[Problem]:
             "labels are taken to count in the turned picture, but some tools write them for the picture as stored",
             f"look at it in the sheet; to settle it, store the picture turned: mogrify -auto-orient '{path}'",
         )
-    if not isinstance(dataset, CocoDataset):
-        return
-    for i in np.flatnonzero(facts.readable):
-        said = dataset.size(int(i))
-        if said == tuple(facts.sizes[i]):
-            continue
-        stored = said == tuple(facts.stored[i])
-        yield Problem(
-            "size-mismatch",
-            "error" if stored else "warning",
-            label_file(dataset, int(i)),
-            None,
-            f"{dataset.name(int(i))}: {said[0]} x {said[1]} in the file, but the picture is "
-            f"{facts.sizes[i][0]} x {facts.sizes[i][1]}"
-            + (
-                "; the labels are for the picture before Exif turns it"
-                if stored
-                else ": was it scaled after labelling?"
-            ),
-            "store the picture upright and label it again" if stored else "use the picture that was labelled",
-        )
 
 
 def check_likeness(
@@ -66,8 +47,11 @@ def check_likeness(
         s = int(split[i])
         return datasets[s], int(i - offset[s])
 
+    files = [path.resolve() for dataset in datasets for path in dataset.paths]
+    # That two splits share a file is said once, of the splits.
+    own = np.array([j >= 0 and files[i] == files[j] for i, j in enumerate(likeness.other)], dtype=bool)
     for s, dataset in enumerate(datasets):
-        rows = np.flatnonzero((split == s) & (likeness.other >= 0))
+        rows = np.flatnonzero((split == s) & (likeness.other >= 0) & ~own)
         if len(rows):
             total = int((split == s).sum())
             bits = likeness.bits[rows]
@@ -85,19 +69,20 @@ def check_likeness(
                 "split by scene or video, and not by frame",
             )
         for i in rows:
-            own, picture = at(int(i))
+            this, picture = at(int(i))
             other, number = at(int(likeness.other[i]))
             equal = bool(likeness.equal[i])
             how = "the same bytes as" if equal else f"nearly the same ({likeness.bits[i]} of 64 bits differ) as"
             yield Problem(
                 "copy-in-other-split" if equal else "near-copy-in-other-split",
                 "error" if equal else "warning",
-                own.paths[picture],
+                this.paths[picture],
                 None,
                 f"{how} {other.paths[number]}, which is in {other.split}",
-                f"rm '{own.paths[picture]}'{_and_label(own, picture)}, or split by scene",
+                f"keep it in one of the two splits: take it out of {this.split}, or split by scene",
             )
-        rows = np.flatnonzero((split == s) & (likeness.earlier >= 0))
+        again = [j >= 0 and files[i] != files[j] for i, j in enumerate(likeness.earlier)]
+        rows = np.flatnonzero((split == s) & np.array(again, dtype=bool))
         if len(rows):
             total = int((split == s).sum())
             yield Problem(
@@ -107,19 +92,36 @@ def check_likeness(
                 yaml_line(dataset.spec.file, dataset.split),
                 f"{len(rows)} of {total} {dataset.split} pictures are nearly the same as an earlier one: they count "
                 "less than as many different ones",
-                "right for frames of a video; else remove them",
+                "right for frames of a video; else one of each is enough",
             )
 
 
 def check_bytes(datasets: Sequence[Dataset], facts: Sequence[PictureFacts]) -> Iterator[Problem]:
-    """Name files of one split with equal bytes."""
+    """Name files of one split with equal bytes, and pictures that it lists twice."""
+    uses = Counter(path.resolve() for dataset in datasets for path in dataset.paths)
     for dataset, seen in zip(datasets, facts, strict=True):
         first: dict[bytes, int] = {}
+        labels = (
+            Counter(map(dataset.label_path, range(len(dataset)))) if isinstance(dataset, YoloDataset) else Counter()
+        )
+        files = [path.resolve() for path in dataset.paths]
+        twice = len(files) - len(set(files))
+        if twice:
+            times = Counter(files)
+            i = next(i for i, path in enumerate(files) if times[path] > 1)
+            yield Problem(
+                "listed-twice",
+                "note",
+                label_file(dataset, i) if not isinstance(dataset, YoloDataset) else dataset.spec.file,
+                yaml_line(dataset.spec.file, dataset.split),
+                f"{dataset.split}: {twice} entries name a picture that is listed already, such as {dataset.name(i)}",
+                "right if it shall be seen more often; else join their labels in one entry",
+            )
         for i, digest in enumerate(seen.digests):
             if not digest:
                 continue
             j = first.setdefault(digest, i)
-            if j != i:
+            if j != i and files[i] != files[j]:
                 path = dataset.paths[i]
                 yield Problem(
                     "same-bytes",
@@ -127,12 +129,32 @@ def check_bytes(datasets: Sequence[Dataset], facts: Sequence[PictureFacts]) -> I
                     path,
                     None,
                     f"the same bytes as {dataset.paths[j]}",
-                    f"compare their labels, then: rm '{path}'{_and_label(dataset, i)}",
+                    _spare(dataset, j, i, alone=uses[files[i]] == 1 and labels[label_file(dataset, i)] == 1),
                 )
 
 
-def _and_label(dataset: Dataset, picture: int) -> str:
-    return f" '{dataset.label_path(picture)}'" if isinstance(dataset, YoloDataset) else " and its labels"
+def _spare(dataset: Dataset, kept: int, picture: int, *, alone: bool) -> str:
+    """Say how to be rid of a second copy: it may be deleted only where labels are equal too, and nothing else uses it.
+
+    Args:
+        dataset: The split.
+        kept: The first copy.
+        picture: The second.
+        alone: No other entry of any split names the second copy or its label file.
+    """
+    if isinstance(dataset, YoloDataset) and alone:
+        first, second = dataset.label_path(kept), dataset.label_path(picture)
+        try:
+            if first != second and first.read_bytes() == second.read_bytes():
+                return f"their labels are equal too: rm {_quoted(dataset.paths[picture])} {_quoted(second)}"
+        except OSError:
+            pass
+    return "compare their labels, and keep the better ones with one of the two"
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a shell takes it."""
+    return "'" + str(path).replace("'", "'\\''") + "'"
 
 
 def _frames(rows: NDArray[np.intp], likeness: Likeness, at: Callable[[int], tuple[Dataset, int]]) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from poise.datasets._dataset import Dataset, YoloDataset, open_dataset
 from poise.datasets._labels import Problem
-from poise.datasets._spec import find_yaml, read_spec
+from poise.datasets._spec import find_yaml, read_spec, yaml_in
+from poise.datasets._unpack import refuse_pointer, unpacked
 from poise.datasets.doctor._table import yaml_line
 from poise.errors import FormatError
 
@@ -32,7 +33,9 @@ class Opened:
     problems: list[Problem]
 
 
-def open_splits(data: str | Path, splits: Sequence[str]) -> Opened:
+def open_splits(
+    data: str | Path, splits: Sequence[str], *, images: str | Path | None = None, min_conf: float = 0.0
+) -> Opened:
     """Open those of the splits that the data set has.
 
     Raises:
@@ -42,11 +45,12 @@ def open_splits(data: str | Path, splits: Sequence[str]) -> Opened:
     for split in splits:
         if split not in _SPLITS:
             raise ValueError(f"splits must be of {', '.join(_SPLITS)}, got {split!r}")
-    path = Path(data)
-    if path.is_dir() and (path / "data.yaml").is_file():
-        path = path / "data.yaml"
+    refuse_pointer(Path(data))
+    path = unpacked(Path(data))
+    if path.is_dir():
+        path = yaml_in(path) or path
     if path.is_dir() or (path.suffix.lower() not in ("", ".yaml", ".yml") and path.exists()):
-        return _single(path, splits)
+        return _single(path, splits, images)
     file = find_yaml(path)
     problems: list[Problem] = []
     ignore: tuple[str, ...] = ()
@@ -64,20 +68,29 @@ def open_splits(data: str | Path, splits: Sequence[str]) -> Opened:
         if split not in spec.splits:
             continue
         try:
-            opened.datasets.append(YoloDataset(spec, split) if ignore else open_dataset(file, split))
+            opened.datasets.append(
+                YoloDataset(spec, split, min_conf=min_conf)
+                if ignore
+                else open_dataset(file, split, images=images, min_conf=min_conf)
+            )
         except FormatError as error:
             text = str(error).removeprefix(f"{file}: ")
-            mend = f"correct '{split}:' or 'path:'"
+            if split == "test" and "no such folder" in text:
+                # Exports name it whether or not there is one.
+                text = f"test: no such folder or list: {', '.join(spec.splits[split])}; there is no test split"
+                problems.append(Problem("missing-split", "note", file, yaml_line(file, split), text))
+                continue
+            mend = f"correct '{split}:' or 'path:'" if "correct" not in text else ""
             problems.append(Problem("no-pictures", "error", file, yaml_line(file, split), text, mend))
     return opened
 
 
-def _single(path: Path, splits: Sequence[str]) -> Opened:
+def _single(path: Path, splits: Sequence[str], images: str | Path | None) -> Opened:
     try:
-        return Opened(path, [open_dataset(path, splits[0])], [])
+        return Opened(path, [open_dataset(path, splits[0], images=images)], [])
     except FormatError as error:
         text = str(error).removeprefix(f"{path}: ")
-        return Opened(path, [], [Problem("bad-description", "error", path, None, text, "mend the file")])
+        return Opened(path, [], [Problem("bad-description", "error", path, None, text, "")])
 
 
 def _of_description(file: Path, error: FormatError) -> Problem:

@@ -104,7 +104,7 @@ def _small_boxes(table: Table) -> Iterator[Problem]:
             i,
             f"the box is {boxes[i, 2] - boxes[i, 0]:.1f} x {boxes[i, 3] - boxes[i, 1]:.1f} pixels"
             + ("; no network can learn from it" if empty else ""),
-            "correct or delete the row",
+            "write a box round the instance" if empty else "right if it is that small; else correct the box",
         )
 
 
@@ -129,7 +129,7 @@ def _same_twice(table: Table) -> Iterator[Problem]:
                 "warning",
                 j,
                 f"nearly the same instance as {other} (boxes overlap by {overlap[a, b] * 100:.0f} %)",
-                "delete one of the two rows",
+                "keep the better of the two rows",
             )
 
 

@@ -11,6 +11,8 @@ from poise.datasets.doctor._table import Table, yaml_line
 
 # Instances from which on, and the part of them, at which the same place to a ten-thousandth is no chance.
 _LEAST, _SHARE = 20, 0.3
+# What margins of boxes drawn round keypoints may differ by, as a part of the keypoints' extent, and how many boxes are.
+_MARGIN, _MOST = 0.02, 0.6
 # Part of instances that show a keypoint below which a network hardly learns it.
 _RARE = 0.05
 
@@ -37,14 +39,29 @@ def check_points(table: Table) -> Iterator[Problem]:
     yield from _constant(table, rows, line)
 
 
+def _drawn_round(xy: np.ndarray, boxes: np.ndarray) -> bool:
+    """Return whether most boxes are those round the keypoints, alone or with the same margin everywhere."""
+    low, high = np.nanmin(xy, axis=1), np.nanmax(xy, axis=1)
+    extent = np.maximum(high - low, 1e-6)
+    margins = np.concatenate([low - boxes[:, :2], boxes[:, 2:] - high], axis=1)
+    # A margin is the same number of pixels, or the same part of the extent; boxes are rounded, and cut by the picture.
+    for values, near in ((margins, 1.0), (margins / np.tile(extent, 2), _MARGIN)):
+        same = np.abs(values - np.median(values, axis=0)) <= near
+        if same.all(axis=1).mean() > _MOST:
+            return True
+    return False
+
+
 def _constant(table: Table, rows: np.ndarray, line: int | None) -> Iterator[Problem]:
     xy = table.labels.xy[rows].astype(np.float64)
     known = np.isfinite(xy).all(-1)
     boxes = table.labels.boxes[rows].astype(np.float64)
     inside = (xy - boxes[:, None, :2]) / np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)[:, None]
     picture = xy / np.maximum(table.sizes[rows], 1)[:, None]
+    # The outermost keypoint of boxes that are drawn round the keypoints is always at their edge.
+    drawn = _drawn_round(xy, boxes)
     for k in np.flatnonzero(known.sum(0) >= _LEAST):
-        for place, what in ((picture, "of the picture"), (inside, "of the box")):
+        for place, what in ((picture, "of the picture"), *(() if drawn else ((inside, "of the box"),))):
             points = place[known[:, k], k]
             _, number = np.unique(points.round(4), axis=0, return_counts=True)
             if number.max() > _SHARE * len(points):
@@ -56,6 +73,6 @@ def _constant(table: Table, rows: np.ndarray, line: int | None) -> Iterator[Prob
                     line,
                     f"keypoint {table.spec.skeleton.keypoints[k]!r} is at the same place {what} ({x:.3f}, {y:.3f}) "
                     f"in {number.max()} of {len(points)} instances",
-                    "a default of the labelling tool? mark it as not labelled",
+                    "if the labelling tool has put it there, label it or mark it as not labelled",
                 )
                 break

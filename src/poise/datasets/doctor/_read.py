@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from poise import files
-from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset
-from poise.datasets._labels import Labels, Problem
+from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset, wrong_size
+from poise.datasets._labels import Labels, Problem, told_once
 from poise.datasets._yolo import parse_labels
 from poise.datasets.doctor._pictures import PictureFacts
 from poise.datasets.doctor._table import label_file
@@ -63,13 +63,15 @@ def read_labels(dataset: Dataset, facts: PictureFacts | None, indices: Iterable[
         if error:
             path = dataset.paths[i]
             problems.append(
-                Problem("unreadable-picture", "error", path, None, error, f"copy it again, or: rm '{path}'")
+                Problem(
+                    "unreadable-picture", "error", path, None, error, "copy it again, or take it out of the data set"
+                )
             )
         found.labels.append(labels)
         found.sizes.append(size)
         found.usable.append(usable)
         found.problems.extend(problems)
-    return found, hidden
+    return replace(found, problems=told_once(found.problems)), hidden
 
 
 def _add(a: Hidden, b: Hidden) -> Hidden:
@@ -84,6 +86,7 @@ def _one(
         return _text(dataset, i, (width, height))
     size = dataset.size(i)
     labels, problems = dataset.read(i)
+    problems = [*problems, *wrong_size(dataset, i, (upright[0], upright[1]) if upright else None)]
     return labels, problems, size, _hidden_in_json(dataset, i) if isinstance(dataset, CocoDataset) else Hidden()
 
 
@@ -99,9 +102,12 @@ def _text(dataset: YoloDataset, i: int, size: tuple[int, int]) -> tuple[Labels, 
             text = ""
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"{file}: not a readable text file: {error}") from error
-    labels, problems, lines = parse_labels(text, file, size=size, classes=len(dataset.spec.names), kpt_shape=(k, d))
+    labels, problems, lines = parse_labels(
+        text, file, size=size, classes=len(dataset.spec.names), kpt_shape=(k, d), min_conf=dataset.min_conf
+    )
     hidden = Hidden()
-    if d == 3 and len(labels) and not (labels.visibility > 0).all():
+    predicted = any(p.kind == "confidences" for p in problems)
+    if d == 3 and not predicted and len(labels) and not (labels.visibility > 0).all():
         rows = text.splitlines()
         points = np.array([rows[line - 1].split()[5:] for line in lines], dtype=np.float64).reshape(-1, k, 3)
         odd = (points[..., 2] == 0) & (points[..., :2] != 0).any(-1)
@@ -114,7 +120,8 @@ def _text(dataset: YoloDataset, i: int, size: tuple[int, int]) -> tuple[Labels, 
 def _hidden_in_json(dataset: CocoDataset, i: int) -> Hidden:
     rows = points = 0
     for flat in dataset.keypoints_as_written(i):
-        odd = sum(v == 0 and (x != 0 or y != 0) for x, y, v in zip(flat[::3], flat[1::3], flat[2::3], strict=False))
+        spots = zip(flat[::3], flat[1::3], flat[2::3], strict=False)
+        odd = sum(v == 0 and (x not in (0, None) or y not in (0, None)) for x, y, v in spots)
         rows, points = rows + (odd > 0), points + odd
     return Hidden(rows, points, label_file(dataset, i) if rows else None)
 

@@ -279,5 +279,10 @@ img { display: block; max-width: 100%; height: auto } svg { display: block; marg
 svg text { fill: var(--ink); font: 11px system-ui, sans-serif }
 .grid { stroke: var(--line) } .mark { stroke: #c22f3d; stroke-dasharray: 3 3 }
 .chart { width: 458px }
+@media (max-width: 560px) {
+  header, main { padding: 0 12px } h1 { font-size: 21px } h2 { font-size: 16px; margin-top: 24px }
+  table { display: block; max-width: 100%; overflow-x: auto; font-size: 13px } td, th { padding: 4px 9px 4px 0 }
+  .chart { width: 100% } .chart svg { width: calc(100% - 16px); height: auto }
+}
 .small { gap: 8px } .small figcaption { padding: 3px 6px; font-size: 11.5px }
 </style>"""

@@ -38,9 +38,10 @@ def check_splits(table: Table, scans: Sequence[Scan]) -> Iterator[Problem]:
 
 
 def _same_pictures(a: Dataset, b: Dataset) -> Iterator[Problem]:
-    both = set(a.paths) & set(b.paths)
+    first, second = ({path.resolve(): path for path in dataset.paths} for dataset in (a, b))
+    both = [first[key] for key in first.keys() & second.keys()]
     if both:
-        whole = len(both) == len(a.paths) == len(b.paths)
+        whole = len(both) == len(first) == len(second)
         what = "the same pictures" if whole else f"{len(both)} pictures in common, such as {min(both).name}"
         yield Problem(
             "same-pictures",
@@ -100,7 +101,7 @@ def _without_picture(dataset: YoloDataset) -> Iterator[Problem]:
                     file,
                     None,
                     f"there is no picture {file.stem}.* in {dataset.split}; the labels are not used",
-                    f"add the picture, or: rm '{file}'",
+                    "add the picture, or move the file out of the folder",
                 )
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from poise.datasets._boxes import box_round, single_note
 from poise.datasets._json import LARGEST
 from poise.datasets._labels import Labels, Problem
-from poise.datasets._pictures import Pictures, picture_root
+from poise.datasets._pictures import Pictures, find_pictures
 from poise.datasets._spec import DataSpec, names_say_sides
 from poise.datasets.formats._registry import Reading
-from poise.errors import FormatError, suggest
+from poise.errors import FormatError, SourceError, suggest
 from poise.skeletons import Skeleton, get, names
+from poise.sources import picture_size
 
 # More keypoints than any skeleton has (faces: 468); a file that names more would make arrays without bound.
 MAX_KEYPOINTS = 1024
@@ -52,6 +54,7 @@ class Record:
         found: Its instances.
         path: Where it is, when that is known already.
         problems: What is wrong with its labels.
+        loose: Names of keypoints of which it is not known whose they are.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Record:
     found: list[Found] = field(default_factory=list)
     path: Path | None = None
     problems: list[Problem] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,10 @@ class TableDataset(Pictures):
         self._sizes, self._labels = list(sizes), list(labels)
         self.notes = tuple(notes)
 
+    def stated_size(self, index: int) -> tuple[int, int] | None:
+        """Return width and height as the file says; None where it does not."""
+        return self._sizes[index]
+
     def size(self, index: int) -> tuple[int, int]:
         """Return width and height of the upright picture: as the file says, else as the picture does."""
         return self._sizes[index] or super().size(index)
@@ -128,16 +136,25 @@ def build(
     """
     declared = declared or Declared()
     spec = how.spec or _spec(file, split, records, how, declared)
-    root = _root(file, records, how)
+    open_ = [record for record in records if record.path is None]
+    paths, moved = find_pictures(file, [record.name for record in open_], how.images)
+    for record, path in zip(open_, paths, strict=True):
+        record.path = path
     points = {name: i for i, name in enumerate(spec.skeleton.keypoints)}
     classes = {name: i for i, name in spec.names.items()}
+    labels, single = [], 0
+    for record in records:
+        rows, problems, lonely = _labels(file, record, points, classes)
+        labels.append((rows, problems))
+        single += lonely
+    told = [single_note(single)] if single else []
     return TableDataset(
         spec,
         split,
-        [record.path or root / record.name for record in records],
+        [record.path or Path(record.name) for record in records],
         [record.size for record in records],
-        [_labels(file, record, points, classes) for record in records],
-        notes,
+        labels,
+        [*(how.spec.notes if how.spec else ()), *moved, *told, *notes],
     )
 
 
@@ -147,38 +164,88 @@ def listed(counts: Counter[str], what: str) -> list[str]:
     return [f"{what}: {shown}"] if counts else []
 
 
-def parentless(record: Record, loose: Sequence[tuple[str, tuple[float, float, int]]], where: str, mend: str) -> None:
-    """Give points that name no instance to the only one there is; with several, say that it is not known whose.
+Loose = tuple[str, tuple[float, float, int]]
+
+
+def parentless(record: Record, loose: Sequence[Loose], where: str, mend: str, tied: Counter[str]) -> None:
+    """Give points that name no instance to the only one there is, or to the one whose box they certainly lie in.
+
+    Certain is a box that alone holds the point, or alone among those that hold it has no keypoint of that name yet.
+    Of the others it is said that it is not known whose they are.
 
     Args:
         record: Gets the points, or the problem.
         loose: Name and position of each.
         where: File, for the problem.
         mend: How they are tied to an instance in the tool.
+        tied: Counts those that were given to one of several instances, for :func:`tied_notes`.
     """
     if not loose:
         return
     if not record.found:
         record.found.append(Found(None))
-    repeated = len({name for name, _ in loose} | set(record.found[0].points)) < len(loose) + len(record.found[0].points)
-    if len(record.found) > 1 or repeated:
-        text = f"{record.name}: {len(loose)} keypoints ({loose[0][0]!r}, …) belong to none of several instances"
-        record.problems.append(Problem("keypoint-of-no-instance", "error", Path(where), None, text, mend))
+    only = record.found[0]
+    if len(record.found) == 1 and len({name for name, _ in loose} | set(only.points)) == len(loose) + len(only.points):
+        only.points.update(loose)
         return
-    record.found[0].points.update(loose)
+    left = _into_boxes(record.found, loose)
+    tied["keypoints"] += len(loose) - len(left)
+    if not left:
+        return
+    record.loose += [name for name, _ in left]
+    name, (x, y, _) = left[0]
+    holding = sum(_holds(found, x, y) for found in record.found)
+    twice = holding == 1 or len(record.found) == 1
+    why = "a second of that name in its box" if twice else f"in {holding} boxes" if holding else "in no box"
+    rest = f", and {len(left) - 1} more" if len(left) > 1 else ""
+    text = f"{record.name}: it is not known whose keypoint {name[:40]!r} at ({x:.0f}, {y:.0f}) is ({why}){rest}"
+    record.problems.append(Problem("keypoint-of-no-instance", "error", Path(where), None, text, mend))
 
 
-def _root(file: Path, records: Sequence[Record], how: Reading) -> Path:
-    if how.images is not None:
-        return how.images
-    return picture_root(file, [record.name for record in records if record.path is None][:20])
+def tied_notes(tied: Counter[str]) -> list[str]:
+    """Return one note about keypoints that were given to boxes; none where there were none."""
+    n = tied["keypoints"]
+    return (
+        [f"{n} keypoints are tied to no instance in the file; each was given to the box that it lies in"] if n else []
+    )
+
+
+def _into_boxes(instances: Sequence[Found], loose: Sequence[Loose]) -> list[Loose]:
+    """Give points to the boxes that they certainly lie in, and return the others."""
+    left = list(loose)
+    # A point that is drawn a little beyond its box lies in none; then the box is taken with a tenth more on each side.
+    for more in (0.0, 0.1):
+        while True:
+            able = [
+                [i for i, f in enumerate(instances) if name not in f.points and _holds(f, x, y, more=more)]
+                for name, (x, y, _) in left
+            ]
+            # Two of one name that can be in the same box alone contradict each other.
+            alone = Counter((name, boxes[0]) for (name, _), boxes in zip(left, able, strict=True) if len(boxes) == 1)
+            sure = [len(boxes) == 1 and alone[left[k][0], boxes[0]] == 1 for k, boxes in enumerate(able)]
+            for (name, spot), boxes, good in zip(left, able, sure, strict=True):
+                if good:
+                    instances[boxes[0]].points[name] = spot
+            left = [point for point, good in zip(left, sure, strict=True) if not good]
+            if not any(sure):
+                break
+    return left
+
+
+def _holds(found: Found, x: float, y: float, *, more: float = 0.0) -> bool:
+    if found.box is None:
+        return False
+    x1, y1, x2, y2 = found.box
+    dx, dy = (x2 - x1) * more, (y2 - y1) * more
+    return x1 - dx <= x <= x2 + dx and y1 - dy <= y <= y2 + dy
 
 
 def _spec(file: Path, split: str, records: Sequence[Record], how: Reading, declared: Declared) -> DataSpec:
     instances = [found for record in records for found in record.found]
     labels = dict.fromkeys(f.label for f in instances if f.label is not None)
     classes = declared.classes or tuple(labels) or ("object",)
-    skeleton = how.skeleton or _skeleton(file, instances, declared, classes)
+    loose = [name for record in records for name in record.loose]
+    skeleton = how.skeleton or _skeleton(file, instances, loose, declared, classes)
     return DataSpec(
         file=file,
         root=how.images or file.parent,
@@ -191,8 +258,11 @@ def _spec(file: Path, split: str, records: Sequence[Record], how: Reading, decla
     )
 
 
-def _skeleton(file: Path, instances: Sequence[Found], declared: Declared, classes: Sequence[str]) -> Skeleton:
-    keypoints = declared.keypoints or tuple(dict.fromkeys(name for f in instances for name in f.points))
+def _skeleton(
+    file: Path, instances: Sequence[Found], loose: Sequence[str], declared: Declared, classes: Sequence[str]
+) -> Skeleton:
+    named = [name for f in instances for name in f.points]
+    keypoints = declared.keypoints or tuple(dict.fromkeys([*named, *loose]))
     if not keypoints:
         raise FormatError(f"{file}: no keypoints; expected at least one labelled point, or say skeleton=NAME")
     if len(keypoints) > MAX_KEYPOINTS:
@@ -223,8 +293,10 @@ def _skeleton(file: Path, instances: Sequence[Found], declared: Declared, classe
 
 def _labels(
     file: Path, record: Record, points: dict[str, int], classes: dict[str, int]
-) -> tuple[Labels, list[Problem]]:
+) -> tuple[Labels, list[Problem], int]:
+    """Return the labels of a picture, what is wrong with them, and how many boxes were made from one keypoint."""
     problems = list(record.problems)
+    single = 0
     rows: list[tuple[int, Found]] = []
     for found in record.found:
         wrong = _wrong(found, points, classes)
@@ -242,7 +314,9 @@ def _labels(
         if found.box is not None:
             boxes[i] = found.box
         elif len(seen):
-            boxes[i] = [*seen.min(0), *seen.max(0)]
+            lonely = bool((np.ptp(seen, axis=0) <= 0).all())
+            single += lonely
+            boxes[i] = box_round(seen, _size(record) if (np.ptp(seen, axis=0) <= 0).any() else (0, 0))
     labels = Labels.of(
         [number for number, _ in rows],
         boxes,
@@ -251,7 +325,16 @@ def _labels(
         area=np.array([found.area for _, found in rows]),
         crowd=np.array([found.crowd for _, found in rows], dtype=bool),
     )
-    return labels, problems
+    return labels, problems, single
+
+
+def _size(record: Record) -> tuple[int, int]:
+    if record.size is None and record.path is not None:
+        try:
+            return picture_size(record.path)
+        except SourceError:  # told when the picture is used
+            return (0, 0)
+    return record.size or (0, 0)
 
 
 def _wrong(found: Found, points: dict[str, int], classes: dict[str, int]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poise.datasets._boxes import box_round
 from poise.datasets._dataset import Dataset
 from poise.datasets._labels import Labels
 from poise.datasets._spec import DataSpec
@@ -118,7 +119,7 @@ def _count(part: Labelled) -> dict[str, int]:
         totals["area"] += int(np.isfinite(labels.area).sum())
         totals["crowd"] += int(labels.crowd.sum())
         totals["hidden"] += int((labels.visibility == 1).sum())
-        totals["box"] += int(np.any(labels.boxes[~bare] != around(labels)[~bare], axis=1).sum())
+        totals["box"] += int(np.any(labels.boxes[~bare] != around(labels, (width, height))[~bare], axis=1).sum())
         totals["bare"] += int(bare.sum())
         totals["background"] += not len(labels)
         totals["points_outside"] += int(out.sum())
@@ -131,10 +132,11 @@ def leaves(xy: np.ndarray, limit: np.ndarray) -> np.ndarray:
     return np.asarray(((xy < 0) | (xy > limit)).any(axis=-1))
 
 
-def around(labels: Labels) -> np.ndarray:
-    """Return ``(N, 4)`` float32 boxes around labelled keypoints; zeros where there is none."""
-    there = np.isfinite(labels.xy).all(axis=-1, keepdims=True)
-    low = np.where(there, labels.xy, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(there, labels.xy, -np.inf).max(axis=1, initial=-np.inf)
-    box: np.ndarray = np.concatenate([low, high], axis=1)
-    return np.where(np.isfinite(box), box, 0).astype(np.float32)
+def around(labels: Labels, size: tuple[int, int]) -> np.ndarray:
+    """Return ``(N, 4)`` float32 boxes around labelled keypoints, pixels; zeros where there is none."""
+    boxes = np.zeros((len(labels), 4), dtype=np.float32)
+    for row, xy in zip(boxes, labels.xy, strict=True):
+        there = np.isfinite(xy).all(axis=-1)
+        if there.any():
+            row[:] = box_round(xy[there], size)
+    return boxes

@@ -36,6 +36,7 @@ _SUFFIXES = {
     ".slp": "sleap",
     ".parquet": "parquet",
 }
+_MOST = 50  # files of a folder that are looked at
 _HEAD = 65536  # bytes of a JSON file that are looked at
 
 
@@ -90,6 +91,16 @@ def recognise(path: Path) -> str:
     if path.is_dir():
         if any(path.rglob("CollectedData_*.csv")):
             return "dlc"
+        if (path / "classes.txt").is_file() and (path / "labels").is_dir():
+            raise FormatError(
+                f"{path}: Label Studio's export 'YOLO' does not say which keypoints there are; export the project as "
+                "'JSON' (or 'JSON-MIN'), or write a data.yaml with kpt_shape and names"
+            )
+        if (path / "labels").is_dir() and (path / "images").is_dir():
+            raise FormatError(
+                f"{path}: folders of pictures and labels without a description; write a data.yaml beside them with "
+                "train, val, kpt_shape and names"
+            )
         if any(path.rglob("*.json")):
             return "labelme"
         raise FormatError(f"{path}: a folder without a data.yaml, LabelMe's .json files or DeepLabCut's CollectedData")
@@ -104,13 +115,51 @@ def recognise(path: Path) -> str:
     raise FormatError(f"{path}: not the ending of a label file; expected {known}, or say the format")
 
 
-def _of_json(path: Path) -> str:
+_SPLIT_WORDS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+
+
+def label_file_in(folder: Path, split: str) -> Path | None:
+    """Return the one label file that a folder is about, as tools write it; None where there is none or several.
+
+    CVAT writes ``annotations.xml``, COCO's files are in ``annotations/`` and, from Roboflow, ``_annotations.coco.json``
+    in a folder a split. Of several the one that is called as the split is.
+    """
+    if (folder / "annotations.xml").is_file():
+        return folder / "annotations.xml"
+    found = [p for p in sorted(folder.glob("*.slp")) if p.is_file()]
+    places = ("annotations/*.json", "*/_annotations.coco.json", "_annotations.coco.json", "*.json")
+    found += [path for place in places for path in sorted(folder.glob(place))[:_MOST] if path.is_file()]
+    single = [path for path in dict.fromkeys(found) if path.suffix != ".json" or _whole(path)]
+    if len(single) > 1:
+        words = _SPLIT_WORDS.get(split, (split,))
+        single = [p for p in single if set(words) & set(re.findall("[a-z]+", p.relative_to(folder).as_posix().lower()))]
+    return single[0] if len(single) == 1 else None
+
+
+def _whole(path: Path) -> bool:
+    """Return whether a JSON file holds the labels of a whole set, and not of one picture or something else."""
+    try:
+        keys = _keys(path)
+    except FormatError:
+        return False
+    coco = keys & {"images", "annotations"} and keys & {"file_name", "bbox", "keypoints"} and "shapes" not in keys
+    return bool(coco or keys & {"keypointlabels", "rectanglelabels"})
+
+
+def _read_head(path: Path) -> str:
     try:
         with files.open_plain(path) as file:
-            head = file.read(_HEAD).decode("utf-8-sig", "replace").lstrip()
+            return file.read(_HEAD).decode("utf-8-sig", "replace").lstrip()
     except OSError as error:
         raise FormatError(f"{path}: cannot be opened: {error.strerror or error}") from error
-    keys = set(re.findall(r'"(\w+)"\s*:', head))
+
+
+def _keys(path: Path) -> set[str]:
+    return set(re.findall(r'"(\w+)"\s*:', _read_head(path)))
+
+
+def _of_json(path: Path) -> str:
+    head, keys = _read_head(path), _keys(path)
     if head.startswith("["):
         return "labelstudio"
     if "shapes" in keys and not keys & {"images", "annotations", "categories"}:

@@ -1,8 +1,10 @@
 """CVAT's XML 1.1, for images and for video.
 
 An instance is a ``<skeleton>`` with one ``<points>`` a keypoint, and a ``<box>`` of the same ``group_id``. A keypoint
-that is ``outside`` is not labelled, one that is ``occluded`` is hidden. Where a data set has crowds or areas, they are
-attributes ``crowd`` and ``area`` of the skeleton. A plain ``<points>`` of several positions is an instance too.
+that is ``outside`` is not labelled, one that is ``occluded`` is hidden. Single ``<points>`` of one group are the
+keypoints of the ``<box>`` of that group, those of none of the box that they lie in. Where a data set has crowds or
+areas, they are attributes ``crowd`` and ``area`` of the skeleton. A plain ``<points>`` of several positions is an
+instance too.
 
 Source: docs.cvat.ai, "CVAT for images 1.1" and "CVAT for videos 1.1" (the layout of files was taken from that page, not
 from an export).
@@ -21,7 +23,7 @@ import numpy as np
 
 from poise.datasets._dataset import Dataset
 from poise.datasets._labels import Labels, Problem
-from poise.datasets.formats._build import Declared, Found, Record, build, listed
+from poise.datasets.formats._build import Declared, Found, Loose, Record, build, listed, parentless, tied_notes
 from poise.datasets.formats._describe import plain
 from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._place import write_text
@@ -41,20 +43,21 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
     """Read a file of images or tracks."""
     declared, size, records, frames = Declared(), None, list[Record](), dict[int, Element]()
     unread: Counter[str] = Counter()
+    tied: Counter[str] = Counter()
     for element in children_of_root(path, root="annotations"):
         if element.tag == "meta":
             declared, size = _declared(path, element), _original_size(element)
         elif element.tag == "image":
             records.append(_image(path, element))
-            _shapes(path, element, records[-1], declared, unread)
+            _shapes(path, element, records[-1], declared, unread, tied)
         elif element.tag == "track":
             _track(path, element, frames)
     for number, shapes in sorted(frames.items()):
         records.append(Record(_frame_name(how.images or path.parent, number), size))
-        _shapes(path, shapes, records[-1], declared, unread)
+        _shapes(path, shapes, records[-1], declared, unread, tied)
     known = how.spec.skeleton if how.spec else how.skeleton
     _name_in_order(records, known.keypoints if known else declared.keypoints)
-    return build(path, split, records, how, declared, notes=listed(unread, "not read"))
+    return build(path, split, records, how, declared, notes=[*tied_notes(tied), *listed(unread, "not read")])
 
 
 def _name_in_order(records: list[Record], keypoints: tuple[str, ...]) -> None:
@@ -110,10 +113,15 @@ def _image(path: Path, element: Element) -> Record:
     return Record(name, _size(width, height))
 
 
-def _shapes(path: Path, parent: Element, record: Record, declared: Declared, unread: Counter[str]) -> None:
-    """Add the shapes of one picture to its record: a box goes to the skeleton of its group."""
+def _shapes(
+    path: Path, parent: Element, record: Record, declared: Declared, unread: Counter[str], tied: Counter[str]
+) -> None:
+    """Add the shapes of one picture to its record: a box goes to the skeleton or the points of its group."""
     groups: dict[str, Found] = {}
-    boxes = []
+    boxes: list[tuple[Element, tuple[float, float, float, float]]] = []
+    loose: list[Loose] = []
+    # Where no skeleton is declared, single points are keypoints that are called by their label.
+    single = not declared.classes and any(shape.tag == "box" for shape in parent.children)
     for shape in parent.children:
         if shape.tag not in _SHAPES:
             unread[f"<{shape.tag}>"] += 1
@@ -131,6 +139,9 @@ def _shapes(path: Path, parent: Element, record: Record, declared: Declared, unr
             record.problems.append(_problem(path, shape, str(error)))
             continue
         group = shape.attributes.get("group_id", "")
+        if single and label and group in ("", "0") and shape.tag == "points" and len(found.points) == 1:
+            loose += [(label, spot) for spot in found.points.values()]
+            continue
         known = groups.get(group) if group not in ("", "0") else None
         if known is not None and shape.tag == "points" and not set(known.points) & set(found.points):
             known.points.update(found.points)  # single points of one group
@@ -140,14 +151,16 @@ def _shapes(path: Path, parent: Element, record: Record, declared: Declared, unr
             groups[group] = found
     for shape, box in boxes:
         owner = groups.get(shape.attributes.get("group_id", ""))
+        label = shape.attributes.get("label")
         if owner is not None and owner.box is None:
             owner.box = box
+            owner.label = owner.label or label
             continue
-        label = shape.attributes.get("label")
         if declared.classes and label not in declared.classes:
             unread[f"<box> of {label!r}"] += 1  # a label without keypoints
         else:
             record.found.append(Found(label, box=box, where=f"<box> in line {shape.line}"))
+    parentless(record, loose, str(path), "group them with their box in CVAT (G)", tied)
 
 
 def _skeleton(shape: Element) -> Found:

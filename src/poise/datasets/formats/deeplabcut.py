@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from poise import files
 from poise.datasets._dataset import Dataset
-from poise.datasets._pictures import picture_root
+from poise.datasets._pictures import find_pictures
 from poise.datasets.formats import _h5
 from poise.datasets.formats._build import MAX_KEYPOINTS, Declared, Found, Record, build
 from poise.datasets.formats._describe import plain
@@ -62,17 +62,22 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
     records: list[Record] = []
     keypoints: dict[str, None] = {}
     unique = False
+    moved: list[str] = []
     for file in files:
         table = _read_h5(file) if file.suffix.lower() in (".h5", ".hdf5") else _read_csv(file)
         keypoints |= dict.fromkeys(part for _, part, _ in table.columns)
         unique |= any(individual == _UNIQUE for individual, _, _ in table.columns)
-        root = how.images or picture_root(file, table.pictures[:20])
-        records += _records(file, table, root)
-    notes = [f"body parts of no individual ({_UNIQUE!r}) are read as an instance of their own"] if unique else []
+        paths, told = find_pictures(file, table.pictures, how.images)
+        moved += told
+        records += _records(file, table, paths)
+    notes = [
+        *moved[:1],
+        *([f"body parts of no individual ({_UNIQUE!r}) are read as an instance of their own"] if unique else []),
+    ]
     return build(path, split, records, how, Declared(tuple(keypoints)), notes=notes)
 
 
-def _records(file: Path, table: _Table, root: Path) -> Iterator[Record]:
+def _records(file: Path, table: _Table, paths: Sequence[Path]) -> Iterator[Record]:
     index = {column: i for i, column in enumerate(table.columns)}
     if len(index) < len(table.columns):
         twice = next(c for i, c in enumerate(table.columns) if index[c] != i)
@@ -84,8 +89,8 @@ def _records(file: Path, table: _Table, root: Path) -> Iterator[Record]:
             if (individual, part, "y") not in index:
                 raise FormatError(f"{file}: body part {part!r} has a column x and none for y")
             places[individual].append((part, i, index[individual, part, "y"]))
-    for name, row in zip(table.pictures, table.values.tolist(), strict=True):
-        record = Record(name, path=root / name)
+    for name, path, row in zip(table.pictures, paths, table.values.tolist(), strict=True):
+        record = Record(name, path=path)
         for individual in individuals:
             spots = ((part, row[x], row[y]) for part, x, y in places[individual])
             points = {part: (x, y, 2) for part, x, y in spots if x == x and y == y}
@@ -109,6 +114,8 @@ def _read_csv(path: Path) -> _Table:
 def _of_rows(path: Path, rows: Any) -> _Table:
     head: dict[str, list[str]] = {}
     for row in rows:
+        if not head and {"annotation_id", "lead_time"} <= set(row):
+            raise FormatError(f"{path}: Label Studio's export 'CSV'; export the project as 'JSON'")
         if not row or row[0] not in _LEVELS or row[0] in head:
             raise FormatError(
                 f"{path}:{rows.line_num}: expected the rows scorer, (individuals,) bodyparts, coords, "

@@ -1,12 +1,17 @@
 """LabelMe: a JSON file beside each picture, points and rectangles of one instance tied by their ``group_id``.
 
-A point with the flag ``hidden`` is labelled but not seen; a rectangle with the flag ``crowd`` is around several.
+A point with the flag ``hidden`` or ``occluded`` is labelled but not seen, and so is one that X-AnyLabeling calls
+``difficult``; a rectangle with the flag ``crowd`` is around several. Points of no group belong to the rectangle that
+they lie in.
 
-Source: github.com/wkentaro/labelme, the fields of its JSON files (version 5).
+Source: github.com/wkentaro/labelme, the fields of its JSON files (version 5); github.com/CVHub520/X-AnyLabeling,
+which exports ``difficult`` points as visibility 1.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import os
 from collections import Counter
@@ -14,9 +19,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from poise.datasets._dataset import Dataset
+from poise.datasets._find import is_file, local, tails
 from poise.datasets._json import load_json, number
 from poise.datasets._labels import Problem
-from poise.datasets.formats._build import Found, Record, build, listed, parentless
+from poise.datasets._unpack import once
+from poise.datasets.formats._build import Found, Record, build, listed, parentless, tied_notes
 from poise.datasets.formats._describe import plain
 from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._place import names_below, write_text
@@ -27,6 +34,8 @@ from poise.sources import natural
 HOLDS = Holds(crowd=True)
 FILE = "{split}"
 
+# How the pictures begin that LabelMe puts into its files.
+_PICTURES = ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"), (b"BM", ".bmp"))
 _MAX_BYTES = 2**28  # one file may hold its picture, as text
 _MEND = "give them and their rectangle the same group_id"
 
@@ -37,22 +46,47 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
     if not files:
         raise FormatError(f"{path}: no .json files in it")
     unread: Counter[str] = Counter()
-    records = [_file(file, how.images, unread) for file in files]
-    return build(path, split, records, how, notes=listed(unread, "not read"))
+    tied: Counter[str] = Counter()
+    records: list[Record] = []
+    moved: list[str] = []
+    strays: list[Path] = []
+    for file in files:
+        table = load_json(file, max_bytes=_MAX_BYTES)
+        if path.is_dir() and not (isinstance(table, dict) and "shapes" in table):
+            strays.append(file)
+            continue
+        records.append(_file(file, table, how.images, unread, moved, tied))
+    if strays and not records:
+        raise FormatError(f"{path}: none of its {len(files)} .json files is one of LabelMe's, such as {strays[0].name}")
+    n = tied["pictures"]
+    inside = [f"{n} pictures are not where the files say; those in the files themselves are used"] if n else []
+    notes = [f"{strays[0].name}: not a LabelMe file, passed over" + _more(strays)] if strays else []
+    return build(
+        path, split, records, how, notes=[*notes, *moved[:1], *inside, *tied_notes(tied), *listed(unread, "not read")]
+    )
 
 
-def _file(file: Path, images: Path | None, unread: Counter[str]) -> Record:
-    table = load_json(file, max_bytes=_MAX_BYTES)
+def _more(files: list[Path]) -> str:
+    return f", as {len(files) - 1} others" if len(files) > 1 else ""
+
+
+def _file(
+    file: Path, table: Any, images: Path | None, unread: Counter[str], moved: list[str], tied: Counter[str]
+) -> Record:
     shapes = table.get("shapes") if isinstance(table, dict) else None
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise FormatError(f"{file}: not a LabelMe file: 'shapes' must be a list of objects, got {str(shapes)[:60]}")
     name, width, height = (table.get(key) for key in ("imagePath", "imageWidth", "imageHeight"))
     if not isinstance(name, str) or not name:
         raise FormatError(f"{file}: imagePath must be text, got {str(name)[:60]}")
-    # Written on Windows it has backslashes.
-    local = name.replace("\\", "/")
     whole = type(width) is int and type(height) is int and 0 < width <= 10**6 and 0 < height <= 10**6
-    record = Record(local, (width, height) if whole else None, path=(images or file.parent) / local)
+    path = _picture(file, name, images)
+    if path is None and isinstance(table.get("imageData"), str):
+        path = _inside(file, table["imageData"])
+        tied["pictures"] += path is not None
+    elif path is not None and path.resolve() != ((images or file.parent) / local(name)).resolve():
+        moved.append(f"pictures are not where the files say, and were found by their names: {name[:200]} is {path}")
+    record = Record(name, (width, height) if whole else None, path=path)
     groups: dict[Any, Found] = {}
     points = []
     for i, shape in enumerate(shapes):
@@ -63,7 +97,8 @@ def _file(file: Path, images: Path | None, unread: Counter[str]) -> Record:
         try:
             label, group, spots = _shape(shape)
             if kind == "point":
-                points.append((i, label, group, (*_one(spots), 1 if _flag(shape, "hidden") else 2)))
+                hidden = _flag(shape, "hidden") or _flag(shape, "occluded") or shape.get("difficult") is True
+                points.append((i, label, group, (*_one(spots), 1 if hidden else 2)))
                 continue
             xs, ys = zip(*spots, strict=True)
             found = Found(label, box=(min(xs), min(ys), max(xs), max(ys)), where=f"shapes[{i}]")
@@ -90,8 +125,33 @@ def _file(file: Path, images: Path | None, unread: Counter[str]) -> Record:
             record.problems.append(Problem("keypoint-twice", "error", file, None, text, "remove one"))
         else:
             groups[group].points[label] = spot
-    parentless(record, loose, str(file), _MEND)
+    parentless(record, loose, str(file), _MEND, tied)
     return record
+
+
+def _picture(file: Path, name: str, images: Path | None) -> Path | None:
+    """Find the picture of one file: where it says, else by the last parts of its path, else by the file's own name."""
+    plain = local(name)
+    folders = [images, file.parent] if images else [file.parent]
+    names = [plain, *map(str, tails(name)), file.stem + Path(plain).suffix]
+    return next((folder / n for n in names for folder in folders if is_file(folder / n)), None)
+
+
+def _inside(file: Path, text: str) -> Path | None:
+    """Write the picture that a file holds into the cache; None where it holds none."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    ending = next((ending for start, ending in _PICTURES if data.startswith(start)), None)
+    if ending is None:
+        return None
+    name = f"{file.stem}{ending}"
+
+    def write(folder: Path) -> None:
+        (folder / name).write_bytes(data)
+
+    return once(file, "picture", write) / name
 
 
 def _shape(shape: dict[str, Any]) -> tuple[str, Any, list[tuple[float, float]]]:

@@ -1,9 +1,9 @@
 """Label Studio's JSON: keypoint labels under rectangle labels, in percent of the picture.
 
 A keypoint belongs to the rectangle that its ``parentID`` names, or that it has a relation to. One whose ``meta`` text
-is ``hidden`` is labelled but not seen; a rectangle whose text is ``crowd`` is around several instances. Beside
-``train.json`` goes ``train.config.xml``, the labelling interface that the project needs; it also keeps the order of the
-keypoints.
+is ``hidden`` is labelled but not seen; keypoints of no rectangle belong to the one that they lie in; a rectangle
+whose text is ``crowd`` is around several instances. Beside ``train.json`` goes ``train.config.xml``, the labelling
+interface that the project needs; it also keeps the order of the keypoints.
 
 Source: labelstud.io/guide/task_format and labelstud.io/tags/keypointlabels (the layout was taken from these pages, not
 from an export).
@@ -19,10 +19,10 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from poise.datasets._dataset import Dataset
+from poise.datasets._find import is_file
 from poise.datasets._json import load_json, number
 from poise.datasets._labels import Problem
-from poise.datasets._pictures import is_file
-from poise.datasets.formats._build import Declared, Found, Record, build, listed, parentless
+from poise.datasets.formats._build import Declared, Found, Record, build, listed, parentless, tied_notes
 from poise.datasets.formats._describe import plain
 from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._place import write_text
@@ -44,13 +44,49 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
     tasks = load_json(path)
     if not isinstance(tasks, list):
         raise FormatError(f"{path}: not a Label Studio export: expected a list of tasks, got {type(tasks).__name__}")
-    folders = [how.images] if how.images else [path.parent, path.parent / "images", path.parent.parent]
+    folders = [how.images] if how.images else [path.parent, path.parent / "images", path.absolute().parent.parent]
+    tasks = [_of_min(task) for task in tasks]
     unread: Counter[str] = Counter()
-    records = [_task(path, i, task, folders, unread) for i, task in enumerate(tasks)]
-    return build(path, split, records, how, _config(path), notes=listed(unread, "not read"))
+    tied: Counter[str] = Counter()
+    notes = []
+    # A model's output that nobody has accepted is read where there is nothing else.
+    predicted = not any(_results_of(task, "annotations") for task in tasks)
+    if predicted and any(_results_of(task, "predictions") for task in tasks):
+        notes = ["there are no annotations; the predictions are read as labels"]
+    else:
+        predicted = False
+    records = [_task(path, i, task, folders, unread, tied, predicted=predicted) for i, task in enumerate(tasks)]
+    notes += [*tied_notes(tied), *listed(unread, "not read")]
+    return build(path, split, records, how, _config(path), notes=notes)
 
 
-def _task(path: Path, i: int, task: Any, folders: list[Path], unread: Counter[str]) -> Record:
+def _results_of(task: Any, key: str) -> bool:
+    given = task.get(key) if isinstance(task, dict) else None
+    return isinstance(given, list) and any(isinstance(a, dict) and a.get("result") for a in given)
+
+
+def _of_min(task: Any) -> Any:
+    """Return a task of the export "JSON-MIN", whose regions lie flat beside the picture's name, as one of "JSON"."""
+    if not isinstance(task, dict) or "data" in task:
+        return task
+    regions: list[dict[str, Any]] = []
+    for name, values in task.items():
+        for value in values if isinstance(values, list) else ():
+            kind = next(
+                (k for k in ("rectanglelabels", "keypointlabels") if isinstance(value, dict) and k in value), None
+            )
+            if kind is None and isinstance(value, dict) and "original_width" in value:
+                kind = next((k for k in value if str(k).endswith("labels")), "a region")
+            if kind is not None:
+                sides = {side: value.get(side) for side in ("original_width", "original_height", "image_rotation")}
+                regions.append({"type": kind, "id": f"{name}-{len(regions)}", "value": value, **sides})
+    data = {key: value for key, value in task.items() if isinstance(value, str)}
+    return {"data": data, "annotations": [{"result": regions}]}
+
+
+def _task(
+    path: Path, i: int, task: Any, folders: list[Path], unread: Counter[str], tied: Counter[str], *, predicted: bool
+) -> Record:
     where = f"{path}: task {i}"
     data = task.get("data") if isinstance(task, dict) else None
     if not isinstance(data, dict):
@@ -59,23 +95,26 @@ def _task(path: Path, i: int, task: Any, folders: list[Path], unread: Counter[st
     if address is None:
         raise FormatError(f"{where}: its data names no picture: {str(data)[:80]}")
     record = _record(address, folders)
-    annotations = task.get("annotations", [])
+    annotations = task.get("predictions" if predicted else "annotations", [])
     if not isinstance(annotations, list) or not all(isinstance(a, dict) for a in annotations):
         raise FormatError(f"{where}: annotations must be a list of objects, got {str(annotations)[:60]}")
     valid = [a for a in annotations if not a.get("was_cancelled")]
     unread["further annotations of the same picture"] += max(len(valid) - 1, 0)
-    unread["predictions"] += len(task["predictions"]) if isinstance(task.get("predictions"), list) else 0
+    if not predicted and isinstance(task.get("predictions"), list):
+        unread["predictions"] += len(task["predictions"])
     for key in [key for key, n in unread.items() if not n]:
         del unread[key]
     if valid:
         results = valid[0].get("result", [])
         if not isinstance(results, list) or not all(isinstance(r, dict) for r in results):
             raise FormatError(f"{where}: result must be a list of objects, got {str(results)[:60]}")
-        _regions(path, i, results, record, unread)
+        _regions(path, i, results, record, unread, tied)
     return record
 
 
-def _regions(path: Path, i: int, results: list[dict[str, Any]], record: Record, unread: Counter[str]) -> None:
+def _regions(
+    path: Path, i: int, results: list[dict[str, Any]], record: Record, unread: Counter[str], tied: Counter[str]
+) -> None:
     owners: dict[str, Found] = {}
     loose: list[tuple[str, tuple[float, float, int]]] = []
     points = []
@@ -114,7 +153,7 @@ def _regions(path: Path, i: int, results: list[dict[str, Any]], record: Record, 
             record.problems.append(Problem("keypoint-twice", "error", path, None, text, "remove one"))
         else:
             owner.points[name] = spot
-    parentless(record, loose, str(path), _MEND)
+    parentless(record, loose, str(path), _MEND, tied)
 
 
 def _relations(results: list[dict[str, Any]]) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from poise.datasets._dataset import Dataset
 from poise.datasets._labels import Labels
-from poise.datasets._pictures import picture_root
+from poise.datasets._pictures import find_pictures
 from poise.datasets._spec import DataSpec
 from poise.datasets.formats._build import MAX_KEYPOINTS, TableDataset
 from poise.datasets.formats._kept import Holds, Labelled
@@ -124,13 +124,14 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
         if not isinstance(row["picture"], str) or not row["picture"]:
             raise FormatError(f"{path}: row {i}: picture must be text, got {row['picture']!r}")
         pictures.setdefault(row["picture"], []).append(row)
-    root = how.images or picture_root(path, list(pictures)[:20])
+    paths, moved = find_pictures(path, list(pictures), how.images)
     return TableDataset(
         spec,
         split,
-        [root / name for name in pictures],
+        paths,
         [_size(rows[0]) for rows in pictures.values()],
         [(_labels(path, name, rows, spec), []) for name, rows in pictures.items()],
+        moved,
     )
 
 

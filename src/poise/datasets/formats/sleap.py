@@ -1,6 +1,7 @@
 """SLEAP's projects (.slp), through sleap-io: labelled pictures and one skeleton.
 
-Only lists of pictures are read: a project about a video names frames that are no files. A point that SLEAP calls
+Of projects about a video and of packages with embedded pictures (``.pkg.slp``) the labelled frames are written once as
+pictures into the cache. A point that SLEAP calls
 invisible is not labelled, as its place may be where the editor first put it. Predictions are not read.
 
 Source: io.sleap.ai (sleap-io, BSD-3-Clause).
@@ -15,20 +16,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
 
 from poise.datasets._dataset import Dataset
-from poise.datasets._pictures import is_file
+from poise.datasets._find import is_file, local
+from poise.datasets._unpack import once
 from poise.datasets.formats._build import Declared, Found, Record, build, listed
 from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._registry import Reading
-from poise.errors import FormatError, require
+from poise.errors import FormatError, PoiseError, require
+from poise.sources import open_source
+
+_MOST_FRAMES, _LAST_FRAME = 1_000_000, 100_000_000
+_MOST_VALUES = 3 * 178_956_970  # as for other pictures: Pillow's limit, three times for RGB
 
 HOLDS = Holds(boxes=False, classes=False, hidden=False, bare=False, skeleton=("edges", "flip_idx"))
 FILE = "{split}.slp"
 
 
 def read(path: Path, split: str, how: Reading) -> Dataset:
-    """Read the labelled frames of a project; its videos are not opened."""
+    """Read the labelled frames of a project."""
     sio = require("sleap_io", extra="sleap", feature="a SLEAP project")
     if not path.is_file():
         raise FormatError(f"{path}: no such file")
@@ -37,7 +45,7 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
         declared = _declared(path, labels.skeletons)
         unread: Counter[str] = Counter()
         records = list(_records(path, labels, how, unread))
-    except FormatError:
+    except PoiseError:
         raise
     except Exception as error:  # a file of a stranger fails in ways that the library does not list
         raise FormatError(f"{path}: not a readable SLEAP project: {type(error).__name__}: {error}") from error
@@ -62,14 +70,10 @@ def _declared(path: Path, skeletons: list[Any]) -> Declared:
 
 def _records(path: Path, labels: Any, how: Reading, unread: Counter[str]) -> Iterator[Record]:
     frames = {(id(frame.video), frame.frame_idx): frame for frame in labels.labeled_frames}
-    for video in labels.videos:
-        if not isinstance(video.filename, list):
-            raise FormatError(
-                f"{path}: is about the video {str(video.filename)[:100]}; expected a list of pictures: "
-                f"save its labelled frames as pictures first"
-            )
-        for number, name in enumerate(video.filename):
-            record = Record(str(name), path=_find(path, str(name), how.images))
+    for place, video in enumerate(labels.videos):
+        pictures = _pictures(path, place, video, sorted(n for v, n in frames if v == id(video)), how.images)
+        for number, (name, file) in pictures.items():
+            record = Record(name, path=file)
             frame = frames.get((id(video), number))
             for instance in frame.instances if frame is not None else ():
                 if type(instance).__name__ != "Instance":
@@ -77,6 +81,77 @@ def _records(path: Path, labels: Any, how: Reading, unread: Counter[str]) -> Ite
                     continue
                 record.found.append(_found(instance))
             yield record
+
+
+def _pictures(
+    path: Path, place: int, video: Any, labelled: list[int], images: Path | None
+) -> dict[int, tuple[str, Path]]:
+    """Return name and file of each picture of a video by its number: a list's, or the labelled frames."""
+    if isinstance(video.filename, list):
+        return {n: (str(name), _find(path, str(name), images)) for n, name in enumerate(video.filename)}
+    if not labelled:
+        return {}
+    if len(labelled) > _MOST_FRAMES or not all(0 <= n < _LAST_FRAME for n in labelled):
+        raise FormatError(f"{path}: {len(labelled):,} labelled frames, up to number {labelled[-1]:,}, are too many")
+    about = video.backend_metadata if isinstance(video.backend_metadata, dict) else {}
+    if about.get("dataset"):
+        _check_embedded(path, str(about["dataset"]))
+        folder = once(path, f"frames of video {place}", lambda to: _write_embedded(path, video, labelled, to))
+    else:
+        file = _find(path, str(video.filename), images)
+        if not is_file(file):
+            raise FormatError(
+                f"{path}: its video {str(video.filename)[:200]} is not there (looked for {file}); say in which "
+                "folder it is: --images FOLDER (images=FOLDER)"
+            )
+        kind = f"frames {','.join(map(str, labelled))}"
+        folder = once(file, kind, lambda to: _write_frames(file, labelled, to))
+    return {n: (_frame_name(n), folder / _frame_name(n)) for n in labelled}
+
+
+def _frame_name(number: int) -> str:
+    return f"frame_{number:06d}.png"
+
+
+def _check_embedded(path: Path, dataset: str) -> None:
+    """Raise where embedded pictures would be read from another file than the package."""
+    h5py = require("h5py", extra="sleap", feature="pictures in a SLEAP package")
+    with h5py.File(path, "r") as file:
+        node: Any = file
+        for part in dataset.strip("/").split("/"):
+            if not isinstance(node, h5py.Group) or not isinstance(node.get(part, getlink=True), h5py.HardLink):
+                raise FormatError(f"{path}: has no pictures in {dataset[:100]!r}")
+            node = node[part]
+        if not isinstance(node, h5py.Dataset) or node.is_virtual or node.external:
+            raise FormatError(f"{path}: {dataset[:100]!r} holds no pictures of this file")
+
+
+def _write_embedded(path: Path, video: Any, labelled: list[int], folder: Path) -> None:
+    video.open()
+    try:
+        for number in labelled:
+            _write(np.asarray(video[number]), folder / _frame_name(number))
+    finally:
+        video.close()
+
+
+def _write_frames(file: Path, labelled: list[int], folder: Path) -> None:
+    wanted = set(labelled)
+    for number, frame in enumerate(open_source(file)):
+        if number in wanted:
+            wanted.discard(number)
+            _write(frame.image[..., ::-1], folder / _frame_name(number))
+        if not wanted:
+            return
+    raise FormatError(f"{file}: has {number + 1} frames, and frame {min(wanted)} is labelled")
+
+
+def _write(image: NDArray[Any], file: Path) -> None:
+    """Write an RGB or grey picture."""
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or not 0 < image.size <= _MOST_VALUES:
+        raise FormatError(f"{file.name}: a frame of shape {image.shape} and {image.dtype} is no picture")
+    grey = image.ndim == 3 and image.shape[2] == 1
+    PIL.Image.fromarray(np.ascontiguousarray(image[..., 0] if grey else image)).save(file)
 
 
 def _found(instance: Any) -> Found:
@@ -91,13 +166,13 @@ def _found(instance: Any) -> Found:
 
 def _find(path: Path, name: str, images: Path | None) -> Path:
     """Find a picture: where the project says, from the project's folder, or by its last part in ``images``."""
-    local = Path(name.replace("\\", "/")) if "\\" in name and not is_file(Path(name)) else Path(name)
-    folders = [images] if images else [path.parent, path.parent / "images"]
+    plain = Path(local(name))
+    folders = [images] if images else [path.parent, path.parent / "images", path.parent / "videos"]
     for folder in folders:
-        for candidate in (folder / local, folder / local.name):
+        for candidate in (folder / plain, folder / plain.name):
             if is_file(candidate):
                 return candidate
-    return folders[0] / local
+    return folders[0] / plain
 
 
 def write(part: Labelled, file: Path) -> None:

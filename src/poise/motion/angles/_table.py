@@ -17,6 +17,8 @@ from poise.motion.angles._measure import measure
 from poise.motion.angles._names import AngleSet, angle_set
 from poise.motion.angles._view import WARN_DEG, View, view
 from poise.motion.uncertainty import point_sigma, sizes
+from poise.packed import piece_of
+from poise.writing import check_writable, replacing, write_atomically
 
 Table = dict[str, np.ndarray[Any, Any]]
 
@@ -50,7 +52,7 @@ def angle_rows(
         KeyError: No angles for this skeleton, or no angle of this name.
     """
     angles = angles or angle_set(clip.skeleton.name)
-    found = [_one(clip, i, angles, max_view_error) for i in range(len(clip.ids))]
+    found = [_one(*piece_of(clip, i), angles, max_view_error) for i in range(len(clip.ids))]
     warnings = [line for _, lines in found for line in lines]
     blocks = [block for block, _ in found]
     empty = {name: np.empty(0, dtype=object if name in ("name", "unit") else float) for name in COLUMNS}
@@ -124,13 +126,14 @@ def check_table(path: str | Path, *, overwrite: bool = False) -> None:
 
     Raises:
         ValueError: The ending is neither ``.csv`` nor ``.parquet``.
-        PoiseError: The file exists.
+        PoiseError: The file exists, or its folder cannot be written to.
     """
     path = Path(path)
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise ValueError(f"{path}: a table is written as .csv or .parquet, got {path.suffix or 'no ending'!r}")
     if path.exists() and not overwrite:
         raise PoiseError(f"{path}: exists already; choose another name, or overwrite it")
+    check_writable(path)
 
 
 def write_table(table: Table, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -143,13 +146,13 @@ def write_table(table: Table, path: str | Path, *, overwrite: bool = False) -> P
     """
     path = Path(path)
     check_table(path, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix.lower() == ".parquet":
         arrow = require("pyarrow", extra="tables", feature="writing Parquet")
         parquet = require("pyarrow.parquet", extra="tables", feature="writing Parquet")
-        parquet.write_table(arrow.table({name: column.tolist() for name, column in table.items()}), path)
+        with replacing(path) as part:
+            parquet.write_table(arrow.table({name: column.tolist() for name, column in table.items()}), part)
     else:
-        path.write_text(csv_text(table), encoding="utf-8")
+        write_atomically(path, csv_text(table))
     return path
 
 

@@ -36,6 +36,10 @@ _SIDE_S, _SIDE_MOST = 1.0, 12.0
 _REACH, _REACH_A_SECOND, _REACH_MOST = 0.8, 11.0, 4.0
 # What another side or another body costs in hand sizes: a hand is rather a quick one than one that changed sides.
 _OTHER_SIDE, _OTHER_BODY = 0.5, 1.5
+# Two hands without bodies are of one person when they are this near, in hand sizes, and as large, and no third is
+# there: hands that are mirror images in the picture, and others, of which one shows its palm and one its back, or which
+# two people hold up alike.
+_PAIR_REACH, _OTHER_REACH, _PAIR_SIZES = 4.0, 2.0, 1.6
 # Seconds that a lost hand is remembered. Longer than gestures bridge gaps.
 _PATIENCE_S = 1.0
 # Hands without a body count from here beside bodies, so that their ids and those of people never meet.
@@ -178,6 +182,8 @@ class HandFollower:
             hand.body = owners[row] if owners[row] is not None else hand.body
             hands.append(hand)
         _two_sides(hands)
+        if bodies is None:
+            _lone_pair(hands, xy)
         beside = people is not None
         return Followed(
             [hand.key for hand in hands],
@@ -238,6 +244,40 @@ def _two_sides(hands: list[_Hand]) -> None:
             first, second = mine
             first.right = first.side >= second.side
             second.right = not first.right
+
+
+def _lone_pair(hands: list[_Hand], xy: Floats) -> None:
+    """Let two hands that are near each other be one left and one right, as of one person.
+
+    Where nothing else tells, the hand on the picture's left is the right one, as of somebody who faces the camera.
+
+    Args:
+        hands: All of a frame.
+        xy: ``(N, 21, 2)`` their keypoints, pixels.
+    """
+    if len(hands) != 2 or hands[0].right != hands[1].right:
+        return
+    first, second = hands
+    small, large = sorted((first.size, second.size))
+    apart = float(np.linalg.norm(first.at - second.at))
+    reach = _PAIR_REACH if turns(xy).prod() < 0 else _OTHER_REACH
+    if large > _PAIR_SIZES * small or apart > reach * large:
+        return
+    sure = first.side - second.side
+    first.right = sure > 0 if sure else bool(first.at[0] < second.at[0])
+    second.right = not first.right
+
+
+def turns(xy: Floats) -> Floats:
+    """Return on which side of the palm's length the little finger lies: 1, -1, or 0 of a palm seen edge-on.
+
+    Args:
+        xy: ``(N, 21, 2)`` keypoints of hands, pixels: wrist 0, knuckles of index 5, middle 9 and little finger 17.
+    """
+    along, across = xy[:, 9] - xy[:, 0], xy[:, 17] - xy[:, 5]
+    area = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
+    size = np.linalg.norm(along, axis=-1) * np.linalg.norm(across, axis=-1)
+    return np.where(np.abs(area) > 0.2 * size, np.sign(area), 0.0)
 
 
 def follow(

@@ -20,6 +20,7 @@ from poise.motion.gestures.traces import PARTS, RATE, columns
 from poise.motion.gestures.tries import MAX_ROWS
 from poise.skeletons import get
 from poise.skeletons.tomlfile import TomlFile
+from poise.writing import write_atomically
 
 _KEYS = ("name", "kind", "format", "part", "skeleton", "rate", "limits", "examples", "weights", "templates")
 _FORMAT = 1
@@ -67,7 +68,7 @@ def write_moves(moves: TaughtMoves, path: str | Path) -> Path:
         "",
     ]
     path = Path(path)
-    path.write_text("\n".join(lines), encoding="utf-8")
+    write_atomically(path, "\n".join(lines))
     return path
 
 

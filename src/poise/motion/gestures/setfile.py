@@ -17,6 +17,7 @@ from poise.motion.gestures.embedding import HAND, size
 from poise.motion.gestures.taught import NONE, Taught
 from poise.skeletons import get, names
 from poise.skeletons.tomlfile import TomlFile
+from poise.writing import write_atomically
 
 _KEYS = ("name", "kind", "format", "skeleton", "upright", "limits", "spread", "examples", "vectors")
 # Only where they are needed: of a skeleton that Poise does not know, and of gestures that a mirror does not change.
@@ -72,7 +73,7 @@ def write_taught(taught: Taught, path: str | Path) -> Path:
         "",
     ]
     path = Path(path)
-    path.write_text("\n".join(lines), encoding="utf-8")
+    write_atomically(path, "\n".join(lines))
     return path
 
 

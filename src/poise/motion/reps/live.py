@@ -10,6 +10,7 @@ import numpy as np
 
 from poise.errors import suggest
 from poise.geometry import Floats
+from poise.motion.events import tell_assumed
 from poise.motion.reps.counting import MIN_SCORE, Count, Rep, count, recognise
 from poise.motion.reps.exercises import Exercise, every, from_points, get
 from poise.motion.reps.people import Follower, Measured, Ruled, identified, points17
@@ -69,6 +70,7 @@ class RepCounter:
             self.exercise = None if exercise == "auto" else get(exercise, folder=folder)
         self._known = every(folder) if self.exercise is None else (self.exercise,)
         self._window, self._every, self._patience, self._most = window_s, every_s, patience_s, max_people
+        self._told = False
         self.reset()
 
     def reset(self) -> None:
@@ -111,6 +113,8 @@ class RepCounter:
         Returns:
             The repetitions that this frame finished, with the ids of who did them.
         """
+        if result.time_from == "assumed" and not self._told:
+            self._told = tell_assumed()
         xy, conf = points17(result)
         boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
         events: list[Event] = []

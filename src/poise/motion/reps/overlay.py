@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poise.drawing import draw, draw_label, draw_polyline, limbs, text
+from poise.drawing import Style, draw, draw_label, draw_polyline, limbs, text
 from poise.drawing._text import fill
 from poise.frames import Image
 from poise.geometry import Floats
@@ -43,6 +43,7 @@ def draw_reps(
     trail: ArrayLike = (),
     flash: float = 0.0,
     image: Image | None = None,
+    font: str | None = None,
 ) -> Image:
     """Draw one frame of a video with its counter.
 
@@ -56,11 +57,12 @@ def draw_reps(
         trail: ``(T, 2)`` pixels, where the moving point was in the last second, oldest first.
         flash: From 0 to 1: how fresh the last repetition is; the counter lights up.
         image: A picture to draw on instead of the frame's own.
+        font: A font file or the name of an installed font; None: Pillow's own.
 
     Returns:
         ``(H, W, 3)`` uint8 BGR, a new array.
     """
-    picture = draw(result, image=image, conf=False, labels=result.boxes.is_track)
+    picture = draw(result, image=image, conf=False, labels=result.boxes.is_track, style=Style(font=font))
     size = float(min(picture.shape[:2]))
     if np.size(trail):
         path = np.asarray(trail, dtype=np.float64)
@@ -68,7 +70,7 @@ def draw_reps(
         draw_polyline(picture, path, _AMBER, np.maximum(1.5, size / 220) * (0.4 + 0.6 * age), 0.15 + 0.75 * age)
     if row is not None:
         _arc(picture, result, row, exercise, size)
-    _panel(picture, label, count, progress, flash, size)
+    _panel(picture, label, count, progress, flash, size, font)
     return picture
 
 
@@ -107,14 +109,16 @@ def _arc(picture: Image, result: Results, row: int, exercise: Exercise | None, s
     )
 
 
-def _panel(picture: Image, label: str, count: int, progress: float, flash: float, size: float) -> None:
+def _panel(
+    picture: Image, label: str, count: int, progress: float, flash: float, size: float, font: str | None
+) -> None:
     pad = round(size / 40)
     big, small = max(18.0, size / 7.5), max(10.0, size / 27)
     height, width = round(big * 1.55 + small * 1.2), round(max(big * 1.9, len(label) * small * 0.62 + 3 * pad + small))
     x, y = pad, pad
     tone = tuple(round(d + flash * 0.75 * (g - d)) for d, g in zip(_DARK, _GREEN, strict=True))
     fill(picture, (x, y, x + width, y + height), tone, 0.82)
-    text(picture, (x + pad, y + pad * 0.6), label, _LIGHT, small)
+    text(picture, (x + pad, y + pad * 0.6), label, _LIGHT, small, font=font)
     text(picture, (x + pad, y + small * 1.35 + pad * 0.6), str(count), (255, 255, 255), big)
     bar = max(6, round(size / 60))
     top, bottom = y + pad, y + height - pad

@@ -18,6 +18,7 @@ from poise.motion.reps.detect import named
 from poise.motion.reps.offline import Clip, Counted
 from poise.motion.reps.signals import SIDED, WHOLE, smooth
 
+_DRAWN = "0° to 180°"  # the column that is a drawing, left out on a phone
 _W, _H = 1000, 220  # the curve's own coordinates; it is drawn as wide as the page
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 16, 24
 
@@ -156,9 +157,10 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[str]) -> str:
     """Return a heading and a table of rows that are HTML already; nothing without rows."""
     if not rows:
         return ""
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    head = "".join(f"<th{' class=range' if name == _DRAWN else ''}>{escape(name)}</th>" for name in heads)
     body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-    return f'<h2>{escape(title)}</h2><div class="wide"><table>{body}</table></div>'
+    kind = escape(title.split()[0].lower())
+    return f'<h2>{escape(title)}</h2><div class="wide"><table class="{kind}">{body}</table></div>'
 
 
 def _step(duration: float) -> float:
@@ -227,7 +229,7 @@ def _ranges(main: Counted) -> str:
                 f'<tr title="{escape(about)}"><td>{escape(label)}</td><td>{low:.0f}°</td><td>{high:.0f}°</td>'
                 f'<td class="range">{bar}</td><td>±{spread:.0f}°</td></tr>'
             )
-    return _table("Angle ranges", ("angle in the picture", "least", "greatest", "0° to 180°", "varies"), rows)
+    return _table("Angle ranges", ("angle in the picture", "least", "greatest", _DRAWN, "varies"), rows)
 
 
 def _extremes(main: Counted, name: str, side: str, reps: Sequence[Rep]) -> tuple[float, float, float] | None:

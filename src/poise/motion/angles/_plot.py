@@ -1,0 +1,169 @@
+"""Angles over time as charts, and on the frames that they were measured in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poise.drawing import Curve, Style, chart, draw, draw_label, limbs
+from poise.errors import PoiseError
+from poise.frames import Image
+from poise.motion.angles._names import AngleSet, angle_set
+from poise.motion.angles._table import Table
+from poise.results import Results
+
+# The person's own left is blue and the right orange, as in drawn skeletons, but dark enough for white paper.
+_LEFT, _RIGHT, _DOUBTED = "#0072b2", "#d55e00", "#b9b4ae"
+_SIZE = (940, 250)
+_MOST_IDS = 3
+_ARC, _DARK = (40, 176, 255), (30, 26, 24)
+
+
+def plot_angles(table: Table, names: Sequence[str] | None = None, *, ids: Iterable[int] | None = None) -> Image:
+    """Draw angles over time: a chart for each kind of angle, with left and right in it.
+
+    What the camera's view falsifies (``trusted`` is False) is grey.
+
+    Args:
+        table: Columns of :func:`angle_rows`.
+        names: Which angles; None: all joints that the table has.
+        ids: Whom; None: the three who are longest in the clip.
+
+    Returns:
+        ``(H, W, 3)`` uint8 BGR.
+
+    Raises:
+        PoiseError: The table has nothing to draw.
+    """
+    every = table["name"].astype(str)
+    asked = list(names) if names is not None else _joints(every)
+    kinds: dict[str, list[str]] = {}
+    for name in asked:
+        kinds.setdefault(name.removeprefix("left_").removeprefix("right_"), []).append(name)
+    if ids is None:
+        known, count = np.unique(table["id"], return_counts=True)
+        ids = sorted(known[np.argsort(-count, kind="stable")[:_MOST_IDS]].tolist())
+    pictures = []
+    for person in ids:
+        first = True
+        for kind, members in kinds.items():
+            parts = [(name, (every == name) & (table["id"] == person)) for name in members]
+            parts = [(name, at) for name, at in parts if np.isfinite(table["value"][at]).any()]
+            if not parts:
+                continue
+            unit = "degrees" if table["unit"][parts[0][1]][0] == "deg" else "trunk lengths"
+            curves = [curve for n, (name, at) in enumerate(parts) for curve in _curves(table, at, name, n)]
+            pictures.append(
+                chart(
+                    curves,
+                    title=f"id {person}" if first else "",
+                    x="seconds",
+                    y=f"{kind.replace('_', ' ')}, {unit}",
+                    y_range=_room(curves),
+                    size=_SIZE,
+                )
+            )
+            first = False
+    if not pictures:
+        raise PoiseError("there are no angles to plot: nobody was seen, or none of these angles could be measured")
+    return np.concatenate(pictures)
+
+
+def _joints(every: NDArray[Any]) -> list[str]:
+    """Return the joints of a table: what has two sides and bends, in the table's order."""
+    ends = ("_flexion", "_elevation", "_dorsiflexion")
+    return [name for name in dict.fromkeys(every.tolist()) if name.endswith(ends) and not name.endswith("_difference")]
+
+
+def _curves(table: Table, at: NDArray[np.bool_], name: str, n: int) -> list[Curve]:
+    time, value = table["time"][at].astype(np.float64), table["value"][at].astype(np.float64)
+    side = _LEFT if name.startswith("left_") else _RIGHT if name.startswith("right_") else None
+    trusted = np.asarray(table["trusted"][at], dtype=bool)
+    # Of an angle that is never trusted, such as a distance, the colour says nothing.
+    sure = np.where(trusted, value, np.nan) if trusted.any() else value
+    doubted = np.where(trusted, np.nan, value) if trusted.any() else np.full_like(value, np.nan)
+    # A line needs two points; a picture has one.
+    few = len(time) < 3
+    grey = Curve("not trusted" if n == 0 and np.isfinite(doubted).any() else "", time, doubted, _DOUBTED, 1.4, dots=few)
+    return [grey, Curve(name.replace("_", " "), time, sure, side, 1.8 if n else 2.4, dots=few)]
+
+
+def _room(curves: Sequence[Curve]) -> tuple[float, float]:
+    """Return the ends of the axis, with room for the legend above the curves."""
+    values = np.concatenate([np.asarray(curve.y, dtype=np.float64) for curve in curves])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    span = max(high - low, 10.0)
+    return low - 0.05 * span, high + 0.45 * span
+
+
+def draw_angles(
+    result: Results, angles: AngleSet | None = None, *, names: Sequence[str] | None = None, style: Style | None = None
+) -> Image:
+    """Draw a frame with its skeletons, and at each joint an arc and the angle in degrees.
+
+    Args:
+        result: One frame; a joint with a keypoint below ``style.min_conf`` gets none.
+        angles: What to measure; the bundled angles of the skeleton unless given.
+        names: Only these joints; None: all.
+        style: Colours and widths of skeletons.
+
+    Returns:
+        ``(H, W, 3)`` uint8 BGR, a new array.
+    """
+    style = style or Style()
+    angles = angles or angle_set(result.skeleton.name)
+    picture = draw(result, style=style, labels=result.boxes.is_track, conf=False)
+    xy = np.asarray(result.keypoints.xy, dtype=np.float64)
+    conf = np.ones(xy.shape[:2]) if result.keypoints.conf is None else np.asarray(result.keypoints.conf)
+    size = float(min(picture.shape[:2]))
+    wanted = [j for j, name in enumerate(angles.joints) if names is None or name in names]
+    for person, sure in zip(xy, conf, strict=True):
+        for j in wanted:
+            at = angles.joint_points[j]
+            points = person[at].mean(axis=1)
+            if np.isfinite(points).all() and np.nan_to_num(sure[at]).min() >= style.min_conf:
+                turn = draw_arc(picture, points, size)
+                bent = angles.joint_sign[j] * (turn - angles.joint_neutral[j])
+                _write(picture, points, f"{bent:.0f}°", size, font=style.font)
+    return picture
+
+
+def draw_arc(picture: Image, points: ArrayLike, size: float) -> float:
+    """Draw the arc between two limbs in place; returns the inner angle, degrees.
+
+    Args:
+        picture: ``(H, W, 3)`` uint8 BGR.
+        points: ``(3, 2)`` pixels; the joint is in the middle.
+        size: The shorter side of the picture, pixels.
+    """
+    a, b, c = np.asarray(points, dtype=np.float64)
+    first, turn = _turn(a, b, c)
+    radius = _radius(a, b, c)
+    if radius >= 5:
+        steps = first + np.linspace(0, 1, 24) * turn
+        arc = b + radius * np.stack([np.cos(steps), np.sin(steps)], axis=1)
+        limbs(picture, arc[:-1], arc[1:], _ARC, max(1.5, size / 240), outline=1.0)
+    return float(abs(np.degrees(turn)))
+
+
+def _write(picture: Image, points: NDArray[np.float64], words: str, size: float, *, font: str | None) -> None:
+    """Write beside the joint, on the outer side of the bend."""
+    a, b, c = points
+    first, turn = _turn(a, b, c)
+    middle = first + 0.5 * turn + np.pi
+    spot = b + (size / 22) * np.array([np.cos(middle), np.sin(middle)])
+    letter = max(10.0, size / 38)
+    draw_label(picture, (spot[0] - letter * 0.9, spot[1] - letter * 0.6), words, _DARK, letter, font=font, alpha=0.75)
+
+
+def _turn(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> tuple[float, float]:
+    """Return the direction of the first limb and the turn to the second, radians, the shorter way."""
+    first, second = (np.arctan2(*(p - b)[::-1]) for p in (a, c))
+    return float(first), float((second - first + np.pi) % (2 * np.pi) - np.pi)
+
+
+def _radius(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> float:
+    return 0.28 * float(min(np.linalg.norm(a - b), np.linalg.norm(c - b)))

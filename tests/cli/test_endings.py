@@ -1,0 +1,275 @@
+"""How commands end: by signals, at damaged sources, on a full disk; their exit codes, manifests and files."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poise import writing
+from poise.cli import main
+
+av = pytest.importorskip("av")
+
+SAVING = {
+    "predict": ["predict", "CLIP", "--save", "--out", "rows.coco.json", "--model", "body-fast"],
+    "track": ["track", "CLIP", "--save", "--model", "body-fast"],
+    "events": ["events", "CLIP", "--posture", "--save", "--csv", "events.csv", "--model", "body-fast"],
+    "gestures": ["gestures", "CLIP", "--save", "--hands-only"],
+}
+# These read the whole video before they write.
+READING = {
+    "fix": ["fix", "CLIP", "--model", "body-fast"],
+    "angles": ["angles", "CLIP", "--out", "angles.csv", "--model", "body-fast"],
+    "reps": ["reps", "CLIP", "--report", "reps.html", "--model", "body-fast"],
+}
+
+
+def write_clip(path: Path, frames: int) -> Path:
+    """Write a video of noise, in which nobody is."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        noise = np.random.default_rng(0).integers(0, 255, (48, 96, 3), dtype=np.uint8)
+        for index in range(frames):
+            grey = np.ascontiguousarray(noise[:, index % 32 : index % 32 + 64])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="bgr24")))
+        container.mux(stream.encode())
+    return path
+
+
+def words(command: list[str], clip: Path) -> list[str]:
+    return [str(clip) if word == "CLIP" else word for word in command]
+
+
+def manifest(folder: Path, name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((folder / "runs/pose" / name / "manifest.json").read_text("utf-8"))
+    return read
+
+
+def ended(command: list[str], folder: Path, *, by: int, ready: Any) -> subprocess.CompletedProcess[bytes]:
+    """Start a command, wait until it is at work, send it a signal, and return how it ended."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "poise.cli", *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    until = time.monotonic() + 120
+    while not ready() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(by)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def at_work(path: Path) -> Any:
+    """Return what says whether a file has grown beyond its head."""
+    return lambda: path.is_file() and path.stat().st_size > 2000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(
+    ("name", "number", "code"),
+    [
+        ("predict", signal.SIGINT, 130),
+        ("predict", signal.SIGTERM, 143),
+        ("predict", getattr(signal, "SIGHUP", signal.SIGTERM), 129),
+        ("track", signal.SIGTERM, 143),
+        ("events", signal.SIGTERM, 143),
+        ("gestures", signal.SIGTERM, 143),
+    ],
+)
+def test_a_signal_finishes_files_and_manifest(name: str, number: int, code: int, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 6000)
+
+    done = ended(
+        words(SAVING[name], clip), tmp_path, by=number, ready=at_work(tmp_path / "runs/pose" / name / "clip.mp4")
+    )
+
+    assert done.returncode == code, done.stderr
+    said = manifest(tmp_path, name)
+    assert said["status"] == "interrupted"
+    assert 0 < said["counts"]["frames"] < 6000
+    with av.open(str(tmp_path / "runs/pose" / name / "clip.mp4")) as video:
+        assert video.streams.video[0].frames > 0  # a plain file with its index
+    left = [path.name for path in tmp_path.rglob("*") if path.name.endswith((".journal", ".part"))]
+    assert left == []
+    if name == "predict":
+        assert len(json.loads((tmp_path / "rows.coco.json").read_text("utf-8"))["images"]) > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_what_was_killed_is_there_up_to_then(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 6000)
+
+    ended(
+        words(SAVING["predict"], clip),
+        tmp_path,
+        by=signal.SIGKILL,
+        ready=at_work(tmp_path / "runs/pose/predict/clip.mp4"),
+    )
+
+    assert manifest(tmp_path, "predict")["status"] == "running"  # nobody was left to say otherwise
+    with av.open(str(tmp_path / "runs/pose/predict/clip.mp4")) as video:
+        assert len(list(video.decode(video=0))) > 0
+    from poise.sinks import recover
+
+    assert recover(tmp_path / "rows.coco.json.journal").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_signal_that_the_user_has_switched_off_stays_off() -> None:
+    code = (
+        "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from poise.cli._signals import ended_by_signals\n"
+        "with ended_by_signals():\n"
+        "    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN\n"
+        "    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL\n"
+        "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", [*SAVING, *READING])
+def test_a_damaged_video_is_exit_code_1_for_every_command(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = write_clip(tmp_path / "whole.mp4", 20)
+    front = tmp_path / "front.mp4"
+    with av.open(str(whole)) as read, av.open(str(front), "w", options={"movflags": "faststart"}) as out:
+        copy = out.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux():
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux_one(packet)
+    clip = tmp_path / "clip.mp4"
+    data = front.read_bytes()
+    clip.write_bytes(data[: len(data) * 2 // 3])
+
+    assert main(words((SAVING | READING)[name], clip)) == 1
+    assert "clip.mp4: damaged video" in capsys.readouterr().err
+    for path in Path("runs").rglob("manifest.json"):
+        assert json.loads(path.read_text("utf-8"))["status"] != "running"
+
+
+@pytest.mark.parametrize("name", [*SAVING, *READING])
+def test_a_full_disk_is_exit_code_1_and_names_the_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = write_clip(tmp_path / "clip.mp4", 5)
+    before = {path.name for path in tmp_path.iterdir()}
+
+    def full(stream: object, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for module in list(sys.modules.values()):
+        if getattr(module, "write_all", None) is writing.write_all:
+            monkeypatch.setattr(module, "write_all", full)
+
+    assert main(words((SAVING | READING)[name], clip)) == 1
+    assert "cannot be written: the disk is full" in capsys.readouterr().err
+    made = [path for path in tmp_path.rglob("*") if path.is_file() and path.name not in before]
+    assert [path.name for path in made] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="access rights are others there")
+@pytest.mark.parametrize("option", ["angles", "reps", "predict", "teach"])
+def test_what_cannot_be_written_is_told_before_the_work(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = write_clip(tmp_path / "clip.mp4", 5)
+    (tmp_path / "file").write_text("in the way", "utf-8")
+    command = {
+        "angles": ["angles", str(clip), "--out", "file/a.csv"],
+        "reps": ["reps", str(clip), "--report", "file/a.html"],
+        "predict": ["predict", str(clip), "--out", "file/a.csv"],
+        "teach": ["gestures", "teach", "file/a.toml", "--from", str(tmp_path)],
+    }[option]
+    from poise.model import Pose
+
+    def work(*_: object, **__: object) -> Any:
+        raise AssertionError("the work has begun")
+        yield
+
+    monkeypatch.setattr(Pose, "_run", work)
+
+    assert main(command) == 1
+    assert "part of the path is a file that exists already" in capsys.readouterr().err
+
+
+def test_a_run_whose_folder_was_removed_has_failed(tmp_path: Path) -> None:
+    import shutil
+
+    from poise.errors import PoiseError
+    from poise.sinks import RunFolder
+
+    run = RunFolder(tmp_path, "run")
+    run.manifest("running")
+    shutil.rmtree(run.path)
+    with pytest.raises(PoiseError, match="was removed while the run was at work"):
+        run.manifest("done")
+
+
+def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+    from poise.errors import PoiseError
+    from poise.sinks import CsvSink
+
+    pytest.importorskip("fcntl")
+    first = CsvSink(tmp_path / "a.csv", overwrite=True)
+    first._begin()
+    second = CsvSink(tmp_path / "a.csv", overwrite=True)
+    with pytest.raises(PoiseError, match="another process is writing it"):
+        second._begin()
+    first.close()
+    CsvSink(tmp_path / "a.csv", overwrite=True).close()
+
+
+def test_standard_output_as_out_is_lines_of_json_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = write_clip(tmp_path / "clip.mp4", 3)
+
+    assert main(["predict", str(clip), "--out", "-", "--model", "body-fast", "--quiet"]) == 0
+    assert [json.loads(line)["frame"] for line in capsys.readouterr().out.splitlines()] == [0, 1, 2]
+    assert main(["gestures", str(clip), "--out", "-"]) == 2
+    assert "not written to standard output" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_a_named_run_is_saved_beside_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = write_clip(tmp_path / "clip.mp4", 3)
+
+    assert main(["predict", str(clip), "--json", "--name", "mine", "--model", "body-fast"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert sorted(path.name for path in Path("runs/pose/mine").iterdir()) == ["clip.mp4", "manifest.json"]
+
+
+def test_passwords_are_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from poise import Pose
+    from poise.errors import SourceError
+
+    address = "http://me:geheim@127.0.0.1:1/live.mjpg?pwd=geheim&n=1"
+    monkeypatch.setattr(sys, "argv", ["poise", "predict", address])
+    with pytest.raises(SourceError) as caught:
+        Pose("body-fast").predict(address, save=True, project=tmp_path, name="run")
+
+    assert "geheim" not in str(caught.value) + caplog.text
+    text = (tmp_path / "run/manifest.json").read_text("utf-8")
+    assert "geheim" not in text
+    assert "me:***@127.0.0.1" in text
