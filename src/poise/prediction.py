@@ -67,6 +67,7 @@ def predict(
                 source,
                 vid_stride=settings.vid_stride,
                 stream_buffer=settings.stream_buffer,
+                follow=settings.follow,
                 reconnect=settings.reconnect,
                 on_error=failed,
                 on_note=noted,

@@ -55,6 +55,7 @@ class Settings:
         batch: Pictures a run; a video goes frame by frame.
         stream: Return a generator instead of a list: memory stays constant.
         vid_stride: Read every n-th frame of a video.
+        follow: Lists and playlists may name files outside their own folder, addresses and cameras.
         stream_buffer: Keep every frame of a camera; False drops stale ones to stay current.
         reconnect: Open a live source that breaks off again, at most so often in a row; 0: never.
         save: Write annotated pictures and videos.
@@ -103,6 +104,7 @@ class Settings:
     batch: int = 1
     stream: bool = False
     vid_stride: int = 1
+    follow: bool = False
     stream_buffer: bool = False
     reconnect: int = 4
     save: bool = False

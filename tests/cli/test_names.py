@@ -80,7 +80,7 @@ def test_out_dash_is_standard_output(folder: Path, photo: Path, capsys: pytest.C
     assert predict(str(photo), "--out", "-", "-q") == 0
     assert json.loads(capsys.readouterr().out)["width"] == 640
     assert list(folder.iterdir()) == []
-    assert main(["angles", "x.mp4", "--out", "-"]) == 2
+    assert main(["export", "x.pt", "--out", "-"]) == 2
 
 
 @pytest.mark.skipif(find_spec("av") is None, reason="needs PyAV (extra 'video')")

@@ -59,7 +59,7 @@ def test_text_file_of_paths_is_relative_to_itself(folder: Path) -> None:
     listing = folder / "deeper" / "list.txt"
     listing.write_text(f"# training pictures\n../a.PNG\n\n./c.jpg\r\n{folder}/b9.jpg\n", "utf-8-sig")
 
-    assert names(listing) == ["a.PNG", "c.jpg", "b9.jpg"]
+    assert names(listing, follow=True) == ["a.PNG", "c.jpg", "b9.jpg"]
 
 
 def test_text_file_that_names_itself_does_not_run_for_ever(tmp_path: Path) -> None:

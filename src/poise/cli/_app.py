@@ -122,22 +122,22 @@ def modern(words: list[str], options: Callable[[list[str]], Collection[str]] | N
         if word == "-":
             if out and (out[-1] in _FILES or (out[-1] in ("--out", "-o") and out[0] not in _TO_STDOUT)):
                 raise ValueError(f"{out[-1]} -: this is not written to standard output; give the name of a file")
-            out.append(STDIN)
+            # The shell's * may have found a file of this name.
+            named = os.path.lexists(word) and not (out and out[-1].startswith("-"))
+            out.append(_file(word) if named else STDIN)
             continue
         if i and os.path.lexists(word):
             out.append(_file(word))
             continue
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
-            if word == "-" and words[i - 1] in ("--out", "-o") and words[0] not in ("predict", "track"):
-                raise ValueError(f"{words[i - 1]} -: this command writes a file; give its path")
-            out.append(STDIN if word == "-" else word)
+            out.append(word)
             continue
         flag = f"--{key.replace('_', '-')}"
         if key not in ("source", "mode", "task") and options is not None:
             flags = options(words) if flags is None else flags
             if flag not in flags:
-                if glob.has_magic(word) and next(glob.iglob(word), None) is not None:  # noqa: PTH207 - any pattern, absolute too
+                if glob.has_magic(word) and next(glob.iglob(word), None) is not None:  # noqa: PTH207
                     out.append(word)
                     continue
                 known = {name.removeprefix("--") for name in flags if name.startswith("--")}

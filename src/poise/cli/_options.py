@@ -54,6 +54,7 @@ class Wanted:
         tile: Search overlapping tiles as well, for small people: slower.
         batch: Pictures a run.
         vid_stride: Read every n-th frame of a video.
+        follow: Let lists and playlists name files outside their own folder, addresses and cameras.
         stream_buffer: Keep every frame of a camera instead of the newest.
         reconnect: Open a live source that breaks off again, at most so often in a row.
         save: Write annotated pictures and videos; done without it too, unless --json or --out is given without --name.
@@ -99,6 +100,7 @@ class Wanted:
     tile: bool = False
     batch: int = 1
     vid_stride: int = 1
+    follow: bool = False
     stream_buffer: bool = False
     reconnect: int = 4
     save: bool | None = None

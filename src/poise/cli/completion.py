@@ -8,7 +8,8 @@ from shlex import quote
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
+
+from poise.text import screen
 
 
 def completion(
@@ -29,7 +30,7 @@ def completion(
     from poise.cli._complete import place, script
 
     shell = shell or _own_shell()
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = screen(stderr=True)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(script(app, shell), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
+from poise.text import screen
 
 
 def sample(folder: Path = Path(), /, *, overwrite: bool = False) -> int:
@@ -17,11 +17,11 @@ def sample(folder: Path = Path(), /, *, overwrite: bool = False) -> int:
     from poise import samples
 
     written = samples.write(folder, overwrite=overwrite)
-    console = Console(highlight=False, markup=False)
+    console = screen()
     for path in written:
         console.print(path.as_posix(), soft_wrap=True)
     if not written:
         console.print("all samples are there already; --overwrite writes them anew", soft_wrap=True)
     first = (folder / "runner.jpg").as_posix()
-    Console(stderr=True, highlight=False, markup=False).print(f"try: poise predict {first}", soft_wrap=True)
+    screen(stderr=True).print(f"try: poise predict {first}", soft_wrap=True)
     return 0

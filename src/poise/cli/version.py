@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from poise._version import __version__
+from poise.text import say
 
 
 def version() -> int:
     """Print the version."""
-    print(__version__)  # noqa: T201
+    say(__version__)
     return 0

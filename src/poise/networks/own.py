@@ -82,7 +82,7 @@ def describe(path: Path, weights: dict[str, NDArray[Any]], metadata: Mapping[str
             train_metrics={str(k): float(v) for k, v in training["metrics"].items()},
             train_results={str(k): list(v) for k, v in training["results"].items()},
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, ArithmeticError) as error:
         raise ModelError(f"{path}: metadata 'poise' cannot be used: {type(error).__name__}: {error}") from error
 
 

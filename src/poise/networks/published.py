@@ -24,6 +24,7 @@ _MAX_MODULES = 20_000
 _MAX_VALUES = 200_000
 _MAX_PLAIN = 1_000_000
 _MAX_PREFIX = 1000
+_MAX_SIDE = 16_384
 _TASKS = {
     "DetectionModel": "detection",
     "SegmentationModel": "segmentation",
@@ -149,7 +150,7 @@ def _module(path: Path, archive: Archive, model: Instance, top: Mapping[Any, Any
         kpt_sigmas=_sigmas(state.get("kpt_oks_sigmas")),
         end2end=args.get("end2end") is True,
         bn_eps=_epsilon(path, modules),
-        imgsz=max(imgsz) if isinstance(imgsz, list) and imgsz else imgsz if isinstance(imgsz, int) else 640,
+        imgsz=_side(imgsz),
         licence=_text(top.get("license")),
         date=_text(top.get("date")),
         version=_text(top.get("version")),
@@ -245,6 +246,12 @@ def _check_activations(path: Path, modules: list[tuple[str, Instance]], layers: 
                 raise ModelError(
                     f"{path}: {name}cv1 has activation {act.kind.name}; {head.kind.name} networks have another"
                 )
+
+
+def _side(imgsz: Any) -> int:
+    """Return the side of the pictures in training: a number, or the longest of several; else what is usual."""
+    sides = imgsz if isinstance(imgsz, list) else [imgsz]
+    return max((side for side in sides if type(side) is int and 0 < side <= _MAX_SIDE), default=640)
 
 
 def _epsilon(path: Path, modules: list[tuple[str, Instance]]) -> float:

@@ -22,11 +22,13 @@ class How:
         vid_stride: Give every n-th frame of a video or stream.
         max_pixels: Refuse pictures and frames with more pixels.
         reconnect: Open a live source that breaks off again, at most so often in a row.
+        follow: Lists and playlists may name what is not below their own folder.
     """
 
     vid_stride: int = 1
     max_pixels: int = MAX_PIXELS
     reconnect: int = RECONNECT
+    follow: bool = False
 
     @property
     def max_frame(self) -> int:

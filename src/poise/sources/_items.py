@@ -22,6 +22,7 @@ from poise.sources._jpeg import Pictures, several_pages
 from poise.sources._names import (
     ANIMATED,
     PICTURES,
+    PLAYLISTS,
     VIDEOS,
     cannot_open,
     describe,
@@ -129,7 +130,7 @@ class File(_Base):
 
     def read(self, how: How) -> Iterator[Frame | Word]:
         """Give its frames; what it is decides its content, its ending only what is tried first."""
-        if suffix(self.path) in VIDEOS:
+        if suffix(self.path) in VIDEOS | PLAYLISTS:
             _first_bytes(self.path, self.name)
             yield from self._video(how)
             return
@@ -150,7 +151,7 @@ class File(_Base):
         yield from self._video(how)
 
     def _video(self, how: How) -> Iterator[Frame | Word]:
-        return read_video(partial(open_file, self.path, self.name), self.name, self.path, how)
+        return read_video(partial(open_file, self.path, self.name, how.follow), self.name, self.path, how)
 
     def count(self, how: How) -> int | None:
         """Return the number of frames that the file states."""

@@ -22,6 +22,9 @@ VIDEOS = frozenset(
     + (".vob", ".webm", ".wmv", ".y4m")
 )
 
+# Lists of the pieces of a video; what they name lies below their own folder, see _video.py.
+PLAYLISTS = frozenset((".m3u8", ".mpd"))
+
 # First bytes -> what it is, for messages about files that are not what their name says.
 _MAGIC = (
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -59,6 +62,12 @@ def for_ffmpeg(path: str) -> str:
         'file:12:30:05.mp4'
     """
     return f"file:{path}"
+
+
+def below(path: str, folder: str) -> bool:
+    """Return whether a file lies in a folder or in one below it, wherever links lead."""
+    root = os.path.realpath(folder)
+    return os.path.realpath(path).startswith(os.path.join(root, ""))
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -18,7 +18,17 @@ from poise import files
 from poise.errors import SourceError
 from poise.sources import _items, _web
 from poise.sources._items import Item
-from poise.sources._names import PICTURES, VIDEOS, cannot_open, counted, natural, printable, suffix, without_password
+from poise.sources._names import (
+    PICTURES,
+    VIDEOS,
+    below,
+    cannot_open,
+    counted,
+    natural,
+    printable,
+    suffix,
+    without_password,
+)
 from poise.sources._pictures import from_tensor, is_tensor
 
 _GIVE = "give a path, folder, glob, address, camera number, array, PIL image, bytes, or a list of those"
@@ -46,12 +56,13 @@ def _is_glob(text: str) -> bool:
     return glob.has_magic(text) and _SCHEME.match(text) is None
 
 
-def sort(source: Any, number: deque[int]) -> Iterator[Item]:
+def sort(source: Any, number: deque[int], follow: bool = False) -> Iterator[Item]:
     """Give the entries of whatever the user gave.
 
     Args:
         source: As for ``open_source``.
         number: One number, the position of the next entry; it names entries that have no name of their own.
+        follow: Lists of paths may name what is not below their own folder.
 
     Raises:
         TypeError: No source of any kind.
@@ -59,10 +70,10 @@ def sort(source: Any, number: deque[int]) -> Iterator[Item]:
     """
     if isinstance(source, (list, tuple)):
         for one in source:
-            yield from sort(one, number)
+            yield from sort(one, number, follow)
         return
     if isinstance(source, (str, os.PathLike)):
-        yield from _named(os.fspath(source))
+        yield from _named(os.fspath(source), follow=follow)
         number[0] += 1
         return
     position = number[0]
@@ -92,7 +103,7 @@ def sort(source: Any, number: deque[int]) -> Iterator[Item]:
     elif isinstance(source, Iterable) and not isinstance(source, (dict, set, frozenset)):
         number[0] = position
         for one in source:
-            yield from sort(one, number)
+            yield from sort(one, number, follow)
     else:
         raise TypeError(f"cannot read frames from {type(source).__name__}; {_GIVE}")
 
@@ -103,7 +114,7 @@ def _camera(number: int) -> Item:
     return _items.Camera(f"camera {number}", number)
 
 
-def _named(text: str | bytes, base: str = "") -> Iterator[Item]:
+def _named(text: str | bytes, base: str = "", *, follow: bool = False) -> Iterator[Item]:
     """Give the entries of a path, address or camera name; relative paths start at ``base``."""
     if isinstance(text, bytes):
         text = os.fsdecode(text)
@@ -125,7 +136,7 @@ def _named(text: str | bytes, base: str = "") -> Iterator[Item]:
         if device:
             yield _camera(int(device[1]))
         elif suffix(path) == ".txt":
-            yield from _list_file(path, name, inside=bool(base))
+            yield from _list_file(path, name, inside=bool(base), follow=follow)
         else:
             yield _items.File(name, path)
     elif re.fullmatch(r"[0-9]{1,3}", text):
@@ -205,7 +216,7 @@ def _glob(pattern: str, name: str) -> Iterator[Item]:
         yield _items.File(printable(one), one)
 
 
-def _list_file(path: str, name: str, *, inside: bool) -> Iterator[Item]:
+def _list_file(path: str, name: str, *, inside: bool, follow: bool) -> Iterator[Item]:
     if inside:
         yield _items.Failed(name, SourceError(f"{name}: a list of paths inside a list of paths is not read"))
         return
@@ -219,4 +230,18 @@ def _list_file(path: str, name: str, *, inside: bool) -> Iterator[Item]:
     if not lines:
         yield _items.Failed(name, SourceError(f"{name}: no paths in it; expected one path or address a line"))
     base = os.path.dirname(path) or "."
-    yield from chain.from_iterable(_named(line, base) for line in lines)
+    found = chain.from_iterable(_named(line, base) for line in lines)
+    yield from found if follow else (_below(item, base, name) for item in found)
+
+
+def _below(item: Item, base: str, name: str) -> Item:
+    """Return an entry of a list if it is a file below the list's folder, else why it is not read."""
+    if isinstance(item, _items.Failed):
+        return item
+    if isinstance(item, _items.File) and below(item.path, base):
+        return item
+    what = "which is not below its own folder" if isinstance(item, _items.File) else "and may name files only"
+    return _items.Failed(
+        item.name,
+        SourceError(f"{name}: names {item.name}, {what}; to allow it: follow=True, --follow on the command line"),
+    )

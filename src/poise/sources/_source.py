@@ -31,6 +31,7 @@ def open_source(
     stream_buffer: bool = False,
     prefetch: int = 4,
     max_pixels: int = 178_956_970,
+    follow: bool = False,
     reconnect: int = RECONNECT,
     on_error: Callable[[SourceError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -47,6 +48,8 @@ def open_source(
             ``dropped`` counts those that it missed.
         prefetch: Most decoded frames that wait; 0 decodes in the caller's thread.
         max_pixels: Refuse pictures with more pixels than this.
+        follow: Let lists of paths (``.txt``) and playlists name files outside their own folder, addresses and cameras.
+            A list from a stranger could make a camera or private files part of the results.
         reconnect: Open a live source that breaks off again, at most so often in a row, after 1, 2, 4, … 30 seconds;
             0: never. Who has streamed for a minute has all attempts again.
         on_error: Called with what is wrong with one entry of several, and at the end of a damaged video; reading goes
@@ -68,7 +71,7 @@ def open_source(
             raise ValueError(f"{name} must be {low} or more, got {value}")
     return Source(
         source,
-        How(vid_stride, max_pixels, reconnect),
+        How(vid_stride, max_pixels, reconnect, follow),
         stream_buffer=stream_buffer,
         prefetch=prefetch,
         on_error=on_error,
@@ -108,7 +111,7 @@ class Source:
         if is_lazy(source):
             self._lazy = iter(source)
             return
-        self._items = list(sort(source, deque([0])))
+        self._items = list(sort(source, deque([0]), how.follow))
         if not self._items:
             raise ValueError("the source is an empty list: nothing to read")
         for item in self._items:

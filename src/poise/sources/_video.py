@@ -14,6 +14,7 @@ from poise.sources._clock import Clock
 from poise.sources._how import How, Note, Report, StreamLost, Waiting, Word
 from poise.sources._names import describe, for_ffmpeg
 from poise.sources._pictures import check_size
+from poise.sources._playlist import beside_of, elsewhere
 from poise.sources._upright import Upright
 
 # A damaged file is given up after so many errors of the container in a row.
@@ -52,23 +53,38 @@ def open_container(av: Any, where: Any, **options: Any) -> Any:
     return av.open(where, **options)
 
 
-def open_file(path: str, name: str) -> Any:
+def open_file(path: str, name: str, follow: bool = False) -> Any:
     """Open a video file.
 
+    Args:
+        path: The file.
+        name: How errors call it.
+        follow: A playlist may name files that are not below its own folder.
+
     Raises:
-        SourceError: It is not a video; says what it looks like.
+        SourceError: It is not a video; says what it looks like. Or it is a playlist that leads elsewhere.
     """
     av = library()
+    more: dict[str, Any] = {}
+    beside = None if follow else beside_of(path)
+    if beside is not None:
+        more["io_open"] = beside.open
     try:
         path.encode("utf-8")
         where: Any = for_ffmpeg(path)
     except UnicodeEncodeError:
         where = files.open_plain(path)  # FFmpeg takes names in UTF-8 only; the container closes it
     try:
-        return open_container(av, where, options=_FILE_ONLY, buffer_size=2**18)
+        container = open_container(av, where, options=_FILE_ONLY, buffer_size=2**18, **more)
     except Exception as error:
+        if beside is not None and beside.refused:
+            raise elsewhere(name, beside.refused) from error
         with files.open_plain(path) as file:
             raise _not_video(name, file, error) from error
+    if beside is not None and beside.refused:
+        container.close()
+        raise elsewhere(name, beside.refused)
+    return container
 
 
 def open_bytes(file: Any, name: str) -> Any:

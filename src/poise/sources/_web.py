@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 
 from poise._version import __version__
 from poise.errors import SourceError
-from poise.sources._names import VIDEOS, suffix, without_password
+from poise.sources._names import PLAYLISTS, VIDEOS, suffix, without_password
 from poise.sources._video import TO_FILE, index_at_end, library, open_container, reason
 
 LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"))
 WEB = frozenset(("http", "https"))
-_PLAYLISTS = frozenset((".m3u8", ".mpd"))
 TIMEOUT = 10.0  # seconds without an answer
 _MOST_BYTES = 256 * 2**20
 _SLOWEST = 1000  # bytes a second that a picture's server must send after the first ten seconds
@@ -40,7 +39,7 @@ def allow_network(address: str) -> None:
 def is_video(address: str) -> bool:
     """Return whether an address is one of a video or stream by its look."""
     parts = urlsplit(address)
-    return parts.scheme in LIVE or suffix(parts.path) in VIDEOS | _PLAYLISTS
+    return parts.scheme in LIVE or suffix(parts.path) in VIDEOS | PLAYLISTS
 
 
 def fetch(address: str) -> io.BytesIO | None:

@@ -180,12 +180,15 @@ def read_state(path: str | Path) -> State:
     missing = [name for name in _STATE if name not in training]
     if missing:
         raise ModelError(f"{path}: its training state lacks {', '.join(missing)}; the file is of another version")
-    about = json.loads(content["poise"])
-    return State(
-        average=_tensors(content["model"]),
-        architecture=f"{about['family']}{about['scale']}-pose",
-        **{name: _tensors(training[name]) for name in _STATE},
-    )
+    try:
+        about = json.loads(content["poise"])
+        return State(
+            average=_tensors(content["model"]),
+            architecture=f"{about['family']}{about['scale']}-pose",
+            **{name: _tensors(training[name]) for name in _STATE},
+        )
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not the last.pt of a training by Poise: {type(error).__name__}: {error}") from error
 
 
 def random_state() -> dict[str, Any]:
