@@ -145,7 +145,10 @@ def alike_or_part(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
     if not part.any():
         return similarity
     shared = oks(people.xy, people.xy, area=area, visible=sure, sigmas=sigmas)
-    return np.where(part, np.maximum(similarity, shared), similarity)
+    similarity = np.where(part, np.maximum(similarity, shared), similarity)
+    # A part may be like the whole by way of a larger part that is like both.
+    chained = (similarity[:, :, None] * similarity[None]).max(axis=1)
+    return np.where(part, np.maximum(similarity, chained), similarity)
 
 
 def contested(boxes: Floats, xy: Floats, conf: Floats, sigmas: NDArray[Any]) -> NDArray[np.bool_]:
