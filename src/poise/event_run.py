@@ -168,12 +168,12 @@ class EventVideo:
         self._folder.manifest("running", **facts)
         # The picture is drawn before it is handed on, because the counters go on while the video is encoded.
         self._videos = VideoFolderSink(self.path, lambda result: result.orig_img, overwrite=exist_ok)
-        self._frame: tuple[Any, int] | None = None
+        self._frame: tuple[str, int] | None = None
         self._frames = 0
 
     def write(self, result: Results, events: Sequence[Event]) -> None:
         """Draw and write a frame; one that comes again, with what ended, is not written twice."""
-        at = (result.media, result.frame)
+        at = (result.media.key, result.frame)
         if at == self._frame:
             return
         self._frame = at

@@ -21,6 +21,7 @@ from poise.sinks._sink import (
     contiguous,
     default_render,
     folder_name,
+    ready,
     refuse_existing,
 )
 from poise.writing import PathLike, write_atomically
@@ -58,11 +59,11 @@ class PictureSink(SinkBase):
         self._render = render or default_render
         self._names = Names(overwrite=overwrite)
         self._stems = stems or Stems()
-        self._worker: Background[tuple[Results, Path]] = Background(self._save)
+        self._worker: Background[tuple[Render, Results, Path]] = Background(self._save)
 
     def write(self, result: Results) -> None:
         """Take one frame; drawing and encoding happen in the background."""
-        self._worker.put((result, self._target(result)))
+        self._worker.put((*ready(self._render, result), self._target(result)))
 
     def flush(self) -> None:
         """Wait for the last picture."""
@@ -75,9 +76,9 @@ class PictureSink(SinkBase):
     def _target(self, result: Results) -> Path:
         return self._names.take(self.folder, self._stems.frame(result), picture_suffix(result))
 
-    def _save(self, item: tuple[Results, Path]) -> None:
-        result, path = item
-        write_atomically(path, encode(contiguous(self._render(result)), path.suffix.lower()))
+    def _save(self, item: tuple[Render, Results, Path]) -> None:
+        render, result, path = item
+        write_atomically(path, encode(contiguous(render(result)), path.suffix.lower()))
         self.paths.append(path)
 
 
