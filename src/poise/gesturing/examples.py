@@ -169,9 +169,8 @@ def _videos(path: Path, hands: Pose | None, body: Pose, watch: Watch | None) -> 
             if media is not None:
                 yield media.name, frames
             media, frames = result.media, []
-        found = (
-            None if finder is None else finder.find(Frame(result.orig_img, media, result.frame, result.time), result)
-        )
+        frame = Frame(result.orig_img, result.media, result.frame, result.time)
+        found = None if finder is None else finder.find(frame, result)
         mine: list[int | None] = []
         if found is not None and result.skeleton.name == "coco17":
             rows, _ = wrist_pairs(np.asarray(found.keypoints.xy, dtype=np.float64), *points_of_bodies(result))

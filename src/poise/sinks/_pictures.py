@@ -120,13 +120,13 @@ class CropSink(SinkBase):
 
     Args:
         folder: Made when the first crop is written.
-        margin: Room around the box as a share of its longer side.
+        margin: Room around the box as a share of its longer side; None: 2 % and 10 pixels, as ``Results.save_crop``.
         overwrite: Replace crops from before this run instead of choosing another name.
         stems: Names of the sources, shared with other sinks of the same run.
     """
 
     def __init__(
-        self, folder: PathLike, *, margin: float = 0.05, overwrite: bool = False, stems: Stems | None = None
+        self, folder: PathLike, *, margin: float | None = None, overwrite: bool = False, stems: Stems | None = None
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
@@ -147,11 +147,17 @@ class CropSink(SinkBase):
             self.paths.append(path)
 
 
-def crop_boxes(result: Results, margin: float) -> NDArray[np.int64]:
-    """Return ``(N, 4)`` whole-pixel xyxy crops: the boxes with room around them, inside the picture."""
+def crop_boxes(result: Results, margin: float | None = None) -> NDArray[np.int64]:
+    """Return ``(N, 4)`` whole-pixel xyxy crops: the boxes with room around them, inside the picture.
+
+    Args:
+        result: The frame.
+        margin: Room on each side as a share of the box's longer side; None: 2 % of its sides in all and 10 pixels.
+    """
     height, width = result.orig_shape
     boxes = np.nan_to_num(np.asarray(result.boxes.xyxy, dtype=np.float64), posinf=0.0, neginf=0.0)
-    room = margin * np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]).clip(0)[:, None]
+    sides = (boxes[:, 2:] - boxes[:, :2]).clip(0)
+    room = 0.01 * sides + 10 if margin is None else margin * sides.max(axis=1, keepdims=True)
     low, high = np.floor(boxes[:, :2] - room), np.ceil(boxes[:, 2:] + room)
     high = np.where(boxes[:, 2:] > boxes[:, :2], high, low)
     limit = np.array([width, height, width, height])
@@ -161,19 +167,12 @@ def crop_boxes(result: Results, margin: float) -> NDArray[np.int64]:
 
 def cut_out(result: Results, folder: Path, stem: str) -> list[str]:
     """Write a picture of every instance; see :meth:`poise.results.Results.save_crop`."""
-    height, width = result.orig_shape
-    centre, size = np.split(np.asarray(result.boxes.xywh, dtype=np.float64), 2, axis=1)
-    half = size * 1.02 / 2 + 10
-    limit = (width, height)
-    low = np.clip(np.floor(centre - half), 0, limit)
-    high = np.clip(np.ceil(centre + half), 0, limit)
     written = []
-    for i, number in enumerate(result.boxes.cls.int().tolist()):
+    for (x0, y0, x1, y1), number in zip(crop_boxes(result).tolist(), result.boxes.cls.int().tolist(), strict=True):
         # A class name comes with the weights, so from a stranger: it must not lead out of the folder.
         place = folder / (re.sub(r"[^\w\- ]", "_", class_name(result, number)) or "_")
-        if not (high[i] > low[i]).all():  # NaN too
+        if x1 <= x0 or y1 <= y0:
             continue
-        (x0, y0), (x1, y1) = low[i].astype(int), high[i].astype(int)
         place.mkdir(parents=True, exist_ok=True)
         path = _free(place, stem)
         write_atomically(path, encode(result.orig_img[y0:y1, x0:x1], path.suffix))
