@@ -98,9 +98,12 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
                             break
                         asked = time.monotonic()
                     parts.guard.finish()
+                    group.meet()
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error):
                         raise
+                    if not isinstance(error, distributed.PeerOutOfMemory):
+                        group.meet(crowded=True)
                     crowded = True
                 if crowded:
                     parts.halve()
@@ -147,6 +150,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
         parts.run.close()
         call("on_train_end", training)
         call("teardown", training)
+        training.release()
         distributed.leave()
     return training
 
