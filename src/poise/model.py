@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -224,25 +224,6 @@ class Pose(Habits):
             return info(self.path)
         return [info(network(name).path) for name in self.card.networks]
 
-    def add_callback(self, event: str, function: Callable[[Any], object]) -> None:
-        """Call a function while :meth:`train` runs, such as at ``"on_fit_epoch_end"``.
-
-        Args:
-            event: One of :data:`poise.training.callbacks.EVENTS`.
-            function: Gets the training: its ``epoch``, ``metrics``, ``save_dir`` and so on.
-
-        Raises:
-            ValueError: There is no such event, with the nearest name.
-        """
-        from poise.training.callbacks import Callbacks
-
-        Callbacks({event: [function]})
-        self._callbacks.setdefault(event, []).append(function)
-
-    def clear_callback(self, event: str) -> None:
-        """Forget the functions of an event."""
-        self._callbacks.pop(event, None)
-
     def train(self, *, data: str | Path | None = None, cfg: str | Path | None = None, **settings: Any) -> Any:
         """Train the network on labelled pictures; afterwards this object holds the best weights.
 
@@ -288,7 +269,7 @@ class Pose(Habits):
     def _begin(self) -> None:
         """Begin without networks, which are opened when they are first needed."""
         self.trainer = None
-        self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
+        self._callbacks = {}
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._estimators: dict[str, Estimator] = {}

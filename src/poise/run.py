@@ -80,6 +80,7 @@ class Run:
             overwrite=settings.exist_ok,
         )
         self._folder.manifest("running", source=_words(source), arguments=_arguments(settings), **model)
+        self._folder.at_end(self._end)
         self._closed = False
         if settings.on_saved is not None:
             settings.on_saved(self.path)
@@ -123,28 +124,27 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
-        # A generator that is left early (break) ends with GeneratorExit: that is the user's will, not a failure.
-        stopped = kind is not None and issubclass(kind, (KeyboardInterrupt, GeneratorExit))
-        status = "done" if kind is None and not self._lost else "interrupted" if stopped else "failed"
         try:
-            self._sink.close()
-        except Exception as late:
-            self._finish("failed", [*self._errors, str(late)])
+            if isinstance(error, Exception):
+                self._sink.__exit__(kind, error, trace)
+            else:  # what could not be finished matters more than that somebody stopped it
+                self._sink.close()
+        except BaseException as late:
+            self._folder.finish(late)
             raise
-        told = error is None or stopped or str(error) in self._errors
-        self._finish(status, self._errors if told else [*self._errors, str(error)])
+        self._folder.finish(error)
 
-    def _finish(self, status: Any, errors: list[str]) -> None:
+    def _end(self) -> dict[str, Any]:
         mean = self._stages / max(self._frames, 1)
-        self._folder.manifest(
-            status,
-            counts={"frames": self._frames, "instances": self._instances, "errors": len(errors)},
-            timings={f"{stage} ms a frame": round(float(ms), 3) for stage, ms in zip(_STAGES, mean, strict=True)},
-            errors=errors,
-            notes=[*self._notes, *self._sink.notes],
-            files=self._sink.paths,
+        return {
+            "status": "failed" if self._lost else "done",
+            "counts": {"frames": self._frames, "instances": self._instances, "errors": len(self._errors)},
+            "timings": {f"{stage} ms a frame": round(float(ms), 3) for stage, ms in zip(_STAGES, mean, strict=True)},
+            "errors": self._errors,
+            "notes": [*self._notes, *self._sink.notes],
+            "files": self._sink.paths,
             **({"renamed": self._sink.twins} if self._sink.twins else {}),
-        )
+        }
 
 
 class _Painter:

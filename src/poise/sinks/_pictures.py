@@ -24,7 +24,7 @@ from poise.sinks._sink import (
     ready,
     refuse_existing,
 )
-from poise.writing import PathLike, write_atomically
+from poise.writing import PathLike, numbered, write_atomically
 
 # A source of one of these kinds was written without loss, so the picture of its result is too.
 _LOSSLESS = {".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pnm"}
@@ -182,7 +182,4 @@ def cut_out(result: Results, folder: Path, stem: str) -> list[str]:
 
 def _free(folder: Path, stem: str) -> Path:
     """Return ``stem.jpg``, or the first of ``stem2.jpg``, ``stem3.jpg`` … that does not exist."""
-    path, number = folder / f"{stem}.jpg", 2
-    while path.exists():
-        path, number = folder / f"{stem}{number}.jpg", number + 1
-    return path
+    return next(path for name in numbered(stem) if not (path := folder / f"{name}.jpg").exists())
