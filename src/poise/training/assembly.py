@@ -127,6 +127,16 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
     """
     data = open_data(settings)
     run = Run(settings, group)
+    try:
+        return _assembled(settings, data, run, device=device, group=group, progress=progress)
+    except BaseException:
+        with run.ending(dict):
+            raise
+
+
+def _assembled(
+    settings: TrainSettings, data: Data, run: Run, *, device: str, group: Group, progress: Progress
+) -> Parts:
     earlier = run.state
     network, origin = start(
         earlier.architecture if earlier else settings.model,
