@@ -182,14 +182,14 @@ class HandFollower:
             hand.body = owners[row] if owners[row] is not None else hand.body
             hands.append(hand)
         _two_sides(hands)
-        sides = np.array([hand.right for hand in hands], dtype=bool)
+        shown = np.array([hand.right for hand in hands], dtype=bool)
         if bodies is None:
-            sides = _lone_pair(hands, sides, xy)
+            shown = _lone_pair(hands, shown, xy)
         beside = people is not None
         return Followed(
             [hand.key for hand in hands],
             [hand.body if hand.body is not None else self._own_id(hand, beside) for hand in hands],
-            sides,
+            shown,
         )
 
     def _known(
