@@ -291,11 +291,14 @@ def plain(value: Any) -> Any:
 
 
 def longer_side(imgsz: Any) -> Any:
-    """Return the longer side where height and width are given, else ``imgsz`` as it is.
+    """Return the longer side where height and width are given, as numbers or as text, else ``imgsz`` as it is.
 
     Raises:
         ValueError: They are no numbers.
     """
+    if isinstance(imgsz, str):
+        sides = [side.strip() for side in imgsz.strip("()[] ").split(",")]
+        imgsz = [int(side) for side in sides] if all(side.isascii() and side.isdigit() for side in sides) else imgsz
     if not isinstance(imgsz, (list, tuple, np.ndarray)) or np.ndim(imgsz) == 0:
         return plain(imgsz)
     try:

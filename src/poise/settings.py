@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.arrays import longer_side, plain
+from poise.columns import Boxes
 from poise.drawing import find_font
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
@@ -49,8 +50,9 @@ class Settings:
         classes: Class numbers to keep; None keeps all.
         agnostic_nms: Let instances of different classes suppress each other.
         nms: What makes two instances of a YOLO network one: ``"iou"`` of boxes, or ``"oks"`` of keypoints.
-        boxes: ``(N, 4)`` xyxy boxes of your own, pixels, for every picture, or a list with one such array a picture:
-            nothing is searched, and each box gives one instance, in their order. Not for YOLO networks.
+        boxes: ``(N, 4)`` xyxy boxes of your own, pixels, for every picture, or a list with one such array a picture, or
+            the ``boxes`` of other results: nothing is searched, and each box gives one instance, in their order. Not
+            for YOLO networks.
         augment: Run mirrored too and average (flip test): more accurate, slower.
         tile: Search overlapping tiles as well, for small instances: slower.
         batch: Pictures a run; a video goes frame by frame.
@@ -232,6 +234,8 @@ class Settings:
             given["show_boxes"] = given.pop("boxes")
         if given.get("device") == "":
             given["device"] = None
+        if "conf" in given and given["conf"] is None:  # "the default", as older code says it
+            del given["conf"]
         given["imgsz"] = longer_side(given.get("imgsz"))
         return cls(**given)
 
@@ -265,13 +269,19 @@ def _times(given: Any) -> Any:
 
 def _boxes(given: Any) -> tuple[NDArray[np.float32], ...]:
     """Check the user's boxes: one array for every picture, or one a picture."""
-    several = isinstance(given, (list, tuple)) and any(np.ndim(one) == 2 for one in given)
+    if isinstance(given, Iterator):
+        given = list(given)
+    several = isinstance(given, (list, tuple)) and any(isinstance(one, Boxes) or np.ndim(one) == 2 for one in given)
     arrays = []
     for i, one in enumerate(given if several else [given]):
         try:
-            array = np.asarray(one, dtype=np.float32)
+            array = np.asarray(one.xyxy if isinstance(one, Boxes) else one, dtype=np.float32)
         except (TypeError, ValueError):
-            array = np.empty(0, np.float32) if one is None else np.full(1, np.nan, np.float32)
+            if one is not None:
+                raise ValueError(
+                    f"boxes must be numbers of shape (N, 4), x1 y1 x2 y2 in pixels, got {str(one)[:80]!r}"
+                ) from None
+            array = np.empty(0, np.float32)
         if array.size == 0:
             array = array.reshape(0, 4)
         where = f"boxes[{i}]" if several else "boxes"

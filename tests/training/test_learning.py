@@ -8,7 +8,7 @@ from poise.networks import build  # noqa: E402
 from poise.training import PoseLoss, Targets  # noqa: E402
 from poise.training.ema import Ema  # noqa: E402
 from poise.training.keypoints import default_sigmas  # noqa: E402
-from poise.training.layout import lay_out, lay_out_images  # noqa: E402
+from poise.training.layout import lay_out  # noqa: E402
 from poise.training.optimisers import Choice, clip, make  # noqa: E402
 
 
@@ -19,7 +19,7 @@ def test_a_network_learns_two_pictures_by_heart(family: str, optimiser: str, lr:
     torch.manual_seed(0)
     network = build(family, "n", 1, (3, 3)).train()
     lay_out(network)
-    images = lay_out_images(torch.rand(2, 3, 96, 96))
+    images = torch.rand(2, 3, 96, 96).contiguous(memory_format=torch.channels_last)
     boxes = torch.tensor([[16.0, 20.0, 70.0, 80.0], [30.0, 10.0, 90.0, 66.0]])
     points = torch.tensor([[[20.0, 30.0], [40.0, 50.0], [60.0, 70.0]], [[40.0, 20.0], [60.0, 40.0], [80.0, 60.0]]])
     truth = Targets(torch.arange(2), torch.zeros(2).long(), boxes, points, torch.ones(2, 3).bool())
