@@ -136,3 +136,31 @@ def test_two_pictures_of_one_id_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(FormatError, match=r"images\[1\]: the id 1 is there twice"):
         open_dataset(path)
+
+
+@pytest.mark.parametrize("of_picture", [7, "7"])
+@pytest.mark.parametrize("named", [7, 7.0, "7"])
+def test_ids_are_the_same_however_a_tool_writes_them(tmp_path: Path, of_picture: int | str, named: float | str) -> None:
+    kit.picture(tmp_path, "a.png", (60, 40))
+    annotation = {"id": 1, "image_id": named, "category_id": named, "bbox": [5, 5, 20, 20], "keypoints": [9, 8, 2]}
+    (tmp_path / "a.json").write_text(
+        json.dumps(
+            {
+                "images": [{"id": of_picture, "file_name": "a.png", "width": 60, "height": 40}],
+                "categories": [{"id": of_picture, "name": "fish", "keypoints": ["nose"]}],
+                "annotations": [annotation],
+            }
+        )
+    )
+    data = open_dataset(tmp_path / "a.json", "train")
+    labels, problems = data.read(0)
+    assert labels.xy.tolist() == [[[9, 8]]]
+    assert not problems
+    assert not any("no picture" in note for note in data.notes)  # type: ignore[attr-defined]
+
+
+def test_results_are_not_taken_for_labels(tmp_path: Path) -> None:
+    row = {"image_id": 1, "category_id": 1, "keypoints": [9, 8, 2], "score": 0.5}
+    (tmp_path / "a.json").write_text(json.dumps([row]))
+    with pytest.raises(FormatError, match=r"COCO results: predictions.* expected the annotation file"):
+        open_dataset(tmp_path / "a.json", "train")

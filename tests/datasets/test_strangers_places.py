@@ -421,3 +421,20 @@ def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(FormatError, match=r"ann\.json: a Git LFS pointer, not the file itself \(run: git lfs pull\)"):
         open_dataset(tmp_path / "ann.json")
+
+
+@pytest.mark.parametrize(
+    ("written", "there"),
+    [("my%20fish.png", "my fish.png"), ("a\u0308.png", "\u00e4.png"), ("\u00e4.png", "a\u0308.png")],
+    ids=["percent", "accent of its own", "accent in the letter"],
+)
+def test_names_that_the_web_and_macos_write_otherwise(tmp_path: Path, written: str, there: str) -> None:
+    kit.picture(tmp_path / "set", there, (60, 40))
+    file = tmp_path / "set" / "a.json"
+    table = {
+        "images": [{"id": 1, "file_name": written, "width": 60, "height": 40}],
+        "categories": [{"id": 1, "name": "fish", "keypoints": ["nose"]}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 5, 20, 20], "keypoints": [9, 8, 2]}],
+    }
+    file.write_text(json.dumps(table))
+    assert any("found by their names" in note for note in notes(file))

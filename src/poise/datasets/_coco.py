@@ -53,7 +53,22 @@ def read_json(path: Path) -> dict[str, Any]:
     for i, record in enumerate(table["images"]):
         if not isinstance(record.get("file_name"), str) or not record["file_name"]:
             raise FormatError(f"{path}: images[{i}]: file_name must be text, got {record.get('file_name')!r}")
+    _join_ids(table)
     return dict(table)
+
+
+def _join_ids(table: Mapping[str, Any]) -> None:
+    """Let annotations name pictures and categories by the ids these have: tools write 7, 7.0 and "7" for one."""
+    for field, key in (("image_id", "images"), ("category_id", "categories")):
+        known = {entry["id"] for entry in table[key]}
+        texts = {str(identity): identity for identity in known}
+        for annotation in table["annotations"]:
+            given = annotation.get(field)
+            if isinstance(given, float) and given.is_integer():
+                given = int(given)
+            if isinstance(given, (int, str)) and given not in known and str(given) in texts:
+                given = texts[str(given)]
+            annotation[field] = given
 
 
 def spec_of(path: Path, table: Mapping[str, Any], *, root: Path, split: str) -> DataSpec:

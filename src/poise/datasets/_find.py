@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path, PureWindowsPath
+from urllib.parse import unquote
 
 from poise.sources import PICTURES
 
@@ -144,9 +146,12 @@ class _Listing:
         if self._names is None:
             self._read()
         name = parts[-1].name
-        stem = parts[-1].stem if parts[-1].suffix.lower() in PICTURES else name
-        for same in ((self._names or {}).get(name.casefold()), self._stems.get(stem.casefold())):
-            if same:
+        # Tools that serve pictures over the web write %20 for a space.
+        for tried in dict.fromkeys((name, unquote(name))):
+            stem = Path(tried).stem if Path(tried).suffix.lower() in PICTURES else tried
+            for same in ((self._names or {}).get(_folded(tried)), self._stems.get(_folded(stem))):
+                if not same:
+                    continue
                 # Several are told apart by the folders in the name.
                 near = [p for tail in parts for p in same if str(p.with_suffix("")).endswith(_without(tail))]
                 chosen = same if len(same) == 1 else near[:1] if len(near) == 1 else []
@@ -161,8 +166,13 @@ class _Listing:
             path = base / file
             if path.suffix.lower() in PICTURES and path not in seen:
                 seen.add(path)
-                self._names.setdefault(file.casefold(), []).append(path)
-                self._stems.setdefault(path.stem.casefold(), []).append(path)
+                self._names.setdefault(_folded(file), []).append(path)
+                self._stems.setdefault(_folded(path.stem), []).append(path)
+
+
+def _folded(name: str) -> str:
+    """Return a name as it is compared: macOS writes an accent as a letter of its own, Windows any case."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _without(tail: Path) -> str:

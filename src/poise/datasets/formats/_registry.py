@@ -161,6 +161,11 @@ def _keys(path: Path) -> set[str]:
 def _of_json(path: Path) -> str:
     head, keys = _read_head(path), _keys(path)
     if head.startswith("["):
+        if "image_id" in keys and not keys & {"data", "annotations", "file_name"}:
+            raise FormatError(
+                f"{path}: a list of COCO results: predictions, which name no pictures; expected the annotation file "
+                "that they were made for, with 'images', 'annotations' and 'categories'"
+            )
         return "labelstudio"
     if "shapes" in keys and not keys & {"images", "annotations", "categories"}:
         return "labelme"
