@@ -17,6 +17,7 @@ from poise import YOLO, ModelError, Pose, Results, SourceError
 from poise.estimators import Memories
 from poise.estimators._stream import _batches
 from poise.frames import Frame, Media
+from poise.settings import Settings
 
 CLIP = Path(__file__).parent / "assets/clip.mp4"
 ASTRONAUT = Path(__file__).parent / "assets/astronaut.jpg"
@@ -149,7 +150,11 @@ def test_leaving_early_finishes_the_video(pose: Pose, tmp_path: Path) -> None:
     [
         ({"cnof": 0.5}, TypeError, "did you mean 'conf'"),
         ({"conf": 2}, ValueError, "conf must be from 0 to 1"),
+        ({"conf": "high"}, ValueError, "conf must be from 0 to 1, got 'high'"),
+        ({"conf": [0.3]}, ValueError, r"conf must be from 0 to 1, got \[0.3\]"),
+        ({"iou": "0.7"}, ValueError, "iou must be from 0 to 1, got '0.7'"),
         ({"imgsz": 7}, ValueError, "imgsz must be"),
+        ({"imgsz": "large"}, ValueError, "imgsz must be from 32 to 8192 pixels, got 'large'"),
         ({"vid_stride": 0}, ValueError, "vid_stride must be"),
         ({"visualize": True}, ValueError, "visualize=True is not supported"),
         ({"source": None}, ValueError, "needs a source"),
@@ -160,6 +165,13 @@ def test_wrong_arguments_are_named(
 ) -> None:
     with pytest.raises(error, match=message):
         pose.predict(**({"source": photo} | arguments))
+
+
+def test_sizes_as_text_and_no_confidence_are_those_that_are_meant() -> None:
+    assert [Settings.of({"imgsz": one}).imgsz for one in ("640", "320,192", "(320, 192)", [320], ())] == [
+        *(640, 320, 320, 320, None)
+    ]
+    assert Settings.of({"conf": None}).conf == Settings().conf
 
 
 def test_arguments_of_the_field_that_change_nothing_are_taken(pose: Pose, photo: Path) -> None:
@@ -248,13 +260,15 @@ def test_boxes_of_ones_own_give_an_instance_each_in_their_order(pose: Pose, phot
     looked = pose(photo, boxes=[beside, box])[0]
     nothing = pose(photo, boxes=[])[0]
     pictures = pose([photo, photo], boxes=[[box], np.zeros((0, 4))])
+    taken = pose([photo, photo], boxes=(one for one in (found.boxes, np.zeros((0, 4)))))
 
     np.testing.assert_allclose(looked.boxes.xyxy, [beside, box])
     # The search's own keypoints are averaged with the first look's, so that these differ by a little.
     size = (box[2:] - box[:2]).max()
     assert np.abs(looked.keypoints.xy[1] - found.keypoints.xy[0]).max() < 0.1 * size
     assert len(nothing) == 0
-    assert [len(one) for one in pictures] == [1, 0]
+    assert [len(one) for one in pictures] == [len(one) for one in taken] == [1, 0]
+    np.testing.assert_array_equal(taken[0].keypoints.xy, pictures[0].keypoints.xy)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +277,8 @@ def test_boxes_of_ones_own_give_an_instance_each_in_their_order(pose: Pose, phot
         ([[1, 2, 3]], r"shape \(N, 4\)"),
         ([[10, 10, 5, 20]], "x1 < x2 and y1 < y2"),
         ([[0, 0, float("nan"), 5]], "x1 < x2"),
-        ("left", r"shape \(N, 4\)"),
+        ("left", r"shape \(N, 4\).* got 'left'"),
+        ([["a", "b", "c", "d"]], "must be numbers"),
     ],
 )
 def test_wrong_boxes_are_explained(pose: Pose, photo: Path, boxes: object, message: str) -> None:

@@ -73,10 +73,12 @@ def as_image(array: Any, *, name: str = "array") -> Image:
     """
     array = np.asarray(array)
     if array.dtype != np.uint8:
+        # Floats go to 1 or to 255, by where they are from.
+        unit = array.dtype.kind in "fb" and not (array > 1).any()
         how = (
             "multiply by 255 and convert: (image * 255).astype('uint8')"
-            if array.dtype.kind == "f"
-            else ("scale to 0..255 and convert with .astype('uint8')")
+            if unit
+            else "scale to 0..255 and convert with .astype('uint8')"
         )
         raise TypeError(f"{name}: pictures are uint8 from 0 to 255, got {array.dtype}; {how}")
     if array.ndim == 2:

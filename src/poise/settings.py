@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.columns import Boxes
 from poise.drawing import find_font
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
@@ -48,8 +49,9 @@ class Settings:
         classes: Class numbers to keep; None keeps all.
         agnostic_nms: Let instances of different classes suppress each other.
         nms: What makes two instances of a YOLO network one: ``"iou"`` of boxes, or ``"oks"`` of keypoints.
-        boxes: ``(N, 4)`` xyxy boxes of your own, pixels, for every picture, or a list with one such array a picture:
-            nothing is searched, and each box gives one instance, in their order. Not for YOLO networks.
+        boxes: ``(N, 4)`` xyxy boxes of your own, pixels, for every picture, or a list with one such array a picture, or
+            the ``boxes`` of other results: nothing is searched, and each box gives one instance, in their order. Not
+            for YOLO networks.
         augment: Run mirrored too and average (flip test): more accurate, slower.
         tile: Search overlapping tiles as well, for small instances: slower.
         batch: Pictures a run; a video goes frame by frame.
@@ -139,8 +141,8 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("conf", "iou"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} must be from 0 to 1, got {value}")
+            if not (value is None and name == "iou") and not _within(value, 0, 1):
+                raise ValueError(f"{name} must be from 0 to 1, got {value!r}")
         for name in ("max_det", "batch", "vid_stride"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
@@ -163,8 +165,8 @@ class Settings:
             object.__setattr__(self, "font", find_font(str(self.font)))
         if self.boxes is not None:
             object.__setattr__(self, "boxes", _boxes(self.boxes))
-        if self.imgsz is not None and not 32 <= self.imgsz <= 8192:
-            raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz}")
+        if self.imgsz is not None and not _within(self.imgsz, 32, 8192):
+            raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz!r}")
 
     @property
     def saves(self) -> bool:
@@ -226,9 +228,27 @@ class Settings:
             given["classes"] = (given["classes"],)
         elif given.get("classes") is not None:
             given["classes"] = tuple(int(c) for c in given["classes"])
+        if isinstance(given.get("imgsz"), str):
+            given["imgsz"] = _sides(given["imgsz"])
         if isinstance(given.get("imgsz"), (list, tuple)):
-            given["imgsz"] = max(int(v) for v in given["imgsz"])
+            given["imgsz"] = max((int(v) for v in given["imgsz"]), default=None)
+        if "conf" in given and given["conf"] is None:  # "the default", as older code says it
+            del given["conf"]
         return cls(**given)
+
+
+def _within(value: Any, low: float, high: float) -> bool:
+    """Return whether a value is a number between two; text and lists are not."""
+    try:
+        return not isinstance(value, str) and bool(low <= value <= high)
+    except (TypeError, ValueError):
+        return False
+
+
+def _sides(text: str) -> list[int] | str:
+    """Read sides written as text, ``"640"`` or ``"320,192"``; anything else stays, to be refused as it was given."""
+    sides = [side.strip() for side in text.strip("()[] ").split(",")]
+    return [int(side) for side in sides] if all(side.isascii() and side.isdigit() for side in sides) else text
 
 
 def _times(given: Any) -> Any:
@@ -249,13 +269,19 @@ def _times(given: Any) -> Any:
 
 def _boxes(given: Any) -> tuple[NDArray[np.float32], ...]:
     """Check the user's boxes: one array for every picture, or one a picture."""
-    several = isinstance(given, (list, tuple)) and any(np.ndim(one) == 2 for one in given)
+    if isinstance(given, Iterator):
+        given = list(given)
+    several = isinstance(given, (list, tuple)) and any(isinstance(one, Boxes) or np.ndim(one) == 2 for one in given)
     arrays = []
     for i, one in enumerate(given if several else [given]):
         try:
-            array = np.asarray(one, dtype=np.float32)
+            array = np.asarray(one.xyxy if isinstance(one, Boxes) else one, dtype=np.float32)
         except (TypeError, ValueError):
-            array = np.empty(0, np.float32) if one is None else np.full(1, np.nan, np.float32)
+            if one is not None:
+                raise ValueError(
+                    f"boxes must be numbers of shape (N, 4), x1 y1 x2 y2 in pixels, got {str(one)[:80]!r}"
+                ) from None
+            array = np.empty(0, np.float32)
         if array.size == 0:
             array = array.reshape(0, 4)
         where = f"boxes[{i}]" if several else "boxes"

@@ -118,6 +118,8 @@ def test_bgra_and_one_channel_arrays() -> None:
     [
         (np.zeros((4, 4, 3)), TypeError, "got float64; multiply by 255"),
         (np.full((4, 4, 3), np.nan, np.float32), TypeError, "got float32"),
+        (np.full((4, 4, 3), 200.0), TypeError, "got float64; scale to 0..255"),
+        (np.ones((4, 4, 3), bool), TypeError, "got bool; multiply by 255"),
         (np.zeros((4, 4, 3), np.int64), TypeError, "got int64"),
         (np.zeros((4, 4, 5), np.uint8), ValueError, r"got \(4, 4, 5\)"),
         (np.zeros((3, 4, 4), np.uint8), None, ""),  # three rows of four BGRA pixels: unusual, but a picture
