@@ -21,7 +21,7 @@ from poise.networks import PoseNetwork, build
 from poise.training import PoseLoss, Targets
 from poise.training.ema import Ema
 from poise.training.keypoints import default_sigmas
-from poise.training.layout import lay_out, lay_out_images
+from poise.training.layout import lay_out
 from poise.training.optimisers import choose, clip, make
 from poise.training.schedules import Schedule, set_rates
 
@@ -82,7 +82,7 @@ def bench(args: Any, setting: str, *, laid_out: bool, optimiser: str, kind: dict
     images, targets = images.to(args.device), targets.to(args.device)
     if laid_out:
         lay_out(network)
-        images = lay_out_images(images)
+        images = images.contiguous(memory_format=torch.channels_last)
     loss = PoseLoss(network, sigmas=default_sigmas((k, values)), epochs=100)
     choice = choose(optimiser, pictures=210, batch=args.batch, epochs=30, nc=1, lr0=0.001)
     moved = make(network, choice, weight_decay=5e-4)

@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Torch's idle threads must not spin beside the other networks of these tests; read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# How long an example takes says nothing where other processes use the machine too.
+settings.register_profile("poise", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("poise")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -168,8 +168,11 @@ def test_wrong_arguments_are_named(
 
 
 def test_sizes_as_text_and_no_confidence_are_those_that_are_meant() -> None:
-    assert [Settings.of({"imgsz": one}).imgsz for one in ("640", "320,192", "(320, 192)", [320], ())] == [
-        *(640, 320, 320, 320, None)
+    assert [Settings.of({"imgsz": one}).imgsz for one in ("640", "320,192", "(320, 192)", [320])] == [
+        640,
+        320,
+        320,
+        320,
     ]
     assert Settings.of({"conf": None}).conf == Settings().conf
 

@@ -74,5 +74,6 @@ def test_predictions_in_the_place_of_labels_are_named(tmp_path: Path, photo: Pat
 
     read = scan(open_dataset(described(tmp_path), "val"))
 
-    assert "57 columns, expected 56" in str(read.problems[0])
+    assert read.problems[0].kind == "confidences"
+    assert "the third value of a keypoint is a confidence" in str(read.problems[0])
     assert "a confidence or a track's id at the end is no label: save_txt without save_conf" in str(read.problems[0])

@@ -277,3 +277,28 @@ def alike(values: ArrayLike, other: NDArray[Any]) -> Array:
     if other.flags.writeable:
         return np.asarray(values, dtype=np.float32).view(Array)
     return freeze(values)
+
+
+def plain(value: Any) -> Any:
+    """Return a number of numpy's as Python's own, and everything else as it is.
+
+    Example:
+        >>> plain(np.int64(5)), plain(np.array(0.5)), plain("5")
+        (5, 0.5, '5')
+    """
+    single = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    return value.item() if single else value
+
+
+def longer_side(imgsz: Any) -> Any:
+    """Return the longer side where height and width are given, else ``imgsz`` as it is.
+
+    Raises:
+        ValueError: They are no numbers.
+    """
+    if not isinstance(imgsz, (list, tuple, np.ndarray)) or np.ndim(imgsz) == 0:
+        return plain(imgsz)
+    try:
+        return max(int(side) for side in imgsz)
+    except (TypeError, ValueError):
+        raise ValueError(f"imgsz must be from 32 to 8192 pixels, or height and width, got {imgsz!r}") from None

@@ -298,7 +298,7 @@ class _Rows:
         if not self.kept:
             self.size = (width, height)
         elif result.path != self.kept[0].path:
-            raise ValueError(f"a clip has one source, got {result.path} after {self.kept[0].path}")
+            raise ValueError(f"a clip has one source, got {result.path} after {self.kept[0].path}; give one video")
         elif result.skeleton != self.kept[0].skeleton:
             raise ValueError(f"a clip has one skeleton, got {result.skeleton} after {self.kept[0].skeleton}")
         elif (width, height) != self.size:

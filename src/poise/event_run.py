@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -168,12 +168,13 @@ class EventVideo:
         self._folder.manifest("running", **facts)
         # The picture is drawn before it is handed on, because the counters go on while the video is encoded.
         self._videos = VideoFolderSink(self.path, lambda result: result.orig_img, overwrite=exist_ok)
-        self._frame: tuple[Any, int] | None = None
+        self._folder.at_end(self._end)
+        self._frame: tuple[str, int] | None = None
         self._frames = 0
 
     def write(self, result: Results, events: Sequence[Event]) -> None:
         """Draw and write a frame; one that comes again, with what ended, is not written twice."""
-        at = (result.media, result.frame)
+        at = (result.media.key, result.frame)
         if at == self._frame:
             return
         self._frame = at
@@ -187,24 +188,20 @@ class EventVideo:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish the video; what was written until an error stays, and the manifest says so."""
-        if error is None and self._errors:
-            self.close("failed", errors=list(self._errors))
-        elif error is None:
-            self.close()
-        elif isinstance(error, (KeyboardInterrupt, GeneratorExit)):
-            self.close("interrupted")
-        else:
-            self.close("failed", errors=[str(error)])
+        try:
+            self._videos.__exit__(kind, error, trace)
+        except BaseException as late:
+            self._folder.finish(late)
+            raise
+        self._folder.finish(error)
 
-    def close(self, status: Literal["done", "interrupted", "failed"] = "done", **facts: Any) -> None:
-        """Finish the video and the manifest.
+    def close(self) -> None:
+        """Finish the video and the manifest."""
+        self.__exit__(None, None, None)
 
-        Args:
-            status: What the manifest says.
-            **facts: What else it says.
-        """
-        self._videos.close()
-        self._folder.manifest(status, counts={"frames": self._frames}, files=self._videos.paths, **facts)
+    def _end(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {"counts": {"frames": self._frames}, "files": self._videos.paths}
+        return facts | ({"status": "failed", "errors": list(self._errors)} if self._errors else {})
 
 
 def save_heatmap(path: str | Path, heatmap: Heatmap, picture: Image) -> None:

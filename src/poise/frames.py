@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ TimeFrom = Literal["source", "given", "fps", "clock", "assumed"]
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a frame was read from; every frame of one video carries the same object.
+    """What a frame was read from; every frame of one video carries the same key.
 
     Attributes:
         name: What the user gave: a path, an address, ``"camera 0"``, ``"array 3"``.
@@ -26,6 +27,8 @@ class Media:
         duration: Seconds if the container states it, else None.
         path: The file, when there is one on this machine, else an empty string.
         audio: Whether the file has sound.
+        key: Which source it is, also of two that are described alike, such as one file that was opened twice. It stays
+            when results are pickled or sent to another process; :func:`continues` asks for it.
     """
 
     name: str
@@ -35,6 +38,20 @@ class Media:
     duration: float | None = None
     path: str = ""
     audio: bool = False
+    key: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
+
+
+def continues(media: Media, last: Media | None, *, scene: bool = True) -> bool:
+    """Return whether a frame goes on with what the frame before it began: tracks, filters, events, trails.
+
+    Args:
+        media: The frame's source.
+        last: The source of the frame before; None: there was none.
+        scene: Pictures that follow each other show one scene. Else each stands alone.
+    """
+    if last is None:
+        return False
+    return media.key == last.key or (scene and media.kind == "image" == last.kind)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -20,6 +21,8 @@ _ELSEWHERE = {
 class Habits:
     """The part of :class:`poise.Pose` that exists so that code written for other packages runs."""
 
+    _callbacks: dict[str, list[Callable[[Any], object]]]
+
     def reset(self) -> None:
         """Begin anew: the next frame is the first of another source."""
         raise NotImplementedError  # pragma: no cover
@@ -32,6 +35,25 @@ class Habits:
     @predictor.setter
     def predictor(self, value: None) -> None:
         self.reset()
+
+    def add_callback(self, event: str, function: Callable[[Any], object]) -> None:
+        """Call a function while :meth:`train` runs, such as at ``"on_fit_epoch_end"``.
+
+        Args:
+            event: One of :data:`poise.training.callbacks.EVENTS`.
+            function: Gets the training: its ``epoch``, ``metrics``, ``save_dir`` and so on.
+
+        Raises:
+            ValueError: There is no such event, with the nearest name.
+        """
+        from poise.training.callbacks import Callbacks
+
+        Callbacks({event: [function]})
+        self._callbacks.setdefault(event, []).append(function)
+
+    def clear_callback(self, event: str) -> None:
+        """Forget the functions of an event."""
+        self._callbacks.pop(event, None)
 
     def fuse(self) -> Self:
         """Do nothing: networks are made ready when they are loaded."""

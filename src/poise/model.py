@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -56,7 +56,8 @@ class Pose(Habits):
         spec: For such a network: what is known of it better than the file shows, such as
             ``{"mean": (0, 0, 0), "colour": "bgr"}``; see docs/own-networks.md.
 
-    One object serves many threads. Between calls it keeps the tracks of ``track(persist=True)``, and for each thread
+    One object serves many threads, and can be pickled for other processes, where its networks are opened anew from the
+    same files. Between calls it keeps the tracks of ``track(persist=True)``, and for each thread
     the number and time of frames that are passed one by one; :meth:`reset` forgets both.
 
     Raises:
@@ -67,6 +68,8 @@ class Pose(Habits):
         >>> model.names
         {0: 'person'}
     """
+
+    trainer: Any  # the last training, as users of this field ask for it
 
     def __init__(
         self,
@@ -99,13 +102,8 @@ class Pose(Habits):
         if self.card is not None:
             prepare(self.card, notice=_log.warning)
         self._asked = Asked(detector=detector, skeleton=skeleton, spec=spec)
-        self.trainer: Any = None
-        self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         self.calibration = None if calibration is None else read_calibration(calibration)
-        self._lock = threading.RLock()
-        self._sessions: dict[tuple[str, str], Session] = {}
-        self._estimators: dict[str, Estimator] = {}
-        self._kept = Kept()
+        self._begin()
         if not self.untrained:
             self._estimator(self.device)
 
@@ -143,8 +141,9 @@ class Pose(Habits):
         Raises:
             ModelError: The device is not there.
         """
-        self.device = device_name(device)
-        self._estimator(self.device)
+        wanted = device_name(device)
+        self._estimator(wanted)
+        self.device = wanted
         return self
 
     def close(self) -> None:
@@ -176,6 +175,7 @@ class Pose(Habits):
             ModelError: The model is not a checkpoint, or the exported file differs by more than its precision allows.
             MissingExtra: torch or onnx is not installed.
         """
+        self._require_weights()
         if self.path is None or self.path.suffix.lower() not in CHECKPOINTS:
             there = f"; {self.path} is exported already" if self.path else "; its networks are ONNX files already"
             raise ModelError(f"{self.name}: export() needs a checkpoint ({', '.join(CHECKPOINTS)}){there}")
@@ -202,6 +202,7 @@ class Pose(Habits):
         """
         from poise.validation import ValSettings, validate_as
 
+        self._require_weights()
         settings = ValSettings.of({"data": data or (self.path and trained_on(self.path)), **arguments})
         device = self.device if settings.device is None else device_name(settings.device)
         return validate_as(self._estimator(device), settings, facts=self._facts(device))
@@ -211,32 +212,17 @@ class Pose(Habits):
 
         Returns:
             What :func:`poise.info.info` says; of a registered model, one for each of its networks.
+
+        Raises:
+            ModelError: The network has no weights yet.
         """
         from poise.info import info
 
-        if self.path is not None:
+        self._require_weights()
+        if self.card is None:
+            assert self.path is not None
             return info(self.path)
-        assert self.card is not None
         return [info(network(name).path) for name in self.card.networks]
-
-    def add_callback(self, event: str, function: Callable[[Any], object]) -> None:
-        """Call a function while :meth:`train` runs, such as at ``"on_fit_epoch_end"``.
-
-        Args:
-            event: One of :data:`poise.training.callbacks.EVENTS`.
-            function: Gets the training: its ``epoch``, ``metrics``, ``save_dir`` and so on.
-
-        Raises:
-            ValueError: There is no such event, with the nearest name.
-        """
-        from poise.training.callbacks import Callbacks
-
-        Callbacks({event: [function]})
-        self._callbacks.setdefault(event, []).append(function)
-
-    def clear_callback(self, event: str) -> None:
-        """Forget the functions of an event."""
-        self._callbacks.pop(event, None)
 
     def train(self, *, data: str | Path | None = None, cfg: str | Path | None = None, **settings: Any) -> Any:
         """Train the network on labelled pictures; afterwards this object holds the best weights.
@@ -271,12 +257,33 @@ class Pose(Habits):
         self.untrained, self.path = None, self.trainer.best
         return self.trainer.results
 
-    def _estimator(self, device: str) -> Estimator:
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to this process: networks, tracks, the runs of frames, the last training."""
+        left = ("_lock", "_sessions", "_estimators", "_kept", "_callbacks", "trainer")
+        return {name: value for name, value in self.__dict__.items() if name not in left}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin without networks, which are opened when they are first needed."""
+        self.trainer = None
+        self._callbacks = {}
+        self._lock = threading.RLock()
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._estimators: dict[str, Estimator] = {}
+        self._kept = Kept()
+
+    def _require_weights(self) -> None:
         if self.untrained:
             raise ModelError(
                 f"{self.untrained}: has no weights yet; train it, or load published ones: "
                 f"{self.untrained.removesuffix('.yaml')}.pt"
             )
+
+    def _estimator(self, device: str) -> Estimator:
+        self._require_weights()
         with self._lock:
             if device not in self._estimators:
                 made = self._made(device)

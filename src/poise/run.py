@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,12 +12,13 @@ from typing import Any, Self
 import numpy as np
 
 from poise.addresses import masked
-from poise.drawing import Trails
+from poise.drawing import Trails, draw_trails
 from poise.errors import SourceError
 from poise.frames import Image
+from poise.geometry import Floats
 from poise.results import Results
 from poise.settings import Settings
-from poise.sinks import RunFolder, RunSink
+from poise.sinks import Render, RunFolder, RunSink
 
 # What must be the same for frames of several calls to be saved in one run.
 _KEPT = (
@@ -64,10 +66,10 @@ class Run:
         self._instances = 0
         self._stages = np.zeros(len(_STAGES))
         self._settings = settings
-        self._trails = Trails()
+        self._painter = _Painter(settings)
         self._sink = RunSink(
             self.path,
-            render=self._draw,
+            render=self._painter,
             save=settings.save,
             save_txt=settings.save_txt,
             save_conf=settings.save_conf,
@@ -78,6 +80,7 @@ class Run:
             overwrite=settings.exist_ok,
         )
         self._folder.manifest("running", source=_words(source), arguments=_arguments(settings), **model)
+        self._folder.at_end(self._end)
         self._closed = False
         if settings.on_saved is not None:
             settings.on_saved(self.path)
@@ -88,8 +91,7 @@ class Run:
         Raises:
             PoiseError: It cannot be written.
         """
-        if result.boxes.is_track and self._settings.show_trails:
-            self._trails.add(result)
+        self._painter.take(result)
         self._sink.write(result)
         self._frames += 1
         self._instances += len(result)
@@ -99,7 +101,7 @@ class Run:
         """Whether a further call with these settings is saved here too; if so, it is drawn as they say."""
         if self._closed or any(getattr(self._settings, name) != getattr(settings, name) for name in _KEPT):
             return False
-        self._settings = settings
+        self._settings = self._painter.settings = settings
         return True
 
     def flush(self) -> None:
@@ -115,12 +117,6 @@ class Run:
         if not self._closed:
             self.__exit__(None, None, None)
 
-    def _draw(self, result: Results) -> Image:
-        trailed = result.boxes.is_track and self._settings.show_trails
-        image = self._trails.paint(result.orig_img) if trailed else None
-        picture: Image = result.plot(img=image, **self._settings.drawing)
-        return picture
-
     def __enter__(self) -> Self:
         return self
 
@@ -128,28 +124,60 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
-        # A generator that is left early (break) ends with GeneratorExit: that is the user's will, not a failure.
-        stopped = kind is not None and issubclass(kind, (KeyboardInterrupt, GeneratorExit))
-        status = "done" if kind is None and not self._lost else "interrupted" if stopped else "failed"
         try:
-            self._sink.close()
-        except Exception as late:
-            self._finish("failed", [*self._errors, str(late)])
+            if isinstance(error, Exception):
+                self._sink.__exit__(kind, error, trace)
+            else:  # what could not be finished matters more than that somebody stopped it
+                self._sink.close()
+        except BaseException as late:
+            self._folder.finish(late)
             raise
-        told = error is None or stopped or str(error) in self._errors
-        self._finish(status, self._errors if told else [*self._errors, str(error)])
+        self._folder.finish(error)
 
-    def _finish(self, status: Any, errors: list[str]) -> None:
+    def _end(self) -> dict[str, Any]:
         mean = self._stages / max(self._frames, 1)
-        self._folder.manifest(
-            status,
-            counts={"frames": self._frames, "instances": self._instances, "errors": len(errors)},
-            timings={f"{stage} ms a frame": round(float(ms), 3) for stage, ms in zip(_STAGES, mean, strict=True)},
-            errors=errors,
-            notes=[*self._notes, *self._sink.notes],
-            files=self._sink.paths,
+        return {
+            "status": "failed" if self._lost else "done",
+            "counts": {"frames": self._frames, "instances": self._instances, "errors": len(self._errors)},
+            "timings": {f"{stage} ms a frame": round(float(ms), 3) for stage, ms in zip(_STAGES, mean, strict=True)},
+            "errors": self._errors,
+            "notes": [*self._notes, *self._sink.notes],
+            "files": self._sink.paths,
             **({"renamed": self._sink.twins} if self._sink.twins else {}),
-        )
+        }
+
+
+class _Painter:
+    """Draws the results of a run, with the trails of those that are tracked.
+
+    Pictures are drawn while later results come in, so what is drawn of a frame is settled when it comes.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._trails = Trails()
+
+    def take(self, result: Results) -> None:
+        """Take the next frame."""
+        if result.boxes.is_track and self.settings.show_trails:
+            self._trails.add(result)
+
+    def bound(self, result: Results) -> Render:
+        """Return what draws the frame that was taken last."""
+        trailed = result.boxes.is_track and self.settings.show_trails
+        return partial(_draw, paths=self._trails.paths() if trailed else {}, options=self.settings.drawing)
+
+    def __call__(self, result: Results) -> Image:
+        return self.bound(result)(result)
+
+
+def _draw(result: Results, *, paths: Mapping[int, Floats], options: Mapping[str, Any]) -> Image:
+    image = None
+    if paths:
+        image = result.orig_img.copy()
+        draw_trails(image, paths)
+    picture: Image = result.plot(img=image, **options)
+    return picture
 
 
 def _arguments(settings: Settings) -> dict[str, Any]:

@@ -64,18 +64,12 @@ def write(
     """
     folder = RunFolder(project or "runs/pose", name or "fix", exist_ok=exist_ok)
     folder.manifest("running", source=clip.source, **facts)
-    path = folder.path / "report.json"
-    write_atomically(path, json.dumps(report.summary(), indent=2) + "\n")
-    status: Any = "interrupted"
-    sink = RunSink(folder.path, save=True, save_json=True, overwrite=exist_ok)
-    try:
+    with folder:
+        path = folder.path / "report.json"
+        write_atomically(path, json.dumps(report.summary(), indent=2) + "\n")
+        sink = RunSink(folder.path, save=True, save_json=True, overwrite=exist_ok)
+        folder.at_end(lambda: {"counts": {"frames": len(clip)}, "notes": sink.notes, "files": [*sink.paths, path]})
         with sink:
             for result in clip.results(frames):
                 sink.write(result)
-        status = "done"
-    except Exception:
-        status = "failed"
-        raise
-    finally:
-        folder.manifest(status, counts={"frames": len(clip)}, notes=sink.notes, files=[*sink.paths, path])
     return folder.path

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.arrays import longer_side, plain
 from poise.columns import Boxes
 from poise.drawing import find_font
 from poise.errors import SourceError, suggest
@@ -139,16 +140,25 @@ class Settings:
     on_saved: Callable[[Path], None] | None = None
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name in ("conf", "iou"):
             value = getattr(self, name)
-            if not (value is None and name == "iou") and not _within(value, 0, 1):
+            if not (value is None and name == "iou") and not (isinstance(value, (int, float)) and 0 <= value <= 1):
                 raise ValueError(f"{name} must be from 0 to 1, got {value!r}")
+        object.__setattr__(self, "classes", _classes(self.classes))
         for name in ("max_det", "batch", "vid_stride"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
         if not isinstance(self.reconnect, int) or self.reconnect < 0:
             raise ValueError(f"reconnect must be a whole number from 0, got {self.reconnect!r}")
-        if self.fps is not None and not (0 < self.fps < np.inf and self.time is None):
+        for name in ("line_width", "kpt_radius"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, (int, float)) and 0 < value < np.inf):
+                raise ValueError(f"{name} must be pixels, more than 0, or None, got {value!r}")
+        if self.fps is not None and not (
+            isinstance(self.fps, (int, float)) and 0 < self.fps < np.inf and self.time is None
+        ):
             raise ValueError(
                 f"fps must be frames a second, more than 0, got {self.fps!r}"
                 if self.time is None
@@ -165,7 +175,7 @@ class Settings:
             object.__setattr__(self, "font", find_font(str(self.font)))
         if self.boxes is not None:
             object.__setattr__(self, "boxes", _boxes(self.boxes))
-        if self.imgsz is not None and not _within(self.imgsz, 32, 8192):
+        if self.imgsz is not None and not (isinstance(self.imgsz, (int, float)) and 32 <= self.imgsz <= 8192):
             raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz!r}")
 
     @property
@@ -224,31 +234,29 @@ class Settings:
             given["show_boxes"] = given.pop("boxes")
         if given.get("device") == "":
             given["device"] = None
-        if isinstance(given.get("classes"), int):
-            given["classes"] = (given["classes"],)
-        elif given.get("classes") is not None:
-            given["classes"] = tuple(int(c) for c in given["classes"])
         if isinstance(given.get("imgsz"), str):
             given["imgsz"] = _sides(given["imgsz"])
-        if isinstance(given.get("imgsz"), (list, tuple)):
-            given["imgsz"] = max((int(v) for v in given["imgsz"]), default=None)
+        given["imgsz"] = longer_side(given.get("imgsz"))
         if "conf" in given and given["conf"] is None:  # "the default", as older code says it
             del given["conf"]
         return cls(**given)
-
-
-def _within(value: Any, low: float, high: float) -> bool:
-    """Return whether a value is a number between two; text and lists are not."""
-    try:
-        return not isinstance(value, str) and bool(low <= value <= high)
-    except (TypeError, ValueError):
-        return False
 
 
 def _sides(text: str) -> list[int] | str:
     """Read sides written as text, ``"640"`` or ``"320,192"``; anything else stays, to be refused as it was given."""
     sides = [side.strip() for side in text.strip("()[] ").split(",")]
     return [int(side) for side in sides] if all(side.isascii() and side.isdigit() for side in sides) else text
+
+
+def _classes(given: Any) -> tuple[int, ...] | None:
+    """Check the classes to keep: one number, or several."""
+    if given is None:
+        return None
+    several = given if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    numbers = [plain(one) for one in several]
+    if not all(isinstance(one, (int, float)) and one >= 0 and float(one).is_integer() for one in numbers):
+        raise ValueError(f"classes must be class numbers from 0, such as 0 or [0, 2], got {given!r}")
+    return tuple(map(int, numbers))
 
 
 def _times(given: Any) -> Any:

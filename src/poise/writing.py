@@ -7,12 +7,15 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
 from poise.errors import PoiseError
 
 PathLike = str | os.PathLike[str]
+
+_parts = count()
 
 _HINTS = {
     errno.ENOSPC: "the disk is full; free some space or write elsewhere",
@@ -91,7 +94,8 @@ def replacing(path: PathLike) -> Iterator[Path]:
         PoiseError: It cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Two threads may write one file, too: each its own, and the last one stays.
+    part = path.with_name(f".{path.name}.{os.getpid()}.{next(_parts)}.part")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -118,6 +122,12 @@ def held(file: IO[Any]) -> bool:
     except OSError:  # a network disk, a pipe
         return True
     return True
+
+
+def numbered(stem: str) -> Iterator[str]:
+    """Give the names of what is there already, one after the other: ``stem``, ``stem2``, ``stem3`` …"""
+    yield stem
+    yield from (f"{stem}{number}" for number in count(2))
 
 
 def check_writable(path: PathLike) -> None:

@@ -213,7 +213,7 @@ def test_pictures_go_to_a_folder(desk: Path, photo: Path) -> None:
 
 def test_the_webcam_is_camera_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     av = pytest.importorskip("av")
-    from poise.sources import _camera
+    from poise.sources import _camera, _video
 
     if "lavfi" not in av.formats_available:
         pytest.skip("this FFmpeg has no lavfi")
@@ -224,8 +224,10 @@ def test_the_webcam_is_camera_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
     monkeypatch.setattr(_camera, "_address", address)
     monkeypatch.setattr(_camera, "_candidates", lambda: [0])
+    monkeypatch.setattr(_video, "_pause", lambda _: iter(()))
 
-    said = lines(capsys, "webcam", "--set", "body")
+    # The film ends, which a camera does not: it is tried again, and then told.
+    said = lines(capsys, "webcam", "--set", "body", code=1)
 
     assert {line["source"] for line in said} == {"camera 0"}
 

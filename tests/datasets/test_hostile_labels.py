@@ -99,7 +99,7 @@ def test_odd_attributes_never_crash(tmp_path: Path) -> None:
         try_to_read(path)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     cells=st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=6), max_size=30), width=st.integers(1, 6)
 )

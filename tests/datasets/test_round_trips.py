@@ -15,7 +15,7 @@ from poise.datasets import Dataset, Labels, convert, open_dataset, scan, write_d
 from poise.datasets.formats._registry import FORMATS, format_module
 
 NEEDS = {"sleap": "sleap_io", "parquet": "pyarrow", "dlc": "h5py"}
-QUICK = settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=15, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(params=list(FORMATS))

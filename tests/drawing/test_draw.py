@@ -255,7 +255,7 @@ def test_untracked_people_keep_their_colours_when_the_rows_are_in_another_order(
     assert np.array_equal(instance_colours(result)[[2, 0, 1]], instance_colours(result[[2, 0, 1]]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     points=st.lists(st.tuples(st.floats(-300, 500), st.floats(-300, 500)), min_size=17, max_size=17),
     conf=st.lists(st.floats(0, 1), min_size=17, max_size=17),
@@ -281,7 +281,7 @@ def test_nothing_is_written_outside_the_bounds_of_the_points(points: list, conf:
         assert y.max() <= seen[:, 1].max() + margin
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     x0=st.floats(-400, 600), y0=st.floats(-400, 600), x1=st.floats(-400, 600), y1=st.floats(-400, 600),
     width=st.floats(0.5, 60),

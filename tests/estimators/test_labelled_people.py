@@ -39,11 +39,7 @@ def test_the_man_of_the_demo_is_found(name: str, photo: Path) -> None:
     assert box_iou(np.asarray(result.boxes.xyxy), labelled("demo.jpg")[2]).min() > 0.75
 
 
-# body-fast takes the runner's head and shoulders for somebody else too, at a conf of 0.4.
-PARK = (pytest.param("body-fast", marks=pytest.mark.xfail(reason="a fragment of the runner", strict=True)), *MODELS[1:])
-
-
-@pytest.mark.parametrize("name", PARK)
+@pytest.mark.parametrize("name", MODELS)
 def test_three_people_in_a_park_are_told_apart(name: str) -> None:
     result = Pose(name)(ASSETS / "park.jpg", verbose=False)[0]
 

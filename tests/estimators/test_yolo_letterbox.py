@@ -46,7 +46,7 @@ def resize_slowly(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return out
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     height=st.integers(1, 13),
     width=st.integers(1, 13),

@@ -150,7 +150,7 @@ def test_most_rows_are_the_best_ones(most: int) -> None:
     assert np.array_equal(few.index, more.index[:most])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1000), iou=st.floats(0.05, 0.95), count=st.sampled_from([1, 2, 127, 128, 129, 400]))
 def test_strips_of_candidates_equal_one_matrix(seed: int, iou: float, count: int) -> None:
     output = random_anchors(seed, count, classes=1)
@@ -162,7 +162,7 @@ def test_strips_of_candidates_equal_one_matrix(seed: int, iou: float, count: int
     assert rows.index.tolist() == nms(box_iou(boxes, boxes), output[4], max_similarity=np.float32(iou)).tolist()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1000), limit=st.floats(0.05, 0.6))
 def test_suppression_by_keypoints_equals_the_definition(seed: int, limit: float) -> None:
     output = random_anchors(seed, 90, classes=1, k=4)

@@ -78,7 +78,7 @@ def test_a_lean_to_the_right_of_the_picture_is_positive() -> None:
     assert value(leaning, "trunk") == pytest.approx(45.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.floats(-180, 180), st.floats(0.1, 10), st.floats(-500, 500))
 def test_joints_do_not_change_when_the_picture_is_turned_scaled_and_moved(
     seed: int, turn: float, scale: float, shift: float

@@ -105,7 +105,7 @@ def test_a_point_that_was_not_seen_is_kept_so(tmp_path: Path) -> None:
 
 
 @given(st.text(min_size=1, max_size=20).filter(lambda name: name not in ("none", "unknown")))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_name_of_a_gesture_is_kept_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     path = tmp_path_factory.mktemp("names") / "mine.toml"
     one = taught(**{name: "rock_right"})
@@ -193,7 +193,7 @@ anything = st.one_of(scalars, st.lists(scalars, max_size=3), st.dictionaries(st.
 
 @given(key=st.sampled_from(["name", "format", "skeleton", "upright", "limits", "spread", "vectors", "examples",
                             "points", "flip_idx"]), value=anything)  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_value_of_a_key_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, key: str, value: object
 ) -> None:

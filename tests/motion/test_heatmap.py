@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from event_scenes import frame, person
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.motion.heatmap import Heatmap
 
 
-@settings(deadline=None)  # a machine may be busy
 @given(count=st.integers(0, 4), frames=st.integers(2, 30), step=st.floats(0.01, 0.4))
 def test_the_sum_is_people_times_seconds(count: int, frames: int, step: float) -> None:
     heat = Heatmap()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from event_scenes import STANDING, frame, person
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.motion.events import points_of
@@ -113,7 +113,6 @@ def test_without_legs_standing_and_sitting_cannot_be_told_apart() -> None:
     assert posture_of(points) == "unknown"
 
 
-@settings(deadline=None)  # a machine may be busy
 @given(scale=st.floats(30, 2000), x=st.floats(-500, 500), turn=st.sampled_from([0, 90]))
 def test_the_posture_does_not_depend_on_size_or_place(scale: float, x: float, turn: float) -> None:
     assert posture_of(person(at=(x, 100), height=scale, turn=turn)) == ("standing" if turn == 0 else "lying")

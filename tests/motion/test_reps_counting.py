@@ -85,7 +85,7 @@ def test_a_drawn_exercise_is_recognised_and_counted(name: str) -> None:
     assert (found.exercise, found.count) == (name, 5)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     reps=st.integers(2, 7), period=st.floats(1.0, 4.0), fps=st.sampled_from([8.0, 15.0, 30.0, 60.0]),
     size=st.floats(0.3, 3.0), mirror=st.booleans(), lead=st.floats(0.3, 4.0),
@@ -282,7 +282,7 @@ def test_a_real_passer_by_does_nothing() -> None:
     assert sum(one.found.count for one in count_reps(real("people_worker_zone")).people) == 0
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 10**6), n=st.integers(0, 90))
 def test_noise_never_fails(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)

@@ -92,7 +92,7 @@ def test_missing_points_stay_missing_and_others_do_not_notice(method: str) -> No
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(fps=st.floats(4, 120), x=st.floats(50, 500))
 def test_what_stands_still_stays_there_at_any_frame_rate(method: str, fps: float, x: float) -> None:
     still = np.repeat(STANDING[None] * 200.0 + x, 8, axis=0)

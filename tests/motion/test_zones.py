@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from event_scenes import frame, person
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from poise.errors import FormatError
@@ -36,7 +36,6 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-@settings(deadline=None)  # a machine may be busy
 @given(
     turns=st.lists(st.integers(0, 359), min_size=3, max_size=12, unique=True),
     point=st.tuples(st.floats(-60, 60), st.floats(-60, 60)),

@@ -122,6 +122,38 @@ def test_crops_lie_in_a_folder_a_class(tmp_path: Path) -> None:
     assert PIL.Image.open(sink.paths[0]).size == (30, 40)
 
 
+def test_crops_of_a_run_are_those_of_save_crop(tmp_path: Path) -> None:
+    boxes = [[10, 5, 40, 45, 0.9, 0], [-20, -20, 10, 10, 0.9, 0], [60.4, 2.5, 300, 30, 0.8, 0], [5, 5, 5, 5, 0.9, 0]]
+    people = Results.of(picture(200, 150, shade=9), [*boxes, [np.nan] * 4 + [0.9, 0]])
+
+    by_call = people.save_crop(tmp_path / "call")
+    write(sink := RunSink(tmp_path / "run", save=False, save_crop=True), [people])
+
+    assert len(by_call) == len(sink.paths) == 3
+    for one, other in zip(by_call, sink.paths, strict=True):
+        np.testing.assert_array_equal(np.asarray(PIL.Image.open(one)), np.asarray(PIL.Image.open(other)))
+    # From 10 - 10.3 and 5 - 10.4, cut off at the picture's edges, to 40 + 10.3 and 45 + 10.4.
+    assert PIL.Image.open(by_call[0]).size == (51, 56)
+
+
+@pytest.mark.parametrize("order", [["b.jpg", "a.jpg", "2.jpg", "c.jpg"], ["a.jpg", "2.jpg", "c.jpg", "b.jpg"]])
+@pytest.mark.parametrize("kind", ["picture", "frames"])
+def test_ids_that_are_given_are_nobody_elses(tmp_path: Path, order: list[str], kind: str) -> None:
+    given = {"b.jpg": 1, "c.jpg": 2, "walk.mp4": 3}
+    media = [Media(name, path=name) for name in order]
+    images = [result(media=one) for one in media]
+    if kind == "frames":
+        images[1:1] = clip([0.0, 0.1, 0.2], media=Media("walk.mp4", "video", 10.0, path="walk.mp4"))
+
+    write(CocoAnnotationsSink(tmp_path / "a.json", image_ids=given), images)
+
+    told = json.loads((tmp_path / "a.json").read_text())["images"]
+    ids = {one["file_name"]: one["id"] for one in told}
+    assert len({one["id"] for one in told}) == len(told) == len(images)
+    assert (ids["b.jpg"], ids["c.jpg"]) == (1, 2)
+    assert kind == "picture" or ids["walk_0.jpg"] == 3
+
+
 def test_crops_stay_inside_the_picture_and_skip_empty_boxes(tmp_path: Path) -> None:
     boxes = [[-20, -20, 10, 10, 0.9, 0], [50, 40, 500, 400, 0.9, 0], [5, 5, 5, 5, 0.9, 0], [np.nan] * 4 + [0.9, 0]]
     sink = CropSink(tmp_path, margin=0.0)

@@ -42,9 +42,8 @@ def sample(kind: str) -> bytes:
 @pytest.mark.parametrize("kind", KINDS)
 @settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_flipped_bits_and_cuts_give_frames_or_a_source_error(kind: str, tmp_path: Path, data: st.DataObject) -> None:

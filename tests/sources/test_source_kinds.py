@@ -390,3 +390,11 @@ def test_importing_the_room_loads_no_video_library_and_changes_no_limit_of_pillo
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
 
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_a_sample_that_is_not_there_is_named_with_what_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match=r"runner\.jpg: no such file or folder; 'poise sample' writes it here"):
+        next(iter(open_source("runner.jpg")))

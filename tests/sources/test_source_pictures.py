@@ -53,7 +53,7 @@ def test_lossy_formats_give_the_colours_in_their_places(kind: str) -> None:
     assert corners(one(encode(quarters(), kind))) == ["red", "green", "blue", "white"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     orientation=st.integers(1, 8),
     width=st.integers(1, 90),

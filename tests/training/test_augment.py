@@ -74,7 +74,7 @@ chains = st.builds(
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(augmentation=chains, seed=st.integers(0, 10_000), side=st.sampled_from([96, 128]))
 def test_a_painted_keypoint_is_where_its_label_says_after_any_chain(
     name: str, augmentation: Augmentation, seed: int, side: int
@@ -139,7 +139,7 @@ def test_an_upside_down_mirror_with_a_map_of_its_own_needs_no_other() -> None:
     np.testing.assert_array_equal(turned.image, plain.image[::-1])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(augmentation=chains, seed=st.integers(0, 10_000))
 def test_boxes_enclose_their_visible_keypoints_and_stay_inside(augmentation: Augmentation, seed: int) -> None:
     instances = make(augmentation, seed).instances
@@ -253,7 +253,7 @@ def test_mixing_keeps_the_labels_of_both() -> None:
     assert np.abs(mixed.image - mean).max() < 0.35 * 255  # Beta(32, 32) stays near a half
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000))
 def test_cutmix_shows_each_visible_keypoint(seed: int) -> None:
     mixed = cutmix(make(STILL, 0), make(STILL, 1), np.random.default_rng(seed))
@@ -263,7 +263,7 @@ def test_cutmix_shows_each_visible_keypoint(seed: int) -> None:
     assert (mixed.image[np.minimum(y, 95), np.minimum(x, 95), CHANNEL[ks]] > 60).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000))
 def test_erasing_spares_keypoints(seed: int) -> None:
     sample = make(STILL, 0)

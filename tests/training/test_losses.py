@@ -237,7 +237,7 @@ def random_predicted(batch: int, count: int, k: int, nc: int, by_keypoints: bool
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.integers(0, 80), st.integers(0, 50), st.integers(1, 96), st.integers(1, 64))

@@ -102,7 +102,7 @@ def test_full_disk_loses_nothing_that_was_saved(old: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(
-        PoiseError, match=r"last\.pt: cannot be written: No space left on device; the file of an earlier"
+        PoiseError, match=r"last\.pt: cannot be written: No space left on device; the last epoch is still there"
     ):
         write(old, {"poise": "new"})
 

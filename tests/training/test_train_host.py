@@ -16,7 +16,8 @@ from tiny import draw, settings
 
 torch = pytest.importorskip("torch")
 
-from poise.errors import PoiseError  # noqa: E402
+from poise.errors import ModelError, PoiseError  # noqa: E402
+from poise.training.callbacks import Callbacks  # noqa: E402
 from poise.training.loop import train  # noqa: E402
 from poise.training.run import settings_of  # noqa: E402
 
@@ -85,6 +86,31 @@ def test_an_error_of_any_kind_is_in_the_manifest(cards: Path, tmp_path: Path, mo
 
     said = json.loads(next(tmp_path.rglob("manifest.json")).read_text("utf-8"))
     assert (said["status"], said["errors"]) == ("failed", ["RuntimeError: something inside broke"])
+
+
+@pytest.mark.parametrize("event", ["on_pretrain_routine_end", "on_train_start", "on_train_batch_end", "on_model_save"])
+def test_an_error_of_a_callback_is_in_the_manifest(cards: Path, tmp_path: Path, event: str) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError):
+        train(
+            settings_of(settings(cards, epochs=1, val=False, project=str(tmp_path))),
+            callbacks=Callbacks({event: [broken]}),
+        )
+
+    said = json.loads(next(tmp_path.rglob("manifest.json")).read_text("utf-8"))
+    assert (said["status"], said["errors"]) == ("failed", ["ZeroDivisionError: mine"])
+    assert not list(tmp_path.rglob(".lock"))
+
+
+def test_a_training_that_cannot_begin_has_failed(cards: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="start from a checkpoint"):
+        train(settings_of(settings(cards, head_only=True, project=str(tmp_path))))
+
+    said = json.loads(next(tmp_path.rglob("manifest.json")).read_text("utf-8"))
+    assert (said["status"], said["errors"][0][:9]) == ("failed", "head_only")
+    assert not list(tmp_path.rglob(".lock"))
 
 
 def test_going_on_before_the_first_checkpoint_is_told(tmp_path: Path) -> None:

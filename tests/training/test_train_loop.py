@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -322,6 +323,18 @@ def test_pose_trains_and_then_holds_the_best_weights(cards: Path, tmp_path: Path
     assert 0 <= metrics.pose.map <= 1
     assert model.names == {0: "card"}
     assert len(model(np.zeros((64, 64, 3), np.uint8))) == 1
+
+
+def test_a_model_that_was_trained_holds_no_gradients_and_is_pickled(cards: Path, tmp_path: Path) -> None:
+    model = Pose("yolo26n-pose")
+    model.add_callback("on_train_end", lambda training: None)
+    model.train(**settings(cards, epochs=1, val=False, project=str(tmp_path)))
+
+    assert all(parameter.grad is None for parameter in model.trainer.model.parameters())
+    assert not model.trainer.optimizer.state
+    content = pickle.dumps(model)
+    assert len(content) < 20_000
+    assert pickle.loads(content).names == {0: "card"}  # noqa: S301 - made here
 
 
 def test_command_prints_the_best_checkpoint(cards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

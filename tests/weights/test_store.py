@@ -14,6 +14,7 @@ import pytest
 from poise import weights
 from poise.errors import ModelError
 from poise.weights import _store
+from poise.weights._fetch import download
 
 BODY = bytes(range(256)) * 4000
 
@@ -161,3 +162,36 @@ def test_import_refuses_a_name_that_leads_out_of_the_cache(tmp_path: Path) -> No
 
     with pytest.raises(ModelError, match="plain file name"):
         weights.put(tmp_path / "a.pt", name="../a.pt")
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_several_who_fetch_one_file_at_once_get_it_whole(
+    server: str, home: Path, monkeypatch: pytest.MonkeyPatch, locks: bool
+) -> None:
+    if not locks:  # as on a network disk that knows none
+
+        def no_lock(file: object) -> None:
+            raise OSError("no locks here")
+
+        monkeypatch.setattr("poise.weights._cache._lock", no_lock)
+    target = home / "weights/net.pt"
+    target.parent.mkdir(parents=True)
+    errors: list[Exception] = []
+    begin = threading.Barrier(6)
+
+    def fetch() -> None:
+        begin.wait()
+        try:
+            download(f"{server}/net.pt", target)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            errors.append(error)
+
+    threads = [threading.Thread(target=fetch) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert errors == []
+    assert target.read_bytes() == BODY
+    assert [path.name for path in target.parent.iterdir() if path.is_file()] == ["net.pt"]

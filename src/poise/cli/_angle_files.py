@@ -52,20 +52,13 @@ def save_run(
     folder = RunFolder(project or "runs/pose", name or "angles", exist_ok=exist_ok)
     folder.manifest("running", source=clip.source)
     plot, rows = folder.path / "angles.png", folder.path / "angles.csv"
-    sink = open_sink(
-        folder.path / f"{video.stem}.mp4", overwrite=exist_ok, render=lambda result: draw_angles(result, names=names)
-    )
-    status: Any = "interrupted"
-    try:
+    with folder:
+        target = folder.path / f"{video.stem}.mp4"
+        sink = open_sink(target, overwrite=exist_ok, render=lambda result: draw_angles(result, names=names))
+        folder.at_end(lambda: {"counts": {"frames": len(clip)}, "files": [*sink.paths, plot, rows]})
         with open_source(str(video)) as frames, sink:
             for result in clip.results(frames):
                 sink.write(result)
         write_plot(table, plot, names)
         rows.write_text(csv_text(table), encoding="utf-8")
-        status = "done"
-    except Exception:
-        status = "failed"
-        raise
-    finally:
-        folder.manifest(status, counts={"frames": len(clip)}, files=[*sink.paths, plot, rows])
     return folder.path

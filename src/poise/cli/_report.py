@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from poise.addresses import masked
-from poise.frames import Media
+from poise.frames import Media, continues
 from poise.results import Results
 from poise.text import brief, plain, say, screen
 
@@ -110,7 +110,7 @@ class Reporter:
             task = bar.add_task("starting", total=total)
             for result in results:
                 media = result.media
-                if media is not video:
+                if not continues(media, video, scene=False):
                     if video is not None:
                         self._video(video, frames, most, time.perf_counter() - start)
                     video = media if media.kind != "image" else None

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 from cyclopts import Parameter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from poise.frames import Image
     from poise.gesturing import Seen
     from poise.results import Results
-    from poise.sinks import RunFolder, SinkBase
+    from poise.sinks import SinkBase
 
 gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.")
 gestures.command(teach)
@@ -139,9 +139,10 @@ def _pictures(stack: ExitStack, report: Reporter, *, save: bool, out: Path | Non
     if save:
         folder = RunFolder("runs/pose", "gestures")
         report.saved(folder.path)
-        folder.manifest("running")
-        sinks.append(RunSink(folder.path, render=_plain))
-        stack.push(lambda kind, *_: _ended(folder, kind, report, sinks[0]))
+        drawn = RunSink(folder.path, render=_plain)
+        sinks.append(drawn)
+        folder.at_end(lambda: {"counts": {"frames": report.frames}, "errors": report.errors, "files": drawn.paths})
+        stack.enter_context(folder)
     if out is not None:
         a_file = out.suffix and not out.is_dir()
         sinks.append(
@@ -153,14 +154,6 @@ def _pictures(stack: ExitStack, report: Reporter, *, save: bool, out: Path | Non
     for sink in sinks:
         stack.callback(sink.close)
     return sinks
-
-
-def _ended(folder: RunFolder, kind: type[BaseException] | None, report: Reporter, sink: SinkBase) -> None:
-    stopped = kind is not None and issubclass(kind, (KeyboardInterrupt, GeneratorExit))
-    status: Literal["done", "interrupted", "failed"] = (
-        "done" if kind is None else "interrupted" if stopped else "failed"
-    )
-    folder.manifest(status, counts={"frames": report.frames}, errors=report.errors, files=sink.paths)
 
 
 def _records(one: Seen) -> list[str]:

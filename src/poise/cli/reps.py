@@ -61,6 +61,7 @@ def count(
         quiet: Show nothing but results and errors.
         own: The options below.
     """
+    from poise.errors import PoiseError
     from poise.model import Pose
     from poise.motion.reps import count_reps, get
     from poise.writing import check_writable
@@ -69,6 +70,8 @@ def count(
         get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
     for target in (report, out):
         if target is not None:
+            if target.exists() and not overwrite:
+                raise PoiseError(f"{target} exists; pass --overwrite to replace it")
             check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
     pose = Pose(model, threads=threads, device=device, **own_arguments(own))

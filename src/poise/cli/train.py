@@ -47,7 +47,7 @@ def train(**given: Any) -> int:
 def _signature() -> inspect.Signature:
     """Make the command's flags from the settings, so that they are written down once."""
     hints = get_type_hints(TrainSettings)
-    about = dict(re.findall(r"^ {8}(\w+): (.+)$", inspect.getdoc(TrainSettings) or "", re.M)) or _about()
+    about = dict(re.findall(r"^    (\w+): (.+)$", inspect.getdoc(TrainSettings) or "", re.M))
     flags = [_flag("cfg", Path, "A TOML or YAML file with settings.")]
     for field in fields(TrainSettings):
         if field.name == "given":
@@ -58,11 +58,6 @@ def _signature() -> inspect.Signature:
         default = f" [{field.default}]" if field.default is not None else ""
         flags.append(_flag(field.name, kind, about.get(field.name, "") + default))
     return inspect.Signature(flags, return_annotation=int)
-
-
-def _about() -> dict[str, str]:
-    text = inspect.getdoc(TrainSettings) or ""
-    return dict(re.findall(r"^    (\w+): (.+)$", text, re.M))
 
 
 def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:

@@ -7,12 +7,14 @@ import re
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import ImageShow
 
 from poise.frames import Image
 from poise.image import encode, to_pil
+from poise.writing import numbered
 
 _VIEWERS = ("xdg-open", "display", "gm", "eog", "xv")  # those that Pillow knows how to start
 
@@ -99,13 +101,9 @@ def _write_somewhere(image: Image, stem: str) -> str:
 def _write_new(folder: Path, stem: str, data: bytes) -> str:
     """Write a file under the first name of ``stem``, ``stem2``, … that is free."""
     folder.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        path = folder / f"{stem}{number if number > 1 else ''}.jpg"
-        try:
-            with path.open("xb") as file:
-                file.write(data)
-        except FileExistsError:
-            number += 1
-        else:
+    for name in numbered(stem):
+        path = folder / f"{name}.jpg"
+        with suppress(FileExistsError), path.open("xb") as file:
+            file.write(data)
             return str(path.resolve())
+    raise AssertionError  # pragma: no cover - names do not run out

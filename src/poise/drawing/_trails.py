@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from poise.drawing._draw import draw_trails
 from poise.drawing._style import Style
-from poise.frames import Image, Media
+from poise.frames import Image, Media, continues
 from poise.results import Results
 
 _PLAIN = Style()
@@ -35,10 +35,9 @@ class Trails:
 
     def add(self, result: Results) -> None:
         """Take the next frame; another video begins new trails."""
-        if result.media is not self._media:
-            if self._media is None or not (self._media.kind == "image" == result.media.kind):
-                self._frames.clear()
-            self._media = result.media
+        if not continues(result.media, self._media):
+            self._frames.clear()
+        self._media = result.media
         if result.boxes.id is None:
             return
         ids = np.asarray(result.boxes.id).astype(np.intp)
@@ -54,9 +53,12 @@ class Trails:
             image: ``(H, W, 3)`` uint8 BGR.
         """
         picture = np.array(image)
-        if self._frames:
-            draw_trails(picture, {int(i): self._path(i) for i in self._frames[-1][1]}, style=self.style)
+        draw_trails(picture, self.paths(), style=self.style)
         return picture
+
+    def paths(self) -> dict[int, NDArray[np.float64]]:
+        """Return the ``(T, 2)`` paths of the tracks that are in the last frame, pixels; NaN where one was not seen."""
+        return {int(i): self._path(i) for i in self._frames[-1][1]} if self._frames else {}
 
     def _path(self, number: np.intp) -> NDArray[np.float64]:
         """Return the ``(T, 2)`` path of a track; NaN where it was not seen."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.estimators._estimator import Estimator, Memory, Options, to_results
-from poise.frames import Frame, Image, Media
+from poise.frames import Frame, Image, Media, continues
 from poise.results import Results
 
 
@@ -32,7 +32,7 @@ class Memories:
 
     def of(self, media: Media, estimator: Estimator) -> Memory | None:
         """Return the memory for the next frame of a source, None where there is none."""
-        if media is not self._media or estimator is not self._estimator:
+        if not continues(media, self._media, scene=False) or estimator is not self._estimator:
             self._media, self._estimator = media, estimator
             self._memory = estimator.memory() if self.follow(media) else None
         return self._memory

@@ -18,6 +18,7 @@ AGREE = 0.5  # IoU above which proposals vouch for each other
 _INSIDE = 0.5  # share of a box in a larger one from which it may be a part of the same person
 _SAME_PLACE = 1.0  # spreads of the smaller of two instances within which keypoints are at one place
 _MUCH_LARGER = 3.0  # ratio of box areas from which a keypoint at one place is the smaller instance's
+_LEAST_SPREAD = 0.1  # of the longer side's spread
 _SURE_PART = 0.2  # raw score of the keypoints that show whether it is
 
 
@@ -71,7 +72,8 @@ def extent(xy: Floats, conf: Floats, boxes: Floats, *, least: float = 0.3) -> Fl
 def move(boxes: Floats, before: Floats, after: Floats, weight: Floats) -> Floats:
     """Carry ``(N, 4)`` boxes along with their keypoints.
 
-    The box shifts with the weighted mean of the keypoints and grows with their weighted spread, by a fifth at most.
+    The box shifts with the weighted mean of the keypoints and grows with their weighted spread, each side with its own:
+    who stands up becomes higher and not wider. By a fifth a frame at most.
 
     Args:
         boxes: Boxes around the keypoints ``before``.
@@ -82,10 +84,12 @@ def move(boxes: Floats, before: Floats, after: Floats, weight: Floats) -> Floats
     share = (weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-6))[..., None]
     start, end = (before * share).sum(axis=1), (after * share).sum(axis=1)
     spread = [
-        np.sqrt((np.square(points - middle[:, None]) * share).sum(axis=(1, 2)))
+        np.sqrt((np.square(points - middle[:, None]) * share).sum(axis=1))
         for points, middle in ((before, start), (after, end))
     ]
-    growth = np.clip(spread[1] / np.maximum(spread[0], 1e-6), 0.8, 1.2)[:, None]
+    # Keypoints in one line say little of the side across it.
+    least = _LEAST_SPREAD * spread[0].max(axis=-1, keepdims=True) + 1e-6
+    growth = np.clip((spread[1] + least) / (spread[0] + least), 0.8, 1.2)
     moved = [end + (boxes[:, i : i + 2] - start) * growth for i in (0, 2)]
     return np.concatenate(moved, axis=-1).astype(np.float32)
 
@@ -145,7 +149,10 @@ def alike_or_part(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
     if not part.any():
         return similarity
     shared = oks(people.xy, people.xy, area=area, visible=sure, sigmas=sigmas)
-    return np.where(part, np.maximum(similarity, shared), similarity)
+    similarity = np.where(part, np.maximum(similarity, shared), similarity)
+    # A part may be like the whole by way of a larger part that is like both.
+    chained = (similarity[:, :, None] * similarity[None]).max(axis=1)
+    return np.where(part, np.maximum(similarity, chained), similarity)
 
 
 def contested(boxes: Floats, xy: Floats, conf: Floats, sigmas: NDArray[Any]) -> NDArray[np.bool_]:

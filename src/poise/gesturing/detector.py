@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poise.drawing import draw
-from poise.frames import Frame, Image, Media
+from poise.frames import Frame, Image, Media, continues
 from poise.gesturing.hands import HandFinder
 from poise.gesturing.showing import draw_names
 from poise.motion.events import Event
@@ -65,9 +65,9 @@ class GestureWatch:
         Raises:
             ValueError: The set has gestures of bodies, and the skeleton is none that it knows.
         """
-        if result.media is not self._media:
+        if not continues(result.media, self._media, scene=False):
             self.recognizer.reset()
-            self._media = result.media
+        self._media = result.media
         self._last = (result.time, result.frame)
         hands = self._find(result) if "hand" in self.recognizer.parts else None
         # Bodies also say whose a hand is.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poise.errors import SourceError
-from poise.frames import Frame
+from poise.frames import Frame, continues
 from poise.gesturing.hands import HandFinder, points_of_bodies
 from poise.gesturing.watch import followed
 from poise.motion.gestures.embedding import unmirrored
@@ -65,7 +65,7 @@ def gather_examples(
         results: Iterable[Results] = body.predict(path, stream=True)
         for result in results if watch is None else watch(results):
             frame = Frame(result.orig_img, result.media, result.frame, result.time)
-            if frame.media is not media:
+            if not continues(frame.media, media, scene=False):
                 media, taken = frame.media, -np.inf
             found = finder.find(frame, result) if finder else result
             if frame.media.kind != "image" and frame.time - taken < every_s:
@@ -165,13 +165,12 @@ def _videos(path: Path, hands: Pose | None, body: Pose, watch: Watch | None) -> 
         if result.media.kind == "image":
             pictures += 1
             continue
-        if result.media is not media:
+        if not continues(result.media, media):
             if media is not None:
                 yield media.name, frames
             media, frames = result.media, []
-        found = (
-            None if finder is None else finder.find(Frame(result.orig_img, media, result.frame, result.time), result)
-        )
+        frame = Frame(result.orig_img, result.media, result.frame, result.time)
+        found = None if finder is None else finder.find(frame, result)
         mine: list[int | None] = []
         if found is not None and result.skeleton.name == "coco17":
             rows, _ = wrist_pairs(np.asarray(found.keypoints.xy, dtype=np.float64), *points_of_bodies(result))

@@ -15,7 +15,7 @@ import numpy as np
 from poise.estimators import Estimate, Options, to_results
 from poise.estimators.hands import rois_from_hands
 from poise.estimators.roi import RoiMemory
-from poise.frames import Frame, Media
+from poise.frames import Frame, Media, continues
 from poise.geometry import Floats
 from poise.motion.gestures.following import MIN_WRIST, forearms
 from poise.results import Results
@@ -74,7 +74,7 @@ class HandFinder:
 
     def find(self, frame: Frame, bodies: Results | None = None) -> Results:
         """Find the hands of the next frame."""
-        if frame.media is not self._media:
+        if not continues(frame.media, self._media, scene=False):
             video = frame.media.kind != "image"
             memory = self._estimator.memory() if video else None
             self._media, self._looked = frame.media, -np.inf

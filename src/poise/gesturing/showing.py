@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poise.drawing import draw, draw_label, draw_zone_labels, label_size, place_label
-from poise.frames import Image, Media
+from poise.frames import Image, Media, continues
 from poise.geometry import Floats
 from poise.motion.gestures import UNKNOWN, Gesture, GestureEvent
 from poise.results import Results
@@ -44,7 +44,7 @@ class GesturePainter:
         base = seen.bodies if seen.bodies is not None else seen.hands
         if base is None:
             raise ValueError("this frame only says what ended with its source; there is nothing to draw")
-        if seen.frame.media is not self._media:
+        if not continues(seen.frame.media, self._media, scene=False):
             self._media, self._recent = seen.frame.media, []
         now = seen.frame.time
         self._recent = [one for one in (*self._recent, *seen.events) if 0 <= now - one.time < _SHOWN_S][-_SHOWN:]

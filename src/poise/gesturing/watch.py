@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poise.errors import SourceError
-from poise.frames import Frame, Media
+from poise.frames import Frame, Media, continues
 from poise.gesturing.hands import MIN_HAND, HandFinder
 from poise.motion.gestures import Gesture, GestureEvent, GestureRecognizer
 from poise.results import Results
@@ -86,7 +86,7 @@ def watch_gestures(
     shown: Frame | None = None
     for result in results:
         frame = Frame(result.orig_img, result.media, result.frame, result.time)
-        if frame.media is not media:
+        if not continues(frame.media, media, scene=False):
             if shown is not None and (ended := recognizer.finish(shown.time)):
                 yield Seen(shown, None, None, _made(ended), ended)
             recognizer.reset()
@@ -122,7 +122,7 @@ def followed(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Result
         if result.media.kind == "image":
             yield result[np.asarray(result.boxes.conf) >= _MIN_BODY]
             continue
-        if result.media is not media:
+        if not continues(result.media, media):
             tracker.reset()
-            media = result.media
+        media = result.media
         yield tracker.update(result)

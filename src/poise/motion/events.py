@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.frames import Media
+from poise.frames import Media, continues
 from poise.geometry import Floats
 from poise.results import Results
 
@@ -92,10 +92,9 @@ class EventStream:
         events: list[Event] = []
         if result.time_from == "assumed" and not self._told:
             self._told = tell_assumed()
-        if result.media is not self._media:
-            if self._media is not None and not (self._media.kind == "image" == result.media.kind):
-                events += self._finished()
-            self._media = result.media
+        if self._media is not None and not continues(result.media, self._media):
+            events += self._finished()
+        self._media = result.media
         for detector in self.detectors:
             try:
                 events += detector.update(result)

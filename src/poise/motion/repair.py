@@ -47,7 +47,7 @@ def rolling_median(x: Floats, frames: int) -> Floats:
     ordered = np.sort(windows, axis=-1)  # NaN last
     count = np.isfinite(windows).sum(axis=-1)[..., None]
     low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-1)[..., 0]
-    high = np.take_along_axis(ordered, count // 2 * (count > 0) - (count == 2 * half + 1) * 0, axis=-1)[..., 0]
+    high = np.take_along_axis(ordered, count // 2, axis=-1)[..., 0]
     return np.asarray(np.where(count[..., 0] > 0, (low + np.where(count[..., 0] % 2, low, high)) / 2, np.nan))
 
 

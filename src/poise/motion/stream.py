@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from poise.frames import Media
+from poise.frames import Media, continues
 from poise.motion.smoothing import Kalman, OneEuro, Smoother
 from poise.results import Results
 
@@ -25,7 +25,7 @@ def smooth_stream(
         if result.media.kind == "image":
             yield result
             continue
-        if result.media is not media:
-            media = result.media
+        if not continues(result.media, media):
             smoother.reset()
+        media = result.media
         yield smoother.update(result)

@@ -54,6 +54,14 @@ def usable_cores() -> int:
     return cores
 
 
+def closed(name: str) -> ModelError:
+    """Return what is raised where a network that was freed is to run."""
+    return ModelError(
+        f"{name}: the model was closed while its results were still being read; read a stream to its end before "
+        "close() or the end of its with block"
+    )
+
+
 class Session(Protocol):
     """A loaded network. ``run`` may be called from many threads at once."""
 

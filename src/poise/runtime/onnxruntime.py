@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from poise import engines
 from poise.errors import ModelError
-from poise.runtime._session import Tensor, ran, usable_cores
+from poise.runtime._session import Tensor, closed, ran, usable_cores
 
 ort: Any = engines.load("onnxruntime")
 
@@ -50,8 +50,11 @@ class OnnxRuntimeSession:
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the network once."""
+        session = self._session  # another thread may free it meanwhile
+        if session is None:
+            raise closed(self._name)
         try:
-            found = self._session.run(self._names, dict(feeds))
+            found = session.run(self._names, dict(feeds))
         except Exception as error:  # onnxruntime raises a dozen unrelated types
             raise ran(self._name, error) from error
         return dict(zip(self._names, found, strict=True))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from poise.errors import ModelError, require
 from poise.runtime._beside import metadata_beside
-from poise.runtime._session import Tensor, ran, usable_cores
+from poise.runtime._session import Tensor, closed, ran, usable_cores
 
 _DTYPES = {
     "f32": "float32",
@@ -58,7 +58,10 @@ class OpenVinoSession:
         try:
             request = self._idle.get_nowait()
         except queue.Empty:
-            request = self._compiled.create_infer_request()
+            compiled = self._compiled  # another thread may free it meanwhile
+            if compiled is None:
+                raise closed(self._name) from None
+            request = compiled.create_infer_request()
         try:
             found = request.infer(
                 {self._places[name]: value for name, value in feeds.items()}, share_inputs=True, share_outputs=False

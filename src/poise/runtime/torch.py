@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import ModelError, require
-from poise.runtime._session import Tensor
+from poise.runtime._session import Tensor, closed
 
 torch = require("torch", extra="train", feature="runtime 'torch'")
 
@@ -85,10 +85,13 @@ class TorchSession:
         self._module = None
 
     def _run(self, images: Any) -> tuple[Any, ...]:
+        module = self._module  # another thread may free it meanwhile
+        if module is None:
+            raise closed("checkpoint")
         faster = torch.autocast("cuda", torch.float16) if self._half else nullcontext()
         with torch.inference_mode(), faster:
             images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-            found: tuple[Any, ...] = self._module(images)
+            found: tuple[Any, ...] = module(images)
         return found
 
 

@@ -10,7 +10,7 @@ from poise.sinks._open import open_sink, recover
 from poise.sinks._pictures import CropSink, FramePictureSink, PictureFileSink, PictureSink, cut_out
 from poise.sinks._rows import record, table_rows, yolo_lines
 from poise.sinks._run import RunFolder, RunSink
-from poise.sinks._sink import Sink, SinkBase, refuse_existing
+from poise.sinks._sink import Render, Sink, SinkBase, refuse_existing
 from poise.sinks._tables import CsvSink, ParquetSink, csv_text
 from poise.sinks._video import VideoFolderSink, VideoSink
 from poise.sinks._webhook import Webhook
@@ -29,6 +29,7 @@ __all__ = [
     "ParquetSink",
     "PictureFileSink",
     "PictureSink",
+    "Render",
     "RunFolder",
     "RunSink",
     "Sink",

@@ -11,11 +11,11 @@ import PIL.GifImagePlugin
 import PIL.Image
 
 from poise.errors import PoiseError
-from poise.frames import Image
+from poise.frames import Image, continues
 from poise.image import letterbox
 from poise.results import Results
-from poise.sinks._sink import Background, Render, SinkBase, contiguous, create, default_render, refuse_existing
-from poise.writing import PathLike, write_all, writing
+from poise.sinks._sink import Background, Render, SinkBase, contiguous, create, default_render, ready, refuse_existing
+from poise.writing import PathLike, append, write_all, writing
 
 
 class AnimationSink(SinkBase):
@@ -43,7 +43,7 @@ class AnimationSink(SinkBase):
         self._render = render or default_render
         self._overwrite = overwrite
         self._fps = fps
-        self._worker: Background[Results] = Background(self._take)
+        self._worker: Background[tuple[Render, Results]] = Background(self._take)
         self._file: _Gif | _WebP | None = None
         self._waiting: tuple[Image, Results] | None = None  # a frame is written when the next tells how long it lasts
         self._clock = 0.0
@@ -51,7 +51,7 @@ class AnimationSink(SinkBase):
 
     def write(self, result: Results) -> None:
         """Take one frame; drawing and encoding happen in the background."""
-        self._worker.put(result)
+        self._worker.put(ready(self._render, result))
 
     def close(self) -> None:
         """Write the last frame and close the file."""
@@ -63,8 +63,9 @@ class AnimationSink(SinkBase):
                 self._file.close()
             self._file = None
 
-    def _take(self, result: Results) -> None:
-        image = contiguous(self._render(result))
+    def _take(self, item: tuple[Render, Results]) -> None:
+        render, result = item
+        image = contiguous(render(result))
         if self._file is None:
             stream = create(self.path, overwrite=self._overwrite)
             self.paths.append(self.path)
@@ -75,7 +76,7 @@ class AnimationSink(SinkBase):
             image = letterbox(image, self._file.size)[0]
         if self._waiting is not None:
             before = self._waiting[1]
-            same = before.media is result.media and result.media.kind != "image"
+            same = continues(result.media, before.media) and result.media.kind != "image"
             gap = result.time - before.time if same else 0.0
             self._gap = gap if gap > 0 else self._step(before)
             self._put(self._gap)
@@ -110,7 +111,7 @@ class _Gif:
         # Rounded on the clock and not a frame, so that errors do not add up; browsers slow down below 2.
         ticks = max(2, round(end * 100) - round(start * 100))
         blocks: list[bytes] = PIL.GifImagePlugin.getdata(picture, duration=ticks * 10, include_color_table=True)
-        write_all(self._stream, b"".join(blocks))
+        append(self._stream, b"".join(blocks))
 
     def close(self) -> None:
         write_all(self._stream, b";")
@@ -143,7 +144,7 @@ class _WebP:
         # x, y, size, duration, flags: do not blend with the frame before.
         head = _uint24(0) * 2 + _uint24(width - 1) + _uint24(height - 1) + _uint24(duration) + bytes([0x02])
         chunk = _chunk(b"ANMF", head + _bitstream(still.getvalue()))
-        write_all(self._stream, chunk)
+        append(self._stream, chunk)
         # The length in the file's head is kept up to date, so that a file cut short is whole up to its last frame.
         self._length += len(chunk)
         self._stream.seek(4)

@@ -58,7 +58,8 @@ class _ImageIds:
     """Gives every frame a number as COCO's files have it: the digits of the file's name, else the next free number."""
 
     def __init__(self, known: Mapping[str, int] | None, notes: list[str]) -> None:
-        self._known = known or {}
+        self._known = {name: int(number) for name, number in (known or {}).items()}
+        self._reserved = frozenset(self._known.values())  # also of pictures that are still to come
         self._notes = notes
         self._used: dict[int, str] = {}
         self._last = 0
@@ -72,16 +73,18 @@ class _ImageIds:
         place = result.media.path or result.media.name
         name = Path(place).name
         chosen = self._given(place, result.media.kind == "image")
+        if chosen is not None and result.media.kind != "image" and chosen in self._used:
+            chosen = None  # the name of a video is its first frame's; each frame is an image
         if chosen is None:
             stem = Path(name).stem
             digits = result.media.kind == "image" and stem.isascii() and stem.isdigit()
-            chosen = int(stem) if digits and int(stem) not in self._used else None
+            taken = self._used.keys() | self._reserved
+            chosen = int(stem) if digits and int(stem) not in taken else None
             if digits and chosen is None:
                 self._last = self._free()
                 chosen = self._last
-                self._notes.append(
-                    f"{printable(place)}: another picture is called {name} too; this one's id is {chosen}"
-                )
+                why = f"is called {name} too" if int(stem) in self._used else f"has the id {int(stem)}"
+                self._notes.append(f"{printable(place)}: another picture {why}; this one's id is {chosen}")
         if chosen is None:
             chosen = self._last = self._free()
         self._used[chosen] = place if result.media.kind == "image" else ""
@@ -107,7 +110,7 @@ class _ImageIds:
 
     def _free(self) -> int:
         number = self._last + 1
-        while number in self._used:
+        while number in self._used or number in self._reserved:
             number += 1
         return number
 

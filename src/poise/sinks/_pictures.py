@@ -21,9 +21,10 @@ from poise.sinks._sink import (
     contiguous,
     default_render,
     folder_name,
+    ready,
     refuse_existing,
 )
-from poise.writing import PathLike, write_atomically
+from poise.writing import PathLike, numbered, write_atomically
 
 # A source of one of these kinds was written without loss, so the picture of its result is too.
 _LOSSLESS = {".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pnm"}
@@ -58,11 +59,11 @@ class PictureSink(SinkBase):
         self._render = render or default_render
         self._names = Names(overwrite=overwrite)
         self._stems = stems or Stems()
-        self._worker: Background[tuple[Results, Path]] = Background(self._save)
+        self._worker: Background[tuple[Render, Results, Path]] = Background(self._save)
 
     def write(self, result: Results) -> None:
         """Take one frame; drawing and encoding happen in the background."""
-        self._worker.put((result, self._target(result)))
+        self._worker.put((*ready(self._render, result), self._target(result)))
 
     def flush(self) -> None:
         """Wait for the last picture."""
@@ -75,9 +76,9 @@ class PictureSink(SinkBase):
     def _target(self, result: Results) -> Path:
         return self._names.take(self.folder, self._stems.frame(result), picture_suffix(result))
 
-    def _save(self, item: tuple[Results, Path]) -> None:
-        result, path = item
-        write_atomically(path, encode(contiguous(self._render(result)), path.suffix.lower()))
+    def _save(self, item: tuple[Render, Results, Path]) -> None:
+        render, result, path = item
+        write_atomically(path, encode(contiguous(render(result)), path.suffix.lower()))
         self.paths.append(path)
 
 
@@ -119,13 +120,13 @@ class CropSink(SinkBase):
 
     Args:
         folder: Made when the first crop is written.
-        margin: Room around the box as a share of its longer side.
+        margin: Room around the box as a share of its longer side; None: 2 % and 10 pixels, as ``Results.save_crop``.
         overwrite: Replace crops from before this run instead of choosing another name.
         stems: Names of the sources, shared with other sinks of the same run.
     """
 
     def __init__(
-        self, folder: PathLike, *, margin: float = 0.05, overwrite: bool = False, stems: Stems | None = None
+        self, folder: PathLike, *, margin: float | None = None, overwrite: bool = False, stems: Stems | None = None
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
@@ -146,11 +147,17 @@ class CropSink(SinkBase):
             self.paths.append(path)
 
 
-def crop_boxes(result: Results, margin: float) -> NDArray[np.int64]:
-    """Return ``(N, 4)`` whole-pixel xyxy crops: the boxes with room around them, inside the picture."""
+def crop_boxes(result: Results, margin: float | None = None) -> NDArray[np.int64]:
+    """Return ``(N, 4)`` whole-pixel xyxy crops: the boxes with room around them, inside the picture.
+
+    Args:
+        result: The frame.
+        margin: Room on each side as a share of the box's longer side; None: 2 % of its sides in all and 10 pixels.
+    """
     height, width = result.orig_shape
     boxes = np.nan_to_num(np.asarray(result.boxes.xyxy, dtype=np.float64), posinf=0.0, neginf=0.0)
-    room = margin * np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]).clip(0)[:, None]
+    sides = (boxes[:, 2:] - boxes[:, :2]).clip(0)
+    room = 0.01 * sides + 10 if margin is None else margin * sides.max(axis=1, keepdims=True)
     low, high = np.floor(boxes[:, :2] - room), np.ceil(boxes[:, 2:] + room)
     high = np.where(boxes[:, 2:] > boxes[:, :2], high, low)
     limit = np.array([width, height, width, height])
@@ -160,19 +167,12 @@ def crop_boxes(result: Results, margin: float) -> NDArray[np.int64]:
 
 def cut_out(result: Results, folder: Path, stem: str) -> list[str]:
     """Write a picture of every instance; see :meth:`poise.results.Results.save_crop`."""
-    height, width = result.orig_shape
-    centre, size = np.split(np.asarray(result.boxes.xywh, dtype=np.float64), 2, axis=1)
-    half = size * 1.02 / 2 + 10
-    limit = (width, height)
-    low = np.clip(np.floor(centre - half), 0, limit)
-    high = np.clip(np.ceil(centre + half), 0, limit)
     written = []
-    for i, number in enumerate(result.boxes.cls.int().tolist()):
+    for (x0, y0, x1, y1), number in zip(crop_boxes(result).tolist(), result.boxes.cls.int().tolist(), strict=True):
         # A class name comes with the weights, so from a stranger: it must not lead out of the folder.
         place = folder / (re.sub(r"[^\w\- ]", "_", class_name(result, number)) or "_")
-        if not (high[i] > low[i]).all():  # NaN too
+        if x1 <= x0 or y1 <= y0:
             continue
-        (x0, y0), (x1, y1) = low[i].astype(int), high[i].astype(int)
         place.mkdir(parents=True, exist_ok=True)
         path = _free(place, stem)
         write_atomically(path, encode(result.orig_img[y0:y1, x0:x1], path.suffix))
@@ -182,7 +182,4 @@ def cut_out(result: Results, folder: Path, stem: str) -> list[str]:
 
 def _free(folder: Path, stem: str) -> Path:
     """Return ``stem.jpg``, or the first of ``stem2.jpg``, ``stem3.jpg`` … that does not exist."""
-    path, number = folder / f"{stem}.jpg", 2
-    while path.exists():
-        path, number = folder / f"{stem}{number}.jpg", number + 1
-    return path
+    return next(path for name in numbered(stem) if not (path := folder / f"{name}.jpg").exists())

@@ -6,11 +6,12 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
 
 from poise._version import __version__
 from poise.addresses import masked
@@ -23,14 +24,17 @@ from poise.sinks._rows import printable
 from poise.sinks._sink import Render, SinkBase, Stems, default_render
 from poise.sinks._tables import CsvSink
 from poise.sinks._video import VideoFolderSink
-from poise.writing import PathLike, write_atomically, writing
+from poise.writing import PathLike, numbered, write_atomically, writing
 
 S = TypeVar("S", bound=SinkBase)
 Status = Literal["running", "done", "interrupted", "failed"]
 
 
 class RunFolder:
-    """A new folder for one run.
+    """A new folder for one run, whose manifest says how the run went.
+
+    In a ``with`` block the manifest says ``"running"`` until the block ends, then ``"done"``, ``"interrupted"``
+    (Ctrl-C, a signal, a stream that was left) or ``"failed"``, with the error.
 
     Args:
         project: Folder of all runs.
@@ -46,22 +50,67 @@ class RunFolder:
 
     def __init__(self, project: PathLike = "runs/pose", name: str = "predict", exist_ok: bool = False) -> None:
         base = Path(project) / name
-        number = 1
         with writing(base):
-            while True:
-                self.path = base if number == 1 else base.with_name(f"{base.name}{number}")
+            for free in numbered(base.name):
+                self.path = base.with_name(free)
                 try:
                     # mkdir and not a look beforehand, so that two runs at once never share a folder.
                     self.path.mkdir(parents=True, exist_ok=exist_ok)
                 except FileExistsError:
                     if exist_ok:
                         raise PoiseError(f"{self.path}: is a file, expected a folder for the run") from None
-                    number += 1
                 else:
                     break
         self._started = datetime.now(UTC)
         self._place = self._identity()
+        self._written = False
         self._facts: dict[str, Any] = {}
+        self._at_end: list[Callable[[], Mapping[str, Any]]] = []
+
+    def __enter__(self) -> Self:
+        if not self._written:
+            self.manifest("running")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.finish(error)
+
+    def at_end(self, facts: Callable[[], Mapping[str, Any]]) -> None:
+        """Ask for further facts when the run ends: counts, files. They may say ``status`` where nothing was raised."""
+        self._at_end.append(facts)
+
+    def finish(self, error: BaseException | None = None) -> Path | None:
+        """Write how the run ended.
+
+        Args:
+            error: What ended it; None: nothing, it is done.
+
+        Returns:
+            Path of the manifest; None where it cannot be written and there is an error already, which matters more.
+
+        Raises:
+            PoiseError: It cannot be written.
+        """
+        facts: dict[str, Any] = {}
+        for more in self._at_end:
+            facts |= more()
+        status: Status = facts.pop("status", "done")
+        if error is not None:
+            status = "failed" if isinstance(error, Exception) else "interrupted"
+        if status == "failed" and error is not None:
+            errors = list(facts.get("errors", []))
+            told = any(str(error) == one for one in errors)
+            facts["errors"] = errors if told else [*errors, error_words(error)]
+            if "errors" in facts.get("counts", {}):
+                facts["counts"] = {**facts["counts"], "errors": len(facts["errors"])}
+        try:
+            return self.manifest(status, **facts)
+        except PoiseError:
+            if error is None:
+                raise
+        return None
 
     def manifest(self, status: Status = "running", **facts: Any) -> Path:
         """Write ``manifest.json``: what was run, how, and what came of it.
@@ -84,6 +133,7 @@ class RunFolder:
                 f"{self.path}: the run's folder was removed while the run was at work; nothing is kept there"
             )
         self._facts |= facts
+        self._written = True
         now = datetime.now(UTC)
         content = {
             "poise": __version__,
@@ -124,6 +174,11 @@ class RunFolder:
         if hasattr(value, "tolist"):
             return value.tolist()
         return str(value)
+
+
+def error_words(error: BaseException) -> str:
+    """Return an error as a manifest tells it: other errors than Poise's own need their kind to be understood."""
+    return str(error) if isinstance(error, PoiseError) else f"{type(error).__name__}: {error}"
 
 
 def _say_failed(path: Path) -> None:

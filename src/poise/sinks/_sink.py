@@ -27,6 +27,25 @@ T = TypeVar("T")
 
 
 @runtime_checkable
+class Bound(Protocol):
+    """A render whose picture depends on more than the result, such as on the frames before."""
+
+    def bound(self, result: Results) -> Render:
+        """Return what draws this result later as it would be drawn now; called in the order of the frames."""
+        ...
+
+
+def ready(render: Render, result: Results) -> tuple[Render, Results]:
+    """Return a render and a result that another thread can draw later as they would be drawn now.
+
+    The picture is copied: its owner may write to it meanwhile, as a generator does that reuses its buffer, or somebody
+    who draws on ``orig_img``.
+    """
+    drawn = render.bound(result) if isinstance(render, Bound) else render
+    return drawn, result.replace(orig_img=result.orig_img.copy())
+
+
+@runtime_checkable
 class Sink(Protocol):
     """Takes results, frame by frame, and leaves files behind.
 
@@ -203,7 +222,7 @@ _MOST_TWINS = 10_000
 class Stems:
     """Gives every source of one run a name of its own, so that its picture, labels and crops are called alike.
 
-    Two sources count as one only if they are the same object: a list may hold the same file twice.
+    A file that a list holds twice is two sources.
     """
 
     def __init__(self) -> None:
@@ -211,21 +230,21 @@ class Stems:
         # Stem to source, of those that share a name; bounded, as it is for people.
         self.twins: dict[str, str] = {}
         # The sources in use, latest last. Bounded, so that a folder of a million pictures is not kept in memory.
-        self._latest: OrderedDict[int, tuple[Media, str]] = OrderedDict()
+        self._latest: OrderedDict[str, str] = OrderedDict()
 
     def source(self, media: Media) -> str:
         """Return the name of a source: ``clip``, and ``clip-2`` for another one with that name."""
-        known = self._latest.get(id(media))
+        known = self._latest.get(media.key)
         if known is None:
             plain = media_stem(media)
-            known = (media, self._names.take(Path(), plain, "").name)
-            if known[1] != plain and len(self.twins) < _MOST_TWINS:
-                self.twins[known[1]] = media.path or media.name
-            self._latest[id(media)] = known
+            known = self._names.take(Path(), plain, "").name
+            if known != plain and len(self.twins) < _MOST_TWINS:
+                self.twins[known] = media.path or media.name
+            self._latest[media.key] = known
             if len(self._latest) > 256:
                 self._latest.popitem(last=False)
-        self._latest.move_to_end(id(media))
-        return known[1]
+        self._latest.move_to_end(media.key)
+        return known
 
     def frame(self, result: Results) -> str:
         """Return the name for one frame: the source's for a picture, with the frame's number for a video or stream."""
@@ -245,13 +264,14 @@ class Background(Generic[T]):
         self._work = work
         self._queue: queue.Queue[tuple[T] | None] = queue.Queue(depth)
         self._error: BaseException | None = None
+        self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def put(self, item: T) -> None:
         """Hand over an item.
 
         Raises:
-            Exception: What an earlier item raised in the thread; once.
+            Exception: What an earlier item raised in the thread; once, and the work goes on with the next item.
         """
         self._raise()
         if self._thread is None:
@@ -283,19 +303,19 @@ class Background(Generic[T]):
         self._raise()
 
     def _raise(self) -> None:
-        if self._error is not None:
+        with self._guard:
             error, self._error = self._error, None
+        if error is not None:
             raise error
 
     def _run(self) -> None:
-        failed = False
         while (entry := self._queue.get()) is not None:
             try:
-                # The items after an error are dropped, so that nobody waits for a thread that has given up.
-                if not failed:
-                    self._work(entry[0])
+                # An error ends no more than its own item: whoever catches it and goes on has the rest in the file.
+                self._work(entry[0])
             except BaseException as error:  # noqa: BLE001 - kept, and raised in the caller's thread
-                self._error, failed = error, True
+                with self._guard:
+                    self._error = self._error or error
             finally:
                 self._queue.task_done()
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError, require
-from poise.frames import Media
+from poise.frames import Media, continues
 from poise.results import Results
-from poise.sinks._sink import Background, Names, Render, SinkBase, Stems, default_render, refuse_existing
+from poise.sinks._sink import Background, Names, Render, SinkBase, Stems, default_render, ready, refuse_existing
 from poise.sinks._videofile import CONTAINERS, VideoFile
 from poise.writing import PathLike
 
@@ -36,7 +36,7 @@ class _Videos(SinkBase):
         self._options: dict[str, Any] = {"fps": fps, "audio": audio, "crf": crf, "preset": preset}
         self._names = Names(overwrite=overwrite)
         self._open: list[tuple[Media, VideoFile]] = []
-        self._worker: Background[Results] = Background(self._encode)
+        self._worker: Background[tuple[Render, Results]] = Background(self._encode)
 
     def write(self, result: Results) -> None:
         """Take one frame; drawing and encoding happen in the background.
@@ -44,7 +44,7 @@ class _Videos(SinkBase):
         Raises:
             PoiseError: An earlier frame could not be written.
         """
-        self._worker.put(result)
+        self._worker.put(ready(self._render, result))
 
     def close(self) -> None:
         """Encode what is waiting and finish the files."""
@@ -64,12 +64,13 @@ class _Videos(SinkBase):
     def _target(self, media: Media) -> Path:
         raise NotImplementedError  # pragma: no cover
 
-    def _encode(self, result: Results) -> None:
-        self._file(result.media).write(self._render(result), result.time)
+    def _encode(self, item: tuple[Render, Results]) -> None:
+        render, result = item
+        self._file(result.media).write(render(result), result.time)
 
     def _file(self, media: Media) -> VideoFile:
         for i, (other, file) in enumerate(self._open):
-            if other is media or (media.kind == other.kind == "image"):
+            if continues(media, other):
                 return file
             if other.kind == "video" and media.kind == "video":
                 self._finish(i)  # the next video has begun; live streams run side by side and stay open

@@ -63,6 +63,7 @@ class VideoFile:
         self._container: Any = None
         self._stream: Any = None
         self._sound: Sound | None = None
+        self._broken: Exception | None = None  # why no frame could be written
         self._size = (0, 0)
         self._pts = -1
         self._start: float | None = None
@@ -77,11 +78,13 @@ class VideoFile:
         """
         image = contiguous(image)
         with self._writing():
+            if self._broken is not None:
+                raise self._broken
             if self._container is None:
                 try:
                     self._begin(image)
-                except Exception:
-                    self._container = None
+                except Exception as error:
+                    self._container, self._broken = None, error
                     self._file.close()
                     self.path.unlink()
                     raise

@@ -10,6 +10,7 @@ from functools import partial
 from typing import IO, Any, ClassVar, Literal, Protocol
 from urllib.parse import urlsplit
 
+import numpy as np
 import PIL.Image
 
 from poise import files
@@ -100,14 +101,21 @@ class Failed(_Base):
 
 @dataclass(frozen=True)
 class Array(_Base):
-    """A picture as an array."""
+    """A picture as an array.
+
+    Attributes:
+        array: The picture.
+        lent: Whoever gave it writes the next picture into it, perhaps.
+    """
 
     array: Any
+    lent: bool = False
     slow: ClassVar[bool] = False
 
     def read(self, how: How) -> Iterator[Frame | Word]:
         """Give it as BGR."""
-        yield Frame(as_image(self.array, name=self.name), Media(self.name))
+        image = as_image(self.array, name=self.name)
+        yield Frame(image.copy() if self.lent and np.may_share_memory(image, self.array) else image, Media(self.name))
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ from poise.sources._names import (
 from poise.sources._pictures import from_tensor, is_tensor
 
 _GIVE = "give a path, folder, glob, address, camera number, array, PIL image, bytes, or a list of those"
+# What the examples of the documentation name.
+_SAMPLES = ("runner.jpg", "hand.jpg", "clip.mp4", "squats.mp4", "street")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
@@ -175,7 +177,10 @@ def _missing(path: str, name: str) -> SourceError:
         near = get_close_matches(os.path.basename(path), os.listdir(parent), n=1, cutoff=0.75)
     except OSError:
         near = []
-    return SourceError(f"{name}: no such file or folder" + (f"; did you mean {printable(near[0])!r}?" if near else ""))
+    hint = f"; did you mean {printable(near[0])!r}?" if near else ""
+    if not near and os.path.normpath(path) in _SAMPLES:
+        hint = "; 'poise sample' writes it here"
+    return SourceError(f"{name}: no such file or folder{hint}")
 
 
 def _folder(path: str, name: str) -> Iterator[Item]:

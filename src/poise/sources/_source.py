@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -13,7 +14,7 @@ from poise.errors import MissingExtra, SourceError
 from poise.frames import Frame
 from poise.sources._ahead import Ahead
 from poise.sources._how import RECONNECT, How, Note, Report, Waiting, Word
-from poise.sources._items import Failed, Item
+from poise.sources._items import Array, Failed, Item
 from poise.sources._sort import is_lazy, is_one, sort
 
 Kind = Literal["image", "video", "stream", "mixed"]
@@ -185,7 +186,9 @@ class Source:
                 return
             several = deque([0])
             for thing in self._lazy:
-                yield from self._read(list(sort(thing, several)))
+                # A generator may fill one buffer again and again.
+                items = list(sort(thing, several))
+                yield from self._read([replace(i, lent=True) if isinstance(i, Array) else i for i in items])
         finally:
             self._stop()
 

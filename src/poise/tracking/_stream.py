@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from poise.frames import Media
+from poise.frames import Media, continues
 from poise.results import Results
 from poise.tracking._tracker import Tracker
 
@@ -21,9 +21,7 @@ def follow_stream(results: Iterable[Results], tracker: Tracker, *, last: Media |
     """
     media = last
     for result in results:
-        if result.media is not media:
-            another = media is not None and not (media.kind == "image" == result.media.kind)
-            if another:
-                tracker.reset()
-            media = result.media
+        if media is not None and not continues(result.media, media):
+            tracker.reset()
+        media = result.media
         yield tracker.update(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -104,6 +105,12 @@ class Parts:
             self.training.args, self.training.data, size, self.training.device, self.group, self.note
         )
         self.schedule = replace(self.schedule, batches=len(self.loader), batch=size)
+        # Where the memory ended in a step, some processes have made it and others have not.
+        self.group.share(self.network.state_dict().values())
+        if self.group.world > 1:
+            memory, scale = self.group.given((self.optimizer.state_dict(), self.precision.state_dict()))
+            load_optimizer(self.optimizer, memory)
+            self.precision.load_state_dict(scale)
         self.note(f"not enough GPU memory for batches of {old}; the epoch begins again with batches of {size}")
 
     def close(self) -> None:
@@ -120,6 +127,16 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
     """
     data = open_data(settings)
     run = Run(settings, group)
+    try:
+        return _assembled(settings, data, run, device=device, group=group, progress=progress)
+    except BaseException:
+        with run.ending(dict):
+            raise
+
+
+def _assembled(
+    settings: TrainSettings, data: Data, run: Run, *, device: str, group: Group, progress: Progress
+) -> Parts:
     earlier = run.state
     network, origin = start(
         earlier.architecture if earlier else settings.model,
@@ -140,8 +157,10 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
     loss = PoseLoss(network, sigmas=sigmas, gains=gains, epochs=epochs, add=group.sum)
     size = earlier.batch if earlier else settings.batch
     if size == -1:
-        size = find_batch(network, loss, imgsz=settings.imgsz, device=device, amp=settings.amp, note=progress.say)
-        size = max(size // group.world, 1) * group.world
+        alone = copy(loss)
+        alone.add = lambda numbers: numbers  # each process tries how much fits for itself
+        size = find_batch(network, alone, imgsz=settings.imgsz, device=device, amp=settings.amp, note=progress.say)
+        size = max(group.least(size) // group.world, 1) * group.world
     if not earlier:
         seen = round(sum(data.train_scan.usable) * settings.fraction)
         settings = settle(settings, pictures=seen, batch=size, fresh=origin.source is None)

@@ -45,7 +45,7 @@ def keep(training: Training, parts: Parts) -> None:
 
 
 def finish(training: Training, parts: Parts) -> None:
-    """Measure the best checkpoint as it lies on the disk, and take the state out of ``last.pt``."""
+    """Measure the best checkpoint as it lies on the disk, take the state out of ``last.pt``, and say why it ended."""
     if training.rows:
         checkpoints.strip(training.last)
         final = parts.scorer.of_file(training.best)
@@ -54,4 +54,3 @@ def finish(training: Training, parts: Parts) -> None:
             training.metrics, training.fitness = final.results, final.fitness
         parts.plots.finish(training.rows, training.best_epoch, final.metrics, training.data.val)
     training.why = training.why or f"all {training.epochs} epochs are done"
-    parts.run.tell("done", counts={"epochs": len(training.rows)}, notes=[training.why])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 def lay_out(network: nn.Module) -> None:
@@ -17,8 +17,3 @@ def lay_out(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.SiLU):
             module.inplace = False
-
-
-def lay_out_images(images: Tensor) -> Tensor:
-    """Put the channels of ``(B, 3, H, W)`` pictures last, as the network's."""
-    return images.contiguous(memory_format=torch.channels_last)

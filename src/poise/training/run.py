@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -80,23 +80,15 @@ class Run:
         if self._folder is not None:
             self._folder.manifest(status, torch=torch.__version__, **facts)
 
-    def fail(self, error: Exception, **counts: int) -> None:
-        """Write into the manifest that the training failed, if that can be written; the error matters more."""
-        words = str(error) if isinstance(error, PoiseError) else f"{type(error).__name__}: {error}"
-        with suppress(PoiseError):
-            self.tell("failed", counts=counts, errors=[words])
-
     @contextmanager
-    def ending(self, **counts: int) -> Iterator[None]:
-        """Write into the manifest what ends the work inside."""
-        try:
+    def ending(self, facts: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
+        """Write into the manifest how the work inside ends, and let go of the folder."""
+        with ExitStack() as stack:
+            stack.callback(self.close)
+            if self._folder is not None:
+                self._folder.at_end(facts)
+                stack.enter_context(self._folder)
             yield
-        except KeyboardInterrupt:
-            self.tell("interrupted", counts=counts)
-            raise
-        except Exception as error:
-            self.fail(error, **counts)
-            raise
 
     def close(self) -> None:
         """Let go of the folder, so that another training may go on in it."""

@@ -101,6 +101,11 @@ class Training:
         """Epochs that were finished before."""
         return len(self.rows)
 
+    def release(self) -> None:
+        """Let go of what only further steps would need: gradients, and the optimiser's memory of them."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.state.clear()
+
     def record(self, measured: Score | None) -> None:
         """Take down an epoch that is finished, and whether it was the best."""
         number = len(self.rows) + 1

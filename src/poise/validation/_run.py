@@ -82,19 +82,20 @@ def _write(metrics: PoseMetrics, dataset: Dataset, settings: ValSettings, facts:
     folder = RunFolder(settings.project or "runs/pose", settings.name or "val", exist_ok=settings.exist_ok)
     files: list[Path] = []
     folder.manifest("running", source=str(settings.data), arguments=_arguments(settings), **facts)
-    if settings.plots:
-        from poise.validation._plots import write_plots  # drawing takes Pillow, which scores do not need
+    folder.at_end(lambda: {"counts": {"images": metrics.images}, "scores": metrics.record(), "files": files})
+    with folder:
+        if settings.plots:
+            from poise.validation._plots import write_plots  # drawing takes Pillow, which scores do not need
 
-        analysis = analyse(metrics)
-        files += write_plots(metrics, analysis, dataset, folder.path)
-        path = folder.path / "report.json"
-        write_atomically(path, json.dumps(analysis.record(), indent=1))
-        files.append(path)
-    if settings.save_json:
-        path = folder.path / "predictions.json"
-        write_atomically(path, json.dumps(coco_results(metrics, dataset)))
-        files.append(path)
-    folder.manifest("done", counts={"images": metrics.images}, scores=metrics.record(), files=files)
+            analysis = analyse(metrics)
+            files += write_plots(metrics, analysis, dataset, folder.path)
+            path = folder.path / "report.json"
+            write_atomically(path, json.dumps(analysis.record(), indent=1))
+            files.append(path)
+        if settings.save_json:
+            path = folder.path / "predictions.json"
+            write_atomically(path, json.dumps(coco_results(metrics, dataset)))
+            files.append(path)
     return folder.path
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from poise.arrays import longer_side, plain
 from poise.errors import suggest
 from poise.validation._finding import Watch
 from poise.validation._validate import PROTOCOLS
@@ -75,14 +76,17 @@ class ValSettings:
     on_saved: Callable[[Path], None] | None = None
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name in ("conf", "iou"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and 0 <= value <= 1):
+                raise ValueError(f"{name} must be from 0 to 1, got {value!r}")
         for name in ("max_det", "batch"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
-        if self.imgsz is not None and not 32 <= self.imgsz <= 8192:
-            raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz}")
+        if self.imgsz is not None and not (isinstance(self.imgsz, (int, float)) and 32 <= self.imgsz <= 8192):
+            raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz!r}")
         if self.protocol not in PROTOCOLS:
             raise ValueError(f"no protocol named {self.protocol!r}{suggest(self.protocol, PROTOCOLS)}")
 
@@ -106,6 +110,5 @@ class ValSettings:
                 raise TypeError(f"val() has no argument {name!r}{suggest(name, known)}")
         if given.get("data") is None:
             raise ValueError("val() needs data: a data set's YAML file or a COCO keypoint .json file")
-        if isinstance(given.get("imgsz"), (list, tuple)):
-            given["imgsz"] = max(int(v) for v in given["imgsz"])
+        given["imgsz"] = longer_side(given.get("imgsz"))
         return cls(**given)

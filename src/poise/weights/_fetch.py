@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from poise._version import __version__
 from poise.errors import ModelError
-from poise.weights._cache import locked, parts, unwritable, writable
+from poise.weights._cache import locked, parts, temporary, unwritable, writable
 
 # Called with bytes done and bytes in all (None when the server does not say).
 Progress = Callable[[int, int | None], None]
@@ -62,12 +62,21 @@ def download(address: str, target: Path, *, progress: Progress | None = None) ->
         ModelError: There is no answer, the server refuses, or the file arrives incomplete.
     """
     there = target.is_file()
-    with locked(target):
+    with locked(target) as alone:
         if not there and target.is_file():
             return target  # somebody else has just brought it
-        part = transfer(address, target, look=page, progress=progress)
-        part.replace(target)
-        parts(target)[1].unlink(missing_ok=True)
+        if alone:
+            transfer(address, target, look=page, progress=progress).replace(target)
+            parts(target)[1].unlink(missing_ok=True)
+            return target
+        # Without a lock, somebody else may be writing the shared part: then each has its own, with no beginning.
+        with temporary(target) as (unique, _):
+            own = unique.with_suffix("")
+            try:
+                transfer(address, own, look=page, progress=progress).replace(target)
+            finally:
+                for path in parts(own):
+                    path.unlink(missing_ok=True)
     return target
 
 

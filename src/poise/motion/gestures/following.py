@@ -182,13 +182,14 @@ class HandFollower:
             hand.body = owners[row] if owners[row] is not None else hand.body
             hands.append(hand)
         _two_sides(hands)
+        shown = np.array([hand.right for hand in hands], dtype=bool)
         if bodies is None:
-            _lone_pair(hands, xy)
+            shown = _lone_pair(hands, shown, xy)
         beside = people is not None
         return Followed(
             [hand.key for hand in hands],
             [hand.body if hand.body is not None else self._own_id(hand, beside) for hand in hands],
-            np.array([hand.right for hand in hands], dtype=bool),
+            shown,
         )
 
     def _known(
@@ -246,26 +247,31 @@ def _two_sides(hands: list[_Hand]) -> None:
             second.right = not first.right
 
 
-def _lone_pair(hands: list[_Hand], xy: Floats) -> None:
+def _lone_pair(hands: list[_Hand], right: NDArray[np.bool_], xy: Floats) -> NDArray[np.bool_]:
     """Let two hands that are near each other be one left and one right, as of one person.
 
-    Where nothing else tells, the hand on the picture's left is the right one, as of somebody who faces the camera.
+    Where nothing else tells, the hand on the picture's left is the right one, as of somebody who faces the camera. The
+    hands themselves keep what was seen of each: which is which in the next frame does not follow from this.
 
     Args:
         hands: All of a frame.
+        right: ``(N,)`` their sides, each by itself.
         xy: ``(N, 21, 2)`` their keypoints, pixels.
+
+    Returns:
+        ``(N,)`` their sides, as of one person.
     """
-    if len(hands) != 2 or hands[0].right != hands[1].right:
-        return
+    if len(hands) != 2 or right[0] != right[1]:
+        return right
     first, second = hands
     small, large = sorted((first.size, second.size))
     apart = float(np.linalg.norm(first.at - second.at))
     reach = _PAIR_REACH if turns(xy).prod() < 0 else _OTHER_REACH
     if large > _PAIR_SIZES * small or apart > reach * large:
-        return
+        return right
     sure = first.side - second.side
-    first.right = sure > 0 if sure else bool(first.at[0] < second.at[0])
-    second.right = not first.right
+    one = sure > 0 if sure else bool(first.at[0] < second.at[0])
+    return np.array([one, not one])
 
 
 def turns(xy: Floats) -> Floats:
