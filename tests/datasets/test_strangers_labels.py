@@ -209,6 +209,30 @@ def test_boxes_of_cvat_give_their_points_a_class(tmp_path: Path, groups: tuple[A
     assert (labels.visibility == 2).all()
 
 
+def bones(label: str, x: int) -> str:
+    points = "".join(
+        f'<points label="{n}" points="{x + i * 20},10" occluded="0" outside="0"></points>' for i, n in PARTS
+    )
+    return f'<skeleton label="{label}">{points}</skeleton>'
+
+
+PARTS = ((0, "nose"), (1, "tail"))
+
+
+@pytest.mark.parametrize("boxes", [[5], [5, 55], [5, 7]], ids=["one", "one each", "two round one"])
+def test_a_skeleton_of_cvat_takes_the_ungrouped_box_that_is_certainly_its_own(tmp_path: Path, boxes: list[int]) -> None:
+    skeletons = bones("dog", 10) + (bones("dog", 60) if boxes[-1] == 55 else "")
+    found = open_dataset(cvat(tmp_path, skeletons + "".join(box("dog", x, None) for x in boxes)))
+
+    labels, _ = found.read(0)
+
+    if boxes == [5, 7]:  # nobody knows which of them
+        assert len(labels) == 3
+        return
+    assert labels.boxes.tolist() == [[x, 5, x + 40, 70] for x in boxes]
+    assert labels.xy[:, found.spec.skeleton.index("nose"), 0].tolist() == [x + 5 for x in boxes]
+
+
 def studio(folder: Path, tasks: list[dict[str, Any]]) -> Path:
     kit.picture(folder, "dog1.png", (200, 100))
     (folder / "export.json").write_text(json.dumps(tasks))

@@ -150,8 +150,8 @@ def _shapes(
         if group not in ("", "0"):
             groups[group] = found
     for shape, box in boxes:
-        owner = groups.get(shape.attributes.get("group_id", ""))
         label = shape.attributes.get("label")
+        owner = groups.get(shape.attributes.get("group_id", "")) or _alone_in(record.found, boxes, box, label)
         if owner is not None and owner.box is None:
             owner.box = box
             owner.label = owner.label or label
@@ -161,6 +161,25 @@ def _shapes(
         else:
             record.found.append(Found(label, box=box, where=f"<box> in line {shape.line}"))
     parentless(record, loose, str(path), "group them with their box in CVAT (G)", tied)
+
+
+def _alone_in(
+    found: list[Found],
+    boxes: list[tuple[Element, tuple[float, float, float, float]]],
+    box: tuple[float, float, float, float],
+    label: str | None,
+) -> Found | None:
+    """Return the skeleton whose box an ungrouped box certainly is: of its label, alone in it, and in no other."""
+
+    def holds(x1: float, y1: float, x2: float, y2: float, one: Found) -> bool:
+        return all(x1 <= x <= x2 and y1 <= y <= y2 for x, y, v in one.points.values() if v)
+
+    free = [one for one in found if one.box is None and one.label == label and any(v for *_, v in one.points.values())]
+    inside = [one for one in free if holds(*box, one)]
+    if len(inside) != 1:
+        return None
+    around = [other for shape, other in boxes if shape.attributes.get("label") == label and holds(*other, inside[0])]
+    return inside[0] if len(around) == 1 else None
 
 
 def _skeleton(shape: Element) -> Found:
