@@ -309,6 +309,25 @@ def test_box_moves_and_grows_with_its_keypoints() -> None:
     np.testing.assert_allclose(box, [-5 * 1.1 + 3, -5 * 1.1 + 4, 15 * 1.1 + 3, 25 * 1.1 + 4], rtol=1e-5)
 
 
+def test_who_stands_up_gets_a_higher_box_and_no_wider_one() -> None:
+    before = np.array([[[0, 0], [10, 0], [10, 20], [0, 20]]], np.float32)
+    after = before * np.array([1.0, 1.15], np.float32)
+
+    box = move(np.array([[-5.0, -5, 15, 25]], np.float32), before, after, np.ones((1, 4), np.float32))[0]
+
+    np.testing.assert_allclose(box, [-5, -5 * 1.15, 15, 25 * 1.15], rtol=1e-5)
+
+
+def test_keypoints_in_one_line_leave_the_side_across_it_in_proportion() -> None:
+    before = np.array([[[5, 0], [5, 10], [5, 20]]], np.float32)
+    after = np.array([[[5, 0], [5, 11], [6, 22]]], np.float32)
+
+    box = move(np.array([[0.0, 0, 10, 20]], np.float32), before, after, np.ones((1, 3), np.float32))[0]
+
+    assert 9.5 < box[2] - box[0] < 12
+    assert 21 < box[3] - box[1] < 23
+
+
 def test_crop_maps_points_where_the_pixels_go() -> None:
     image = np.zeros((200, 300, 3), np.uint8)
     image[100:110, 150:160] = 255

@@ -87,9 +87,10 @@ def move(boxes: Floats, before: Floats, after: Floats, weight: Floats) -> Floats
         np.sqrt((np.square(points - middle[:, None]) * share).sum(axis=1))
         for points, middle in ((before, start), (after, end))
     ]
+    whole = np.linalg.norm(spread[1], axis=-1) / np.maximum(np.linalg.norm(spread[0], axis=-1), 1e-6)
     # Keypoints in one line say little of the side across it.
-    least = _LEAST_SPREAD * spread[0].max(axis=-1, keepdims=True) + 1e-6
-    growth = np.clip((spread[1] + least) / (spread[0] + least), 0.8, 1.2)
+    line = spread[0] < _LEAST_SPREAD * spread[0].max(axis=-1, keepdims=True)
+    growth = np.clip(np.where(line, whole[:, None], spread[1] / np.maximum(spread[0], 1e-6)), 0.8, 1.2)
     moved = [end + (boxes[:, i : i + 2] - start) * growth for i in (0, 2)]
     return np.concatenate(moved, axis=-1).astype(np.float32)
 
