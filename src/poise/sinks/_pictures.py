@@ -155,7 +155,8 @@ def crop_boxes(result: Results, margin: float | None = None) -> NDArray[np.int64
         margin: Room on each side as a share of the box's longer side; None: 2 % of its sides in all and 10 pixels.
     """
     height, width = result.orig_shape
-    boxes = np.nan_to_num(np.asarray(result.boxes.xyxy, dtype=np.float64), posinf=0.0, neginf=0.0)
+    boxes = np.array(result.boxes.xyxy, dtype=np.float64)
+    boxes[~np.isfinite(boxes).all(axis=1)] = 0.0  # a box of which a side is not known is none
     sides = (boxes[:, 2:] - boxes[:, :2]).clip(0)
     room = 0.01 * sides + 10 if margin is None else margin * sides.max(axis=1, keepdims=True)
     low, high = np.floor(boxes[:, :2] - room), np.ceil(boxes[:, 2:] + room)

@@ -111,7 +111,5 @@ def read_toml(path: str | Path) -> TomlFile:
         raise FormatError(f"{path}{':' + line[1] if line else ''}: not a readable TOML file: {error}") from error
     except RecursionError:
         raise FormatError(f"{path}: not a readable TOML file: nested too deeply") from None
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: not a readable TOML file: {error}") from error
