@@ -27,6 +27,7 @@ from poise.estimators.topdown import TopDown
 from poise.evaluation import evaluate_keypoints
 from poise.evaluation.coco import coco_rows_of
 from poise.geometry import box_iou, oks
+from poise.skeletons import get
 from poise.weights import model
 
 FOLDS = 6
@@ -142,7 +143,7 @@ def recalibrated(person: PersonScore, scores: Floats, good: Floats) -> PersonSco
 
 
 def ordered(c: Candidates, score: NDArray[np.float32], sigmas: Floats) -> Ranked:
-    return decay(alike_or_part(c.people, sigmas), score, decay_from=0.3, max_similarity=0.9)
+    return decay(alike_or_part(c.people, sigmas, get("coco17").flip_idx), score, decay_from=0.3, max_similarity=0.9)
 
 
 def kept(c: Candidates, point: PointScore, person: PersonScore, sigmas: Floats) -> Ranked:

@@ -16,7 +16,8 @@ from poise.estimators import Options, build, movenet
 from poise.estimators.crops import agree
 from poise.estimators.detectors.letterboxed import canvas_size
 from poise.estimators.detectors.nanodet import NanoDet
-from poise.estimators.people import decay, move, regions, tiles
+from poise.estimators.people import alike_or_part, decay, move, regions, tiles
+from poise.estimators.protocols import People
 from poise.estimators.scoring import Looks, PersonScore, PointScore
 from poise.estimators.spec import Spec
 from poise.estimators.topdown import TopDown, registered
@@ -299,6 +300,28 @@ def test_regions_have_the_proportions_of_the_crop() -> None:
 
     assert (box[2] - box[0], box[3] - box[1]) == pytest.approx((125, 125 * 256 / 192))
     assert ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) == pytest.approx((60, 40))
+
+
+@pytest.mark.parametrize("sides", ["as they are", "exchanged"])
+def test_a_part_of_a_person_is_that_person_whichever_side_it_shows(sides: str) -> None:
+    skeleton = get("coco17")
+    flip = list(skeleton.flip_idx)
+    body = np.random.default_rng(0).uniform((20, 10), (80, 190), (17, 2)).astype(np.float32)
+    arm = body[flip] if sides == "exchanged" else body.copy()
+    seen = np.zeros(17, np.float32)
+    seen[[5, 7, 9]] = 0.9
+    people = People(
+        np.array([[0, 0, 100, 200], [10, 5, 90, 120]], np.float32),
+        np.stack([body, np.where(seen[:, None] > 0, arm, 300)]).astype(np.float32),
+        np.stack([np.full(17, 0.9, np.float32), seen]),
+        np.array([0.9, 0.5], np.float32),
+    )
+
+    plain = alike_or_part(people, skeleton.sigmas)[0, 1]
+    both = alike_or_part(people, skeleton.sigmas, skeleton.flip_idx)[0, 1]
+
+    assert both == pytest.approx(1)
+    assert (plain == pytest.approx(1)) == (sides == "as they are")
 
 
 def test_box_moves_and_grows_with_its_keypoints() -> None:

@@ -136,10 +136,16 @@ def alike(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
     return np.minimum(similarity, similarity.T)
 
 
-def alike_or_part(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
+def alike_or_part(people: People, sigmas: NDArray[Any], flip_idx: Sequence[int] | None = None) -> NDArray[Any]:
     """Return the same, raised where one person is a part of another: a face found beside its body.
 
-    That is a box mostly inside of a larger one whose sure keypoints are the larger one's.
+    That is a box mostly inside of a larger one whose sure keypoints are the larger one's, or those of its other side:
+    of somebody seen in part it is hard to say whether this is the back.
+
+    Args:
+        people: N of them.
+        sigmas: ``(K,)`` of the skeleton.
+        flip_idx: The keypoint that each one becomes in a mirror; None: sides are taken as they are.
     """
     similarity, area = alike(people, sigmas), box_area(people.boxes)
     low = np.maximum(people.boxes[:, None, :2], people.boxes[None, :, :2])
@@ -150,6 +156,9 @@ def alike_or_part(people: People, sigmas: NDArray[Any]) -> NDArray[Any]:
     if not part.any():
         return similarity
     shared = oks(people.xy, people.xy, area=area, visible=sure, sigmas=sigmas)
+    if flip_idx:
+        other = oks(people.xy[:, list(flip_idx)], people.xy, area=area, visible=sure, sigmas=sigmas)
+        shared = np.maximum(shared, other)
     similarity = np.where(part, np.maximum(similarity, shared), similarity)
     # A part may be like the whole by way of a larger part that is like both.
     chained = (similarity[:, :, None] * similarity[None]).max(axis=1)

@@ -220,9 +220,8 @@ class TopDown:
         likely = np.flatnonzero(score >= options.conf)
         some = people.take(likely)
         max_oks = self.settings.max_oks if options.iou is None else options.iou
-        keep, conf = decay(
-            alike_or_part(some, self.skeleton.sigmas), score[likely], decay_from=_DECAY_FROM, max_similarity=max_oks
-        )
+        same = alike_or_part(some, self.skeleton.sigmas, self.skeleton.flip_idx)
+        keep, conf = decay(same, score[likely], decay_from=_DECAY_FROM, max_similarity=max_oks)
         sure = conf >= options.conf
         rows, conf = likely[keep[sure][: options.max_det]], conf[sure][: options.max_det]
         some, sure_points = people.take(rows), similarity[rows]
