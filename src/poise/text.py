@@ -32,6 +32,16 @@ def plain(text: object) -> str:
     return _UNSAFE.sub(lambda found: _spelled(found[0]), str(text))
 
 
+def one_line(text: object) -> str:
+    r"""Return :func:`plain` text in which line breaks are spelled out too: a name is no line of its own.
+
+    Example:
+        >>> one_line("a\nposter.jpg")
+        'a\\nposter.jpg'
+    """
+    return plain(text).replace("\n", "\\n")
+
+
 def brief(text: str) -> str:
     """Return a message without the middle of what makes it longer than a person reads.
 

@@ -166,3 +166,17 @@ def test_commands_print_through_one_door() -> None:
     ]
 
     assert found == []  # poise.text.say, say_json and screen show names as they are
+
+
+def test_a_name_is_no_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forged = tmp_path / "a\nsaved to elsewhere.jpg"
+    shutil.copy(Path(__file__).parents[1] / "assets/park.jpg", forged)
+    (tmp_path / "b\ndone.jpg").write_bytes(b"no picture")
+
+    assert main(["predict", str(tmp_path), "--model", "body-fast", "--no-save"]) == 1
+
+    said = capsys.readouterr()
+    lines = (said.out + said.err).splitlines()
+    assert any(r"a\nsaved to elsewhere.jpg  840x560" in line for line in lines)
+    assert any(r"b\ndone.jpg" in line for line in lines)
+    assert not any(line.startswith(("saved to", "done.jpg")) for line in lines)

@@ -25,7 +25,7 @@ from rich.text import Text
 from poise.addresses import masked
 from poise.frames import Media, continues
 from poise.results import Results
-from poise.text import brief, plain, say, screen
+from poise.text import brief, one_line, plain, say, screen
 
 if TYPE_CHECKING:
     from poise.weights import Network
@@ -57,7 +57,7 @@ class Reporter:
 
     def error(self, error: Exception) -> None:
         """Report one file that could not be read; the run goes on."""
-        self.errors.append(brief(str(error)))
+        self.errors.append(brief(one_line(error)))
         # Errors are shown even when quiet: silence must not mean success.
         say(f"poise: {masked(self.errors[-1])}", file=sys.stderr)
 
@@ -84,7 +84,7 @@ class Reporter:
         if self._lines:
             rate = frames / seconds if seconds > 0 else 0.0
             self.console.print(
-                f"{media.name}  {frames} frames, at most {most} in one, {rate:.1f} frames/s", soft_wrap=True
+                f"{one_line(media.name)}  {frames} frames, at most {most} in one, {rate:.1f} frames/s", soft_wrap=True
             )
 
     def watch(self, results: Iterable[Results], total: int | None = None) -> Iterator[Results]:
@@ -121,7 +121,7 @@ class Reporter:
                 frames += 1
                 self.instances += len(result)
                 most = max(most, len(result))
-                bar.update(task, advance=1, description=plain(Path(result.path).name))
+                bar.update(task, advance=1, description=one_line(Path(result.path).name))
                 if media.kind == "image" and self._lines:
                     self._line(result)
                 yield result
@@ -131,9 +131,9 @@ class Reporter:
     def _line(self, result: Results) -> None:
         height, width = result.orig_shape
         milliseconds = sum(result.speed.values())
-        self.console.print(
-            f"{result.path}  {width}x{height}  {result.verbose().rstrip(', ')}  {milliseconds:.0f} ms", soft_wrap=True
-        )
+        found = result.verbose().rstrip(", ")
+        words = f"{one_line(result.path)}  {width}x{height}  {found}  {milliseconds:.0f} ms"
+        self.console.print(words, soft_wrap=True)
 
 
 def fetch(name: str | Path) -> Path:
