@@ -286,6 +286,15 @@ def test_wrong_boxes_are_explained(pose: Pose, photo: Path, boxes: object, messa
         pose(photo, boxes=boxes)
 
 
+def test_a_box_beside_the_picture_shows_nothing(pose: Pose, photo: Path) -> None:
+    result = pose.predict(photo, boxes=[[5000, 5000, 5200, 5300], [0, 0, 400, 400]], verbose=False)[0]
+
+    assert len(result) == 2
+    assert np.isnan(result.keypoints.xy[0]).all()
+    assert result.boxes.conf[0] == 0
+    assert np.isfinite(result.keypoints.xy[1]).all()
+
+
 def test_boxes_need_a_model_that_takes_them(photo: Path) -> None:
     with pytest.raises(ValueError, match="such as 'body'; face finds its own"):
         Pose("face")(photo, boxes=[[0, 0, 9, 9]])

@@ -140,7 +140,13 @@ class TopDown:
         looked, looks = self._refined(image, given, replace(options, conf=0.0), clock)
         similarity = self.settings.point(looks)
         conf = self.settings.person.expected(similarity, looks)
-        return self._estimate(image, looked.people, similarity, conf, clock)
+        # Nothing can be seen in a box beside the picture; its place in the order stays.
+        size = np.array(image.shape[1::-1])
+        beside: NDArray[np.bool_] = np.any((boxes[:, 2:] <= 0) | (boxes[:, :2] >= size), axis=1)[:, None]
+        xy = np.where(beside[..., None], np.nan, looked.people.xy)
+        points = np.where(beside, 0, similarity).astype(np.float32)
+        sure = np.where(beside[:, 0], 0, conf).astype(np.float32)
+        return self._estimate(image, looked.people._replace(xy=xy), points, sure, clock)
 
     def _frame(self, image: Image, options: Options, memory: Followed, time: float) -> Estimate:
         """Do one frame of a video."""
