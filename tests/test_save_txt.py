@@ -76,4 +76,4 @@ def test_predictions_in_the_place_of_labels_are_named(tmp_path: Path, photo: Pat
 
     assert read.problems[0].kind == "confidences"
     assert "the third value of a keypoint is a confidence" in str(read.problems[0])
-    assert "a confidence or a track's id at the end is no label: save_txt without save_conf" in str(read.problems[0])
+    assert "or save predictions without confidences" in str(read.problems[0])
