@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import poise
-from poise import installation
 from poise.errors import MissingExtra, require
-from poise.installation import installing
+from poise.extras import installation
+from poise.extras.installation import installing
 
 ROOT = Path(poise.__file__).resolve().parents[2]
 

@@ -86,7 +86,7 @@ def test_a_choice_of_the_user_stays(tmp_path: Path) -> None:
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'onnxruntime': print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
         "sys.meta_path.insert(0, Finder())\n"
-        "from poise import engines; engines.load('onnxruntime'); print(os.environ.get('ORT_DISABLE_TELEMETRY'))"
+        "from poise.extras import engines; engines.load('onnxruntime'); print(os.environ.get('ORT_DISABLE_TELEMETRY'))"
     )
     assert fresh(code, tmp_path).split() == ["1", "None"]
     assert fresh(code, tmp_path, ORT_DISABLE_TELEMETRY="0").split() == ["0", "0"]
@@ -95,7 +95,8 @@ def test_a_choice_of_the_user_stays(tmp_path: Path) -> None:
 @pytest.mark.skipif(find_spec("openvino_telemetry") is None, reason="needs openvino (extra 'openvino')")
 def test_openvino_is_imported_without_its_reporter(tmp_path: Path) -> None:
     code = (
-        "import sys; from poise import engines; engines.load('openvino'); print('openvino_telemetry' in sys.modules);"
+        "import sys; from poise.extras import engines; engines.load('openvino');"
+        " print('openvino_telemetry' in sys.modules);"
         "import openvino_telemetry; print(hasattr(openvino_telemetry, 'Telemetry'))"
     )
     assert fresh(code, tmp_path).split() == ["False", "True"]
@@ -106,7 +107,7 @@ def test_openvino_is_imported_without_its_reporter(tmp_path: Path) -> None:
 def test_whoever_agreed_to_openvinos_reports_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "intel").mkdir()
     (tmp_path / "intel" / "openvino_telemetry").write_text("1\n")
-    code = "from poise.engines import _agreed; print(_agreed())"
+    code = "from poise.extras.engines import _agreed; print(_agreed())"
     assert fresh(code, tmp_path) == "True"
     (tmp_path / "intel" / "openvino_telemetry").write_text("0\n")
     assert fresh(code, tmp_path) == "False"

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.arrayfile import UNREADABLE, read_arrays
 from poise.columns import freeze_columns
 from poise.errors import FormatError
+from poise.files.npz import UNREADABLE, read_arrays
+from poise.files.writing import replacing
 from poise.frames import Frame, Media
 from poise.image import encode, to_pil
 from poise.results import Results
 from poise.skeletons import Skeleton, get, names
-from poise.writing import replacing
 
 _FORMAT = 1  # of the saved file
 # A clip with more places for keypoints than this, of which fewer than this share were seen, is kept packed: whole

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from types import ModuleType
 
-from poise import engines
+from poise.extras import engines
 
 
 class PoiseError(Exception):
@@ -55,7 +55,7 @@ def require(module: str, *, extra: str, feature: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != module.partition(".")[0]:
             raise
-        from poise.installation import installing
+        from poise.extras.installation import installing
 
         raise MissingExtra(f"{feature} needs {module}; run: {installing(extra)}") from None
 

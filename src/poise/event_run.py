@@ -14,6 +14,7 @@ import numpy as np
 
 from poise.drawing import draw_label, draw_zone_labels, draw_zones, paint_heat
 from poise.errors import FormatError
+from poise.files.writing import write_atomically
 from poise.frames import Image
 from poise.geometry import Floats
 from poise.image import encode
@@ -24,7 +25,6 @@ from poise.motion.posture import PostureWatch
 from poise.motion.zones import ZoneWatch
 from poise.results import Results
 from poise.sinks import RunFolder, VideoFolderSink
-from poise.writing import write_atomically
 
 # Seconds for which an event stays on the drawn video.
 _SHOWN_S = 3.0

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from poise.addresses import masked
 from poise.drawing import Trails, draw_trails
 from poise.errors import SourceError
+from poise.files.addresses import masked
 from poise.frames import Image
 from poise.geometry import Floats
 from poise.results import Results

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from poise.clips import Clip
+from poise.files.writing import write_atomically
 from poise.frames import Frame
 from poise.motion import FixReport, fix
 from poise.sinks import RunFolder, RunSink
 from poise.tracking import relink
-from poise.writing import write_atomically
 
 
 def second_pass(clip: Clip, *, max_join_s: float = 2.0, **options: Any) -> tuple[Clip, FixReport]:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poise import writing
 from poise.cli import main
+from poise.files import writing
 
 av = pytest.importorskip("av")
 

@@ -16,7 +16,7 @@ import pytest
 
 from poise.cli import main
 from poise.cli._app import modern
-from poise.text import plain, say, say_json, screen, valid
+from poise.files.text import plain, say, say_json, screen, valid
 
 CLI = Path(__file__).resolve().parents[2] / "src/poise/cli"
 
@@ -165,7 +165,7 @@ def test_commands_print_through_one_door() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "Console")
     ]
 
-    assert found == []  # poise.text.say, say_json and screen show names as they are
+    assert found == []  # poise.files.text.say, say_json and screen show names as they are
 
 
 def test_a_name_is_no_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

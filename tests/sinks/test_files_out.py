@@ -591,7 +591,7 @@ def test_a_line_that_does_not_fit_is_not_cut_off(tmp_path: Path, monkeypatch: py
         stream.write(data[: len(data) // 2])  # type: ignore[attr-defined]
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("poise.writing.write_all", half)
+    monkeypatch.setattr("poise.files.writing.write_all", half)
     with pytest.raises(PoiseError, match="the disk is full"):
         sink.write(result(media=Media("b.jpg")))
     assert (tmp_path / "a.csv").read_bytes() == whole

@@ -14,10 +14,10 @@ from sink_kit import clip
 from poise import Pose, Results
 from poise.errors import PoiseError
 from poise.event_run import EventVideo
+from poise.files.writing import numbered, write_atomically
 from poise.run import Run
 from poise.settings import Settings
 from poise.sinks import RunFolder
-from poise.writing import numbered, write_atomically
 
 ENDS: dict[str, tuple[BaseException | None, str, list[str]]] = {
     "nothing": (None, "done", []),

@@ -17,7 +17,7 @@ import pytest
 from source_clips import encode, quarters, read, write_video
 
 from poise.errors import SourceError
-from poise.installation import installing
+from poise.extras.installation import installing
 from poise.sources import open_source
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import cyclopts
 
 from poise._version import __version__
-from poise.addresses import masked
 from poise.cli._help import Grouped, group_of, place_of
 from poise.cli._sizes import sizes
 from poise.errors import PoiseError, suggest
-from poise.text import brief, say
+from poise.files.addresses import masked
+from poise.files.text import brief, say
 
 # Each command's module is loaded when the command is called; the line here is what "poise --help" shows.
 _COMMANDS = {

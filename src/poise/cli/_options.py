@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._report import Reporter, ready
-from poise.text import say_json
+from poise.files.text import say_json
 
 # Options that say how to open the model, those that the command itself deals with, and the rest: arguments of the call.
 _OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration", "detector", "skeleton")

@@ -22,10 +22,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from poise.addresses import masked
+from poise.files.addresses import masked
+from poise.files.text import brief, one_line, plain, say, screen
 from poise.frames import Media, continues
 from poise.results import Results
-from poise.text import brief, one_line, plain, say, screen
 
 if TYPE_CHECKING:
     from poise.weights import Network

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from poise.errors import PoiseError
+from poise.files.writing import write_atomically
 from poise.frames import Image
 from poise.motion.reps import Clip
 from poise.motion.reps.overlay import draw_reps
 from poise.motion.reps.report import Picture, html
 from poise.motion.reps.showing import Showing
 from poise.results import Results
-from poise.writing import write_atomically
 
 # Frames of a report: enough to scrub through, few enough that the page stays small.
 _MOST_PICTURES = 240

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from poise.evaluation import Analysis, Confusion, Interval, Paired, PoseMetrics, Scores
-from poise.text import say_json, screen
+from poise.files.text import say_json, screen
 
 # Rows of the table of pictures that two models read most differently.
 _PICTURES = 8

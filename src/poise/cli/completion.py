@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from poise.text import screen
+from poise.files.text import screen
 
 
 def completion(

@@ -14,7 +14,7 @@ from rich.text import Text
 from poise.datasets import Problem
 from poise.datasets.doctor import Diagnosis, write_sheet
 from poise.datasets.doctor import check as check_
-from poise.text import plain, say_json, screen
+from poise.files.text import plain, say_json, screen
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 

@@ -11,8 +11,8 @@ from rich.progress import track
 
 from poise.datasets import Conversion
 from poise.datasets import convert as convert_
+from poise.files.text import say, say_json, screen
 from poise.skeletons import get
-from poise.text import say, say_json, screen
 
 _SHOWN = 20  # problems that are listed; the others are counted
 

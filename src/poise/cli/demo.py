@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from poise.text import screen
+from poise.files.text import screen
 
 PHOTO = Path(__file__).with_name("demo.jpg")
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from poise._version import __version__
-from poise.installation import installing
-from poise.text import plain, say_json, screen
+from poise.extras.installation import installing
+from poise.files.text import plain, say_json, screen
 
 _OPTIONAL = {
     "av": "video",

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from poise.cli._app import STDIN
 from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter, ready
-from poise.text import plain
+from poise.files.text import plain
 
 
 def events(
@@ -77,11 +77,11 @@ def events(
         hint = f"; {gestures[0]!r} was taken for a set of gestures: write the source first" if gestures else ""
         raise ValueError(f"events needs a source: a video, camera number, address, folder of frames, or -{hint}")
     from poise.event_run import EventVideo, detectors, run_events, save_heatmap
+    from poise.files.writing import check_writable
     from poise.model import Pose
     from poise.motion.events import EventStream
     from poise.motion.heatmap import Heatmap
     from poise.sinks import EventCsvSink, Webhook, refuse_existing
-    from poise.writing import check_writable
 
     report = Reporter(quiet=quiet, lines=False)
     more: list[Any] = []

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import cyclopts
 
 from poise.errors import require
-from poise.text import say, screen
+from poise.files.text import say, screen
 
 
 def export(

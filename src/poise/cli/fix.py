@@ -7,7 +7,7 @@ from typing import Any
 
 from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter, ready
-from poise.text import say, say_json
+from poise.files.text import say, say_json
 
 
 def fix(

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from poise.cli._app import STDIN
 from poise.cli._report import Reporter
 from poise.cli.teach import teach
-from poise.text import plain
+from poise.files.text import plain
 
 if TYPE_CHECKING:
     from poise.frames import Image

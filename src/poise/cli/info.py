@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from poise.text import say
+from poise.files.text import say
 
 
 def info(file: Path, /, *, json: bool = False) -> int:

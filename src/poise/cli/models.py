@@ -10,8 +10,8 @@ from rich.table import Table
 
 from poise import weights
 from poise.errors import ModelError
+from poise.files.text import say_json, screen
 from poise.skeletons import get
-from poise.text import say_json, screen
 
 # Columns of the zoo's table fit in this many letters; where no terminal says how wide it is, nothing is folded.
 _WIDE = 150

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter
-from poise.text import say, say_json
+from poise.files.text import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,9 +62,9 @@ def count(
         own: The options below.
     """
     from poise.errors import PoiseError
+    from poise.files.writing import check_writable
     from poise.model import Pose
     from poise.motion.reps import count_reps, get
-    from poise.writing import check_writable
 
     if exercise != "auto":
         get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
@@ -125,12 +125,12 @@ def learn(
         quiet: Show nothing but results and errors.
     """
     from poise.errors import PoiseError
+    from poise.files.writing import check_writable, write_atomically
     from poise.model import Pose
     from poise.motion.reps import from_toml, gather, measured
     from poise.motion.reps.counting import count as count_one
     from poise.motion.reps.learn import learn as learn_from
     from poise.motion.reps.learn import to_toml
-    from poise.writing import check_writable, write_atomically
 
     target = out or Path(f"{name}.toml")
     if target.exists() and not overwrite:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from poise.text import screen
+from poise.files.text import screen
 
 
 def sample(folder: Path = Path(), /, *, overwrite: bool = False) -> int:

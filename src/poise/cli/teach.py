@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from poise.cli._report import Reporter
-from poise.text import say
+from poise.files.text import say
 
 if TYPE_CHECKING:
     from poise.model import Pose
@@ -57,8 +57,8 @@ def teach(
         quiet: Show nothing but results and errors.
     """
     from poise.errors import PoiseError
+    from poise.files.writing import check_writable
     from poise.model import Pose
-    from poise.writing import check_writable
 
     if out.suffix != ".toml":
         raise ValueError(f"a set of gestures is a .toml file, got {str(out)!r}")

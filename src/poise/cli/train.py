@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 from cyclopts import Parameter
 
 from poise.errors import require
-from poise.text import say, screen
+from poise.files.text import say, screen
 from poise.training.config import TrainSettings
 
 

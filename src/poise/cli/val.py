@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from poise.cli._options import Own, own_arguments
-from poise.text import plain, say, say_json, screen
+from poise.files.text import plain, say, say_json, screen
 
 
 def val(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from poise._version import __version__
-from poise.text import say
+from poise.files.text import say
 
 
 def version() -> int:

@@ -9,7 +9,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from poise import weights as store
-from poise.text import say, say_json, screen
+from poise.files.text import say, say_json, screen
 
 weights = cyclopts.App(name="weights", help="List, fetch, pack, import and remove weight files that are not bundled.")
 

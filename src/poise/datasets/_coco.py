@@ -17,8 +17,8 @@ from poise.datasets._json import LARGEST, load_json, number
 from poise.datasets._labels import Labels, Problem
 from poise.datasets._spec import DataSpec, names_say_sides
 from poise.errors import FormatError, suggest
+from poise.files.text import valid
 from poise.skeletons import Skeleton, get, names
-from poise.text import valid
 
 _READ = {"id", "image_id", "category_id", "bbox", "keypoints", "area", "iscrowd", "num_keypoints"}
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from PIL import ImageShow
 
+from poise.files.writing import numbered
 from poise.frames import Image
 from poise.image import encode, to_pil
-from poise.writing import numbered
 
 _VIEWERS = ("xdg-open", "display", "gm", "eog", "xv")  # those that Pillow knows how to start
 

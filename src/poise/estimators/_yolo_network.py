@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from poise.errors import ModelError
 from poise.estimators.postprocess import Layout
 from poise.estimators.recognise import describe
+from poise.files.text import valid
 from poise.runtime import Session, Tensor
 from poise.skeletons import Skeleton, get, names
-from poise.text import valid
 
 # What a file says is not trusted: beyond these it is damaged or made to exhaust memory. A thousand class names take
 # 30 kB of text; the largest skeletons in use have some 500 points.

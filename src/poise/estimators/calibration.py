@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from poise.errors import FormatError, suggest
 from poise.estimators._estimator import Estimate, Estimator, Memory, Options
+from poise.files.writing import write_atomically
 from poise.frames import Image
 from poise.skeletons.tomlfile import read_toml
-from poise.writing import write_atomically
 
 _NUMBERS = ("temperature", "sigma_scale")
 # Logits beyond this say nothing more: float32 confidences end at 1 - 6e-8.

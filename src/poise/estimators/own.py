@@ -14,9 +14,9 @@ from poise.estimators import detectors, refiners
 from poise.estimators.deployed import deployed
 from poise.estimators.recognise import describe
 from poise.estimators.spec import Spec
+from poise.files.text import valid
 from poise.runtime import Session, Tensor
 from poise.skeletons import Skeleton, get
-from poise.text import valid
 
 # Skeletons by their number of keypoints, of the data sets that networks are usually trained on.
 BY_COUNT = {

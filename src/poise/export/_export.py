@@ -18,11 +18,11 @@ from poise.export._pictures import Pictures, gather
 from poise.export._what import STRIDE, Wish, branches, describe, of_network
 from poise.export._writers import WRITERS
 from poise.export.certificate import Bounds, Certificate, certify
+from poise.files.writing import check_writable, write_atomically, writing
 from poise.networks import Checkpoint, PoseNetwork, load, open_session
 from poise.runtime import Session, Tensor
 from poise.runtime import open_session as open_file
 from poise.runtime.torch import TorchSession
-from poise.writing import check_writable, write_atomically, writing
 
 _log = logging.getLogger("poise")
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from poise import engines
 from poise.errors import ModelError, require
 from poise.export._graph import Graph
 from poise.export._what import Wish
+from poise.extras import engines
 
 onnxruntime: Any = engines.load("onnxruntime")
 

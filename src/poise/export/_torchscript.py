@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from poise.export._graph import Graph
 from poise.export._what import Wish
-from poise.writing import write_all
+from poise.files.writing import write_all
 
 
 def write(graph: Graph, wish: Wish, path: Path, said: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from poise import files
 from poise.errors import ModelError
+from poise.files.text import valid
 from poise.networks import own, published
 from poise.networks.architectures import FAMILIES, STRIDES
 from poise.networks.archive import Archive
@@ -19,7 +20,6 @@ from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
 from poise.networks.skeleton import skeleton_of
 from poise.skeletons import Skeleton
-from poise.text import valid
 
 # The first bytes of a pickle of torch's format before 1.6 (2020): a magic number of ten bytes.
 _OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise import engines
 from poise.errors import ModelError
+from poise.extras import engines
 from poise.runtime._session import Tensor, closed, ran, usable_cores
 
 ort: Any = engines.load("onnxruntime")

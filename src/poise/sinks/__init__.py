@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poise.files.writing import writing
 from poise.sinks._animation import AnimationSink
 from poise.sinks._events import EVENT_KEYS, EventCsvSink
 from poise.sinks._jsonlines import JsonLinesSink
@@ -14,7 +15,6 @@ from poise.sinks._sink import Render, Sink, SinkBase, refuse_existing
 from poise.sinks._tables import CsvSink, ParquetSink, csv_text
 from poise.sinks._video import VideoFolderSink, VideoSink
 from poise.sinks._webhook import Webhook
-from poise.writing import writing
 
 __all__ = [
     "EVENT_KEYS",

@@ -11,11 +11,11 @@ import PIL.GifImagePlugin
 import PIL.Image
 
 from poise.errors import PoiseError
+from poise.files.writing import PathLike, append, write_all, writing
 from poise.frames import Image, continues
 from poise.image import letterbox
 from poise.results import Results
 from poise.sinks._sink import Background, Render, SinkBase, contiguous, create, default_render, ready, refuse_existing
-from poise.writing import PathLike, append, write_all, writing
 
 
 class AnimationSink(SinkBase):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
+from poise.files.writing import PathLike, append, writing
 from poise.sinks._sink import create, drop
-from poise.writing import PathLike, append, writing
 
 EVENT_KEYS = ("time", "frame", "id", "event", "value", "conf")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from poise.errors import FormatError, PoiseError
+from poise.files.writing import append, writing
 from poise.sinks._sink import create, drop
-from poise.writing import append, writing
 
 SUFFIX = ".journal"
 

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
+from poise.files.writing import PathLike, append, write_all, writing
 from poise.results import Results
 from poise.sinks._rows import record
 from poise.sinks._sink import SinkBase, create, refuse_existing
-from poise.writing import PathLike, append, write_all, writing
 
 
 class JsonLinesSink(SinkBase):

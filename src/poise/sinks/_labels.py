@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from poise.errors import FormatError, PoiseError
+from poise.files.writing import PathLike, write_all, write_atomically, writing
 from poise.results import Results
 from poise.sinks._journal import LineJournal, journal_of, read_lines
 from poise.sinks._rows import class_name, printable, yolo_lines
 from poise.sinks._sink import Names, SinkBase, Stems, refuse_existing
-from poise.writing import PathLike, write_all, write_atomically, writing
 
 
 class YoloTxtSink(SinkBase):

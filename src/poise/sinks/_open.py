@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
+from poise.files.writing import PathLike, check_writable
 from poise.results import Results
 from poise.sinks._animation import AnimationSink
 from poise.sinks._journal import SUFFIX
@@ -18,7 +19,6 @@ from poise.sinks._sink import Render, SinkBase, refuse_existing
 from poise.sinks._tables import CsvSink, ParquetSink, recover_parquet
 from poise.sinks._video import VideoSink
 from poise.sinks._videofile import CONTAINERS
-from poise.writing import PathLike, check_writable
 
 _ENDINGS = ".jsonl .json .coco.json .coco-results.json .csv .parquet .mp4 .m4v .mov .mkv .gif .webp .png .jpg .jpeg"
 

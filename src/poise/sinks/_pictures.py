@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
+from poise.files.writing import PathLike, numbered, write_atomically
 from poise.image import FORMATS, encode
 from poise.results import Results
 from poise.sinks._rows import class_name
@@ -24,7 +25,6 @@ from poise.sinks._sink import (
     ready,
     refuse_existing,
 )
-from poise.writing import PathLike, numbered, write_atomically
 
 # A source of one of these kinds was written without loss, so the picture of its result is too.
 _LOSSLESS = {".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pnm"}

@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from poise._version import __version__
-from poise.addresses import masked
 from poise.errors import PoiseError
+from poise.files.addresses import masked
+from poise.files.writing import PathLike, numbered, write_atomically, writing
 from poise.results import Results
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import YoloTxtSink
@@ -24,7 +25,6 @@ from poise.sinks._rows import printable
 from poise.sinks._sink import Render, SinkBase, Stems, default_render
 from poise.sinks._tables import CsvSink
 from poise.sinks._video import VideoFolderSink
-from poise.writing import PathLike, numbered, write_atomically, writing
 
 S = TypeVar("S", bound=SinkBase)
 Status = Literal["running", "done", "interrupted", "failed"]

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from poise.errors import PoiseError
+from poise.files.writing import held, writing
 from poise.frames import Image, Media
 from poise.results import Results
-from poise.writing import held, writing
 
 Render = Callable[[Results], Image]
 T = TypeVar("T")

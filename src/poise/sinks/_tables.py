@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import FormatError, PoiseError, require
+from poise.files.writing import PathLike, append, writing
 from poise.results import Results
 from poise.sinks._journal import begin_journal, journal_of
 from poise.sinks._rows import table_rows
 from poise.sinks._sink import SinkBase, create, drop, refuse_existing
-from poise.writing import PathLike, append, writing
 
 COLUMNS = (
     *("source", "frame", "time", "instance", "id", "class", "name", "box_conf", "keypoint"),

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError, require
+from poise.files.writing import PathLike
 from poise.frames import Media, continues
 from poise.results import Results
 from poise.sinks._sink import Background, Names, Render, SinkBase, Stems, default_render, ready, refuse_existing
 from poise.sinks._videofile import CONTAINERS, VideoFile
-from poise.writing import PathLike
 
 
 class _Videos(SinkBase):

@@ -14,11 +14,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from poise.errors import PoiseError, require
+from poise.files.writing import write_all, writing
 from poise.frames import Image, Media
 from poise.image import letterbox, resize
 from poise.sinks._sink import contiguous, create
 from poise.sinks._sound import Sound
-from poise.writing import write_all, writing
 
 # The customary clock of video: whole for 24, 25, 30, 50, 60 and 1001-based rates.
 CLOCK = 90_000

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from poise.errors import FormatError, suggest
+from poise.files.text import valid
 from poise.skeletons._read import get
 from poise.skeletons._sides import derive_flip
 from poise.skeletons._skeleton import Skeleton
 from poise.skeletons.yamlfile import described, yaml_table
-from poise.text import valid
 
 # More than any skeleton has; a number in a file must not decide how much memory is taken.
 MAX_KEYPOINTS = 10_000

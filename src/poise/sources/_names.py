@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterable
 
-from poise.addresses import masked
 from poise.errors import SourceError
+from poise.files.addresses import masked
 
 PICTURES = frozenset(
     (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg")

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from poise._version import __version__
 from poise.datasets import DataSpec
 from poise.errors import ModelError, PoiseError
+from poise.files.writing import write_all
 from poise.networks import Checkpoint, PoseNetwork
 from poise.networks.flow import unit_std
 from poise.networks.own import text
 from poise.networks.pose26_head import Pose26Head
 from poise.networks.published import read_plain
-from poise.writing import write_all
 
 
 def describe(

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.text import Text
 
 from poise.errors import PoiseError
-from poise.text import screen
+from poise.files.text import screen
 
 if TYPE_CHECKING:
     from poise.training.state import Training

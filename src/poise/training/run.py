@@ -11,11 +11,11 @@ import torch
 from torch import distributed
 
 from poise.errors import ModelError, PoiseError, require
+from poise.files.writing import held, write_atomically, writing
 from poise.sinks import RunFolder
 from poise.training.checkpoints import State, read_state
 from poise.training.config import TrainSettings
 from poise.training.distributed import Group
-from poise.writing import held, write_atomically, writing
 
 
 def settings_of(arguments: Mapping[str, Any], *, cfg: str | Path | None = None) -> TrainSettings:

@@ -15,10 +15,10 @@ from poise.estimators import Estimator
 from poise.estimators.calibration import Calibration
 from poise.evaluation.analysis import Analysis, analyse
 from poise.evaluation.metrics import PoseMetrics
+from poise.files.writing import write_atomically
 from poise.sinks import RunFolder
 from poise.validation._settings import ValSettings
 from poise.validation._validate import validate
-from poise.writing import write_atomically
 
 
 def validate_as(

@@ -12,13 +12,13 @@ import numpy as np
 
 from poise.clips import Clip
 from poise.errors import PoiseError, require
+from poise.files.writing import check_writable, replacing, write_atomically
 from poise.motion.angles._kinematics import velocity
 from poise.motion.angles._measure import measure
 from poise.motion.angles._names import AngleSet, angle_set
 from poise.motion.angles._view import WARN_DEG, View, view
 from poise.motion.uncertainty import point_sigma, sizes
 from poise.packed import piece_of
-from poise.writing import check_writable, replacing, write_atomically
 
 Table = dict[str, np.ndarray[Any, Any]]
 

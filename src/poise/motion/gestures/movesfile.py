@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from poise.errors import FormatError, suggest
+from poise.files.writing import write_atomically
 from poise.geometry import Floats
 from poise.motion.gestures.moving import TaughtMoves
 from poise.motion.gestures.setfile import limits_of, quoted
@@ -20,7 +21,6 @@ from poise.motion.gestures.traces import PARTS, RATE, columns
 from poise.motion.gestures.tries import MAX_ROWS
 from poise.skeletons import get
 from poise.skeletons.tomlfile import TomlFile
-from poise.writing import write_atomically
 
 _KEYS = ("name", "kind", "format", "part", "skeleton", "rate", "limits", "examples", "weights", "templates")
 _FORMAT = 1

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from poise.errors import FormatError, suggest
+from poise.files.writing import write_atomically
 from poise.geometry import Floats
 from poise.motion.gestures.embedding import HAND, size
 from poise.motion.gestures.taught import NONE, Taught
 from poise.skeletons import get, names
 from poise.skeletons.tomlfile import TomlFile
-from poise.writing import write_atomically
 
 _KEYS = ("name", "kind", "format", "skeleton", "upright", "limits", "spread", "examples", "vectors")
 # Only where they are needed: of a skeleton that Poise does not know, and of gestures that a mirror does not change.

@@ -25,7 +25,7 @@ def installing(extra: str) -> str:
 
 def _origin() -> tuple[str, str]:
     """Return what to call the package for pip, and the address that it came from, if that was no index."""
-    clone = Path(__file__).resolve().parents[2]
+    clone = Path(__file__).resolve().parents[3]
     if not (clone / "pyproject.toml").is_file():
         given = _direct_url()
         url = str(given.get("url", ""))

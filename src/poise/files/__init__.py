@@ -1,0 +1,33 @@
+"""Files and text between Poise and the machine: bounded reading, whole writing, names that print safely."""
+
+from __future__ import annotations
+
+from poise.files.reading import (
+    MOST_LABELS,
+    MOST_NETWORK,
+    MOST_PICTURE,
+    MOST_SETTINGS,
+    MOST_TEXT,
+    NotRead,
+    check_plain,
+    check_zip,
+    open_plain,
+    open_zip,
+    read_bytes,
+    read_text,
+)
+
+__all__ = [
+    "MOST_LABELS",
+    "MOST_NETWORK",
+    "MOST_PICTURE",
+    "MOST_SETTINGS",
+    "MOST_TEXT",
+    "NotRead",
+    "check_plain",
+    "check_zip",
+    "open_plain",
+    "open_zip",
+    "read_bytes",
+    "read_text",
+]
