@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from poise.columns import Boxes, Keypoints, freeze
 from poise.motion.gestures import GestureRecognizer
 from poise.motion.gestures.following import wrist_pairs
 from poise.results import Results
+from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
 
 HANDS = Path(__file__).parents[1] / "tests/assets/judged_hands.json"

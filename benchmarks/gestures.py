@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 from taught_gestures import look
 
-from poise.columns import Boxes, Keypoints, freeze
 from poise.frames import Image
 from poise.motion.gestures import GestureRecognizer
 from poise.motion.gestures.examples import Picture
 from poise.results import Results
+from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
 
 HAND = get("hand21")

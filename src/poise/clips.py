@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.columns import freeze_columns
 from poise.errors import FormatError
 from poise.files.npz import UNREADABLE, read_arrays
 from poise.files.writing import replacing
 from poise.frames import Frame, Media
 from poise.image import encode, to_pil
 from poise.results import Results
+from poise.results.columns import freeze_columns
 from poise.skeletons import Skeleton, get, names
 
 _FORMAT = 1  # of the saved file

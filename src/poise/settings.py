@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.arrays import longer_side, plain
-from poise.columns import Boxes
 from poise.drawing import find_font
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
 from poise.motion.smoothing import Kalman, OneEuro, filter_named
+from poise.results.arrays import longer_side, plain
+from poise.results.columns import Boxes
 from poise.tracking import TrackSettings
 
 # Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.

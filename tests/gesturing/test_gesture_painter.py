@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poise.columns import Boxes, Keypoints, freeze
 from poise.frames import Frame, Media
 from poise.gesturing import GesturePainter, Seen, watch_gestures
 from poise.motion.gestures import Gesture, GestureEvent, GestureRecognizer
 from poise.results import Results
+from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
 
 SIZE = (480, 640)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from poise.columns import Boxes, Keypoints, freeze
 from poise.estimators import Estimate
 from poise.estimators.roi import RoiMemory
 from poise.frames import Frame, Media
 from poise.gesturing import HandFinder
 from poise.gesturing.hands import wrist_squares
 from poise.results import Results
+from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
 
 SIZE = (720, 1280)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.columns import Boxes, Keypoints, freeze
 from poise.evaluation.synthetic_gestures import MOVES, OTHERS, act, lasts
 from poise.frames import Media
 from poise.motion.gestures import GestureRecognizer
 from poise.motion.gestures.body_measures import NAMES, body_measures
 from poise.motion.gestures.past import BodyPast, gravity, statistic, swings, whole
 from poise.results import Results
+from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
 
 BODIES = np.load(Path(__file__).parents[1] / "assets/gesture_bodies.npz")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.columns import Boxes, Keypoints, freeze
 from poise.motion.gestures import GestureRecognizer
 from poise.motion.gestures.following import BESIDE_BODIES, HandFollower, wrist_pairs
 from poise.results import Results
+from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
 
 SHAPE = np.array(

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poise.columns import Boxes, Keypoints, freeze
 from poise.errors import FormatError
 from poise.motion.gestures import GestureRecognizer, read_definitions
 from poise.motion.gestures.definitions import bundled
 from poise.results import Results
+from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
 
 ASSETS = Path(__file__).parents[1] / "assets"

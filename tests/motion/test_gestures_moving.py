@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poise import Pose
-from poise.columns import Boxes, Keypoints, freeze
 from poise.errors import FormatError
 from poise.frames import Media
 from poise.motion.gestures import GestureRecognizer
@@ -28,6 +27,7 @@ from poise.motion.gestures.traces import RATE, Tracer, columns, mirrored
 from poise.motion.gestures.tries import Try, movements, trace, trimmed, usable
 from poise.motion.gestures.warping import Warper
 from poise.results import Results
+from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
 
 ASSET = np.load(Path(__file__).parents[1] / "assets/signs.npz")

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise.columns import Array
 from poise.frames import Frame, Media
 from poise.results import Boxes, Keypoints, Results
+from poise.results.columns import Array
 from poise.skeletons import Skeleton, get
 
 WIDTH, HEIGHT = 200, 100

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.columns import freeze_columns
+from poise.results.columns import freeze_columns
 
 Severity = Literal["error", "warning", "note"]
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.columns import freeze_columns
 from poise.evaluation.average_precision import THRESHOLDS, match, yolo_oks
 from poise.geometry import BOX_AREA, box_area, box_iou
+from poise.results.columns import freeze_columns
 
 
 class _Columns:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.columns import Boxes, Keypoints
 from poise.errors import suggest
 from poise.geometry import box_iou
 from poise.motion import kalman
 from poise.motion.uncertainty import point_sigma, sizes, weight
 from poise.results import Results
+from poise.results.columns import Boxes, Keypoints
 from poise.skeletons import Skeleton
 
 Floats = NDArray[Any]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.results import Results
-from poise.summary import exact, listed, rounded
+from poise.results.summary import exact, listed, rounded
 
 
 def record(result: Results) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.columns import Boxes
 from poise.frames import Image
 from poise.geometry import Bools, Floats, xywh_to_xyxy
 from poise.results import Results
+from poise.results.columns import Boxes
 from poise.skeletons import Skeleton
 from poise.tracking import kalman
 from poise.tracking._found import Found

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from poise.arrays import longer_side, plain
 from poise.errors import suggest
+from poise.results.arrays import longer_side, plain
 from poise.validation._finding import Watch
 from poise.validation._validate import PROTOCOLS
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poise.arrays import Array, freeze
-from poise.columns import Boxes, Keypoints, Point, Rows, attribute_error, one_row
 from poise.frames import Frame, Image, Media, TimeFrom
+from poise.results.arrays import Array, freeze
+from poise.results.columns import Boxes, Keypoints, Point, Rows, attribute_error, one_row
+from poise.results.summary import summary, summary_csv, summary_df
 from poise.skeletons import Skeleton, get
-from poise.summary import summary, summary_csv, summary_df
 
 _SPEED = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
 _FIELDS = ("orig_img", "boxes", "keypoints", "names", "frame", "time", "media", "speed", "time_from", "save_dir")

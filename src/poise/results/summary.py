@@ -10,8 +10,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.columns import Boxes, Keypoints
 from poise.errors import require
+from poise.results.columns import Boxes, Keypoints
 
 
 def summary(
