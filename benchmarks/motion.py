@@ -2,7 +2,7 @@
 
 Prints: time a person and frame; jitter and lag of the live filters; jitter before and after the second pass; left-right
 swaps put into real tracks and recovered, and those found in the tracks as they are. ``--calibrate`` prints the errors
-of the models' keypoints by confidence, on which ``poise.motion.point_sigma`` rests. Poses are kept as saved clips in
+of the models' keypoints by confidence, on which ``poise.filters.point_sigma`` rests. Poses are kept as saved clips in
 the cache folder, one a video and model, so that networks run once.
 """
 
@@ -18,23 +18,12 @@ from typing import Any
 import numpy as np
 from _common import ROOT, arguments, save, table, versions
 
-from poise.clips import Clip
+from poise.clips import Clip, fix, jitter_index, lag_s, repair_swaps, wobble_index
+from poise.clips.angles import angle_set, measure, velocity
+from poise.clips.limbs import pair_groups
+from poise.filters import Kalman, OneEuro, Smoother, point_sigma, savitzky_golay
+from poise.filters.uncertainty import sizes
 from poise.frames import Frame, Media
-from poise.motion import (
-    Kalman,
-    OneEuro,
-    Smoother,
-    fix,
-    jitter_index,
-    lag_s,
-    point_sigma,
-    repair_swaps,
-    savitzky_golay,
-    wobble_index,
-)
-from poise.motion.angles import angle_set, measure, velocity
-from poise.motion.limbs import pair_groups
-from poise.motion.uncertainty import sizes
 from poise.results import Results
 from poise.skeletons import get
 

@@ -16,8 +16,8 @@ import pytest
 
 from poise import EventStream, Pose, RepCounter, Results, ZoneWatch
 from poise.estimators import Estimate, Memory, Options
+from poise.filters.smoothing import Smoother
 from poise.frames import Frame, Image, Media
-from poise.motion.smoothing import Smoother
 from poise.series import Pace
 from poise.skeletons import get
 from poise.tracking import Tracker

@@ -15,9 +15,9 @@ import pytest
 
 from poise import EventStream, Results, ZoneWatch
 from poise.drawing import Trails
+from poise.filters.smoothing import Smoother
+from poise.filters.stream import smooth_stream
 from poise.frames import Frame, Media, continues
-from poise.motion.smoothing import Smoother
-from poise.motion.stream import smooth_stream
 from poise.sinks import YoloTxtSink
 from poise.tracking import Tracker, follow_stream
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from poise.errors import SourceError
 from poise.estimators import Estimator, estimate_stream
-from poise.motion.stream import smooth_stream
+from poise.filters.stream import smooth_stream
 from poise.results import Results
 from poise.run import Run
 from poise.series import Series, is_frame

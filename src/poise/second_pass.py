@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from poise.clips import Clip
+from poise.clips import Clip, FixReport, fix
 from poise.files.writing import write_atomically
 from poise.frames import Frame
-from poise.motion import FixReport, fix
 from poise.sinks import RunFolder, RunSink
 from poise.tracking import relink
 
@@ -25,7 +24,7 @@ def second_pass(clip: Clip, *, max_join_s: float = 2.0, **options: Any) -> tuple
         clip: The clip.
         max_join_s: Longest time for which somebody may have been away between two tracks that are joined, seconds; 0
             joins none.
-        **options: Those of :func:`poise.motion.fix`: ``swaps``, ``gate``, ``max_gap_s``, ``steady``, ``agility``.
+        **options: Those of :func:`poise.clips.fix`: ``swaps``, ``gate``, ``max_gap_s``, ``steady``, ``agility``.
 
     Returns:
         The repaired clip, and what was done.

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from poise.estimators import Memories
+from poise.filters.smoothing import Smoother, filter_named
 from poise.frames import Frame, Media, TimeFrom
-from poise.motion.smoothing import Smoother, filter_named
 from poise.run import Run
 from poise.settings import Settings
 from poise.sources import is_one

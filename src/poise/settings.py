@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from poise.drawing import find_font
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
-from poise.motion.smoothing import Kalman, OneEuro, filter_named
+from poise.filters.smoothing import Kalman, OneEuro, filter_named
 from poise.results.arrays import longer_side, plain
 from poise.results.columns import Boxes
 from poise.tracking import TrackSettings
@@ -85,7 +85,7 @@ class Settings:
         show_trails: Draw where tracks came from.
         tracker: How :meth:`Pose.track` decides who is who: see :func:`poise.tracking.read_settings`.
         persist: Continue the tracks of the last call of :meth:`Pose.track`, for frames passed one by one.
-        smooth: Steady the keypoints of a video: True (``"one-euro"``), ``"kalman"``, or a filter of ``poise.motion``.
+        smooth: Steady the keypoints of a video: True (``"one-euro"``), ``"kalman"``, or a filter of ``poise.filters``.
         fps: Frames a second of frames that are passed as pictures: each is 1/``fps`` seconds after the last.
         time: When they were taken: seconds of the frame, a list or iterator of seconds, or ``"clock"`` for the time at
             which they are passed. None: see docs/sources.md.

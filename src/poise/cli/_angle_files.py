@@ -9,8 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from poise.clips import Clip
+from poise.clips.angles import csv_text, draw_angles, plot_angles
 from poise.errors import PoiseError
-from poise.motion.angles import csv_text, draw_angles, plot_angles
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 

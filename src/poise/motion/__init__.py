@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from poise.motion.filters import butterworth, savitzky_golay
-from poise.motion.fix import FixReport, fix
-from poise.motion.jitter import jitter_index, lag_s, wobble_index
-from poise.motion.repair import cuts, fill_gaps, outliers
-from poise.motion.smoothing import Kalman, OneEuro, Smoother
-from poise.motion.swaps import Swap, repair_swaps
-from poise.motion.uncertainty import point_sigma
+from poise.clips.fix import FixReport, fix
+from poise.clips.jitter import jitter_index, lag_s, wobble_index
+from poise.clips.repair import cuts, fill_gaps, outliers
+from poise.clips.swaps import Swap, repair_swaps
+from poise.filters.offline import butterworth, savitzky_golay
+from poise.filters.smoothing import Kalman, OneEuro, Smoother
+from poise.filters.uncertainty import point_sigma
 
 __all__ = [
     "FixReport",

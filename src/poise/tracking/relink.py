@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.clips import Clip
+from poise.clips.packed import PackedClip
 from poise.geometry import Floats, xyxy_to_xywh
-from poise.packed import PackedClip
 from poise.tracking.appearance import limb_distance, limb_lengths
 from poise.tracking.association import match
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.clips import Clip
+from poise.clips.clip import Clip
+from poise.clips.jitter import jitter_index
+from poise.clips.packed import PackedClip
+from poise.clips.repair import cuts, fill_gaps, outliers
+from poise.clips.swaps import Swap, repair_swaps
 from poise.errors import suggest
-from poise.motion import filters, kalman
-from poise.motion.jitter import jitter_index
-from poise.motion.repair import cuts, fill_gaps, outliers
-from poise.motion.smoothing import Kalman
-from poise.motion.swaps import Swap, repair_swaps
-from poise.motion.uncertainty import point_sigma, sizes
-from poise.packed import PackedClip
+from poise.filters import kalman
+from poise.filters import offline as filters
+from poise.filters.smoothing import Kalman
+from poise.filters.uncertainty import point_sigma, sizes
 
 Floats = NDArray[Any]
 Bools = NDArray[np.bool_]
@@ -38,7 +39,7 @@ class FixReport:
         filled: ``(I, T, K)`` keypoints that were filled in.
         cuts: ``(I, T)`` first frames after a cut: nothing was carried across them.
         jitter_before: ``(I,)`` percent of the instance's size, root mean square over the keypoints; see
-            :func:`poise.motion.jitter_index`.
+            :func:`poise.clips.jitter_index`.
         jitter_after: ``(I,)`` the same of the repaired clip, over the frames and points that were there before.
         ids: ``(I,)`` whose.
         keypoints: Names of the K keypoints.
@@ -127,7 +128,7 @@ def fix(
         gate: Leave out keypoints whose limb would be too long.
         max_gap_s: Longest gap that is filled, seconds; 0 fills none.
         steady: ``"rts"`` (Kalman smoother weighted by sigma and conf), ``"savgol"``, ``"butterworth"`` or ``"none"``.
-        agility: Of the Kalman smoother: see :class:`poise.motion.Kalman`. More than the live filter's, since knowing
+        agility: Of the Kalman smoother: see :class:`poise.filters.Kalman`. More than the live filter's, since knowing
             the future already steadies: at 4 jumping jacks keep their speed (``benchmarks/motion.py``).
 
     Returns:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.clips import Clip
-from poise.motion.filters import runs
-from poise.motion.limbs import limbs, pair_groups
-from poise.motion.uncertainty import sizes
+from poise.clips.clip import Clip
+from poise.clips.limbs import limbs, pair_groups
+from poise.filters.offline import runs
+from poise.filters.uncertainty import sizes
 from poise.skeletons import Skeleton
 
 Floats = NDArray[Any]

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion_kit import STANDING, clip_of, walker
 
-from poise.clips import Clip
+from poise.clips import Clip, jitter_index, lag_s
+from poise.filters import Kalman, OneEuro, Smoother
+from poise.filters.uncertainty import sizes
 from poise.frames import Frame, Media
-from poise.motion import Kalman, OneEuro, Smoother, jitter_index, lag_s
-from poise.motion.uncertainty import sizes
 from poise.results import Results
 
 METHODS = ["one-euro", "kalman"]

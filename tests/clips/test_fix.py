@@ -10,8 +10,8 @@ import pytest
 from motion_kit import clip_of, walker
 
 from poise.cli import main
-from poise.motion import fix
-from poise.motion.angles import angle_rows
+from poise.clips import fix
+from poise.clips.angles import angle_rows
 from poise.second_pass import second_pass
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.motion.angles._names import AngleSet
+from poise.clips.angles._names import AngleSet
 
 Floats = NDArray[Any]
 
@@ -84,7 +84,7 @@ def view(xy: Floats, conf: Floats, times: Floats, angles: AngleSet, inner: Float
         conf: ``(T, K)``.
         times: ``(T,)`` seconds.
         angles: Whose limbs.
-        inner: ``(T, A)`` values from :func:`poise.motion.angles.measure`; without them ``error`` is NaN.
+        inner: ``(T, A)`` values from :func:`poise.clips.angles.measure`; without them ``error`` is NaN.
 
     Returns:
         The view; NaN for angles whose limbs are not among those of known proportion, and for distances.

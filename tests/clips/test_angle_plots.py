@@ -11,10 +11,10 @@ import pytest
 from poise import samples
 from poise.cli import main
 from poise.clips import Clip
+from poise.clips.angles import draw_angles, plot_angles
+from poise.clips.angles._plot import draw_arc
 from poise.errors import PoiseError
 from poise.frames import Frame, Media
-from poise.motion.angles import draw_angles, plot_angles
-from poise.motion.angles._plot import draw_arc
 from poise.results import Results
 from poise.skeletons import get
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.clips import Clip
-from poise.motion.limbs import lengths, limbs
-from poise.motion.uncertainty import sizes
+from poise.clips.clip import Clip
+from poise.clips.limbs import lengths, limbs
+from poise.filters.uncertainty import sizes
 
 Floats = NDArray[Any]
 Bools = NDArray[np.bool_]

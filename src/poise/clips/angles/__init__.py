@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from poise.motion.angles._kinematics import velocity
-from poise.motion.angles._measure import Measures, measure
-from poise.motion.angles._names import AngleSet, angle_set, from_toml
-from poise.motion.angles._plot import draw_angles, plot_angles
-from poise.motion.angles._table import angle_rows, check_table, csv_text, write_table
-from poise.motion.angles._view import View, view
+from poise.clips.angles._kinematics import velocity
+from poise.clips.angles._measure import Measures, measure
+from poise.clips.angles._names import AngleSet, angle_set, from_toml
+from poise.clips.angles._plot import draw_angles, plot_angles
+from poise.clips.angles._table import angle_rows, check_table, csv_text, write_table
+from poise.clips.angles._view import View, view
 
 __all__ = [
     "AngleSet",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.clips import Clip, boxes_of
+from poise.clips.clip import Clip, boxes_of
 from poise.frames import Frame
 from poise.results import Results
 from poise.skeletons import Skeleton

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from motion_kit import STANDING, clip_of, walker
 
-from poise.clips import Clip
-from poise.motion import repair_swaps
-from poise.motion.limbs import pair_groups
-from poise.motion.swaps import length_cost
+from poise.clips import Clip, repair_swaps
+from poise.clips.limbs import pair_groups
+from poise.clips.swaps import length_cost
 from poise.skeletons import get
 
 COCO = get("coco17")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.motion import kalman
+from poise.filters import kalman
 
 
 def textbook(z: NDArray, times: NDArray, r: float, q: float, speed: float) -> tuple[NDArray, NDArray]:  # type: ignore[type-arg]

@@ -14,7 +14,7 @@ from poise.frames import Image
 from poise.sinks import csv_text, table_rows
 
 if TYPE_CHECKING:
-    from poise.clips import Clip
+    from poise.clips.clip import Clip
 
 # More curves in one chart cannot be told apart.
 _MOST_CURVES, _MOST_IDS = 4, 3

@@ -30,8 +30,8 @@ class Clip:
     """Every frame of one source, as arrays with one row an id; what was not seen is NaN.
 
     The arrays are dense: their size is ids × frames. Where that would be much and mostly empty, :meth:`of` gives a clip
-    that stores what was seen (:class:`poise.packed.PackedClip`) and makes an array whole when it is asked for. Arrays
-    are read-only; :meth:`replace` returns a changed copy.
+    that stores what was seen (:class:`poise.clips.packed.PackedClip`) and makes an array whole when it is asked for.
+    Arrays are read-only; :meth:`replace` returns a changed copy.
 
     Attributes:
         times: ``(T,)`` float64 seconds from the start of the source, increasing.
@@ -187,7 +187,7 @@ class Clip:
         Returns:
             The text.
         """
-        from poise.clip_views import clip_csv
+        from poise.clips.views import clip_csv
 
         text = clip_csv(self)
         if path is not None:
@@ -200,7 +200,7 @@ class Clip:
         Raises:
             MissingExtra: polars is not installed.
         """
-        from poise.clip_views import clip_df
+        from poise.clips.views import clip_df
 
         return clip_df(self)
 
@@ -221,7 +221,7 @@ class Clip:
             KeyError: No such id.
             ValueError: No such keypoint, or nobody is in the clip.
         """
-        from poise.clip_views import clip_chart
+        from poise.clips.views import clip_chart
 
         picture = clip_chart(self, keypoints, ids)
         return to_pil(picture) if pil else picture
@@ -351,7 +351,7 @@ class _Rows:
         )
 
     def _packed(self, ids: list[NDArray[np.int64]], known: NDArray[np.int64]) -> Clip:
-        from poise.packed import PackedClip  # it is made of clips
+        from poise.clips.packed import PackedClip  # it is made of clips
 
         first, k = self.kept[0], len(self.kept[0].skeleton)
         owned = [row > 0 for row in ids]

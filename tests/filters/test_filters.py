@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.motion import butterworth, savitzky_golay
+from poise.filters import butterworth, savitzky_golay
 
 TIMES = np.arange(90) / 30.0
 WALK = np.random.default_rng(0).normal(size=(90, 4)).cumsum(axis=0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.motion.filters import runs
+from poise.filters.offline import runs
 
 Floats = NDArray[Any]
 
@@ -15,7 +15,7 @@ Floats = NDArray[Any]
 def velocity(x: Floats, times: Floats, *, circular: bool = False) -> Floats:
     """Return the rate of change by central differences, one-sided at the ends of each unbroken run.
 
-    Differences make trembling worse, so smooth first: :func:`poise.motion.fix` or :class:`poise.motion.Smoother`.
+    Differences make trembling worse, so smooth first: :func:`poise.clips.fix` or :class:`poise.filters.Smoother`.
 
     Args:
         x: ``(T, ...)`` pixels or degrees; NaN where missing.

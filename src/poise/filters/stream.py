@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from poise.filters.smoothing import Kalman, OneEuro, Smoother
 from poise.frames import Media, continues
-from poise.motion.smoothing import Kalman, OneEuro, Smoother
 from poise.results import Results
 
 
@@ -16,7 +16,7 @@ def smooth_stream(
 
     Args:
         results: Results of one source or several after one another, in the order of time.
-        method: See :class:`poise.motion.Smoother`; or one that goes on from an earlier call.
+        method: See :class:`poise.filters.Smoother`; or one that goes on from an earlier call.
         last: The source of the frame that it saw last.
     """
     media = last

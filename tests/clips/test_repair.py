@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from motion_kit import clip_of, walker
 
-from poise.motion import cuts, fill_gaps, outliers
-from poise.motion.repair import rolling_median
+from poise.clips import cuts, fill_gaps, outliers
+from poise.clips.repair import rolling_median
 
 TIMES = np.arange(40) / 20.0
 

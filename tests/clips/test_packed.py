@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from poise import clips
 from poise.clips import Clip
+from poise.clips import clip as clips
+from poise.clips.angles import angle_rows
+from poise.clips.packed import PackedClip
 from poise.frames import Frame, Media
-from poise.motion.angles import angle_rows
-from poise.packed import PackedClip
 from poise.results import Results
 from poise.second_pass import second_pass
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from motion_kit import STANDING, clip_of, walker
 
 from poise.cli import main
+from poise.clips.angles import angle_rows, angle_set, csv_text, from_toml, measure, velocity, view, write_table
 from poise.errors import FormatError, PoiseError
-from poise.motion.angles import angle_rows, angle_set, csv_text, from_toml, measure, velocity, view, write_table
 from poise.skeletons import get
 
 COCO = angle_set("coco17")

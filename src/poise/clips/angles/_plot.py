@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from poise.clips.angles._names import AngleSet, angle_set
+from poise.clips.angles._table import Table
 from poise.drawing import Curve, Style, chart, draw, draw_label, limbs
 from poise.errors import PoiseError
 from poise.frames import Image
-from poise.motion.angles._names import AngleSet, angle_set
-from poise.motion.angles._table import Table
 from poise.results import Results
 
 # The person's own left is blue and the right orange, as in drawn skeletons, but dark enough for white paper.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.motion.angles._names import AngleSet
+from poise.clips.angles._names import AngleSet
 
 Floats = NDArray[Any]
 
@@ -42,7 +42,7 @@ def measure(xy: Floats, sigma: Floats, conf: Floats, angles: AngleSet) -> Measur
 
     Args:
         xy: ``(..., K, 2)`` pixels.
-        sigma: ``(..., K, 2)`` pixels, as :func:`poise.motion.point_sigma` gives it.
+        sigma: ``(..., K, 2)`` pixels, as :func:`poise.filters.point_sigma` gives it.
         conf: ``(..., K)``.
         angles: What to measure.
 

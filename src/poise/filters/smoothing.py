@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import suggest
+from poise.filters import kalman
+from poise.filters.uncertainty import point_sigma, sizes, weight
 from poise.geometry import box_iou
-from poise.motion import kalman
-from poise.motion.uncertainty import point_sigma, sizes, weight
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints
 from poise.skeletons import Skeleton
@@ -72,7 +72,7 @@ class Kalman:
         max_speed: Deviation of the velocity when an id is new, instance sizes a second.
 
     Source:
-        See :mod:`poise.motion.kalman`. The defaults were chosen with ``benchmarks/motion.py``.
+        See :mod:`poise.filters.kalman`. The defaults were chosen with ``benchmarks/motion.py``.
     """
 
     agility: float = 0.6

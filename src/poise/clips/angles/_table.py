@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from poise.clips import Clip
+from poise.clips.angles._kinematics import velocity
+from poise.clips.angles._measure import measure
+from poise.clips.angles._names import AngleSet, angle_set
+from poise.clips.angles._view import WARN_DEG, View, view
+from poise.clips.clip import Clip
+from poise.clips.packed import piece_of
 from poise.errors import PoiseError, require
 from poise.files.writing import check_writable, replacing, write_atomically
-from poise.motion.angles._kinematics import velocity
-from poise.motion.angles._measure import measure
-from poise.motion.angles._names import AngleSet, angle_set
-from poise.motion.angles._view import WARN_DEG, View, view
-from poise.motion.uncertainty import point_sigma, sizes
-from poise.packed import piece_of
+from poise.filters.uncertainty import point_sigma, sizes
 
 Table = dict[str, np.ndarray[Any, Any]]
 
@@ -35,7 +35,7 @@ def angle_rows(
     """Measure every angle of a clip.
 
     Args:
-        clip: The clip; repaired by :func:`poise.motion.fix` it gives steadier angles.
+        clip: The clip; repaired by :func:`poise.clips.fix` it gives steadier angles.
         angles: What to measure; the bundled angles of the clip's skeleton unless given.
         names: Only these; an unknown one is an error.
         max_view_error: An angle that the view may falsify by more is not trusted, degrees.
