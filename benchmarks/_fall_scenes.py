@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from poise.clips import Clip
 from poise.evaluation.synthetic_falls import tip_over
+from poise.events.posture import measure
 from poise.frames import Frame, Media
-from poise.motion.posture import measure
 from poise.results import Results
 from poise.skeletons import get
 

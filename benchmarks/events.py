@@ -43,10 +43,10 @@ from _fall_scenes import (
 from numpy.typing import NDArray
 
 from poise.clips import Clip
-from poise.motion.falls import FallWatch
-from poise.motion.posture import POSTURES, PostureWatch, classify, measure
-from poise.motion.zonefile import Line, Zone, ZoneFile
-from poise.motion.zones import ZoneWatch
+from poise.events.falls import FallWatch
+from poise.events.posture import POSTURES, PostureWatch, classify, measure
+from poise.events.zonefile import Line, Zone, ZoneFile
+from poise.events.zones import ZoneWatch
 from poise.tracking import Tracker, follow_stream
 
 # The two rules that most projects on falls use.

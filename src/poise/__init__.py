@@ -16,14 +16,14 @@ from poise._version import __version__
 
 if TYPE_CHECKING:
     from poise.errors import FormatError, MissingExtra, ModelError, PoiseError, SourceError
+    from poise.events.event import EventStream
+    from poise.events.falls import FallWatch
+    from poise.events.posture import PostureWatch
+    from poise.events.zones import ZoneWatch
     from poise.gesturing.detector import GestureWatch
     from poise.model import YOLO, Pose
-    from poise.motion.events import EventStream
-    from poise.motion.falls import FallWatch
     from poise.motion.gestures import GestureRecognizer
-    from poise.motion.posture import PostureWatch
     from poise.motion.reps import RepCounter
-    from poise.motion.zones import ZoneWatch
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
 
@@ -36,11 +36,11 @@ _HOME = {
     "Keypoints": "poise.results",
     "Skeleton": "poise.skeletons",
     "GestureRecognizer": "poise.motion.gestures",
-    "EventStream": "poise.motion.events",
-    "FallWatch": "poise.motion.falls",
+    "EventStream": "poise.events.event",
+    "FallWatch": "poise.events.falls",
     "GestureWatch": "poise.gesturing.detector",
-    "PostureWatch": "poise.motion.posture",
-    "ZoneWatch": "poise.motion.zones",
+    "PostureWatch": "poise.events.posture",
+    "ZoneWatch": "poise.events.zones",
     "PoiseError": "poise.errors",
     "ModelError": "poise.errors",
     "SourceError": "poise.errors",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from poise import EventStream, GestureWatch
+from poise.events.event import Event
 from poise.frames import Frame, Media
-from poise.motion.events import Event
 from poise.results import Results
 from poise.skeletons import get
 from poise.sources import open_source

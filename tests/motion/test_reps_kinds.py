@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rep_figures import drawn, front_view, person, results, shaken, side_view, wave
 
-from poise.motion.falls import FallWatch
+from poise.events.falls import FallWatch
 from poise.motion.reps import Person, every, get, measured
 from poise.motion.reps.alike import sameness
 from poise.motion.reps.counting import count, recognise

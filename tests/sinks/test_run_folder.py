@@ -13,7 +13,7 @@ from sink_kit import clip
 
 from poise import Pose, Results
 from poise.errors import PoiseError
-from poise.event_run import EventVideo
+from poise.events.pipeline import EventVideo
 from poise.files.writing import numbered, write_atomically
 from poise.run import Run
 from poise.settings import Settings

@@ -76,11 +76,11 @@ def events(
     if not source:
         hint = f"; {gestures[0]!r} was taken for a set of gestures: write the source first" if gestures else ""
         raise ValueError(f"events needs a source: a video, camera number, address, folder of frames, or -{hint}")
-    from poise.event_run import EventVideo, detectors, run_events, save_heatmap
+    from poise.events.event import EventStream
+    from poise.events.heatmap import Heatmap
+    from poise.events.pipeline import EventVideo, detectors, run_events, save_heatmap
     from poise.files.writing import check_writable
     from poise.model import Pose
-    from poise.motion.events import EventStream
-    from poise.motion.heatmap import Heatmap
     from poise.sinks import EventCsvSink, Webhook, refuse_existing
 
     report = Reporter(quiet=quiet, lines=False)

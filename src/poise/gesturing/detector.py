@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poise.drawing import draw
+from poise.events.event import Event
 from poise.frames import Frame, Image, Media, continues
 from poise.gesturing.hands import HandFinder
 from poise.gesturing.showing import draw_names
-from poise.motion.events import Event
 from poise.motion.gestures import Gesture, GestureEvent, GestureRecognizer
 from poise.results import Results
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from poise.errors import suggest
+from poise.events.event import tell_assumed
 from poise.geometry import Floats
-from poise.motion.events import tell_assumed
 from poise.motion.reps.counting import MIN_SCORE, Count, Rep, count, recognise
 from poise.motion.reps.exercises import Exercise, every, from_points, get
 from poise.motion.reps.people import Follower, Measured, Ruled, identified, points17

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.events.event import Event, points_of, track_ids
 from poise.geometry import Bools, Floats
-from poise.motion.events import Event, points_of, track_ids
 from poise.results import Results
 from poise.skeletons import Skeleton
 

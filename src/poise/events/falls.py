@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from poise.events.event import Event, track_ids
+from poise.events.posture import classify, measure_result
 from poise.geometry import Bools, Floats
-from poise.motion.events import Event, track_ids
-from poise.motion.posture import classify, measure_result
 from poise.results import Results
 
 # Of every person this much is remembered: about 4 s at 30 frames a second; faster cameras are thinned out.

@@ -10,8 +10,8 @@ from event_scenes import STANDING, frame, person
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.motion.events import points_of
-from poise.motion.posture import PostureWatch, classify, measure, measure_result
+from poise.events.event import points_of
+from poise.events.posture import PostureWatch, classify, measure, measure_result
 from poise.skeletons import get
 
 

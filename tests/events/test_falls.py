@@ -9,7 +9,7 @@ import pytest
 from event_scenes import frame, person
 
 from poise.evaluation.synthetic_falls import tip_angles, tip_over
-from poise.motion.falls import FallWatch
+from poise.events.falls import FallWatch
 
 RATE = 25
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "motion"))
 from event_scenes import frame, person
 
 from poise.errors import FormatError, PoiseError
-from poise.event_run import EventPainter, EventVideo, detectors, run_events
-from poise.motion.events import Event, EventStream
-from poise.motion.falls import FallWatch
-from poise.motion.posture import PostureWatch
-from poise.motion.zonefile import Zone, ZoneFile
-from poise.motion.zones import ZoneWatch
+from poise.events.event import Event, EventStream
+from poise.events.falls import FallWatch
+from poise.events.pipeline import EventPainter, EventVideo, detectors, run_events
+from poise.events.posture import PostureWatch
+from poise.events.zonefile import Zone, ZoneFile
+from poise.events.zones import ZoneWatch
 from poise.results import Results
 
 DOOR = "[zones.door]\npolygon = [[200, 100], [440, 100], [440, 450], [200, 450]]\n"

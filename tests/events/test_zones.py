@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from poise.errors import FormatError
-from poise.motion.events import Event, EventStream
-from poise.motion.zonefile import Line, Trigger, Zone, ZoneFile, read_zones
-from poise.motion.zones import ZoneWatch, inside
+from poise.events.event import Event, EventStream
+from poise.events.zonefile import Line, Trigger, Zone, ZoneFile, read_zones
+from poise.events.zones import ZoneWatch, inside
 
 SQUARE = np.array([[200.0, 100], [440, 100], [440, 450], [200, 450]])
 

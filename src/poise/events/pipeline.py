@@ -14,15 +14,15 @@ import numpy as np
 
 from poise.drawing import draw_label, draw_zone_labels, draw_zones, paint_heat
 from poise.errors import FormatError
+from poise.events.event import Detector, Event, EventStream
+from poise.events.falls import FallWatch
+from poise.events.heatmap import Heatmap
+from poise.events.posture import PostureWatch
+from poise.events.zones import ZoneWatch
 from poise.files.writing import write_atomically
 from poise.frames import Image
 from poise.geometry import Floats
 from poise.image import encode
-from poise.motion.events import Detector, Event, EventStream
-from poise.motion.falls import FallWatch
-from poise.motion.heatmap import Heatmap
-from poise.motion.posture import PostureWatch
-from poise.motion.zones import ZoneWatch
 from poise.results import Results
 from poise.sinks import RunFolder, VideoFolderSink
 

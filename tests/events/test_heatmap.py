@@ -8,7 +8,7 @@ from event_scenes import frame, person
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.motion.heatmap import Heatmap
+from poise.events.heatmap import Heatmap
 
 
 @given(count=st.integers(0, 4), frames=st.integers(2, 30), step=st.floats(0.01, 0.4))

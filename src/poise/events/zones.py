@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import suggest
+from poise.events.event import Event, Heirs, points_of, track_ids
+from poise.events.zonefile import PLACES, Line, Trigger, Zone, ZoneFile, meet, outside, read_zones
 from poise.geometry import Bools, Floats
-from poise.motion.events import Event, Heirs, points_of, track_ids
-from poise.motion.zonefile import PLACES, Line, Trigger, Zone, ZoneFile, meet, outside, read_zones
 from poise.results import Results
 from poise.skeletons import Skeleton
 

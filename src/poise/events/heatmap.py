@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.motion.events import points_of
+from poise.events.event import points_of
 from poise.results import Results
 
 # A gap between two frames longer than this counts as this: nobody knows where they were meanwhile.
