@@ -35,7 +35,7 @@ from poise.clips.angles import angle_rows, draw_angles, plot_angles
 from poise.datasets import open_dataset, scan
 from poise.datasets.doctor import write_sheet
 from poise.drawing import Style, sheet
-from poise.gesturing import GesturePainter, watch_gestures
+from poise.gestures import GesturePainter, watch_gestures
 from poise.second_pass import second_pass
 from poise.sources import open_source
 from poise.training.plots import label_overview

@@ -27,8 +27,8 @@ from _common import ROOT, arguments, save, table
 from poise.clips import Clip
 from poise.evaluation.synthetic_gestures import MOVES, OTHERS, act, lasts
 from poise.frames import Media
-from poise.motion.gestures import GestureRecognizer
-from poise.motion.gestures.events import GestureEvent
+from poise.gestures import GestureRecognizer
+from poise.gestures.events import GestureEvent
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get

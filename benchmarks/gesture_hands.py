@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from poise.motion.gestures import GestureRecognizer
-from poise.motion.gestures.following import wrist_pairs
+from poise.gestures import GestureRecognizer
+from poise.gestures.following import wrist_pairs
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
@@ -67,7 +67,7 @@ def agreement(shared: Path) -> None:
     """Count in how many hands of the sign clips hand network and wrists agree, and print the events of hands."""
     from poise import Pose
     from poise.frames import Frame
-    from poise.gesturing import HandFinder
+    from poise.gestures import HandFinder
 
     body, hands = Pose("body-fast"), Pose("hands")
     same = total = alone = 0

@@ -25,8 +25,8 @@ import numpy as np
 from taught_gestures import look
 
 from poise.frames import Image
-from poise.motion.gestures import GestureRecognizer
-from poise.motion.gestures.examples import Picture
+from poise.gestures import GestureRecognizer
+from poise.gestures.examples import Picture
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get

@@ -23,13 +23,13 @@ import numpy as np
 from _common import arguments, save, table
 
 from poise.clips import Clip
-from poise.motion.gestures.learning import column_weights, learn_moves
-from poise.motion.gestures.learning import distances as apart_of
-from poise.motion.gestures.looks import Look, body_look
-from poise.motion.gestures.moving import Spotter, TaughtMoves, best_fit
-from poise.motion.gestures.taught import UNKNOWN
-from poise.motion.gestures.traces import columns
-from poise.motion.gestures.tries import Try, trace, trimmed
+from poise.gestures.learning import column_weights, learn_moves
+from poise.gestures.learning import distances as apart_of
+from poise.gestures.looks import Look, body_look
+from poise.gestures.moving import Spotter, TaughtMoves, best_fit
+from poise.gestures.taught import UNKNOWN
+from poise.gestures.traces import columns
+from poise.gestures.tries import Try, trace, trimmed
 
 Looks = list[tuple[float, Look]]
 # Kind, clip, tries, stream and true spans of each exercise clip.
@@ -45,7 +45,7 @@ def looks(path: Path, model: str, cache: Path) -> Looks:
     kept = cache / f"{path.stem}.{model}.looks.npz"
     if not kept.exists():
         from poise import Pose
-        from poise.gesturing import gather_looks
+        from poise.gestures import gather_looks
 
         cache.mkdir(parents=True, exist_ok=True)
         found = dict(gather_looks(path, part="both", hands=Pose("hands"), body=Pose(model)))

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from poise.geometry import Floats
-from poise.motion.gestures.embedding import embed
-from poise.motion.gestures.examples import Picture, meant
-from poise.motion.gestures.taught import NONE, UNKNOWN, Taught, learn, leave_one_out
+from poise.gestures.embedding import embed
+from poise.gestures.examples import Picture, meant
+from poise.gestures.taught import NONE, UNKNOWN, Taught, learn, leave_one_out
 from poise.skeletons import get
 
 HAND, BODY, FACE = get("hand21"), get("coco17"), get("face468")
@@ -42,7 +42,7 @@ def found(path: Path, who: str) -> list[Picture]:
 def look(shared: Path) -> list[Picture]:
     """Find the hands of the crops with both networks."""
     from poise import Pose
-    from poise.gesturing import gather_examples
+    from poise.gestures import gather_examples
 
     folders = [shared / "data/gestures" / name for name in LABELS]
     return gather_examples(folders, hands=Pose("hands"), body=Pose("body-fast"))
@@ -156,7 +156,7 @@ def strangers(shared: Path) -> dict[str, tuple[Floats, Floats]]:
     """Return hands that show none of the gestures of the crops, or only by chance, by where they are from."""
     from poise import Pose
     from poise.frames import Frame
-    from poise.gesturing import HandFinder
+    from poise.gestures import HandFinder
 
     hands: dict[str, tuple[Floats, Floats]] = {}
     for name in ("onehand10k", "freihand"):

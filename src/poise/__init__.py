@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from poise.events.falls import FallWatch
     from poise.events.posture import PostureWatch
     from poise.events.zones import ZoneWatch
-    from poise.gesturing.detector import GestureWatch
+    from poise.gestures import GestureRecognizer
+    from poise.gestures.detector import GestureWatch
     from poise.model import YOLO, Pose
-    from poise.motion.gestures import GestureRecognizer
     from poise.motion.reps import RepCounter
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
@@ -35,10 +35,10 @@ _HOME = {
     "Boxes": "poise.results",
     "Keypoints": "poise.results",
     "Skeleton": "poise.skeletons",
-    "GestureRecognizer": "poise.motion.gestures",
+    "GestureRecognizer": "poise.gestures",
     "EventStream": "poise.events.event",
     "FallWatch": "poise.events.falls",
-    "GestureWatch": "poise.gesturing.detector",
+    "GestureWatch": "poise.gestures.detector",
     "PostureWatch": "poise.events.posture",
     "ZoneWatch": "poise.events.zones",
     "PoiseError": "poise.errors",

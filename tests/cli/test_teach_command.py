@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from poise.cli import main
-from poise.motion.gestures.definitions import read_set
-from poise.motion.gestures.moving import TaughtMoves
-from poise.motion.gestures.taught import Taught
+from poise.gestures.definitions import read_set
+from poise.gestures.moving import TaughtMoves
+from poise.gestures.taught import Taught
 
 CLIP = Path(__file__).parents[1] / "assets/clip.mp4"
 

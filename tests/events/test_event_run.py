@@ -130,7 +130,7 @@ def test_a_frame_that_comes_again_with_what_ended_is_written_once(tmp_path: Path
 
 
 def test_memory_does_not_grow_with_people_who_pass() -> None:
-    from poise.gesturing import GestureWatch
+    from poise.gestures import GestureWatch
 
     door = ZoneFile((Zone("door", np.array([[200.0, 100], [440, 100], [440, 450]])),))
     watch = [ZoneWatch(door), FallWatch(), PostureWatch(), GestureWatch("body")]

@@ -87,8 +87,7 @@ def events(
     more: list[Any] = []
     watch: GestureWatch | None = None
     if gestures is not None:
-        from poise.gesturing import GestureWatch
-        from poise.motion.gestures import GestureRecognizer
+        from poise.gestures import GestureRecognizer, GestureWatch
 
         asked = GestureRecognizer(gestures or None, mirrored=mirrored)
         found_by = Pose(hands, device=device, threads=threads) if "hand" in asked.parts else None

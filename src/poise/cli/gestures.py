@@ -19,7 +19,7 @@ from poise.files.text import plain
 
 if TYPE_CHECKING:
     from poise.frames import Image
-    from poise.gesturing import Seen
+    from poise.gestures import Seen
     from poise.results import Results
     from poise.sinks import SinkBase
 
@@ -70,9 +70,8 @@ def watch(
         raise ValueError("gestures needs a source: a picture, video, folder, camera number, webcam, or - for input")
     if events and not json:
         raise ValueError("--events goes with --json; without --json only what begins and ends is printed of a video")
-    from poise.gesturing import GesturePainter, watch_gestures
+    from poise.gestures import GesturePainter, GestureRecognizer, watch_gestures
     from poise.model import Pose
-    from poise.motion.gestures import GestureRecognizer
 
     report = Reporter(quiet=quiet, lines=False)
     recognizer = GestureRecognizer(set, mirrored=mirrored)
@@ -167,7 +166,7 @@ def _events(one: Seen) -> list[str]:
 
 def _lines(one: Seen) -> list[str]:
     """Return what people read: of a picture every gesture, of a video what begins and ends."""
-    from poise.gesturing import event_words
+    from poise.gestures import event_words
 
     if one.frame.media.kind != "image":
         return [event_words(event) for event in one.events]

@@ -115,10 +115,10 @@ def _teach_shapes(
     mirrored: bool,
 ) -> tuple[str, list[str], list[str]]:
     """Write a set of shapes; returns the confusion table, what the user should know, and the gestures."""
-    from poise.gesturing import gather_examples
-    from poise.motion.gestures.examples import conflicts, confusion, meant, warnings
-    from poise.motion.gestures.setfile import write_taught
-    from poise.motion.gestures.taught import learn, leave_one_out
+    from poise.gestures import gather_examples
+    from poise.gestures.examples import conflicts, confusion, meant, warnings
+    from poise.gestures.setfile import write_taught
+    from poise.gestures.taught import learn, leave_one_out
     from poise.skeletons import get
 
     skeleton = body.skeleton if hands is None else get("hand21")
@@ -149,11 +149,11 @@ def _teach_moves(
     mirrored: bool,
 ) -> tuple[str, list[str], list[str]]:
     """Write a set of movements; returns the confusion table, what the user should know, and the gestures."""
-    from poise.gesturing import gather_tries
-    from poise.motion.gestures.examples import confusion
-    from poise.motion.gestures.learning import alike, learn_moves, leave_one_out_moves
-    from poise.motion.gestures.movesfile import write_moves
-    from poise.motion.gestures.tries import usable
+    from poise.gestures import gather_tries
+    from poise.gestures.examples import confusion
+    from poise.gestures.learning import alike, learn_moves, leave_one_out_moves
+    from poise.gestures.movesfile import write_moves
+    from poise.gestures.tries import usable
 
     skeleton = body.skeleton.name
     if part == "both" and skeleton != "coco17":
@@ -175,7 +175,7 @@ def _some(labels: list[str], said: list[str]) -> None:
         PoiseError: No example of a gesture is left; with what is known of why.
     """
     from poise.errors import PoiseError
-    from poise.motion.gestures.taught import NONE
+    from poise.gestures.taught import NONE
 
     if not any(label != NONE for label in labels):
         raise PoiseError("\n".join(["there is no example of a gesture to learn from", *said]))

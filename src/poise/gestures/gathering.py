@@ -1,0 +1,245 @@
+"""Examples to teach gestures from, found in folders of pictures and video."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poise.errors import SourceError
+from poise.frames import Frame, continues
+from poise.gestures.embedding import unmirrored
+from poise.gestures.examples import Picture
+from poise.gestures.following import wrist_pairs
+from poise.gestures.hand_finder import HandFinder, points_of_bodies
+from poise.gestures.looks import Look, body_look, hand_look, person_look
+from poise.gestures.taught import NONE
+from poise.gestures.traces import Part, columns
+from poise.gestures.traces import mirrored as turned_round
+from poise.gestures.tries import Try, movements, trace, trimmed
+from poise.gestures.watch import followed
+from poise.results import Results
+
+if TYPE_CHECKING:
+    from poise.model import Pose
+
+# Points of a body below this are no part of an example.
+_MIN_POINT = 0.3
+
+# Passes results on as they come.
+Watch = Callable[[Iterable[Results]], Iterable[Results]]
+
+
+def gather_examples(
+    folders: Sequence[str | Path],
+    *,
+    hands: Pose | None,
+    body: Pose,
+    every_s: float = 0.3,
+    mirrored: bool = False,
+    watch: Watch | None = None,
+) -> list[Picture]:
+    """Find the hands, or bodies, in folders of examples.
+
+    Args:
+        folders: One a class, named after it; pictures and videos in them.
+        hands: ``Pose("hands")`` to learn from hands; None: from bodies.
+        body: Finds the bodies, and helps to find hands.
+        every_s: Seconds between two frames of a video that become examples; frames in between look alike.
+        mirrored: The pictures are mirrored, as selfie cameras give them; hands look the same either way.
+        watch: Passes the results of each folder on, to show how far it is.
+
+    Raises:
+        SourceError: A folder is not there or holds nothing that can be read.
+    """
+    pictures = []
+    for folder in folders:
+        path = Path(folder)
+        if not path.is_dir():
+            raise SourceError(f"{path}: no such folder; expected one folder a gesture, named after it")
+        finder = None if hands is None else HandFinder(hands)
+        media, taken = None, -np.inf
+        results: Iterable[Results] = body.predict(path, stream=True)
+        for result in results if watch is None else watch(results):
+            frame = Frame(result.orig_img, result.media, result.frame, result.time)
+            if not continues(frame.media, media, scene=False):
+                media, taken = frame.media, -np.inf
+            found = finder.find(frame, result) if finder else result
+            if frame.media.kind != "image" and frame.time - taken < every_s:
+                continue
+            taken = frame.time
+            xy, conf = np.asarray(found.keypoints.xy, dtype=np.float64), found.keypoints.conf
+            if finder is None and conf is not None:
+                xy = np.where(np.asarray(conf)[..., None] >= _MIN_POINT, xy, np.nan)
+            if finder is None and mirrored:
+                xy = unmirrored(xy, found.skeleton)
+            pictures.append(Picture(path.name, frame.media.name, xy, np.asarray(found.keypoints.xyz, dtype=np.float64)))
+    return pictures
+
+
+def gather_tries(
+    folders: Sequence[str | Path],
+    *,
+    part: Part,
+    hands: Pose | None,
+    body: Pose,
+    split: bool = False,
+    mirrored: bool = False,
+    watch: Watch | None = None,
+) -> list[Try]:
+    """Find the movements in folders of videos.
+
+    Of several people the one counts who is largest over the whole video; of two hands the one that moves more.
+
+    Args:
+        folders: One a class, named after it; each video is one try.
+        part: What to learn from.
+        hands: ``Pose("hands")``; None where hands do not matter.
+        body: Finds the bodies, and helps to find hands.
+        split: A video holds several tries with rests in between.
+        mirrored: The videos are mirrored, as selfie cameras give them.
+        watch: Passes the results of each folder on, to show how far it is.
+
+    Returns:
+        One an example; without rows where nothing was found.
+
+    Raises:
+        SourceError: A folder is not there or holds no video that can be read.
+    """
+    skeleton = "hand21" if part == "hand" else body.skeleton.name
+    what = columns(part, skeleton)
+    tries = []
+    for folder in folders:
+        path = Path(folder)
+        if not path.is_dir():
+            raise SourceError(f"{path}: no such folder; expected one folder a gesture, named after it")
+        for name, looks in gather_looks(path, part=part, hands=hands, body=body, watch=watch):
+            rows = trace(part, looks, skeleton=skeleton)
+            if mirrored:
+                rows = turned_round(rows, what)
+            if path.name == NONE:
+                tries.append(Try(NONE, name, rows))
+            elif split:
+                found = movements(rows, what)
+                tries += [Try(path.name, f"{name} #{n}", one) for n, one in enumerate(found, 1)] or [
+                    Try(path.name, name, rows[:0])
+                ]
+            else:
+                tries.append(Try(path.name, name, trimmed(rows, what)))
+    return tries
+
+
+def gather_looks(
+    source: str | Path, *, part: Part, hands: Pose | None, body: Pose, watch: Watch | None = None
+) -> Iterator[tuple[str, list[tuple[float, Look]]]]:
+    """Yield each video of a source with the seconds and looks of the one hand or person that counts.
+
+    Args:
+        source: A video or a folder of videos.
+        part: As for :func:`gather_tries`.
+        hands: ``Pose("hands")``; None where hands do not matter.
+        body: Finds the bodies.
+        watch: Passes the results on, to show how far it is.
+
+    Raises:
+        SourceError: There is no video in it.
+    """
+    for name, frames in _videos(Path(source), hands, body, watch):
+        yield name, _looks(frames, part)
+
+
+# A frame of an example: its time, the bodies, the hands and the row of the body that each belongs to.
+_Seen = tuple[float, Results, Results | None, list[int | None]]
+
+
+def _videos(path: Path, hands: Pose | None, body: Pose, watch: Watch | None) -> Iterator[tuple[str, list[_Seen]]]:
+    """Yield each video of a folder with what its frames show; pictures are left out, as nothing moves in them."""
+    finder = None if hands is None else HandFinder(hands)
+    media, frames = None, list[_Seen]()
+    pictures = 0
+    results: Iterable[Results] = followed(body, path, {"stream": True})
+    for result in results if watch is None else watch(results):
+        if result.media.kind == "image":
+            pictures += 1
+            continue
+        if not continues(result.media, media):
+            if media is not None:
+                yield media.name, frames
+            media, frames = result.media, []
+        frame = Frame(result.orig_img, result.media, result.frame, result.time)
+        found = None if finder is None else finder.find(frame, result)
+        mine: list[int | None] = []
+        if found is not None and result.skeleton.name == "coco17":
+            rows, _ = wrist_pairs(np.asarray(found.keypoints.xy, dtype=np.float64), *points_of_bodies(result))
+            mine = [row if row >= 0 else None for row in rows.tolist()]
+        # Only the points are kept: a folder of videos would not fit into memory.
+        small = result.replace(orig_img=np.broadcast_to(np.uint8(0), result.orig_img.shape))
+        if found is not None:
+            found = found.replace(orig_img=small.orig_img)
+        frames.append((result.time, small, found, mine))
+    if media is None:
+        there = {0: "no video", 1: "a picture and no video"}.get(pictures, f"{pictures} pictures and no video")
+        raise SourceError(f"{path}: {there}; a movement is taught from videos, one try each")
+    yield media.name, frames
+
+
+def _looks(frames: Sequence[_Seen], part: Part) -> list[tuple[float, Look]]:
+    if part == "hand":
+        ways = [_hand_looks(frames, left=left) for left in (True, False)]
+        return max(ways, key=_way)
+    who = _main_person(frames)
+    looks = []
+    for time, bodies, hands, mine in frames:
+        row = who(bodies)
+        if row is None:
+            continue
+        rows = [n for n, owner in enumerate(mine) if owner == row or (owner is None and len(bodies) == 1)]
+        looks.append((time, body_look(bodies, row) if part == "body" else person_look(bodies, row, hands, rows)))
+    return looks
+
+
+def _main_person(frames: Sequence[_Seen]) -> Callable[[Results], int | None]:
+    """Return what finds the row of the person who is largest over all frames; without ids of each frame."""
+    sizes: Counter[int] = Counter()
+    for _, bodies, _, _ in frames:
+        if bodies.boxes.id is not None:
+            sizes.update(dict(zip(np.asarray(bodies.boxes.id, dtype=int).tolist(), _areas(bodies), strict=True)))
+
+    def of(bodies: Results) -> int | None:
+        if not len(bodies):
+            return None
+        if bodies.boxes.id is None or not sizes:
+            return int(np.argmax(_areas(bodies)))
+        rows = np.flatnonzero(np.asarray(bodies.boxes.id, dtype=int) == sizes.most_common(1)[0][0])
+        return int(rows[0]) if len(rows) else None
+
+    return of
+
+
+def _areas(bodies: Results) -> list[int]:
+    boxes = np.asarray(bodies.boxes.xyxy, dtype=np.float64)
+    areas: list[int] = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).astype(int).tolist()
+    return areas
+
+
+def _hand_looks(frames: Sequence[_Seen], *, left: bool) -> list[tuple[float, Look]]:
+    looks = []
+    for time, _, hands, _ in frames:
+        assert hands is not None  # a hand is looked for with a hand model
+        named = [hands.names[int(one)] == "left_hand" for one in np.asarray(hands.boxes.cls).tolist()]
+        rows = [row for row, one in enumerate(named) if one == left]
+        if rows:
+            looks.append((time, hand_look(hands, rows[0], left=left)))
+    return looks
+
+
+def _way(looks: Sequence[tuple[float, Look]]) -> float:
+    """Return how far a hand goes, in its own sizes."""
+    if len(looks) < 2:
+        return 0.0
+    middles = np.array([look.xy.mean(axis=0) for _, look in looks])
+    size = np.mean([np.ptp(look.xy, axis=0).max() for _, look in looks])
+    return float(np.linalg.norm(np.diff(middles, axis=0), axis=1).sum() / max(size, 1e-9))
