@@ -17,7 +17,7 @@ import numpy as np
 from _moving_bodies import Floats, Made, Random
 
 from poise.frames import Frame, Media
-from poise.motion.reps import Person
+from poise.reps import Person
 from poise.results import Results
 
 FLIP = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]

@@ -23,9 +23,9 @@ from _exercise_sets import filmed_anew
 from _exercise_sets import scenes as made_scenes
 
 from poise.frames import Frame, Media
-from poise.motion.reps import RepCounter, count_reps, every, gather, get, measured
-from poise.motion.reps.counting import MIN_SCORE, count, recognise
-from poise.motion.reps.offline import count_person
+from poise.reps import RepCounter, count_reps, every, gather, get, measured
+from poise.reps.counting import MIN_SCORE, count, recognise
+from poise.reps.offline import count_person
 from poise.results import Results
 from poise.skeletons import get as skeleton
 
@@ -293,7 +293,7 @@ def bench_robust(shared: Path, folder: Path | None, model: str) -> list[dict[str
 
 def bench_sensitivity(shared: Path, folder: Path | None, model: str) -> list[dict[str, Any]]:
     """Leave each clip out in turn: how far the rest's figures hang on any one, and on the two constants they share."""
-    from poise.motion.reps import detect, judge
+    from poise.reps import detect, judge
 
     clips, _ = labelled(shared)
     people = {c.file: gather(poses(shared, folder, c.file, model))[0] for c in clips}

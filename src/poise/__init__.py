@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from poise.gestures import GestureRecognizer
     from poise.gestures.detector import GestureWatch
     from poise.model import YOLO, Pose
-    from poise.motion.reps import RepCounter
+    from poise.reps import RepCounter
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
 
 _HOME = {
     "Pose": "poise.model",
     "YOLO": "poise.model",
-    "RepCounter": "poise.motion.reps",
+    "RepCounter": "poise.reps",
     "Results": "poise.results",
     "Boxes": "poise.results",
     "Keypoints": "poise.results",

@@ -11,10 +11,10 @@ import numpy as np
 from poise.errors import PoiseError
 from poise.files.writing import write_atomically
 from poise.frames import Image
-from poise.motion.reps import Clip
-from poise.motion.reps.overlay import draw_reps
-from poise.motion.reps.report import Picture, html
-from poise.motion.reps.showing import Showing
+from poise.reps import Clip
+from poise.reps.overlay import draw_reps
+from poise.reps.report import Picture, html
+from poise.reps.showing import Showing
 from poise.results import Results
 
 # Frames of a report: enough to scrub through, few enough that the page stays small.

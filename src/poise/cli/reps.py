@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poise.model import Pose
-    from poise.motion.reps import Clip
+    from poise.reps import Clip
     from poise.results import Results
 
 reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.")
@@ -64,7 +64,7 @@ def count(
     from poise.errors import PoiseError
     from poise.files.writing import check_writable
     from poise.model import Pose
-    from poise.motion.reps import count_reps, get
+    from poise.reps import count_reps, get
 
     if exercise != "auto":
         get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
@@ -127,10 +127,10 @@ def learn(
     from poise.errors import PoiseError
     from poise.files.writing import check_writable, write_atomically
     from poise.model import Pose
-    from poise.motion.reps import from_toml, gather, measured
-    from poise.motion.reps.counting import count as count_one
-    from poise.motion.reps.learn import learn as learn_from
-    from poise.motion.reps.learn import to_toml
+    from poise.reps import from_toml, gather, measured
+    from poise.reps.counting import count as count_one
+    from poise.reps.learn import learn as learn_from
+    from poise.reps.learn import to_toml
 
     target = out or Path(f"{name}.toml")
     if target.exists() and not overwrite:
@@ -173,7 +173,7 @@ def _progress(frames: Iterator[Results], *, every_s: float = 10.0) -> Iterator[R
 
 
 def _live(frames: Iterator[Results], exercise: str, folder: Path | None, *, json: bool) -> int:
-    from poise.motion.reps import RepCounter
+    from poise.reps import RepCounter
 
     counter = RepCounter(exercise, folder=folder)
     for result in frames:

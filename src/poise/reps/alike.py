@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from poise.geometry import Floats
-from poise.motion.reps.people import Measured
-from poise.motion.reps.signals import COLUMN, fill_gaps
+from poise.reps.people import Measured
+from poise.reps.signals import COLUMN, fill_gaps
 
 # Heights over the body, which turning round does not change; of a pair, the higher and the lower one, for networks swap
 # left and right.

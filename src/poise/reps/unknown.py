@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from poise.geometry import Floats
-from poise.motion.reps.alike import likeness
-from poise.motion.reps.counting import Count, Rejected, Rep, large
-from poise.motion.reps.detect import SHARE, Curve, cycles, named, usual
-from poise.motion.reps.exercises import Exercise, Signal
-from poise.motion.reps.judge import PLACE
-from poise.motion.reps.people import Measured
-from poise.motion.reps.signals import SIDED, WHOLE, fill_gaps, smooth
+from poise.reps.alike import likeness
+from poise.reps.counting import Count, Rejected, Rep, large
+from poise.reps.detect import SHARE, Curve, cycles, named, usual
+from poise.reps.exercise import Exercise, Signal
+from poise.reps.judge import PLACE
+from poise.reps.people import Measured
+from poise.reps.signals import SIDED, WHOLE, fill_gaps, smooth
 
 # A movement must repeat this often to be called periodic: two alike may be chance.
 LEAST_REPS = 3

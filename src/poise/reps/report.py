@@ -13,10 +13,10 @@ import numpy as np
 
 from poise._version import __version__
 from poise.geometry import Floats
-from poise.motion.reps.counting import Rep
-from poise.motion.reps.detect import named
-from poise.motion.reps.offline import Clip, Counted
-from poise.motion.reps.signals import SIDED, WHOLE, smooth
+from poise.reps.counting import Rep
+from poise.reps.detect import named
+from poise.reps.offline import Clip, Counted
+from poise.reps.signals import SIDED, WHOLE, smooth
 
 _DRAWN = "0° to 180°"  # the column that is a drawing, left out on a phone
 _W, _H = 1000, 220  # the curve's own coordinates; it is drawn as wide as the page

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
-from poise.motion.reps.exercises import Exercise, Signal
-from poise.motion.reps.people import Measured
-from poise.motion.reps.signals import COLUMN, SIDED, angle, fill_gaps, runs, smooth
-from poise.motion.reps.view import HEIGHTS, turning
+from poise.reps.exercise import Exercise, Signal
+from poise.reps.people import Measured
+from poise.reps.signals import COLUMN, SIDED, angle, fill_gaps, runs, smooth
+from poise.reps.view import HEIGHTS, turning
 
 # A repetition must cover this share of the set's usual travel; less is a twitch, or the way into position.
 SHARE = 0.45

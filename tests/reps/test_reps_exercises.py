@@ -8,9 +8,9 @@ import pytest
 from rep_figures import drawn
 
 from poise.errors import FormatError
-from poise.motion.reps import every, from_points, from_toml, get, measured, names
-from poise.motion.reps.counting import count
-from poise.motion.reps.learn import learn, to_toml
+from poise.reps import every, from_points, from_toml, get, measured, names
+from poise.reps.counting import count
+from poise.reps.learn import learn, to_toml
 
 GOOD = """name = "my move"
 

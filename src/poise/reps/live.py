@@ -11,9 +11,9 @@ import numpy as np
 from poise.errors import suggest
 from poise.events.event import tell_assumed
 from poise.geometry import Floats
-from poise.motion.reps.counting import MIN_SCORE, Count, Rep, count, recognise
-from poise.motion.reps.exercises import Exercise, every, from_points, get
-from poise.motion.reps.people import Follower, Measured, Ruled, identified, points17
+from poise.reps.counting import MIN_SCORE, Count, Rep, count, recognise
+from poise.reps.exercise import Exercise, every, from_points, get
+from poise.reps.people import Follower, Measured, Ruled, identified, points17
 from poise.results import Results
 
 

@@ -1,10 +1,10 @@
 """Repetitions of exercises: counted live or from a whole clip."""
 
-from poise.motion.reps.counting import Count, Rejected, Rep
-from poise.motion.reps.exercises import Exercise, Rule, Signal, every, from_points, from_toml, get, names
-from poise.motion.reps.live import Event, RepCounter, State
-from poise.motion.reps.offline import Clip, Counted, count_reps
-from poise.motion.reps.people import Measured, Person, gather, measured
+from poise.reps.counting import Count, Rejected, Rep
+from poise.reps.exercise import Exercise, Rule, Signal, every, from_points, from_toml, get, names
+from poise.reps.live import Event, RepCounter, State
+from poise.reps.offline import Clip, Counted, count_reps
+from poise.reps.people import Measured, Person, gather, measured
 
 __all__ = [
     "Clip",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from poise.geometry import Floats
-from poise.motion.reps.people import Measured
-from poise.motion.reps.signals import COLUMN, fill_gaps, smooth
+from poise.reps.people import Measured
+from poise.reps.signals import COLUMN, fill_gaps, smooth
 
 HEIGHTS = frozenset(
     {

@@ -7,7 +7,7 @@ import pytest
 from rep_figures import drawn, person, results, shaken, side_view
 
 from poise import RepCounter
-from poise.motion.reps import Person, get
+from poise.reps import Person, get
 
 
 def test_each_repetition_is_announced_soon_after_it_ends() -> None:

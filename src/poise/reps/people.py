@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poise.geometry import Bools, Floats, box_area, box_iou
-from poise.motion.reps.signals import LENGTHS, body_scale, measure
+from poise.reps.signals import LENGTHS, body_scale, measure
 from poise.results import Results
 from poise.skeletons import get
 
@@ -43,7 +43,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """A person's measures over time, in the order of :data:`poise.motion.reps.signals.NAMES`.
+    """A person's measures over time, in the order of :data:`poise.reps.signals.NAMES`.
 
     Attributes:
         time: ``(T,)`` seconds.

@@ -8,11 +8,11 @@ import numpy as np
 
 from poise.errors import FormatError
 from poise.geometry import Floats
-from poise.motion.reps.counting import count
-from poise.motion.reps.detect import Curve, Cycle, cycles, named, usual
-from poise.motion.reps.exercises import Exercise, Rule, Signal
-from poise.motion.reps.people import Measured
-from poise.motion.reps.signals import SIDED, WHOLE, fill_gaps, smooth
+from poise.reps.counting import count
+from poise.reps.detect import Curve, Cycle, cycles, named, usual
+from poise.reps.exercise import Exercise, Rule, Signal
+from poise.reps.people import Measured
+from poise.reps.signals import SIDED, WHOLE, fill_gaps, smooth
 
 # Places in the picture change with the camera; what is learnt must not depend on where it stands.
 _PLACES = ("hip_x", "hip_y", "shoulder_x", "shoulder_y", "wrist_y", "ankle_y")
@@ -122,7 +122,7 @@ def _together(a: Floats, b: Floats) -> float:
 
 
 def to_toml(exercise: Exercise) -> str:
-    """Write an exercise as the TOML that :func:`poise.motion.reps.exercises.from_toml` reads."""
+    """Write an exercise as the TOML that :func:`poise.reps.exercise.from_toml` reads."""
     lines = [f"name = {_text(exercise.name)}", f"summary = {_text(exercise.summary)}", f'sides = "{exercise.sides}"']
     lines += [f"{key} = {getattr(exercise, key):g}" for key in ("min_depth", "min_rep_s", "max_rep_s")]
     for signal in exercise.signals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from poise.frames import Frame, Media
-from poise.motion.reps import Person
+from poise.reps import Person
 from poise.results import Results
 
 TORSO, UPPER, FORE, THIGH, SHANK, NECK, SHOULDERS, HIPS = 100.0, 65.0, 51.0, 85.0, 85.0, 45.0, 76.0, 50.0

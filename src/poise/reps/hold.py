@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from poise.motion.reps.counting import Count
-from poise.motion.reps.detect import named
-from poise.motion.reps.exercises import Exercise
-from poise.motion.reps.judge import FLOOR, rule_score
-from poise.motion.reps.people import Measured
-from poise.motion.reps.signals import fill_gaps, runs, smooth
+from poise.reps.counting import Count
+from poise.reps.detect import named
+from poise.reps.exercise import Exercise
+from poise.reps.judge import FLOOR, rule_score
+from poise.reps.people import Measured
+from poise.reps.signals import fill_gaps, runs, smooth
 
 # A position counts as kept from this long on; a way through it on the floor is shorter.
 LEAST_HOLD_S = 2.0

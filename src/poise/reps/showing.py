@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from poise.geometry import Floats
-from poise.motion.reps.counting import Rep
-from poise.motion.reps.exercises import Exercise, get
-from poise.motion.reps.offline import Clip, Counted
-from poise.motion.reps.overlay import angle_points
+from poise.reps.counting import Rep
+from poise.reps.exercise import Exercise, get
+from poise.reps.offline import Clip, Counted
+from poise.reps.overlay import angle_points
 from poise.results import Results
 
 _TRAIL_S = 1.0

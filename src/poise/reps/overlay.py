@@ -11,7 +11,7 @@ from poise.drawing import Style, draw, draw_label, draw_polyline, limbs, text
 from poise.drawing._text import fill
 from poise.frames import Image
 from poise.geometry import Floats
-from poise.motion.reps.exercises import Exercise
+from poise.reps.exercise import Exercise
 from poise.results import Results
 
 # Which three keypoints an angle is measured at, and which point leaves the trail, by the signal's name.

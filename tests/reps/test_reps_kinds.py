@@ -14,11 +14,11 @@ import pytest
 from rep_figures import drawn, front_view, person, results, shaken, side_view, wave
 
 from poise.events.falls import FallWatch
-from poise.motion.reps import Person, every, get, measured
-from poise.motion.reps.alike import sameness
-from poise.motion.reps.counting import count, recognise
-from poise.motion.reps.offline import count_person
-from poise.motion.reps.view import seen_from, turning
+from poise.reps import Person, every, get, measured
+from poise.reps.alike import sameness
+from poise.reps.counting import count, recognise
+from poise.reps.offline import count_person
+from poise.reps.view import seen_from, turning
 
 ASSET = Path(__file__).parents[1] / "assets/sets.npz"
 

@@ -1,7 +1,7 @@
 """Exercises as data: what moves, from where to where, and what must hold meanwhile.
 
 A TOML file in ``motion/exercises`` is an exercise. A user's own is given by its path, or by its name when its folder is
-passed along. Values are degrees, or torso lengths as :mod:`poise.motion.reps.signals` measures them.
+passed along. Values are degrees, or torso lengths as :mod:`poise.reps.signals` measures them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import FormatError, suggest
-from poise.motion.reps.signals import SIDED, WHOLE
+from poise.reps.signals import SIDED, WHOLE
 from poise.skeletons.tomlfile import TomlFile, read_toml
 
-_FOLDER = Path(__file__).parents[1] / "exercises"
+_FOLDER = Path(__file__).with_name("exercises")
 
 SIDES = ("both", "either", "alternating")
 MOMENTS = ("rest", "effort", "mean", "change", "range", "swing", "corr")
@@ -29,7 +29,7 @@ class Signal:
     """One measure that goes up and down once a repetition.
 
     Attributes:
-        name: A name of :data:`poise.motion.reps.signals.SIDED` or ``WHOLE``; or any name, with ``points``.
+        name: A name of :data:`poise.reps.signals.SIDED` or ``WHOLE``; or any name, with ``points``.
         rest: Its usual value in the rest position.
         effort: Its usual value at the peak.
         weight: How much it counts against the others, before noise is taken into account.

@@ -12,9 +12,9 @@ import pytest
 from rep_figures import drawn, results
 
 from poise.cli import main
-from poise.motion.reps import count_reps, get
-from poise.motion.reps.overlay import draw_reps
-from poise.motion.reps.report import Picture, html
+from poise.reps import count_reps, get
+from poise.reps.overlay import draw_reps
+from poise.reps.report import Picture, html
 
 CLIP = Path(__file__).parents[1] / "assets/clip.mp4"
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from poise.motion.reps.alike import likeness
-from poise.motion.reps.detect import Curve, Cycle, column, curve, cycles, merge_sides, named, usual
-from poise.motion.reps.exercises import Exercise
-from poise.motion.reps.judge import Verdict, judge
-from poise.motion.reps.people import Measured
-from poise.motion.reps.signals import COLUMN, SIDED
+from poise.reps.alike import likeness
+from poise.reps.detect import Curve, Cycle, column, curve, cycles, merge_sides, named, usual
+from poise.reps.exercise import Exercise
+from poise.reps.judge import Verdict, judge
+from poise.reps.people import Measured
+from poise.reps.signals import COLUMN, SIDED
 
 
 @dataclass(frozen=True, slots=True)
