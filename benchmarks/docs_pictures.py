@@ -36,7 +36,7 @@ from poise.datasets import open_dataset, scan
 from poise.datasets.doctor import write_sheet
 from poise.drawing import Style, sheet
 from poise.gestures import GesturePainter, watch_gestures
-from poise.second_pass import second_pass
+from poise.model.second_pass import second_pass
 from poise.sources import open_source
 from poise.training.plots import label_overview
 

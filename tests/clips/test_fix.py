@@ -12,7 +12,7 @@ from motion_kit import clip_of, walker
 from poise.cli import main
 from poise.clips import fix
 from poise.clips.angles import angle_rows
-from poise.second_pass import second_pass
+from poise.model.second_pass import second_pass
 
 
 def noisy(seed: int = 0) -> np.ndarray:

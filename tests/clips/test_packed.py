@@ -14,8 +14,8 @@ from poise.clips import clip as clips
 from poise.clips.angles import angle_rows
 from poise.clips.packed import PackedClip
 from poise.frames import Frame, Media
+from poise.model.second_pass import second_pass
 from poise.results import Results
-from poise.second_pass import second_pass
 
 FPS = 25.0
 LIFE = 60  # frames for which somebody is there

@@ -10,7 +10,7 @@ import pytest
 
 from poise.drawing import _fonts, draw_label, find_font, label_size
 from poise.drawing._text import ink
-from poise.settings import Settings
+from poise.model.settings import Settings
 
 WIDE, FAR = "wide.ttf", "far.ttf"
 

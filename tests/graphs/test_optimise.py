@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poise import opening
 from poise.errors import ModelError
 from poise.graphs import optimise
+from poise.model import opening
 from poise.runtime import open_session
 
 onnx = pytest.importorskip("onnx")

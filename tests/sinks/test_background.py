@@ -119,8 +119,8 @@ def test_a_render_that_remembers_frames_is_bound_to_each_as_it_comes(
 def test_trails_of_a_saved_run_end_where_the_frame_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What is drawn of a frame knows nothing of those after it, although the writer comes to it late."""
     pytest.importorskip("av")
-    from poise.run import Run
-    from poise.settings import Settings
+    from poise.model.run import Run
+    from poise.model.settings import Settings
 
     go, ends = threading.Event(), []
 
@@ -128,7 +128,7 @@ def test_trails_of_a_saved_run_end_where_the_frame_is(monkeypatch: pytest.Monkey
         go.wait(10)
         ends.append([len(path) for path in paths.values()])
 
-    monkeypatch.setattr("poise.run.draw_trails", late)
+    monkeypatch.setattr("poise.model.run.draw_trails", late)
     run = Run(Settings(save=True, project=tmp_path), source="clip", model={}, errors=[])
     media = Media("walk", "video", 10.0)
     for i in range(4):

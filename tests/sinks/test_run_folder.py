@@ -15,8 +15,8 @@ from poise import Pose, Results
 from poise.errors import PoiseError
 from poise.events.pipeline import EventVideo
 from poise.files.writing import numbered, write_atomically
-from poise.run import Run
-from poise.settings import Settings
+from poise.model.run import Run
+from poise.model.settings import Settings
 from poise.sinks import RunFolder
 
 ENDS: dict[str, tuple[BaseException | None, str, list[str]]] = {

@@ -56,7 +56,7 @@ def angles(
     from poise.cli._angle_files import check_plot, save_run, write_plot
     from poise.clips import Clip
     from poise.clips.angles import angle_rows, check_table, csv_text, write_table
-    from poise.second_pass import second_pass
+    from poise.model.second_pass import second_pass
 
     if str(out) == STDIN:
         out = None

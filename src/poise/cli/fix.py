@@ -54,7 +54,7 @@ def fix(
     """
     from poise.clips import Clip
     from poise.model import Pose
-    from poise.second_pass import second_pass, write
+    from poise.model.second_pass import second_pass, write
     from poise.sources import open_source
 
     report = Reporter(quiet=quiet, lines=False)

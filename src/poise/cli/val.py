@@ -93,7 +93,7 @@ def val(
     from poise.estimators.calibration import write_calibration
     from poise.evaluation import analyse, compare_metrics
     from poise.model import Pose
-    from poise.trained import trained_on
+    from poise.model.trained import trained_on
     from poise.validation import calibration_of
 
     console = screen(stderr=True, quiet=quiet)

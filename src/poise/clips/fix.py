@@ -44,7 +44,7 @@ class FixReport:
         ids: ``(I,)`` whose.
         keypoints: Names of the K keypoints.
         times: ``(T,)`` seconds.
-        joined: What was re-linked before, in words; filled in by :func:`poise.second_pass.second_pass`.
+        joined: What was re-linked before, in words; filled in by :func:`poise.model.second_pass.second_pass`.
     """
 
     swaps: tuple[Swap, ...]

@@ -12,15 +12,24 @@ from poise.errors import ModelError, require
 from poise.estimators import Estimator
 from poise.estimators.assembly import Asked, build_own, build_registered
 from poise.estimators.calibration import Calibrated, read_calibration
-from poise.habits import Habits
-from poise.opening import CHECKPOINTS, bundled, device_name, network_spec, open_file, quickened, untrained, weight_files
-from poise.prediction import predict
+from poise.model.habits import Habits
+from poise.model.opening import (
+    CHECKPOINTS,
+    bundled,
+    device_name,
+    network_spec,
+    open_file,
+    quickened,
+    untrained,
+    weight_files,
+)
+from poise.model.prediction import predict
+from poise.model.series import Kept, Series
+from poise.model.settings import Settings
+from poise.model.trained import trained_on
 from poise.results import Results
 from poise.runtime import Session, open_session
-from poise.series import Kept, Series
-from poise.settings import Settings
 from poise.skeletons import Skeleton
-from poise.trained import trained_on
 from poise.weights import Card, find, network, prepare, provide
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 from poise import files
 from poise.datasets import find_yaml, read_spec, yaml_in
 from poise.errors import FormatError, ModelError
-from poise.opening import CHECKPOINTS
+from poise.model.opening import CHECKPOINTS
 
 # Read as plain values. A stranger's file chooses which one, so no other kind is opened.
 _ENDINGS = (".yaml", ".yml", ".json")

@@ -17,10 +17,10 @@ from poise import YOLO, ModelError, Pose, Results, SourceError
 from poise.estimators import Memories
 from poise.estimators._stream import _batches
 from poise.frames import Frame, Media
-from poise.settings import Settings
+from poise.model.settings import Settings
 
-CLIP = Path(__file__).parent / "assets/clip.mp4"
-ASTRONAUT = Path(__file__).parent / "assets/astronaut.jpg"
+CLIP = Path(__file__).parents[1] / "assets/clip.mp4"
+ASTRONAUT = Path(__file__).parents[1] / "assets/astronaut.jpg"
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from typing import Any
 from poise.errors import SourceError
 from poise.estimators import Estimator, estimate_stream
 from poise.filters.stream import smooth_stream
+from poise.model.run import Run
+from poise.model.series import Series, is_frame
+from poise.model.settings import Settings
 from poise.results import Results
-from poise.run import Run
-from poise.series import Series, is_frame
-from poise.settings import Settings
 from poise.tracking import follow_stream
 
 _log = logging.getLogger("poise")

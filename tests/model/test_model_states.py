@@ -15,10 +15,10 @@ import pytest
 
 from poise import Pose
 from poise.errors import ModelError
-from poise.settings import Settings
+from poise.model.settings import Settings
 from poise.validation import ValSettings
 
-CLIP = Path(__file__).parent / "assets/clip.mp4"
+CLIP = Path(__file__).parents[1] / "assets/clip.mp4"
 FREE = np.zeros((64, 64, 3), np.uint8)
 
 

@@ -18,11 +18,11 @@ from poise import EventStream, Pose, RepCounter, Results, ZoneWatch
 from poise.estimators import Estimate, Memory, Options
 from poise.filters.smoothing import Smoother
 from poise.frames import Frame, Image, Media
-from poise.series import Pace
+from poise.model.series import Pace
 from poise.skeletons import get
 from poise.tracking import Tracker
 
-CLIP = Path(__file__).parent / "assets/clip.mp4"
+CLIP = Path(__file__).parents[1] / "assets/clip.mp4"
 
 
 class Elbows:
@@ -161,7 +161,7 @@ def test_work_between_frames_is_no_wait(
 ) -> None:
     now = [0.0, 0.0]
     watch = SimpleNamespace(perf_counter=lambda: now[0], process_time=lambda: now[1])
-    monkeypatch.setattr("poise.series.clock", watch)
+    monkeypatch.setattr("poise.model.series.clock", watch)
     pace = Pace()
     for _ in range(4):
         assert not pace.waited

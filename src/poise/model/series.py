@@ -22,8 +22,8 @@ import numpy as np
 from poise.estimators import Memories
 from poise.filters.smoothing import Smoother, filter_named
 from poise.frames import Frame, Media, TimeFrom
-from poise.run import Run
-from poise.settings import Settings
+from poise.model.run import Run
+from poise.model.settings import Settings
 from poise.sources import is_one
 from poise.tracking import Tracker
 

@@ -13,9 +13,9 @@ import pytest
 from poise import Pose
 from poise.cli import main
 from poise.errors import ModelError
+from poise.model.trained import trained_on
 from poise.networks import Checkpoint, save
 from poise.skeletons import get
-from poise.trained import trained_on
 
 YAML = "path: .\nval: images\nkpt_shape: [17, 3]\nnames: [person]\n"
 

@@ -16,8 +16,8 @@ from poise.errors import SourceError
 from poise.files.addresses import masked
 from poise.frames import Image
 from poise.geometry import Floats
+from poise.model.settings import Settings
 from poise.results import Results
-from poise.settings import Settings
 from poise.sinks import Render, RunFolder, RunSink
 
 # What must be the same for frames of several calls to be saved in one run.
