@@ -1,30 +1,23 @@
-"""Keypoints over time: steady points, repair, joint angles, repetitions."""
+"""The old name of clips, filters, events, gestures and repetitions, kept for code that imports it."""
 
 from __future__ import annotations
 
-from poise.clips.fix import FixReport, fix
-from poise.clips.jitter import jitter_index, lag_s, wobble_index
-from poise.clips.repair import cuts, fill_gaps, outliers
-from poise.clips.swaps import Swap, repair_swaps
-from poise.filters.offline import butterworth, savitzky_golay
-from poise.filters.smoothing import Kalman, OneEuro, Smoother
-from poise.filters.uncertainty import point_sigma
+import sys
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "FixReport",
-    "Kalman",
-    "OneEuro",
-    "Smoother",
-    "Swap",
-    "butterworth",
-    "cuts",
-    "fill_gaps",
-    "fix",
-    "jitter_index",
-    "lag_s",
-    "outliers",
-    "point_sigma",
-    "repair_swaps",
-    "savitzky_golay",
-    "wobble_index",
-]
+_ROOMS = {"angles": "clips.angles", "gestures": "gestures", "reps": "reps", "events": "events.event"}
+_MODULES = {
+    "falls": "events", "heatmap": "events", "posture": "events", "zonefile": "events", "zones": "events",
+    "fix": "clips", "jitter": "clips", "repair": "clips", "swaps": "clips", "smoothing": "filters",
+}  # fmt: skip
+for _old, _new in (_ROOMS | {name: f"{room}.{name}" for name, room in _MODULES.items()}).items():
+    sys.modules[f"{__name__}.{_old}"] = globals()[_old] = import_module(f"poise.{_new}")
+
+
+def __getattr__(name: str) -> Any:
+    for room in ("clips", "filters"):
+        module = import_module(f"poise.{room}")
+        if name in module.__all__:
+            return getattr(module, name)
+    raise AttributeError(f"module 'poise.motion' has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """Exercises as data: what moves, from where to where, and what must hold meanwhile.
 
-A TOML file in ``motion/exercises`` is an exercise. A user's own is given by its path, or by its name when its folder is
+A TOML file in ``reps/exercises`` is an exercise. A user's own is given by its path, or by its name when its folder is
 passed along. Values are degrees, or torso lengths as :mod:`poise.reps.signals` measures them.
 """
 
