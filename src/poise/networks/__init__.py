@@ -16,13 +16,13 @@ from poise.networks.metadata import metadata
 from poise.networks.own import save
 
 if TYPE_CHECKING:
-    from poise.networks.deployment import deploy, fold
-    from poise.networks.loading import arrays, from_checkpoint, load, open_session
+    from poise.networks.deployment import arrays, deploy, fold
+    from poise.networks.loading import from_checkpoint, load, open_session
     from poise.networks.network import PoseNetwork, build
 
 _TORCH = {
     "PoseNetwork": "network",
-    "arrays": "loading",
+    "arrays": "deployment",
     "build": "network",
     "deploy": "deployment",
     "fold": "deployment",
