@@ -14,6 +14,7 @@ from poise.networks.checkpoint import Checkpoint, read_checkpoint
 from poise.networks.cost import Cost, cost
 from poise.networks.metadata import metadata
 from poise.networks.own import save
+from poise.networks.ready import graph_of
 
 if TYPE_CHECKING:
     from poise.networks.deployment import arrays, deploy, fold
@@ -42,6 +43,7 @@ __all__ = [
     "deploy",
     "fold",
     "from_checkpoint",
+    "graph_of",
     "load",
     "metadata",
     "open_session",

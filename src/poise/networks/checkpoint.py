@@ -109,8 +109,11 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
     Raises:
         ModelError: The file is no YOLO-pose network, is damaged, or is refused; with the reason.
     """
-    path = Path(path)
-    data = _read_bytes(path)
+    return parse_checkpoint(Path(path), read_bytes(Path(path)), kpt_shape=kpt_shape)
+
+
+def parse_checkpoint(path: Path, data: bytes, *, kpt_shape: tuple[int, int] | None = None) -> Checkpoint:
+    """Make sense of a checkpoint's bytes; see :func:`read_checkpoint`."""
     if data[:4] == b"PK\x03\x04":
         found = published.read(path, Archive(path, data))
     elif data.startswith(_OLD_TORCH[:14]):
@@ -125,7 +128,12 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
     return _assemble(path, found, kpt_shape)
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Read a network file whole.
+
+    Raises:
+        ModelError: It is not there, or is more or something else than a network file may be.
+    """
     try:
         return files.read_bytes(path, most=files.MOST_NETWORK)
     except FileNotFoundError:

@@ -3,6 +3,8 @@
 from poise.weights._cache import home
 from poise.weights._faster import faster
 from poise.weights._fetch import download
+from poise.weights._graphs import NAME as GRAPH_NAME
+from poise.weights._graphs import graphs, kept_graph, remove_graphs
 from poise.weights._pack import bring, pack
 from poise.weights._provide import fetch, prepare, provide, remove, wanted
 from poise.weights._registry import Card, Network, load, model, models, network, networks, zoo_models
@@ -10,6 +12,7 @@ from poise.weights._store import ENDINGS, Release, cached, find, put, releases
 
 __all__ = [
     "ENDINGS",
+    "GRAPH_NAME",
     "Card",
     "Network",
     "Release",
@@ -19,7 +22,9 @@ __all__ = [
     "faster",
     "fetch",
     "find",
+    "graphs",
     "home",
+    "kept_graph",
     "load",
     "model",
     "models",
@@ -31,6 +36,7 @@ __all__ = [
     "put",
     "releases",
     "remove",
+    "remove_graphs",
     "wanted",
     "zoo_models",
 ]
