@@ -9,12 +9,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from poise import files
 from poise.errors import ModelError
 from poise.networks import own, published
 from poise.networks.architectures import FAMILIES, STRIDES
 from poise.networks.archive import Archive
 from poise.networks.found import Found
+from poise.networks.reading import read_bytes
 from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
 from poise.networks.skeleton import skeleton_of
@@ -126,20 +126,6 @@ def parse_checkpoint(path: Path, data: bytes, *, kpt_shape: tuple[int, int] | No
     else:
         raise ModelError(f"{path}: {_guess(data)}; expected a torch checkpoint (.pt) or a .safetensors file")
     return _assemble(path, found, kpt_shape)
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a network file whole.
-
-    Raises:
-        ModelError: It is not there, or is more or something else than a network file may be.
-    """
-    try:
-        return files.read_bytes(path, most=files.MOST_NETWORK)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _guess(data: bytes) -> str:

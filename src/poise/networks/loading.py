@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from poise.errors import ModelError
+from poise.networks.about import metadata
 from poise.networks.checkpoint import Checkpoint, read_checkpoint
 from poise.networks.deployment import deploy_in_place, drop, fold
 from poise.networks.leaves import check
-from poise.networks.metadata import metadata
 from poise.networks.network import Pose26Head, PoseNetwork, build
 from poise.runtime import Session
 from poise.runtime.torch import TorchSession

@@ -23,8 +23,6 @@ from poise.networks.heads import Head, branch_of, pixels
 from poise.networks.leaves import check, joined
 from poise.networks.sigma import unit_std
 
-# Counts up when graphs are written in another way, so that kept ones of before are not taken.
-VERSION = 1
 OPSET = 17
 # Half precision is ONNX's number 10, single 1, 64-bit whole numbers 7.
 _SINGLE, _HALF, _WHOLE = 1, 10, 7

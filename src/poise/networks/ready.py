@@ -8,9 +8,10 @@ from pathlib import Path
 from poise import weights
 from poise._version import __version__
 from poise.errors import ModelError
-from poise.networks.checkpoint import parse_checkpoint, read_bytes
-from poise.networks.metadata import metadata
-from poise.networks.onnx_graph import VERSION, write_graph
+from poise.networks.reading import read_bytes
+
+# Counts up when graphs are written in another way, so that kept ones of before are not taken.
+_VERSION = 1
 
 
 def graph_of(path: str | Path, *, end2end: bool | None = None, keep_sigma: bool = True) -> bytes:
@@ -29,9 +30,14 @@ def graph_of(path: str | Path, *, end2end: bool | None = None, keep_sigma: bool 
     data = read_bytes(path)
     branch = {None: "auto", False: "one2many", True: "one2one"}[end2end]
     sha = hashlib.sha256(data).hexdigest()
-    name = f"{sha}-{__version__}.{VERSION}-{branch}{'' if keep_sigma else '-plain'}"
+    name = f"{sha}-{__version__}.{_VERSION}-{branch}{'' if keep_sigma else '-plain'}"
 
     def make() -> bytes:
+        # Here, because a graph that is kept needs none of it.
+        from poise.networks.about import metadata
+        from poise.networks.checkpoint import parse_checkpoint
+        from poise.networks.onnx_graph import write_graph
+
         found = parse_checkpoint(path, data)
         chosen = found.end2end or "one2many" not in found.branches if end2end is None else end2end
         about = metadata(found, end2end=chosen) | {weights.GRAPH_NAME: name}
