@@ -284,7 +284,12 @@ class GraphScope:
             return Symbol(self, self.numbers([min(limit, length)]), (1,), whole=True)
         shape = self.made("Shape", [x.name], (len(x.shape),), x, whole=True)
         last = self.made("Gather", [shape.name, self.numbers([len(x.shape) - 1])], (1,), shape)
-        return self.made("Min", [last.name, self.numbers([limit])], (1,), shape)
+        most = self.array(np.array([limit]))
+        if self.builder.opset >= 12:
+            return self.made("Min", [last.name, most.name], (1,), shape)
+        # The smallest was not yet defined for whole numbers.
+        parts = [self.cast(part, _SINGLE) for part in (last, most)]
+        return self.cast(self.made("Min", [part.name for part in parts], (1,), parts[0]), _WHOLE)
 
     def top(self, x: Symbol, count: Symbol) -> tuple[Symbol, Symbol]:
         """Return the largest of each row, best first, and where they are."""
