@@ -173,13 +173,12 @@ class Pose(Habits):
 
         Raises:
             ModelError: The model is not a checkpoint, or the exported file differs by more than its precision allows.
-            MissingExtra: torch or onnx is not installed.
+            MissingExtra: What the format needs is not installed: openvino, torch for ``torchscript``, onnx for int8.
         """
         self._require_weights()
         if self.path is None or self.path.suffix.lower() not in CHECKPOINTS:
             there = f"; {self.path} is exported already" if self.path else "; its networks are ONNX files already"
             raise ModelError(f"{self.name}: export() needs a checkpoint ({', '.join(CHECKPOINTS)}){there}")
-        require("torch", extra="export", feature="exporting")
         from poise.export import export
 
         return export(self.path, **({"end2end": self.end2end} | arguments))

@@ -5,7 +5,7 @@ Batch norms are folded into the convolutions. What a graph gives equals what the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -64,10 +64,10 @@ class Symbol:
     def __mul__(self, other: Symbol | float) -> Symbol:
         return self._with("Mul", other)
 
-    def __floordiv__(self, other: int) -> Symbol:
-        return self if other == 1 else self._with("Div", other)
+    def __floordiv__(self, other: Symbol | int) -> Symbol:
+        return self._with("Div", other)
 
-    def __mod__(self, other: int) -> Symbol:
+    def __mod__(self, other: Symbol | int) -> Symbol:
         return self._with("Mod", other)
 
 
@@ -241,7 +241,11 @@ class GraphScope:
 
     def exact(self, x: Symbol) -> Symbol:
         """Go on in single precision."""
-        return self.cast(x, _SINGLE) if x.half else x
+        return self.single(x) if x.half else x
+
+    def single(self, x: Symbol) -> Symbol:
+        """Turn numbers of any kind, or what is true or not, into single precision."""
+        return self.cast(x, _SINGLE)
 
     def cast(self, x: Symbol, to: int) -> Symbol:
         """Turn into another type of number."""
@@ -267,7 +271,7 @@ class GraphScope:
         cells = self.made("Range", [zero, (h * w).name, one], (None,), shape)
         row = self.made("Div", [cells.name, w.name], (None,), shape)
         column = self.made("Mod", [cells.name, w.name], (None,), shape)
-        x, y = (self.reshape(self.cast(part, _SINGLE), (1, -1)) + 0.5 for part in (column, row))
+        x, y = (self.reshape(self.single(part), (1, -1)) + 0.5 for part in (column, row))
         return self.concat((x, y), 0), x * 0.0 + float(stride)
 
     def largest(self, x: Symbol) -> Symbol:
@@ -277,24 +281,26 @@ class GraphScope:
             return self.made("ReduceMax", [x.name], shape, x, axes=[1], keepdims=0)
         return self.made("ReduceMax", [x.name, self.numbers([1])], shape, x, keepdims=0)
 
-    def fewer(self, x: Symbol, limit: int) -> Symbol:
+    def fewer(self, x: Symbol, limit: int) -> Symbol | int:
         """Return the smaller of a limit and the length of the last axis."""
         length = x.shape[-1]
         if length is not None:
-            return Symbol(self, self.numbers([min(limit, length)]), (1,), whole=True)
+            return min(limit, length)
         shape = self.made("Shape", [x.name], (len(x.shape),), x, whole=True)
         last = self.made("Gather", [shape.name, self.numbers([len(x.shape) - 1])], (1,), shape)
         most = self.array(np.array([limit]))
         if self.builder.opset >= 12:
             return self.made("Min", [last.name, most.name], (1,), shape)
         # The smallest was not yet defined for whole numbers.
-        parts = [self.cast(part, _SINGLE) for part in (last, most)]
+        parts = [self.single(part) for part in (last, most)]
         return self.cast(self.made("Min", [part.name for part in parts], (1,), parts[0]), _WHOLE)
 
-    def top(self, x: Symbol, count: Symbol) -> tuple[Symbol, Symbol]:
+    def top(self, x: Symbol, count: Symbol | int) -> tuple[Symbol, Symbol]:
         """Return the largest of each row, best first, and where they are."""
-        values, places = self.builder.node("TopK", [x.name, count.name], outputs=2, axis=1, largest=1, sorted=1)
-        shape = (x.shape[0], None)
+        length = count if isinstance(count, int) else None
+        name = self.numbers([count]) if isinstance(count, int) else count.name
+        values, places = self.builder.node("TopK", [x.name, name], outputs=2, axis=1, largest=1, sorted=1)
+        shape = (x.shape[0], length)
         return Symbol(self, values, shape), Symbol(self, places, shape, whole=True)
 
     def pick(self, x: Symbol, index: Symbol) -> Symbol:
@@ -310,7 +316,7 @@ class GraphScope:
 
     def column(self, x: Symbol) -> Symbol:
         """Turn numbers of any kind into a column of single precision."""
-        return self.unsqueeze(self.cast(x, _SINGLE) if x.whole else x)
+        return self.unsqueeze(self.single(x) if x.whole else x)
 
     def unsqueeze(self, x: Symbol) -> Symbol:
         """Add an axis of length one behind the last."""
@@ -326,6 +332,10 @@ def _broadcast(one: tuple[Length, ...], other: tuple[Length, ...]) -> tuple[Leng
     return tuple(b if a == 1 else a for a, b in pairs)
 
 
+# Adds to a graph: takes its scope and outputs, and returns others.
+Finish = Callable[[GraphScope, tuple[Symbol, ...]], tuple[Symbol, ...]]
+
+
 def write_graph(
     checkpoint: Checkpoint,
     metadata: Mapping[str, str],
@@ -335,7 +345,7 @@ def write_graph(
     shape: tuple[int, int, int] | None = None,
     opset: int = OPSET,
     half: bool = False,
-    finish: Any = None,
+    finish: Finish | None = None,
 ) -> bytes:
     """Write the network of a checkpoint as an ONNX file.
 
@@ -348,7 +358,7 @@ def write_graph(
         opset: Version of the standard operators, 11 to 20.
         half: Compute in half precision. Input and output are single all the same, and so is the decoding: half
             precision has 11 bits, half a pixel at 640.
-        finish: Adds to the graph: takes the scope and the outputs, and returns others.
+        finish: Adds to the graph.
 
     Returns:
         The file: ``images`` (B, 3, H, W) float32 RGB in [0, 1] to ``output0`` and perhaps ``sigma``, as

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from math import prod
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from poise import files
+from poise import engines, files
 from poise.errors import MissingExtra, ModelError, suggest
 from poise.graphs import strangers
 from poise.graphs.protobuf import Damaged
@@ -143,7 +142,7 @@ def fastest(device: str = "cpu", precision: str = "f32") -> str | None:
         device: As for :func:`open_session`.
         precision: Likewise.
     """
-    if device == "cpu" and not (precision == "auto" and find_spec("openvino")):
+    if device == "cpu" and not (precision == "auto" and engines.installed("openvino")):
         return "onnxruntime"
     kind = device.partition(":")[0]
     for name in ("openvino", "onnxruntime") if device == "cpu" else ENGINES:
