@@ -39,7 +39,9 @@ class Pose(Habits):
             its licence logged; or the path of a network file (``.onnx``, ``.pt``, ``.safetensors``, OpenVINO ``.xml``
             or its folder).
         task: Accepted for the field's habit; only ``"pose"`` exists.
-        runtime: ``"auto"``, ``"onnxruntime"`` or ``"openvino"``.
+        runtime: ``"auto"`` (the fastest that is installed: onnxruntime, or for a checkpoint OpenVINO where a lower
+            precision is allowed), ``"onnxruntime"``, ``"openvino"``, or for a checkpoint ``"torch"``.
+            ``result.speed.engine`` says which ran.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` … A device that is not there is an error.
         threads: CPU threads a network uses; None: the cores that this process may use.
         precision: ``"f32"``, or ``"auto"`` to allow the engine a faster one (bf16 in OpenVINO).

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from poise._version import __version__
 from poise.networks import Checkpoint, metadata
 from poise.skeletons import Skeleton, get
+from poise.text import valid
 
 if TYPE_CHECKING:
     from poise.networks import PoseNetwork
@@ -83,7 +84,7 @@ def describe(checkpoint: Checkpoint, wish: Wish) -> dict[str, str]:
         "docs": "",
         "poise.version": __version__,
         "poise.precision": wish.precision,
-        "poise.origin": checkpoint.source.name,
+        "poise.origin": valid(checkpoint.source.name),
         "poise.skeleton": json.dumps(_bones(checkpoint.skeleton)),
         "poise.sigmas": json.dumps([round(float(s), 6) for s in checkpoint.skeleton.sigmas]),
     }

@@ -9,6 +9,7 @@ from poise import weights
 from poise._version import __version__
 from poise.errors import ModelError
 from poise.networks.reading import read_bytes
+from poise.text import valid
 
 # Counts up when graphs are written in another way, so that kept ones of before are not taken.
 _VERSION = 1
@@ -40,7 +41,8 @@ def graph_of(path: str | Path, *, end2end: bool | None = None, keep_sigma: bool 
 
         found = parse_checkpoint(path, data)
         chosen = found.end2end or "one2many" not in found.branches if end2end is None else end2end
-        about = metadata(found, end2end=chosen) | {weights.GRAPH_NAME: name}
+        about = metadata(found, end2end=chosen)
+        about |= {weights.GRAPH_NAME: name, weights.GRAPH_ORIGIN: valid(path.name)}
         try:
             return write_graph(found, about, end2end=chosen, sigma=keep_sigma)
         except ValueError as error:

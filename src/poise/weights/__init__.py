@@ -4,6 +4,7 @@ from poise.weights._cache import home
 from poise.weights._faster import faster
 from poise.weights._fetch import download
 from poise.weights._graphs import NAME as GRAPH_NAME
+from poise.weights._graphs import ORIGIN as GRAPH_ORIGIN
 from poise.weights._graphs import graphs, kept_graph, remove_graphs
 from poise.weights._pack import bring, pack
 from poise.weights._provide import fetch, prepare, provide, remove, wanted
@@ -13,6 +14,7 @@ from poise.weights._store import ENDINGS, Release, cached, find, put, releases
 __all__ = [
     "ENDINGS",
     "GRAPH_NAME",
+    "GRAPH_ORIGIN",
     "Card",
     "Network",
     "Release",

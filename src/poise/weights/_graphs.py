@@ -21,16 +21,21 @@ from poise.weights._cache import home, pin, pinned, settle, temporary, unpin
 
 # Where a graph says its own name, so that one that was renamed is noticed.
 NAME = "poise.graph"
+# And the name of the file that it was built of.
+ORIGIN = "poise.origin"
 # What all of them may take; those that were not used for longest go first.
 _MOST_BYTES = 2 << 30
 
 _log = logging.getLogger("poise")
 
 
-def graphs() -> list[Path]:
-    """Return the kept graphs."""
-    where = _folder()
-    return sorted(where.glob("*.onnx")) if where.is_dir() else []
+def graphs() -> dict[Path, str]:
+    """Return the kept graphs, each with the name of the checkpoint that it was built of."""
+    found = {}
+    for path in _files():
+        with suppress(OSError, Damaged):
+            found[path] = said(files.read_bytes(path, most=files.MOST_NETWORK)).get(ORIGIN, "")
+    return found
 
 
 def kept_graph(name: str, make: Callable[[], bytes]) -> bytes:
@@ -59,7 +64,7 @@ def kept_graph(name: str, make: Callable[[], bytes]) -> bytes:
 def remove_graphs(name: str = "") -> list[Path]:
     """Remove the graphs whose name begins so, or all; returns what is gone."""
     gone = []
-    for path in graphs():
+    for path in _files():
         if path.name.startswith(name):
             with suppress(OSError):
                 path.unlink()
@@ -70,6 +75,11 @@ def remove_graphs(name: str = "") -> list[Path]:
 
 def _folder() -> Path:
     return home() / "graphs"
+
+
+def _files() -> list[Path]:
+    where = _folder()
+    return sorted(where.glob("*.onnx")) if where.is_dir() else []
 
 
 def _read(place: Path, name: str) -> bytes | None:
@@ -93,7 +103,7 @@ def _write(place: Path, data: bytes) -> None:
         pin(place, hashlib.sha256(data).hexdigest())
         unique.replace(place)
     left = _MOST_BYTES
-    for path in sorted(graphs(), key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(_files(), key=lambda path: path.stat().st_mtime, reverse=True):
         left -= path.stat().st_size
         if left < 0 and path != place:
             path.unlink()
