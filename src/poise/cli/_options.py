@@ -78,7 +78,7 @@ class Wanted:
         show_boxes: Draw boxes.
         font: A font file or the name of an installed font, for labels.
         device: cpu, cuda, cuda:1, ...
-        runtime: onnxruntime, openvino or auto.
+        runtime: onnxruntime, openvino, torch (checkpoints) or auto.
         threads: CPU threads a network uses.
         precision: f32, or auto to allow a faster one.
         end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.

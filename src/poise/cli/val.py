@@ -74,7 +74,7 @@ def val(
         name: Name of the run (val, val2, ...).
         exist_ok: Write into an existing run's folder.
         device: cpu, cuda, cuda:1, ...
-        runtime: onnxruntime, openvino or auto.
+        runtime: onnxruntime, openvino, torch (checkpoints) or auto.
         threads: CPU threads a network uses.
         precision: f32, or auto to allow a faster one.
         end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
