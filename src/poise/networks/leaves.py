@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from typing import Any
 
 import numpy as np
 
@@ -151,12 +152,12 @@ def of_layer(layer: Layer) -> list[Leaf]:
 def of_head(head: Head) -> list[Leaf]:
     """Return the leaves of a head with all its branches, in the order of checkpoints; the flow of YOLO26 has none."""
     found: list[Leaf] = []
-    at = _Listing("", found)
+    at: Any = _Listing("", found)
     for branch in FAMILIES[head.family].branches:
         maps = [_Sized((0, channels, 0, 0)) for channels in head.inputs]
-        boxes = raw(at, head, maps, branch=branch, sigma=head.spread)["boxes"]  # type: ignore[arg-type]
+        boxes = raw(at, head, maps, branch=branch, sigma=head.spread)["boxes"]
         if head.bins > 1:
-            expectation(at, boxes, head.bins)  # type: ignore[arg-type]
+            expectation(at, boxes, head.bins)
     return sorted(found, key=_place)
 
 
