@@ -20,7 +20,6 @@ from poise.runtime import Session, open_session
 from poise.series import Kept, Series
 from poise.settings import Settings
 from poise.skeletons import Skeleton
-from poise.trained import trained_on
 from poise.weights import Card, find, network, prepare, provide
 
 if TYPE_CHECKING:
@@ -201,6 +200,7 @@ class Pose(Habits):
             ModelError: The model finds other keypoints or classes than the data labels, or records no data.
             TypeError, ValueError: A wrong argument, with the nearest known one.
         """
+        from poise.trained import trained_on  # brings the data sets' readers, which predictions do not need
         from poise.validation import ValSettings, validate_as
 
         self._require_weights()
