@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -183,6 +184,7 @@ class Runner:
         options: What the worker is given.
         environment: Of the process.
         cores: That it may use.
+        forget: What is removed before it starts: the graphs that Poise keeps.
         rounds: What was measured: kind of input to the figures of each round.
     """
 
@@ -192,6 +194,7 @@ class Runner:
     options: dict[str, Any]
     environment: dict[str, str]
     cores: set[int]
+    forget: Path | None = None
     rounds: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
 
@@ -201,6 +204,8 @@ class Runner:
         Raises:
             RuntimeError: It ended before; with the last line that it printed.
         """
+        if self.forget is not None:
+            shutil.rmtree(self.forget, ignore_errors=True)
         before = time.perf_counter()
         code = (POISE if self.poise else PEER) + WORKER
         self.process = subprocess.Popen(
@@ -441,7 +446,10 @@ if __name__ == "__main__":
         ("Poise onnxruntime", True, onnx, "onnxruntime", "f32"),
         ("Poise OpenVINO", True, next(openvino.glob("*.xml")), "openvino", "f32"),
         ("Poise OpenVINO auto precision", True, next(openvino.glob("*.xml")), "openvino", "auto"),
-        ("Poise torch", True, checkpoint, "auto", "f32"),
+        ("Poise checkpoint", True, checkpoint, "auto", "f32"),
+        ("Poise checkpoint (auto precision)", True, checkpoint, "auto", "auto"),
+        ("Poise checkpoint (empty cache)", True, checkpoint, "auto", "f32"),
+        ("Poise torch", True, checkpoint, "torch", "f32"),
         ("peer onnxruntime", False, onnx, "", ""),
         ("peer OpenVINO", False, openvino, "", ""),
         ("peer torch", False, checkpoint, "", ""),
@@ -468,8 +476,9 @@ if __name__ == "__main__":
             poise,
             sys.executable if poise else given.peer_python,
             {**common, "file": str(path), "runtime": runtime, "precision": precision},
-            ours if poise else peer,
+            {**ours, "POISE_HOME": str(folder / name)} if poise else peer,
             cores,
+            folder / name / "graphs" if "empty cache" in name else None,
         )
         for name, poise, path, runtime, precision in plan
         if not wanted or name in wanted
@@ -496,6 +505,11 @@ if __name__ == "__main__":
     groups = {
         "float32": [runner for runner in ready if "auto" not in runner.name and runner.name != "peer OpenVINO"],
         "any precision": ready,
+        "from the checkpoint, float32": [
+            runner
+            for runner in ready
+            if runner.options["file"] == str(checkpoint) and runner.options["precision"] != "auto"
+        ],
     }
     for what in tables:
         for name, group in groups.items():

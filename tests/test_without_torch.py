@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from poise.networks.leaves import tensors
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 # As in an environment that never had them: importing fails, and looking for them finds nothing.
@@ -44,6 +51,45 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
+def state_dict(path: Path, weights: dict[str, np.ndarray]) -> Path:
+    """Write a checkpoint as torch does, without torch: a pickle of references and one record a tensor."""
+
+    def text(word: str) -> bytes:
+        return b"X" + struct.pack("<I", len(word)) + word.encode()
+
+    def numbers(values: Iterable[int]) -> bytes:
+        return b"(" + b"".join(b"J" + struct.pack("<i", value) for value in values) + b"t"
+
+    parts, records = [], {}
+    for i, (name, values) in enumerate(weights.items()):
+        records[f"x/data/{i}"] = values.tobytes()
+        kind = "Float" if values.dtype.kind == "f" else "Long"
+        storage = text("storage") + f"ctorch\n{kind}Storage\n".encode() + text(str(i)) + text("cpu")
+        storage = b"(" + storage + b"J" + struct.pack("<i", values.size) + b"tQ"
+        steps = [stride // values.itemsize for stride in values.strides]
+        rest = b"K\x00" + numbers(values.shape) + numbers(steps) + b"\x89ccollections\nOrderedDict\n)R"
+        parts.append(text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + rest + b"tR")
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in {"x/data.pkl": b"\x80\x02}(" + b"".join(parts) + b"u.", **records}.items():
+            file.writestr(name, data)
+    return path
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of random weights, one class, five points."""
+    random = np.random.default_rng(0)
+    weights: dict[str, np.ndarray] = {}
+    for name, shape in tensors("yolo26", "n", 1, (5, 3)).items():
+        if name.endswith("num_batches_tracked"):
+            weights[name] = np.zeros(shape, np.int64)
+        elif name.endswith(("running_var", "bn.weight")):
+            weights[name] = np.ones(shape, np.float32)
+        else:
+            weights[name] = random.normal(0, 0.05, shape).astype(np.float32)
+    return state_dict(tmp_path_factory.mktemp("files") / "random.pt", weights)
+
+
 def light(code: str, *given: object, home: Path) -> Any:
     """Run code without torch; it prints one JSON value last."""
     done = subprocess.run(
@@ -69,6 +115,22 @@ r = results[0]
 print(json.dumps([r.speed.engine, r.boxes.xyxy.tolist(), r.keypoints.xy.tolist(), r.keypoints.sigma.tolist(),
                   "torch" in sys.modules]))
 """
+
+
+def test_the_seed_lines_run_on_a_checkpoint_of_random_weights(untrained: Path, photo: Path, home: Path) -> None:
+    settings = json.dumps({"imgsz": 128, "conf": 0.001, "max_det": 5})
+
+    engine, boxes, points, sigma, loaded = light(SEED, untrained, photo, settings, home=home)
+
+    assert (engine, loaded) == ("onnxruntime", False)
+    assert 1 <= len(boxes) <= 5
+    assert np.shape(points) == np.shape(sigma) == (len(boxes), 5, 2)
+    if find_spec("torch"):
+        from poise import YOLO
+
+        expected = YOLO(untrained, runtime="torch")(photo, **json.loads(settings))[0]
+        assert boxes == pytest.approx(expected.boxes.xyxy, abs=1e-3)
+        assert points == pytest.approx(expected.keypoints.xy, abs=1e-3)
 
 
 def test_the_seed_lines_find_what_torch_finds(checkpoint: Path, shared: Path, home: Path) -> None:

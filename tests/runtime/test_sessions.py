@@ -15,7 +15,7 @@ import pytest
 
 from poise import Pose, weights
 from poise.errors import ModelError
-from poise.runtime import devices, open_session, usable_cores
+from poise.runtime import devices, fastest, open_session, usable_cores
 
 needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="needs openvino (extra 'openvino')")
 
@@ -187,3 +187,12 @@ def test_openvino_sessions_of_many_threads_share_one_core(monkeypatch: pytest.Mo
         thread.join()
 
     assert len(made) == 1
+
+
+def test_the_fastest_engine_is_the_rule_s() -> None:
+    openvino = find_spec("openvino") is not None
+
+    assert fastest() == "onnxruntime"
+    assert fastest(precision="auto") == ("openvino" if openvino else "onnxruntime")
+    assert fastest("mps") is None
+    assert fastest("nonsense:3") is None

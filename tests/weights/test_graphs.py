@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import subprocess
@@ -175,4 +176,20 @@ def test_a_checkpoint_that_leaves_the_cache_takes_its_graphs_along(tmp_path: Pat
     gone = weights.remove("best.pt")
 
     assert [path.name for path in gone] == [f"{name}.onnx", kept.name]
+    assert graphs() == {}
+
+
+def test_the_command_line_lists_and_clears_them(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from poise.cli import main
+
+    kept_graph("abc", lambda: graph("abc", origin="best\x1b[31m.pt"))
+
+    assert main(["weights"]) == 0
+    assert r"best\x1b[31m.pt, sha256 abc" in capsys.readouterr().out
+    assert main(["weights", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["graphs"] == [
+        {"name": "abc.onnx", "origin": "best\x1b[31m.pt", "bytes": len(graph("abc", origin="best\x1b[31m.pt"))}
+    ]
+    assert main(["weights", "clear"]) == 0
+    assert capsys.readouterr().out.split() == [str(folder / "abc.onnx")]
     assert graphs() == {}

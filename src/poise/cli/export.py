@@ -17,7 +17,7 @@ def export(
     model_: Annotated[str | None, cyclopts.Parameter(name="--model")] = None,
     format: str = "onnx",
     imgsz: Annotated[list[int] | None, cyclopts.Parameter(consume_multiple=True)] = None,
-    dynamic: bool | None = None,
+    dynamic: bool = True,
     precision: Literal["fp32", "fp16", "int8"] | None = None,
     half: bool = False,
     int8: bool = False,
@@ -45,7 +45,7 @@ def export(
         model_: The same, in the field's spelling (model=best.pt).
         format: onnx, openvino, torchscript or safetensors.
         imgsz: Side of the input in pixels, or height and width; as it was trained unless given.
-        dynamic: Batch, height and width of the input are free, as they are unless OpenVINO gets int8.
+        dynamic: Batch, height and width of the input are free.
         precision: fp32 (the default), fp16 or int8.
         half: The same as --precision fp16.
         int8: The same as --precision int8.

@@ -62,7 +62,7 @@ def export_certified(
     *,
     format: str = "onnx",
     imgsz: int | tuple[int, int] | list[int] | None = None,
-    dynamic: bool | None = None,
+    dynamic: bool = True,
     precision: str | None = None,
     half: bool = False,
     int8: bool = False,
@@ -89,8 +89,7 @@ def export_certified(
         model: A checkpoint (``.pt`` or ``.safetensors``), or a network in memory.
         format: ``"onnx"``, ``"openvino"``, ``"torchscript"`` or ``"safetensors"``.
         imgsz: Side of the input, or height and width, pixels; rounded up to multiples of 32. None: as it was trained.
-        dynamic: Batch, height and width of the input are free. None: they are, but for int8 in OpenVINO, which is
-            much less exact on free sizes (benchmarks/export.py).
+        dynamic: Batch, height and width of the input are free.
         precision: ``"fp32"``, ``"fp16"`` or ``"int8"``. Input and output are float32 in any case.
         half: The same as ``precision="fp16"``.
         int8: The same as ``precision="int8"``.
@@ -132,8 +131,6 @@ def export_certified(
         raise ValueError(f"{about.source.name}: {about.family} has no one-to-one branch; leave end2end out")
     height, width = _size(about.imgsz if imgsz is None else imgsz)
     sigma = keep_sigma and about.sigma
-    if dynamic is None:
-        dynamic = not (format == "openvino" and precision == "int8")
     wish = Wish(
         format, precision, height, width, dynamic, end2end, nms, batch, opset, simplify, sigma, conf, iou, max_det
     )

@@ -13,6 +13,8 @@ _ELSEWHERE = {
     "model": "the networks are ONNX graphs; info() describes them, names and skeleton say what they find",
     "overrides": "pass arguments such as conf=0.4 with the call",
     "half": "precision='auto' when the model is opened lets the engine choose a faster one",
+    "float": "networks run in float32 unless they are opened with precision='auto'",
+    "ckpt_path": "path is the network's file",
     "benchmark": "poise doctor measures speed",
     "tune": "train() takes its settings as arguments",
 }

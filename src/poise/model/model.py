@@ -26,7 +26,6 @@ from poise.model.opening import (
 from poise.model.prediction import predict
 from poise.model.series import Kept, Series
 from poise.model.settings import Settings
-from poise.model.trained import trained_on
 from poise.results import Results
 from poise.runtime import Session, open_session
 from poise.skeletons import Skeleton
@@ -210,6 +209,7 @@ class Pose(Habits):
             ModelError: The model finds other keypoints or classes than the data labels, or records no data.
             TypeError, ValueError: A wrong argument, with the nearest known one.
         """
+        from poise.model.trained import trained_on  # brings the data sets' readers, which predictions do not need
         from poise.validation import ValSettings, validate_as
 
         self._require_weights()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from typing import Any
 
 import numpy as np
 
@@ -151,27 +152,54 @@ def of_layer(layer: Layer) -> list[Leaf]:
 def of_head(head: Head) -> list[Leaf]:
     """Return the leaves of a head with all its branches, in the order of checkpoints; the flow of YOLO26 has none."""
     found: list[Leaf] = []
-    at = _Listing("", found)
+    at: Any = _Listing("", found)
     for branch in FAMILIES[head.family].branches:
         maps = [_Sized((0, channels, 0, 0)) for channels in head.inputs]
-        boxes = raw(at, head, maps, branch=branch, sigma=head.spread)["boxes"]  # type: ignore[arg-type]
+        boxes = raw(at, head, maps, branch=branch, sigma=head.spread)["boxes"]
         if head.bins > 1:
-            expectation(at, boxes, head.bins)  # type: ignore[arg-type]
+            expectation(at, boxes, head.bins)
     return sorted(found, key=_place)
 
 
-def tensors(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of the tensors that the network of a checkpoint has."""
-    layers = plan(checkpoint.family, checkpoint.scale)
-    head = Head(checkpoint.family, layers[-1].inputs, checkpoint.nc, checkpoint.kpt_shape)
+def tensors(
+    family: str,
+    scale: str,
+    nc: int,
+    kpt_shape: tuple[int, int],
+    *,
+    fused: bool = False,
+    branches: Sequence[str] | None = None,
+    sigma: bool = True,
+    flow: bool = True,
+) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of the tensors that a network has.
+
+    Args:
+        family: Such as ``"yolo26"``.
+        scale: Size letter.
+        nc: Number of classes.
+        kpt_shape: Keypoints, and values a keypoint.
+        fused: Batch norms are folded into convolutions.
+        branches: The head's branches that are held; None: all.
+        sigma: The keypoints' standard deviation is held (YOLO26).
+        flow: The learned density of errors is held (YOLO26).
+    """
+    layers = plan(family, scale)
+    head = Head(family, layers[-1].inputs, nc, kpt_shape)
+    held = FAMILIES[family].branches if branches is None else branches
+
+    def holds(part: str) -> bool:
+        branch = "one2one" if part.startswith("one2one_") else "one2many"
+        return branch in held and (sigma or not part.endswith("cv4_sigma"))
+
     parts = [(layer.index, leaf) for layer in layers[:-1] for leaf in of_layer(layer)]
-    parts += [(layers[-1].index, leaf) for leaf in of_head(head) if _held(leaf, checkpoint)]
+    parts += [(layers[-1].index, leaf) for leaf in of_head(head) if holds(leaf.name.split(".")[0])]
     found = {
         f"model.{joined(str(index), leaf.name)}.{name}": shape
         for index, leaf in parts
-        for name, shape in leaf.tensors(fused=checkpoint.fused).items()
+        for name, shape in leaf.tensors(fused=fused).items()
     }
-    return {**found, **(_flow(f"model.{layers[-1].index}.flow_model") if checkpoint.flow else {})}
+    return {**found, **(_flow(f"model.{layers[-1].index}.flow_model") if flow and head.spread else {})}
 
 
 def check(checkpoint: Checkpoint) -> None:
@@ -180,7 +208,16 @@ def check(checkpoint: Checkpoint) -> None:
     Raises:
         ModelError: Tensors are missing, left over, or of another shape.
     """
-    expected = tensors(checkpoint)
+    expected = tensors(
+        checkpoint.family,
+        checkpoint.scale,
+        checkpoint.nc,
+        checkpoint.kpt_shape,
+        fused=checkpoint.fused,
+        branches=checkpoint.branches,
+        sigma=checkpoint.sigma,
+        flow=checkpoint.flow,
+    )
     missing = [key for key in expected if key not in checkpoint.weights and not key.endswith("num_batches_tracked")]
     surplus = [key for key in checkpoint.weights if key not in expected]
     what = f"{checkpoint.source}: not the weights of {checkpoint.name} with {checkpoint.nc} classes and kpt_shape "
@@ -200,13 +237,6 @@ def _place(leaf: Leaf) -> list[int]:
     return [
         int(part) if part.isdigit() else _ORDER.index(part) if part in _ORDER else 0 for part in leaf.name.split(".")
     ]
-
-
-def _held(leaf: Leaf, checkpoint: Checkpoint) -> bool:
-    """Return whether a checkpoint holds a part of the head."""
-    part = leaf.name.split(".")[0]
-    branch = "one2one" if part.startswith("one2one_") else "one2many"
-    return branch in checkpoint.branches and (checkpoint.sigma or not part.endswith("cv4_sigma"))
 
 
 def _flow(name: str) -> Mapping[str, tuple[int, ...]]:

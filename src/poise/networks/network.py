@@ -202,13 +202,13 @@ class PoseHead(Part):
 
     def raw(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return what the branches say: ``boxes`` (B, 64, A), ``scores`` logits (B, nc, A), ``kpts`` (B, K * D, A)."""
-        return raw(TorchScope(self), self.about, maps)  # type: ignore[arg-type]
+        return raw(TorchScope(self), self.about, maps)
 
     def forward(self, maps: list[Tensor]) -> Raw | tuple[Tensor, ...]:
         """Return the raw dictionary with ``feats`` in training, else ``(output0,)``: (B, 4 + nc + K * D, A) pixels."""
         if self.training:
             return {**self.raw(maps), "feats": maps}
-        return pixels(TorchScope(self), self.about, maps)  # type: ignore[arg-type]
+        return pixels(TorchScope(self), self.about, maps)
 
 
 class Pose26Head(PoseHead):
@@ -244,7 +244,7 @@ class Pose26Head(PoseHead):
 
     def raw(self, maps: Sequence[Tensor], branch: str = "one2many", *, sigma: bool = False) -> dict[str, Tensor]:
         """Return what a branch says: ``boxes`` (B, 4, A), ``scores`` logits, ``kpts``, ``kpts_sigma`` (B, 2K, A)."""
-        return raw(TorchScope(self), self.about, maps, branch=branch, sigma=sigma)  # type: ignore[arg-type]
+        return raw(TorchScope(self), self.about, maps, branch=branch, sigma=sigma)
 
     def forward(self, maps: list[Tensor]) -> dict[str, Raw] | tuple[Tensor, ...]:  # type: ignore[override]
         """Return both branches' raw dictionaries in training, else what is deployed.
@@ -261,7 +261,7 @@ class Pose26Head(PoseHead):
                 "one2one": {**self.raw(detached, "one2one", sigma=True), "feats": detached},
             }
         return pixels(
-            TorchScope(self),  # type: ignore[arg-type]
+            TorchScope(self),
             self.about,
             maps,
             branch="one2one" if self.end2end else "one2many",

@@ -6,7 +6,7 @@ Batch norms are folded into the convolutions. What a graph gives equals what the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -48,12 +48,11 @@ class Symbol:
     half: bool = False
     whole: bool = False
 
-    def _with(self, kind: str, other: Symbol | float, *, swapped: bool = False) -> Symbol:
+    def _with(self, kind: str, other: Symbol | float) -> Symbol:
         if not isinstance(other, Symbol):
             dtype = np.int64 if self.whole else np.float16 if self.half else np.float32
             other = Symbol(self.scope, self.scope.builder.constant(np.array(other, dtype)), ())
-        names = [other.name, self.name] if swapped else [self.name, other.name]
-        return self.scope.made(kind, names, _broadcast(self.shape, other.shape), self)
+        return self.scope.made(kind, [self.name, other.name], _broadcast(self.shape, other.shape), self)
 
     def __add__(self, other: Symbol | float) -> Symbol:
         return self._with("Add", other)
@@ -71,23 +70,47 @@ class Symbol:
         return self._with("Mod", other)
 
 
+@dataclass(slots=True)
+class _Ground:
+    """What all places of a network share."""
+
+    builder: Builder
+    weights: Mapping[str, NDArray[Any]]
+    eps: float
+    images: str
+    sides: dict[int, list[Symbol]] = field(default_factory=dict)
+
+
 class GraphScope:
     """A place in a network that is written as a graph; see :class:`poise.networks.scope.Scope`.
 
     Args:
-        builder: What is written.
-        weights: Of the network, by name.
-        eps: Epsilon of the batch norms.
+        ground: What all places share.
         path: The place's name.
+        reduction: Input pixels per cell of the maps there.
     """
 
-    def __init__(self, builder: Builder, weights: Mapping[str, NDArray[Any]], eps: float, path: str = "") -> None:
-        self.builder, self.path = builder, path
-        self._weights, self._eps = weights, eps
+    def __init__(self, ground: _Ground, path: str = "", reduction: int = 1) -> None:
+        self.builder, self.path, self._ground, self._reduction = ground.builder, path, ground, reduction
 
     def __truediv__(self, name: str) -> GraphScope:
         """Return the place of a part."""
-        return GraphScope(self.builder, self._weights, self._eps, joined(self.path, name))
+        return GraphScope(self._ground, joined(self.path, name), self._reduction)
+
+    def _sides(self, reduction: int) -> list[Symbol]:
+        """Return height and width of maps whose size is free, ``(1,)`` whole numbers each.
+
+        They are computed from the size of the input and not of the map: where an operation asks for the shape of a map
+        of 8-bit numbers, OpenVINO (2026.4) computes what comes after it wrongly.
+        """
+        known = self._ground.sides
+        if 1 not in known:
+            shape = self.builder.node("Shape", [self._ground.images], name="sides")[0]
+            found = (self.builder.node("Gather", [shape, self.numbers([i])], name=f"sides.{i}")[0] for i in (2, 3))
+            known[1] = [Symbol(self, name, (1,), whole=True) for name in found]
+        if reduction not in known:
+            known[reduction] = [side // reduction for side in known[1]]
+        return known[reduction]
 
     def made(
         self,
@@ -128,20 +151,20 @@ class GraphScope:
     ) -> Symbol:
         """Convolve and activate."""
         place = joined(self.path, name)
-        weight = self._weights[f"{place}.conv.weight"]
-        bias = self._weights.get(f"{place}.conv.bias")
+        weight = self._ground.weights[f"{place}.conv.weight"]
+        bias = self._ground.weights.get(f"{place}.conv.bias")
         if bias is None:
             parts = ("weight", "bias", "running_mean", "running_var")
-            norm = [self._weights[f"{place}.bn.{part}"].astype(np.float64) for part in parts]
-            weight, bias = with_norm(weight.astype(np.float64), norm, self._eps)
+            norm = [self._ground.weights[f"{place}.bn.{part}"].astype(np.float64) for part in parts]
+            weight, bias = with_norm(weight.astype(np.float64), norm, self._ground.eps)
         y = self._convolve(f"{place}.conv", x, weight, bias, kernel, stride, groups)
         return self.made("Mul", [y.name, self.sigmoid(y).name], y.shape, y, name=f"{place}.act") if act else y
 
     def bare(self, name: str, x: Symbol, channels: int, *, bias: bool = True) -> Symbol:
         """Convolve with a kernel of one cell."""
         place = joined(self.path, name)
-        shift = self._weights[f"{place}.bias"] if bias else None
-        return self._convolve(place, x, self._weights[f"{place}.weight"], shift, 1, 1, 1)
+        shift = self._ground.weights[f"{place}.bias"] if bias else None
+        return self._convolve(place, x, self._ground.weights[f"{place}.weight"], shift, 1, 1, 1)
 
     def _convolve(self, name: str, x: Symbol, weight: Any, bias: Any, kernel: int, stride: int, groups: int) -> Symbol:
         dtype = np.float16 if x.half else np.float32
@@ -211,10 +234,12 @@ class GraphScope:
 
     def like(self, x: Symbol, other: Symbol) -> Symbol:
         """Reorder into the shape of another tensor."""
-        if None in other.shape[2:]:
-            shape = self.made("Shape", [other.name], (len(other.shape),), other).name
+        channels, *sides = (n or 0 for n in other.shape[1:])
+        if all(sides):
+            shape = self.numbers([0, channels, *sides])
         else:
-            shape = self.numbers([0, *(n or 0 for n in other.shape[1:])])
+            parts = [self.numbers([0, channels]), self._sides(self._reduction)[0].name, self.numbers([-1])]
+            shape = self.builder.node("Concat", parts, name=joined(self.path, "shape"), axis=0)[0]
         return self.made("Reshape", [x.name, shape], other.shape, x)
 
     def transpose(self, x: Symbol, axes: Sequence[int]) -> Symbol:
@@ -261,17 +286,14 @@ class GraphScope:
     def _grid(self, level: Symbol, stride: int) -> tuple[Symbol, Symbol]:
         height, width = level.shape[2:]
         if height is not None and width is not None:
-            rows, columns = np.divmod(np.arange(height * width, dtype=np.float32), np.float32(width))
-            return self.array(np.stack((columns, rows)) + np.float32(0.5)), self.array(
-                np.full((1, height * width), stride, np.float32)
-            )
-        shape = self.made("Shape", [level.name], (4,), level, whole=True)
-        h, w = (self.made("Gather", [shape.name, self.array(np.array(axis)).name], (), shape) for axis in (2, 3))
+            row, column = np.divmod(np.arange(height * width, dtype=np.float32), np.float32(width))
+            places = np.stack((column, row)) + np.float32(0.5)
+            return self.array(places), self.array(np.full((1, height * width), stride, np.float32))
+        h, w = self._sides(stride)
+        count = self.made("ReduceProd", [(h * w).name], (), h, keepdims=0)
         zero, one = (self.array(np.array(n)).name for n in (0, 1))
-        cells = self.made("Range", [zero, (h * w).name, one], (None,), shape)
-        row = self.made("Div", [cells.name, w.name], (None,), shape)
-        column = self.made("Mod", [cells.name, w.name], (None,), shape)
-        x, y = (self.reshape(self.single(part), (1, -1)) + 0.5 for part in (column, row))
+        cells = self.made("Range", [zero, count.name, one], (None,), h)
+        x, y = (self.reshape(self.single(part), (1, -1)) + 0.5 for part in (cells % w, cells // w))
         return self.concat((x, y), 0), x * 0.0 + float(stride)
 
     def largest(self, x: Symbol) -> Symbol:
@@ -373,16 +395,17 @@ def write_graph(
     builder = Builder(opset)
     layers = plan(checkpoint.family, checkpoint.scale)
     head = Head(checkpoint.family, layers[-1].inputs, checkpoint.nc, checkpoint.kpt_shape)
-    root = GraphScope(builder, checkpoint.weights, checkpoint.bn_eps)
     batch, height, width = shape or (None, None, None)
     free = ("batch", "height", "width") if shape is None else shape
-    images = Symbol(root, builder.input("images", "float32", [free[0], 3, *free[1:]]), (batch, 3, height, width))
+    name = builder.input("images", "float32", [free[0], 3, *free[1:]])
+    ground = _Ground(builder, checkpoint.weights, checkpoint.bn_eps, name)
+    images = Symbol(GraphScope(ground), name, (batch, 3, height, width))
     with_sigma = sigma and checkpoint.sigma
-    at = root / f"model.{layers[-1].index}"
+    at = GraphScope(ground, f"model.{layers[-1].index}")
     maps = features(
         layers,
-        root.cast(images, _HALF) if half else images,
-        lambda layer, inputs: block(root / f"model.{layer.index}", layer, inputs),
+        images.scope.cast(images, _HALF) if half else images,
+        lambda layer, inputs: block(GraphScope(ground, f"model.{layer.index}", layer.reduction), layer, inputs),
     )
     unit = np.tile(np.array(_unit(checkpoint, at.path), np.float32), checkpoint.kpt_shape[0])[:, None]
     found = pixels(at, head, maps, branch=branch, sigma=with_sigma, selected=end2end, unit=at.array(unit))

@@ -32,12 +32,13 @@ def skeleton_of(
     if words and len(words) != k:
         raise ModelError(f"{name}: the file names {len(words)} keypoints, but its weights have {k}")
     instance = next(iter(classes.values())) if len(classes) == 1 else "object"
-    known = [s for n in names() if (s := get(n)).keypoints == words]
+    named = bool(words) and words != numbered
+    # Reading all skeletons takes as long as reading the weights; none has numbers for names.
+    known = [s for n in names() if (s := get(n)).keypoints == words] if named else []
     if words in ((), numbered) and k == 17:
         known = [get("coco17")]
     if known and (sigmas is None or np.allclose(known[0].sigmas, sigmas)):
         return known[0]
-    named = bool(words) and words != numbered
     try:
         return Skeleton(
             known[0].name if known else f"{instance}{k}",
