@@ -19,11 +19,10 @@ from _common import arguments, save, table, versions
 
 from poise.networks import PoseNetwork, build
 from poise.training import PoseLoss, Targets
-from poise.training.ema import Ema
-from poise.training.keypoints import default_sigmas
-from poise.training.layout import lay_out
-from poise.training.optimisers import choose, clip, make
-from poise.training.schedules import Schedule, set_rates
+from poise.training.initialisation import lay_out
+from poise.training.loss_terms import default_sigmas
+from poise.training.optimisers import Schedule, choose, clip, make, set_rates
+from poise.training.step import Ema
 
 
 class Clock:

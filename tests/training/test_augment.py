@@ -16,13 +16,12 @@ pytest.importorskip("torch", reason="training needs torch")
 from grid_pictures import CHANNEL, GridDataset, backend, find
 
 from poise.datasets import Labels
-from poise.training import _warp
-from poise.training.augment import Augmentation, Frame, affine, augment, draw
-from poise.training.effects import blur, compress, erase, grey
-from poise.training.instances import Instances, Sample, cut, from_labels, join, mirror, transform
-from poise.training.mixing import cutmix, mixup
+from poise.training import pixels
+from poise.training.augmentation import Augmentation, Frame, affine, augment, cutmix, draw, mixup
+from poise.training.examples import Instances, Sample, cut, from_labels, join, mirror, transform
+from poise.training.pixels import blur, compress, erase, grey
 
-BACKENDS = ["pillow", pytest.param("opencv", marks=pytest.mark.skipif(_warp.cv2 is None, reason="OpenCV is not here"))]
+BACKENDS = ["pillow", pytest.param("opencv", marks=pytest.mark.skipif(pixels.cv2 is None, reason="OpenCV is not here"))]
 STILL = Augmentation(hsv_h=0, hsv_s=0, hsv_v=0, translate=0, scale=0, fliplr=0, mosaic=0)
 SIDE = 96
 FRAME = Frame(size=(SIDE, SIDE), nominal=(SIDE, SIDE))

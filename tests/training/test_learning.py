@@ -6,10 +6,10 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from poise.networks import build  # noqa: E402
 from poise.training import PoseLoss, Targets  # noqa: E402
-from poise.training.ema import Ema  # noqa: E402
-from poise.training.keypoints import default_sigmas  # noqa: E402
-from poise.training.layout import lay_out  # noqa: E402
+from poise.training.initialisation import lay_out  # noqa: E402
+from poise.training.loss_terms import default_sigmas  # noqa: E402
 from poise.training.optimisers import Choice, clip, make  # noqa: E402
+from poise.training.step import Ema  # noqa: E402
 
 
 @pytest.mark.parametrize(

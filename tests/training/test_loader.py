@@ -22,9 +22,9 @@ from grid_pictures import GridDataset  # noqa: E402
 from poise.datasets import open_dataset, scan  # noqa: E402
 from poise.errors import FormatError, SourceError  # noqa: E402
 from poise.training import loader as loader_module  # noqa: E402
-from poise.training import pictures as pictures_module  # noqa: E402
-from poise.training.augment import Augmentation  # noqa: E402
-from poise.training.batch import Batch  # noqa: E402
+from poise.training import picture_cache as pictures_module  # noqa: E402
+from poise.training.augmentation import Augmentation  # noqa: E402
+from poise.training.examples import Batch  # noqa: E402
 from poise.training.loader import Loader  # noqa: E402
 
 SIZES = [(96, 64), (64, 96), (128, 128), (200, 100), (96, 80), (80, 96), (64, 64)]

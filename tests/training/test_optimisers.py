@@ -9,10 +9,21 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from poise.networks import PoseNetwork, build  # noqa: E402
-from poise.training.ema import Ema, decay  # noqa: E402
-from poise.training.layout import lay_out  # noqa: E402
-from poise.training.optimisers import Choice, accumulation, choose, clip, make, scaled_decay  # noqa: E402
-from poise.training.schedules import Schedule, cosine, linear, set_rates, warmup_length  # noqa: E402
+from poise.training.initialisation import lay_out  # noqa: E402
+from poise.training.optimisers import (  # noqa: E402  # noqa: E402
+    Choice,
+    Schedule,
+    accumulation,
+    choose,
+    clip,
+    cosine,
+    linear,
+    make,
+    scaled_decay,
+    set_rates,
+    warmup_length,
+)
+from poise.training.step import Ema, decay  # noqa: E402
 
 SGD = Choice("SGD", 0.01, 0.937, 0.1)
 

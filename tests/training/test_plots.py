@@ -14,7 +14,7 @@ from tiny import draw, settings  # noqa: E402
 from poise.datasets import open_dataset, scan  # noqa: E402
 from poise.sources import read_picture  # noqa: E402
 from poise.training import Callbacks, settings_of, train  # noqa: E402
-from poise.training.batch import Batch, Targets  # noqa: E402
+from poise.training.examples import Batch, Targets  # noqa: E402
 from poise.training.plots import Plots, drawn_batch, label_overview, results_sheet, smooth  # noqa: E402
 
 

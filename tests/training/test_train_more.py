@@ -16,9 +16,9 @@ from poise.datasets import open_dataset, scan  # noqa: E402
 from poise.errors import ModelError  # noqa: E402
 from poise.networks import load  # noqa: E402
 from poise.training import Callbacks, PoseLoss, settings_of, train  # noqa: E402
-from poise.training.autobatch import find_batch, fitting  # noqa: E402
-from poise.training.preparation import device_of  # noqa: E402
+from poise.training.devices import device_of  # noqa: E402
 from poise.training.scoring import Scorer  # noqa: E402
+from poise.training.step import find_batch, fitting  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_validation_in_training_equals_the_original_packages(shared: Path) -> No
     network, about = load(shared / "fixtures/tiger/yolo26n-pose-best.pt")
     made = settings_of({"data": str(data), "imgsz": 320, "batch": 8})
     val = open_dataset(data, "val")
-    from poise.training.preparation import Data
+    from poise.training.data import Data
 
     pictures = Data(val.spec, val, scan(val), val, scan(val), ())
     loss = PoseLoss(network, sigmas=[1 / 12] * 12, epochs=30)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.errors import FormatError
-from poise.training.config import TrainSettings
-from poise.training.recipes import settle
+from poise.training.settings import TrainSettings
+from poise.training.setup import settle
 
 
 def test_unknown_setting_is_refused_with_the_nearest() -> None:
@@ -107,8 +107,8 @@ def test_settings_and_augmentation_have_the_same_limits() -> None:
     pytest.importorskip("torch")
     from dataclasses import fields
 
-    from poise.training.augment import Augmentation
-    from poise.training.ranges import LIMITS
+    from poise.training.augmentation import Augmentation
+    from poise.training.settings import LIMITS
 
     names = {field.name for field in fields(Augmentation)} - {"flipud_idx"}
     assert names == set(LIMITS)

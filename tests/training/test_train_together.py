@@ -22,7 +22,7 @@ torch.set_num_threads(1)
 from poise.datasets import open_dataset, scan
 from poise.networks import build
 from poise.training import Augmentation, Loader, PoseLoss
-from poise.training.distributed import join, leave
+from poise.training.devices import join, leave
 
 group = join("cpu")
 torch.manual_seed(0)
@@ -99,7 +99,7 @@ def test_training_with_two_processes_leaves_one_run(tmp_path: Path) -> None:
 # One of two processes has no more memory, once, at some place in the second batch of the first epoch.
 CROWDED = """
 import json, sys, torch
-from poise.training import loop, precision
+from poise.training import loop, step
 from poise.training.callbacks import Callbacks
 from poise.training.run import settings_of
 
@@ -122,7 +122,7 @@ elif place == "loss":
     from poise.training.losses import PoseLoss
     PoseLoss._boxes = spoiled(PoseLoss._boxes)
 else:
-    setattr(precision.Precision, place, spoiled(getattr(precision.Precision, place)))
+    setattr(step.Precision, place, spoiled(getattr(step.Precision, place)))
 
 def pretend(training):  # a GPU, which may go on with half a batch
     training.device = "cuda"

@@ -13,7 +13,7 @@ from poise.errors import ModelError  # noqa: E402
 from poise.networks import arrays, build, read_checkpoint, save  # noqa: E402
 from poise.networks.checkpoint import Checkpoint  # noqa: E402
 from poise.skeletons import get  # noqa: E402
-from poise.training.transfer import start, transfer  # noqa: E402
+from poise.training.initialisation import start, transfer  # noqa: E402
 
 
 @pytest.fixture(scope="module")

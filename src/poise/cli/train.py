@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from poise.errors import require
 from poise.files.text import say, screen
-from poise.training.config import TrainSettings
+from poise.training.settings import TrainSettings
 
 
 def train(**given: Any) -> int:

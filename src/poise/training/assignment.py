@@ -14,9 +14,8 @@ from torch import Tensor
 
 from poise.geometry import BOX_AREA
 from poise.networks.architectures import STRIDES
-from poise.training.batch import Targets
-from poise.training.boxes import ciou
-from poise.training.keypoints import oks
+from poise.training.examples import Targets
+from poise.training.loss_terms import ciou, oks
 
 # Alignment = score^0.5 * overlap^6: the exponents of TOOD, 1 and 6, as later recipes changed them.
 SCORE_POWER, OVERLAP_POWER = 0.5, 6.0

@@ -26,6 +26,8 @@ from poise.networks.flow import unit_std
 from poise.networks.own import text
 from poise.networks.pose26_head import Pose26Head
 from poise.networks.published import read_plain
+from poise.training.callbacks import Training
+from poise.training.step import Precision
 
 
 def describe(
@@ -251,3 +253,45 @@ def _tensors(item: Any) -> Any:
     if isinstance(item, tuple):
         return tuple(_tensors(value) for value in item)
     return item
+
+
+def restore(training: Training, precision: Precision, state: State) -> None:
+    """Bring a training to where it was; its network has its weights already."""
+    training.ema.load_state_dict({"updates": state.updates, "weights": state.average})
+    load_optimizer(training.optimizer, state.optimizer)
+    precision.load_state_dict(state.scaler)
+    for name, parameter in training.model.named_parameters():
+        if name in state.gradients:
+            parameter.grad = torch.empty_like(parameter).copy_(state.gradients[name])
+    training.pending = state.pending
+    training.best_fitness, training.best_epoch = state.best, state.best_epoch
+    training.seconds = state.seconds
+    training.rows.extend(state.rows)
+    set_random_state(state.random)
+
+
+def snapshot(training: Training, precision: Precision, random: dict[str, object]) -> State:
+    """Return all that a training needs to go on."""
+    waiting = {n: p.grad for n, p in training.model.named_parameters() if p.grad is not None and training.pending}
+    return State(
+        epoch=len(training.rows),
+        epochs=training.epochs,
+        args=training.args.table(),
+        weights=dict(_cpu(training.model)),
+        average=dict(_cpu(training.ema.network)),
+        updates=training.ema.updates,
+        optimizer=training.optimizer.state_dict(),
+        scaler=precision.state_dict(),
+        pending=training.pending,
+        gradients=waiting,
+        best=training.best_fitness,
+        best_epoch=training.best_epoch,
+        seconds=training.seconds,
+        batch=training.batch_size,
+        rows=training.rows,
+        random=random,
+    )
+
+
+def _cpu(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.detach().cpu() for key, value in module.state_dict().items()}

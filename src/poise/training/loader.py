@@ -13,22 +13,29 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from poise.datasets import Dataset, Scan
 from poise.errors import FormatError
+from poise.networks import PoseNetwork
+from poise.networks.pose26_head import Pose26Head
 from poise.skeletons import lone_sides
-from poise.training import _warp
-from poise.training.augment import Augmentation
-from poise.training.batch import Batch, Targets
-from poise.training.pictures import Cache, Pictures, Watch
-from poise.training.recipe import STRIDE, Recipe
+from poise.training import pixels
+from poise.training.augmentation import Augmentation
+from poise.training.examples import Batch, FeatureBatch, Targets
+from poise.training.picture_cache import Cache, Pictures, Watch, free_memory
+from poise.training.progress import duration
+from poise.training.sampling import STRIDE, Recipe
 
 # How worker processes begin: a forked one shares the picture cache; other systems have their own way.
 START = "fork" if sys.platform == "linux" else None
@@ -132,7 +139,7 @@ class Loader:
         self._pin = torch.cuda.is_available()
         self._tickets = _Tickets()
         self._workers: DataLoader[Any] | None = None
-        self._threads = _warp.set_threads(1) if workers else 0
+        self._threads = pixels.set_threads(1) if workers else 0
         if workers:
             self._workers = DataLoader(
                 self._recipe,  # type: ignore[arg-type]
@@ -179,7 +186,7 @@ class Loader:
             if iterator is not None:
                 iterator._shutdown_workers()
             self._workers = None
-            _warp.set_threads(self._threads)
+            pixels.set_threads(self._threads)
 
     def _tell(self, text: str) -> None:
         if text not in self.notes:
@@ -217,7 +224,7 @@ def _start_worker(parent: int, _: int) -> None:
     if sys.platform != "win32":
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
-    _warp.set_threads(1)
+    pixels.set_threads(1)
 
 
 def _end_with(parent: int) -> None:
@@ -240,3 +247,138 @@ def _check(*, imgsz: int, batch: int, workers: int, seed: int, cache: object, fr
         raise ValueError(f"cache must be False, 'ram' or 'disk', got {cache!r}")
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must be above 0 and at most 1, got {fraction!r}")
+
+
+# Features may take this share of the memory that is free; beyond it they lie in a file of the run.
+_SHARE = 0.5
+
+
+class FeatureLoader:
+    """Batches of feature maps, epoch after epoch, with the pictures in another order each time.
+
+    Every picture is there in a few fixed variants: plain, and as the augmentation changes it; an epoch sees one of
+    them.
+
+    Args:
+        network: Its layers before the head are run once for each picture and variant.
+        plain: Gives the pictures as they are.
+        changed: Gives the pictures as the augmentation changes them.
+        variants: Changed variants of each picture.
+        batch: Pictures a batch.
+        seed: Of the order.
+        device: Where the network runs.
+        file: Where features lie that do not fit the memory.
+        note: Told how long it takes.
+    """
+
+    def __init__(
+        self,
+        network: PoseNetwork,
+        plain: Loader,
+        changed: Loader,
+        *,
+        variants: int,
+        batch: int,
+        seed: int,
+        device: str,
+        file: Path,
+        note: Callable[[str], None],
+    ) -> None:
+        self._batch, self._seed = batch, seed
+        self._variants = variants + 1
+        self._file: Path | None = None
+        self.notes: list[str] = []
+        self._samples: list[list[tuple[Targets, str]]] = []
+        self._maps: list[NDArray[np.float16]] = []
+        self._compute(network.eval(), plain, changed, device, file, note)
+
+    def __len__(self) -> int:
+        return math.ceil(self.pictures / self._batch)
+
+    @property
+    def pictures(self) -> int:
+        """Pictures that are used."""
+        return len(self._samples[0])
+
+    def epoch(self, number: int, *, mosaic: bool = True) -> Iterator[FeatureBatch]:
+        """Give the batches of an epoch; ``mosaic`` changes nothing, since the variants are fixed."""
+        del mosaic
+        variant = number % self._variants
+        order = np.random.default_rng((self._seed, number)).permutation(self.pictures)
+        for first in range(0, len(order), self._batch):
+            rows = order[first : first + self._batch]
+            parts = [self._samples[variant][i] for i in rows]
+            maps = [torch.from_numpy(level[variant, rows].astype(np.float32)) for level in self._maps]
+            yield FeatureBatch(maps, _join([t for t, _ in parts]), tuple(name for _, name in parts), self._size)
+
+    def seconds(self, network: PoseNetwork, device: str) -> float:
+        """Return how long an epoch takes, by training a copy of the head on one batch."""
+        head = deepcopy(network.head).train()
+        batch = next(self.epoch(0))
+        spent = []
+        for _ in range(2):  # the first loads kernels
+            began = time.monotonic()
+            raw = head([level.to(device) for level in batch.maps])
+            branches = raw.values() if isinstance(network.head, Pose26Head) else [raw]
+            sum(part[key].float().mean() for part in branches for key in ("boxes", "scores", "kpts")).backward()
+            spent.append(time.monotonic() - began)
+        return spent[-1] * len(self)
+
+    def close(self) -> None:
+        """Forget the features."""
+        self._maps = []
+        if self._file is not None:
+            for level in range(3):
+                self._file.with_suffix(f".{level}").unlink(missing_ok=True)
+
+    @torch.inference_mode()
+    def _compute(
+        self, network: PoseNetwork, plain: Loader, changed: Loader, device: str, file: Path, note: Callable[[str], None]
+    ) -> None:
+        count = plain.pictures
+        began = time.monotonic()
+        for variant in range(self._variants):
+            done = 0
+            self._samples.append([])
+            source = plain.epoch(0, mosaic=False) if variant == 0 else changed.epoch(variant, mosaic=True)
+            for batch in source:
+                images = batch.images.to(device).float().div_(255).contiguous(memory_format=torch.channels_last)
+                found = network.features(images)
+                if not self._maps:
+                    self._size = (images.shape[2], images.shape[3])
+                    self._maps = self._allocate(found, count, file, note)
+                for level, part in zip(self._maps, found, strict=True):
+                    level[variant, done : done + len(batch)] = part.cpu().half().numpy()
+                self._samples[variant] += [(_one(batch.targets, i), batch.names[i]) for i in range(len(batch))]
+                done += len(batch)
+                if variant == 0 and done == len(batch):
+                    began = time.monotonic()  # the first batch also loads kernels
+                elif variant == 0 and done <= 3 * len(batch) and done > 2 * len(batch):
+                    each = (time.monotonic() - began) / (done - len(batch))
+                    left = each * (count * self._variants - done)
+                    note(f"features of {count} pictures in {self._variants} variants: about {duration(left)}")
+
+    def _allocate(
+        self, found: list[Tensor], count: int, file: Path, note: Callable[[str], None]
+    ) -> list[NDArray[np.float16]]:
+        shapes = [(self._variants, count, *level.shape[1:]) for level in found]
+        need = sum(2 * math.prod(shape) for shape in shapes)
+        if need <= free_memory() * _SHARE:
+            return [np.empty(shape, np.float16) for shape in shapes]
+        self._file = file
+        note(f"features need {need / 1e9:.1f} GB, more than half of the free memory; they are kept in {file}.*")
+        return [
+            np.memmap(file.with_suffix(f".{level}"), np.float16, "w+", shape=shape)
+            for level, shape in enumerate(shapes)
+        ]
+
+
+def _one(targets: Targets, picture: int) -> Targets:
+    rows = targets.picture == picture
+    return Targets(*(getattr(targets, name)[rows].clone() for name in targets.__slots__))
+
+
+def _join(parts: list[Targets]) -> Targets:
+    picture = torch.repeat_interleave(torch.arange(len(parts)), torch.tensor([len(part) for part in parts]))
+    rest: Any = [torch.cat([getattr(part, name) for part in parts]) for name in Targets.__slots__[1:]]
+    return Targets(picture, *rest)

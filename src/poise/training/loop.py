@@ -8,17 +8,15 @@ from typing import Any
 
 import torch
 
-from poise.training import distributed
-from poise.training.assembly import assemble
-from poise.training.callbacks import Callbacks
-from poise.training.config import TrainSettings
-from poise.training.frozen import see
-from poise.training.guard import is_out_of_memory
-from poise.training.keeping import describe, finish, keep
-from poise.training.preparation import device_of, reproducible
+from poise.training import devices
+from poise.training.callbacks import Callbacks, Training
+from poise.training.devices import device_of, reproducible
+from poise.training.optimisers import set_rates
 from poise.training.progress import Progress, epoch_line
-from poise.training.schedules import set_rates
-from poise.training.state import Training
+from poise.training.run import describe, finish, keep
+from poise.training.settings import TrainSettings
+from poise.training.setup import assemble
+from poise.training.step import is_out_of_memory, see
 
 
 def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Training:
@@ -36,7 +34,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
         KeyboardInterrupt: The user stopped it; the message says how to go on.
     """
     device = device_of(settings.device)
-    group = distributed.join(device)
+    group = devices.join(device)
     call = callbacks or Callbacks()
     progress = Progress(quiet=not settings.verbose or group.rank > 0)
     with reproducible(seed=settings.seed, deterministic=settings.deterministic):
@@ -103,7 +101,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
                     except (RuntimeError, MemoryError) as error:
                         if not is_out_of_memory(error):
                             raise
-                        if not isinstance(error, distributed.PeerOutOfMemory):
+                        if not isinstance(error, devices.PeerOutOfMemory):
                             group.meet(crowded=True)
                         crowded = True
                     if crowded:
@@ -148,7 +146,7 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
         call("on_train_end", training)
         call("teardown", training)
         training.release()
-        distributed.leave()
+        devices.leave()
     return training
 
 

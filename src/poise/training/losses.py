@@ -14,9 +14,18 @@ from poise.networks.architectures import FAMILIES
 from poise.networks.network import PoseNetwork
 from poise.networks.pose26_head import Pose26Head
 from poise.training.assignment import Assignment, Grid, Predicted, assign, grid
-from poise.training.batch import Targets
-from poise.training.boxes import ciou, corners, distance_loss, distribution_loss, expectation, sides
-from poise.training.keypoints import likelihood_loss, likelihood_weights, similarity_loss
+from poise.training.examples import Targets
+from poise.training.loss_terms import (
+    ciou,
+    corners,
+    distance_loss,
+    distribution_loss,
+    expectation,
+    likelihood_loss,
+    likelihood_weights,
+    sides,
+    similarity_loss,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ class PoseLoss:
 
     Args:
         network: The network that is trained.
-        sigmas: OKS spread of each of the K keypoints, see :func:`poise.training.keypoints.default_sigmas`.
+        sigmas: OKS spread of each of the K keypoints, see :func:`poise.training.loss_terms.default_sigmas`.
         gains: Weights of the components.
         epochs: Epochs of the whole training, by which the branches' weights move.
         add: Adds numbers up over all processes that train together. What the components are divided by is then of

@@ -24,14 +24,21 @@ from poise.validation import write_pictures
 
 # Batches of the first epoch that are drawn, and the most pictures of one.
 BATCHES = 3
+
 PICTURES = 16
+
 # Least and most of the longer side of a drawn picture, pixels.
 _SIDES = (240, 400)
+
 _PANEL = (480, 360)
+
 # Standard deviation, in epochs, of the bell that smooths the curves of 60 epochs and more.
 _SMOOTH = 3.0
+
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#7f7f7f"
+
 _TIME = "seconds an epoch"
+
 # More keypoints than these share one heat map.
 _MAPS = 40
 
@@ -55,7 +62,7 @@ class Plots:
         """Draw a batch as the network sees it, if it is one of those that are shown.
 
         Args:
-            batch: A :class:`~poise.training.batch.Batch`; feature maps are not drawn.
+            batch: A :class:`~poise.training.examples.Batch`; feature maps are not drawn.
             spec: What the data set holds.
             epoch: Its epoch, from 0.
             index: Its number in the epoch, from 0.

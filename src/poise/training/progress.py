@@ -1,26 +1,21 @@
-"""What the user sees of a training, and the tables it leaves: results.csv, results.jsonl, TensorBoard."""
+"""What the user sees of a training."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 import os
 import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from poise.errors import PoiseError
 from poise.files.text import screen
 
 if TYPE_CHECKING:
-    from poise.training.state import Training
+    from poise.training.callbacks import Training
+
 
 # Seconds between two changes of the live line.
 _PERIOD = 0.25
@@ -84,67 +79,6 @@ class Progress:
         if self._live is not None:
             self._live.stop()
             self._live = None
-
-
-class Tables:
-    """The run's tables, written anew after every epoch so that a resumed run has each epoch once.
-
-    Args:
-        folder: The run's folder.
-        rows: Lines of epochs that are finished.
-    """
-
-    def __init__(self, folder: Path, rows: list[dict[str, Any]]) -> None:
-        self._folder, self._rows = folder, rows
-        self._board = _board(folder)
-
-    def write(self) -> None:
-        """Write ``results.csv`` and ``results.jsonl``.
-
-        Raises:
-            PoiseError: They cannot be written.
-        """
-        table = io.StringIO()
-        writer = csv.DictWriter(table, fieldnames=list(self._rows[-1]), lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({key: _short(value) for key, value in row.items()} for row in self._rows)
-        lines = [json.dumps({k: _json(v) for k, v in row.items()}) + "\n" for row in self._rows]
-        for name, text in (("results.csv", table.getvalue()), ("results.jsonl", "".join(lines))):
-            path = self._folder / name
-            part = path.with_name(f"{name}.{os.getpid()}.part")
-            try:
-                part.write_text(text, encoding="utf-8")
-                part.replace(path)
-            except OSError as error:
-                part.unlink(missing_ok=True)
-                raise PoiseError(f"{path}: cannot be written: {error.strerror or error}") from error
-        if self._board is not None:
-            row = self._rows[-1]
-            for key, value in row.items():
-                if key != "epoch":
-                    self._board.add_scalar(key, value, row["epoch"])
-
-    def close(self) -> None:
-        """Finish TensorBoard's file."""
-        if self._board is not None:
-            self._board.close()
-
-
-def _board(folder: Path) -> Any:
-    """Open TensorBoard's writer where TensorBoard is installed; it is nobody's dependency."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder))
-
-
-def _short(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def _json(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def duration(seconds: float) -> str:

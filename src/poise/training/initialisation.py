@@ -1,14 +1,14 @@
-"""The network that a training starts from: random, or with all weights of a checkpoint that fit."""
+"""The network that a training starts from: random, or with the weights of a checkpoint; and which of it learn."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from poise.errors import ModelError, suggest
 from poise.networks import FAMILIES, Checkpoint, PoseNetwork, build, read_checkpoint
@@ -148,3 +148,55 @@ def _read(path: str | Path) -> Checkpoint:
     from poise.weights import find
 
     return read_checkpoint(find(path))
+
+
+def freeze(network: PoseNetwork, what: int | str | tuple[int | str, ...] | None) -> list[str]:
+    """Switch off the gradients of layers.
+
+    Args:
+        network: Changed in place.
+        what: The first n layers; a list of layers' numbers or of parts of parameters' names; or ``"backbone"``: all
+            but the head.
+
+    Returns:
+        The names of the modules that do not learn: their batch norms keep their statistics too.
+
+    Raises:
+        ValueError: Nothing is left to learn, or nothing is meant.
+    """
+    last = len(network.model) - 1
+    if what is None or what == () or what == 0:
+        return []
+    if what == "backbone":
+        what = last
+    parts = [f"model.{i}." for i in range(what)] if isinstance(what, int) else []
+    if not isinstance(what, int):
+        listed: Iterable[int | str] = (what,) if isinstance(what, str) else what
+        parts = [f"model.{part}." if isinstance(part, int) else part for part in listed]
+    hit = 0
+    for name, parameter in network.named_parameters():
+        if any(part in name for part in parts):
+            parameter.requires_grad_(False)
+            hit += 1
+    if not hit:
+        raise ValueError(f"freeze={what!r} means no parameter; layers are numbered from 0 to {last}")
+    if not any(p.requires_grad for p in network.parameters()):
+        raise ValueError(f"freeze={what!r} leaves nothing to learn; the head is layer {last}")
+    return [
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and any(part in f"{name}." for part in parts)
+    ]
+
+
+def lay_out(network: nn.Module) -> None:
+    """Change a network in place, before its optimiser is made, so that steps are faster; results differ by rounding.
+
+    Channels go last, which batch norm and convolutions prefer on CPUs and on GPUs with half precision, and activations
+    are not done in place, because for the gradient torch would copy their input first. One thread of a CPU, YOLO26n at
+    8 x 3 x 320 x 320: 0.67 s of CPU time a step before, 0.57 s after (``benchmarks/train_step.py``).
+    """
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for module in network.modules():
+        if isinstance(module, nn.SiLU):
+            module.inplace = False

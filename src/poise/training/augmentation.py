@@ -19,11 +19,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from poise.frames import Image
-from poise.training import _warp, effects
-from poise.training._warp import FILL, Matrix
-from poise.training.instances import Sample, cut, join, mirror, transform
-from poise.training.mixing import cutmix, mixup
-from poise.training.ranges import check_ranges
+from poise.training import pixels
+from poise.training.examples import LEAST_AREA, SMALLEST, Instances, Sample, cut, join, mirror, transform
+from poise.training.pixels import FILL, Matrix
+from poise.training.settings import check_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +83,7 @@ class Augmentation:
 
 # Gives a picture of the data set, resized so that its longer side is the input's.
 Fetch = Callable[[int], Sample]
+
 Indices = Sequence[int] | NDArray[np.intp]
 
 
@@ -189,15 +189,15 @@ def recolour(sample: Sample, rng: Generator, *, augmentation: Augmentation) -> I
     a, image = augmentation, sample.image
     if a.hsv_h or a.hsv_s or a.hsv_v:
         h, s, v = rng.uniform(-1, 1, 3) * (a.hsv_h, a.hsv_s, a.hsv_v)
-        image = _warp.shift_colours(image, h, 1 + s, 1 + v)
+        image = pixels.shift_colours(image, h, 1 + s, 1 + v)
     if a.blur and rng.random() < a.blur:
-        image = effects.blur(image, rng)
+        image = pixels.blur(image, rng)
     if a.grey and rng.random() < a.grey:
-        image = effects.grey(image)
+        image = pixels.grey(image)
     if a.jpeg and rng.random() < a.jpeg:
-        image = effects.compress(image, rng)
+        image = pixels.compress(image, rng)
     if a.erasing and rng.random() < a.erasing:
-        image = effects.erase(image, sample.instances.points[sample.instances.visible], rng)
+        image = pixels.erase(image, sample.instances.points[sample.instances.visible], rng)
     if a.bgr and rng.random() < a.bgr:
         image = image[..., ::-1]
     return image
@@ -265,14 +265,65 @@ def draw(
         part = picture[top : max(canvas[1] - y, 0), left : max(canvas[0] - x, 0)]
         if part.size:
             seen.append((part, np.array([[1.0, 0, x + left], [0, 1.0, y + top], [0, 0, 1]])))
-    if len(seen) == 1 and not _warp.is_upright(matrix):
-        return _warp.warp(seen[0][0], matrix @ seen[0][1], size)
-    if _warp.is_upright(matrix):
+    if len(seen) == 1 and not pixels.is_upright(matrix):
+        return pixels.warp(seen[0][0], matrix @ seen[0][1], size)
+    if pixels.is_upright(matrix):
         out = np.full((size[1], size[0], 3), FILL, dtype=np.uint8)
         for part, place in seen:
-            _warp.paste(part, matrix @ place, out)
+            pixels.paste(part, matrix @ place, out)
         return out
     whole = np.full((canvas[1], canvas[0], 3), FILL, dtype=np.uint8)
     for part, place in seen:
-        _warp.paste(part, place, whole)
-    return _warp.warp(whole, matrix, size)
+        pixels.paste(part, place, whole)
+    return pixels.warp(whole, matrix, size)
+
+
+# A rectangle: left, top, right, bottom, pixels.
+Window = tuple[float, float, float, float]
+
+
+def mixup(first: Sample, second: Sample, rng: Generator) -> Sample:
+    """Blend two pictures of one size in a proportion near a half, Beta(32, 32), and keep the labels of both."""
+    weight = round(float(rng.beta(32.0, 32.0)) * 256)
+    mixed = first.image.astype(np.uint16) * weight
+    mixed += second.image.astype(np.uint16) * (256 - weight)
+    mixed >>= 8
+    return Sample(mixed.astype(np.uint8), join([first.instances, second.instances]))
+
+
+def cutmix(first: Sample, second: Sample, rng: Generator) -> Sample:
+    """Paste a rectangle of the second picture over the first; of a size from Beta(1, 1), anywhere.
+
+    Of the first, keypoints under the rectangle are not visible, and instances are left out where less than a
+    tenth of their box is beside it. Of the second, the part inside the rectangle is kept where it is more than a tenth.
+    """
+    height, width = first.image.shape[:2]
+    share = math.sqrt(1 - float(rng.beta(1.0, 1.0)))
+    centre = rng.uniform(0, 1, 2) * (width, height)
+    low = np.clip(centre - np.array([width, height]) * share / 2, 0, (width, height)).astype(int)
+    high = np.clip(centre + np.array([width, height]) * share / 2, 0, (width, height)).astype(int)
+    if (high <= low).any():
+        return first
+    image = first.image.copy()
+    image[low[1] : high[1], low[0] : high[0]] = second.image[low[1] : high[1], low[0] : high[0]]
+    window = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+    return Sample(image, join([_uncovered(first.instances, window), _inside(second.instances, window)]))
+
+
+def _uncovered(instances: Instances, window: Window) -> Instances:
+    boxes, points = instances.boxes, instances.points
+    low, high = np.array(window[:2]), np.array(window[2:])
+    shared = np.clip(np.minimum(boxes[:, 2:], high) - np.maximum(boxes[:, :2], low), 0, None).prod(1)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    hidden = ((points > low) & (points < high)).all(-1)
+    visible = instances.visible & ~hidden
+    left = Instances(instances.classes, boxes, np.where(visible[..., None], points, 0), visible)
+    return left[shared < (1 - LEAST_AREA) * area]
+
+
+def _inside(instances: Instances, window: Window) -> Instances:
+    whole = (instances.boxes[:, 2:] - instances.boxes[:, :2]).prod(1)
+    boxes = np.clip(instances.boxes, np.tile(window[:2], 2), np.tile(window[2:], 2))
+    sides = boxes[:, 2:] - boxes[:, :2]
+    keep = (sides > SMALLEST).all(1) & (sides.prod(1) > LEAST_AREA * whole)
+    return cut(instances[keep], (0.0, 0.0), window)

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from poise.datasets import Dataset, Scan
 from poise.errors import SourceError
-from poise.training._warp import FILL
-from poise.training.augment import Augmentation, Frame, augment
-from poise.training.instances import Instances, Sample, cut, from_labels
-from poise.training.pictures import Pictures
+from poise.training.augmentation import Augmentation, Frame, augment
+from poise.training.examples import Sample, columns, cut, from_labels
+from poise.training.picture_cache import Pictures
+from poise.training.pixels import FILL
 
 STRIDE = 32  # of a network's coarsest level: an input's sides are multiples of it
+
 # Pictures that one may be joined with, at least, where none are cached.
 _POOL = 32
+
 # What a worker hands over: pictures, the columns of the targets, names, notes.
 Made = tuple[torch.Tensor, tuple[torch.Tensor, ...], tuple[str, ...], tuple[str, ...]]
 
@@ -169,15 +171,3 @@ def letterbox(sample: Sample, size: tuple[int, int]) -> Sample:
     out = np.full((size[1], size[0], 3), FILL, dtype=np.uint8)
     out[top : top + h, left : left + w] = sample.image
     return Sample(out, cut(sample.instances, (left, top), (left, top, left + w, top + h)))
-
-
-def columns(found: Sequence[Instances]) -> tuple[torch.Tensor, ...]:
-    """Join the instances of a batch into the columns of ``Targets``."""
-    counts = [len(instances) for instances in found]
-    return (
-        torch.from_numpy(np.repeat(np.arange(len(found)), counts)),
-        torch.from_numpy(np.concatenate([instances.classes for instances in found])),
-        torch.from_numpy(np.concatenate([instances.boxes for instances in found]).astype(np.float32)),
-        torch.from_numpy(np.concatenate([instances.points for instances in found]).astype(np.float32)),
-        torch.from_numpy(np.concatenate([instances.visible for instances in found])),
-    )

@@ -1,15 +1,102 @@
-"""Several processes that train one network, as ``torchrun`` starts them."""
+"""Where a training runs: the device, the processes that read pictures or train together, and the seeds."""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, distributed, nn
+
+from poise.errors import ModelError
+
+
+def device_of(text: str | None) -> str:
+    """Return the device that is meant by what users write: None, ``"cpu"``, ``"0"``, ``"cuda:1"``, ``"0,1"``.
+
+    Raises:
+        ModelError: It is not there.
+        ValueError: Several, without the processes that drive them.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    local = os.environ.get("LOCAL_RANK")
+    word = (text or "").strip().lower().replace("cuda:", "")
+    if "," in word:
+        numbers = [int(part) for part in word.split(",")]
+        if local is None:
+            raise ValueError(
+                f"device={text}: several GPUs are driven by one process each: "
+                f"torchrun --nproc-per-node {len(numbers)} -m poise train … --device {word}"
+            )
+        word = str(numbers[int(local)])
+    elif local is not None and word in ("", "cuda") and gpus:
+        word = local
+    if word in ("", "none"):
+        word = "0" if gpus else "cpu"
+    if word == "cuda":
+        word = "0"
+    if word.isdigit():
+        if int(word) >= gpus:
+            there = ", ".join(["cpu", *(f"cuda:{i}" for i in range(gpus))])
+            raise ModelError(f"device {text!r} is not available in this torch; available: {there}")
+        return f"cuda:{word}"
+    if word == "mps" and torch.backends.mps.is_available():
+        return "mps"
+    if word != "cpu":
+        raise ModelError(f"device {text!r} is not available; expected cpu, a GPU's number, or mps on a Mac")
+    return "cpu"
+
+
+def workers(asked: int | None, device: str) -> int:
+    """Return how many processes read pictures: by default one beside a CPU that computes, up to eight beside a GPU."""
+    if asked is not None:
+        return max(asked, 0)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(min(8, cores // world - 1), 1) if device.startswith("cuda") else min(1, cores - 1)
+
+
+@contextmanager
+def reproducible(*, seed: int, deterministic: bool) -> Iterator[None]:
+    """Seed all generators, and prefer deterministic algorithms; the host's own come back afterwards."""
+    import random
+
+    child = getattr(signal, "SIGCHLD", None)
+    handler = None if child is None else signal.getsignal(child)  # torch's readers of pictures set another
+    environment = dict(os.environ)
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    else:
+        torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=True)
+        torch.backends.cudnn.benchmark = before[1]
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
+        for number, state in enumerate(on_gpu):
+            torch.cuda.set_rng_state(state, number)
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)
+        if child is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(child, signal.SIG_DFL if handler is None else handler)
 
 
 class PeerOutOfMemory(MemoryError):

@@ -20,14 +20,18 @@ from numpy.typing import NDArray
 from poise.datasets import Dataset
 from poise.errors import SourceError
 from poise.frames import Image
-from poise.training._warp import resize
+from poise.training.pixels import resize
 from poise.weights import home
 
 Cache = Literal[False, "ram", "disk"]
+
 Note = Callable[[str], None]
+
 Watch = Callable[[Iterable[int]], Iterable[int]]
+
 # A cache may take this share of what is free when it is filled; the network and the user need the rest.
 _SHARE = 0.5
+
 # Pictures of a data set that needs no more bytes than this are kept as they are decoded, without a cache too.
 SMALL = 2**28
 

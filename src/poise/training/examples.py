@@ -1,13 +1,15 @@
-"""A picture that is being changed, what is true of it, and how that follows the pixels."""
+"""What a network learns from: a picture with its instances, and batches of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from poise.datasets import Labels
 from poise.frames import Image
@@ -15,7 +17,9 @@ from poise.frames import Image
 # A box stays if it keeps more than this many pixels a side, this share of its area, and less than this length to
 # width. Source: the YOLO family's training.
 SMALLEST = 2.0
+
 LEAST_AREA = 0.1
+
 _LONGEST = 100.0
 
 
@@ -138,3 +142,103 @@ def _clip(corners: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[
 def _with_area(instances: Instances) -> Instances:
     keep = (instances.boxes[:, 2:] > instances.boxes[:, :2]).all(1)
     return instances if keep.all() else instances[keep]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Targets:
+    """Ground truth of a batch of pictures, one row an instance, pixels of the network's input.
+
+    Attributes:
+        picture: ``(M,)`` int64, which picture of the batch a row belongs to, ascending.
+        classes: ``(M,)`` int64 class numbers.
+        boxes: ``(M, 4)`` float32 xyxy.
+        keypoints: ``(M, K, 2)`` float32; 0 where not visible.
+        visible: ``(M, K)`` bool, labelled and inside the picture (COCO visibility 1 or 2).
+    """
+
+    picture: Tensor
+    classes: Tensor
+    boxes: Tensor
+    keypoints: Tensor
+    visible: Tensor
+
+    def to(self, device: str) -> Targets:
+        """Return the same on another device."""
+        return Targets(*(getattr(self, name).to(device, non_blocking=True) for name in self.__slots__))
+
+    def __len__(self) -> int:
+        return len(self.picture)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Pictures and what is true of them.
+
+    Attributes:
+        images: ``(B, 3, H, W)`` uint8 RGB.
+        targets: Ground truth of all B pictures.
+        names: B names of the pictures, as the data set calls them, for messages and plots.
+    """
+
+    images: Tensor
+    targets: Targets
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureBatch:
+    """What the frozen layers say of pictures, and what is true of them.
+
+    Attributes:
+        maps: The three feature maps that the head reads, ``(B, C, H, W)`` float32, finest first.
+        targets: Ground truth of all B pictures.
+        names: Names of the pictures.
+        size: Height and width of the network's input.
+    """
+
+    maps: list[Tensor]
+    targets: Targets
+    names: tuple[str, ...]
+    size: tuple[int, int]
+
+    @property
+    def images(self) -> Tensor:
+        """The finest map: what a message about this batch can show."""
+        return self.maps[0]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class Batches(Protocol):
+    """What gives the batches of a training: pictures, or feature maps."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def pictures(self) -> int:
+        """Pictures that are used."""
+        ...
+
+    def epoch(self, number: int, *, mosaic: bool = True) -> Iterator[Batch | FeatureBatch]:
+        """Give the batches of an epoch."""
+        ...
+
+    def close(self) -> None:
+        """Let go of processes and files."""
+        ...
+
+
+def columns(found: Sequence[Instances]) -> tuple[torch.Tensor, ...]:
+    """Join the instances of a batch into the columns of ``Targets``."""
+    counts = [len(instances) for instances in found]
+    return (
+        torch.from_numpy(np.repeat(np.arange(len(found)), counts)),
+        torch.from_numpy(np.concatenate([instances.classes for instances in found])),
+        torch.from_numpy(np.concatenate([instances.boxes for instances in found]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([instances.points for instances in found]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([instances.visible for instances in found])),
+    )
