@@ -20,7 +20,7 @@ from _common import arguments, save, table
 
 from poise.datasets import Dataset, Scan, open_dataset, scan
 from poise.training import Augmentation, Loader, picture_cache, pixels
-from poise.training.augmentation import affine, draw, place_mosaic
+from poise.training.augmentation import draw_affine, paint, place_mosaic
 from poise.training.examples import cut, from_labels, join, transform
 
 MAKER = Augmentation()
@@ -74,7 +74,7 @@ def stages(dataset: Dataset, found: Scan, imgsz: int) -> dict[str, Any]:
         rng = np.random.default_rng(i)
         four = [int(v) for v in rng.choice(len(few), 4)]
         shifts = place_mosaic([small[j] for j in four], imgsz, rng)
-        return four, shifts, *affine(canvas, size, rng, MAKER)
+        return four, shifts, *draw_affine(canvas, size, rng, MAKER)
 
     def labels(i: int) -> None:
         four, shifts, matrix, scale = scene(i)
@@ -84,14 +84,14 @@ def stages(dataset: Dataset, found: Scan, imgsz: int) -> dict[str, Any]:
 
     def pixels(i: int) -> np.ndarray:
         four, shifts, matrix, _ = scene(i)
-        return draw([small[j] for j in four], shifts, canvas, matrix, size)
+        return paint([small[j] for j in four], shifts, canvas, matrix, size)
 
     made = [pixels(i) for i in range(8)]
 
     def turned(i: int) -> None:
         four, shifts, _, _ = scene(i)
-        matrix, _ = affine(canvas, size, np.random.default_rng(i), Augmentation(degrees=10))
-        draw([small[j] for j in four], shifts, canvas, matrix, size)
+        matrix, _ = draw_affine(canvas, size, np.random.default_rng(i), Augmentation(degrees=10))
+        paint([small[j] for j in four], shifts, canvas, matrix, size)
 
     def colours(i: int) -> None:
         h, s, v = np.random.default_rng(i).uniform(-1, 1, 3)

@@ -218,7 +218,7 @@ def test_multi_scale_changes_whole_batches() -> None:
 
 def test_a_damaged_picture_is_replaced_by_the_next_and_noted_once() -> None:
     told: list[str] = []
-    made = loader(GridDataset(SIZES, damaged=(2,)), batch=3, note=told.append)
+    made = loader(GridDataset(SIZES, damaged=(2,)), batch=3, log=told.append)
 
     counts = Counter(names(epochs(made, 0, 1)))
 
@@ -405,7 +405,7 @@ def test_a_disk_that_runs_full_leaves_nothing_behind(tmp_path: Path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pictures_module.Pictures, "_decode_all", full)
+    monkeypatch.setattr(pictures_module.PictureCache, "_decode_all", full)
     made = loader(data, cache="disk")
 
     assert "No space left on device" in made.notes[0]

@@ -15,7 +15,7 @@ from poise.datasets import open_dataset, scan  # noqa: E402
 from poise.sources import read_picture  # noqa: E402
 from poise.training import Callbacks, settings_of, train  # noqa: E402
 from poise.training.examples import Batch, Targets  # noqa: E402
-from poise.training.plots import Plots, drawn_batch, label_overview, results_sheet, smooth  # noqa: E402
+from poise.training.plots import Plots, draw_batch, draw_labels, draw_results, smooth  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def batch_with(x: float, y: float, *, seen: bool = True) -> Batch:
 def test_a_keypoint_is_drawn_where_the_batch_has_it(cards: Path) -> None:
     spec = open_dataset(str(cards), "train").spec
 
-    with_point = drawn_batch(batch_with(90, 150), spec)
-    without = drawn_batch(batch_with(90, 150, seen=False), spec)
+    with_point = draw_batch(batch_with(90, 150), spec)
+    without = draw_batch(batch_with(90, 150, seen=False), spec)
 
     rows, columns = np.nonzero((with_point != without).any(axis=-1))
     # The sheet has a margin of 10 pixels.
@@ -51,7 +51,7 @@ def test_a_picture_keeps_its_colours_in_the_sheet(cards: Path) -> None:
     batch = batch_with(90, 150, seen=False)
     batch.images[0] = torch.tensor([200, 100, 50], dtype=torch.uint8)[:, None, None]  # red, green, blue
 
-    sheet = drawn_batch(batch, open_dataset(str(cards), "train").spec)
+    sheet = draw_batch(batch, open_dataset(str(cards), "train").spec)
 
     assert sheet[130, 130].tolist() == [50, 100, 200]
 
@@ -59,7 +59,7 @@ def test_a_picture_keeps_its_colours_in_the_sheet(cards: Path) -> None:
 def test_label_overview_depends_on_the_labels(cards: Path, tmp_path: Path) -> None:
     first, other = (open_dataset(str(file), "train") for file in (cards, draw(tmp_path, seed=5)))
 
-    pictures = [label_overview(data.spec, scan(data)) for data in (first, other)]
+    pictures = [draw_labels(data.spec, scan(data)) for data in (first, other)]
 
     assert pictures[0].shape == pictures[1].shape
     assert (pictures[0] != pictures[1]).any()
@@ -71,7 +71,7 @@ def test_results_put_train_and_val_into_one_chart() -> None:
         for i in range(9)
     ]
 
-    both, one = results_sheet(rows, 4), results_sheet([{k: v for k, v in r.items() if "val" not in k} for r in rows], 4)
+    both, one = draw_results(rows, 4), draw_results([{k: v for k, v in r.items() if "val" not in k} for r in rows], 4)
 
     assert both.shape == one.shape
     assert (both != one).any()
@@ -81,7 +81,7 @@ def test_results_put_train_and_val_into_one_chart() -> None:
 def test_results_of_any_length_are_drawn(rows: int) -> None:
     table = [{"epoch": i + 1, "train/a_loss": float("nan") if i == 1 else 1.0, "lr/pg0": 0.1} for i in range(rows)]
 
-    assert results_sheet(table).std() > 0
+    assert draw_results(table).std() > 0
 
 
 def test_smoothing_keeps_a_constant_and_leaves_gaps() -> None:
@@ -118,8 +118,8 @@ def test_a_plot_that_cannot_be_written_is_one_note(cards: Path, tmp_path: Path) 
         (tmp_path / name).mkdir()
     plots = Plots(tmp_path, notes.append)
 
-    plots.labels(data.spec, scan(data))
-    plots.batch(batch_with(90, 150), data.spec, epoch=0, index=0, mosaic=True)
+    plots.draw_labels(data.spec, scan(data))
+    plots.draw_batch(batch_with(90, 150), data.spec, epoch=0, index=0, mosaic=True)
 
     assert len(notes) == 1
     assert "labels.png" in notes[0]

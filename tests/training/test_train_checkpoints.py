@@ -18,7 +18,7 @@ from tiny import draw, settings  # noqa: E402
 from poise.errors import ModelError, PoiseError  # noqa: E402
 from poise.networks import read_checkpoint  # noqa: E402
 from poise.training import Callbacks, settings_of, train  # noqa: E402
-from poise.training.checkpoints import read_state, write  # noqa: E402
+from poise.training.checkpoints import read_state, write_archive  # noqa: E402
 
 
 class Interrupt:
@@ -89,7 +89,7 @@ def test_state_comes_back_bit_by_bit(stopped: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def old(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "last.pt"
-    write(path, {"poise": "old"})
+    write_archive(path, {"poise": "old"})
     yield path
     assert [p.name for p in tmp_path.iterdir()] == ["last.pt"]  # no half-written file beside it
 
@@ -104,7 +104,7 @@ def test_full_disk_loses_nothing_that_was_saved(old: Path, monkeypatch: pytest.M
     with pytest.raises(
         PoiseError, match=r"last\.pt: cannot be written: No space left on device; the last epoch is still there"
     ):
-        write(old, {"poise": "new"})
+        write_archive(old, {"poise": "new"})
 
     assert old.read_bytes() == before
 
@@ -119,7 +119,7 @@ def test_disk_that_fills_up_while_torch_writes(old: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(PoiseError, match="cannot be written"):
-        write(old, {"model": {"a": torch.zeros(10_000)}})
+        write_archive(old, {"model": {"a": torch.zeros(10_000)}})
     monkeypatch.undo()
 
     assert old.read_bytes() == before

@@ -114,7 +114,7 @@ def test_interrupt_ends_the_command_with_130_and_says_how_to_go_on(cards: Path, 
 def test_best_is_chosen_by_fitness(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worth = iter([0.1, 0.5, 0.3])
     monkeypatch.setattr(Scorer, "__call__", lambda *_: Score({}, next(worth)))
-    monkeypatch.setattr(Scorer, "of_file", lambda *_: Score())
+    monkeypatch.setattr(Scorer, "score_file", lambda *_: Score())
 
     done = run(cards, epochs=3, project=str(tmp_path))
 
@@ -125,7 +125,7 @@ def test_best_is_chosen_by_fitness(cards: Path, tmp_path: Path, monkeypatch: pyt
 def test_training_stops_when_nothing_gets_better(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worth = iter([0.5, 0.4, 0.3, 0.2])
     monkeypatch.setattr(Scorer, "__call__", lambda *_: Score({}, next(worth)))
-    monkeypatch.setattr(Scorer, "of_file", lambda *_: Score())
+    monkeypatch.setattr(Scorer, "score_file", lambda *_: Score())
 
     done = run(cards, epochs=50, patience=2, project=str(tmp_path))
 

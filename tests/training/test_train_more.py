@@ -16,9 +16,9 @@ from poise.datasets import open_dataset, scan  # noqa: E402
 from poise.errors import ModelError  # noqa: E402
 from poise.networks import load  # noqa: E402
 from poise.training import Callbacks, PoseLoss, settings_of, train  # noqa: E402
-from poise.training.devices import device_of  # noqa: E402
+from poise.training.devices import choose_device  # noqa: E402
 from poise.training.scoring import Scorer  # noqa: E402
-from poise.training.step import find_batch, fitting  # noqa: E402
+from poise.training.step import find_batch_size, fit_batch_size  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +125,7 @@ def test_validation_in_training_equals_the_original_packages(shared: Path) -> No
     pictures = Data(val.spec, val, scan(val), val, scan(val), ())
     loss = PoseLoss(network, sigmas=[1 / 12] * 12, epochs=30)
 
-    score = Scorer(made, pictures, loss, "cpu")(network, about)
+    score = Scorer(made, pictures, loss, "cpu", print)(network, about)
 
     assert score.results["metrics/mAP50-95(P)"] == pytest.approx(0.49903, abs=1e-3)
     assert score.results["metrics/mAP50-95(B)"] == pytest.approx(0.83490, abs=1e-3)
@@ -133,17 +133,17 @@ def test_validation_in_training_equals_the_original_packages(shared: Path) -> No
 
 
 def test_batch_that_fits_follows_a_straight_line() -> None:
-    assert fitting([1, 2, 4, 8], [120, 140, 180, 260], 1000) == 45
+    assert fit_batch_size([1, 2, 4, 8], [120, 140, 180, 260], 1000) == 45
 
 
 def test_batch_that_fits_is_one_where_nothing_else_did() -> None:
-    assert fitting([1], [500], 1000) == 1
+    assert fit_batch_size([1], [500], 1000) == 1
 
 
 def test_batch_on_a_cpu_is_said(cards: Path) -> None:
     said: list[str] = []
 
-    assert find_batch(None, None, imgsz=64, device="cpu", amp=True, note=said.append) == 16  # type: ignore[arg-type]
+    assert find_batch_size(None, None, imgsz=64, device="cpu", amp=True, log=said.append) == 16  # type: ignore[arg-type]
     assert "batch: 16" in said[0]
 
 
@@ -151,7 +151,7 @@ def test_devices_in_the_words_of_this_field(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
 
-    assert [device_of(word) for word in (None, "", "0", "cuda", "cuda:1", "cpu")] == [
+    assert [choose_device(word) for word in (None, "", "0", "cuda", "cuda:1", "cpu")] == [
         "cuda:0",
         "cuda:0",
         "cuda:0",
@@ -160,8 +160,8 @@ def test_devices_in_the_words_of_this_field(monkeypatch: pytest.MonkeyPatch) -> 
         "cpu",
     ]
     with pytest.raises(ModelError, match=r"device '5' is not available in this torch; available: cpu, cuda:0, cuda:1"):
-        device_of("5")
+        choose_device("5")
     with pytest.raises(ValueError, match="torchrun --nproc-per-node 2"):
-        device_of("0,1")
+        choose_device("0,1")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert device_of("0,1") == "cuda:1"
+    assert choose_device("0,1") == "cuda:1"

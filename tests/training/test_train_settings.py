@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from poise.errors import FormatError
 from poise.training.settings import TrainSettings
-from poise.training.setup import settle
+from poise.training.setup import apply_recipe
 
 
 def test_unknown_setting_is_refused_with_the_nearest() -> None:
@@ -140,27 +140,27 @@ def test_continued_training_may_not_become_another() -> None:
 def test_a_short_training_from_random_weights_takes_the_best_recipe() -> None:
     asked = TrainSettings.of({"data": "x.yaml", "epochs": 30, "batch": 8})
 
-    got = settle(asked, pictures=210, batch=8, fresh=True)
+    got = apply_recipe(asked, pictures=210, batch=8, fresh=True)
 
     assert (got.optimizer, got.lr0, got.momentum, got.scale) == ("MuSGD", 0.01, 0.9, 0.3)
     assert (got.nbs, got.close_mosaic) == (8, 15)
-    assert settle(asked, pictures=210, batch=8, fresh=False) == asked
-    assert settle(replace(asked, recipe="reference"), pictures=210, batch=8, fresh=True).optimizer == "auto"
+    assert apply_recipe(asked, pictures=210, batch=8, fresh=False) == asked
+    assert apply_recipe(replace(asked, recipe="reference"), pictures=210, batch=8, fresh=True).optimizer == "auto"
 
 
 def test_a_recipe_leaves_alone_what_is_given() -> None:
     given = {"data": "x.yaml", "optimizer": "SGD", "lr0": 0.02, "scale": 0.5, "close_mosaic": 3, "nbs": 64}
 
-    got = settle(TrainSettings.of(given), pictures=100, batch=8, fresh=True)
+    got = apply_recipe(TrainSettings.of(given), pictures=100, batch=8, fresh=True)
 
     assert {name: getattr(got, name) for name in given} == given
     assert (got.momentum, got.warmup_bias_lr) == (0.937, 0.1)
     # What a run wrote down is given, whole, when it goes on.
-    assert settle(TrainSettings.of(got.table()), pictures=100, batch=8, fresh=True) == got
+    assert apply_recipe(TrainSettings.of(got.table()), pictures=100, batch=8, fresh=True) == got
 
 
 def test_a_long_training_adds_gradients_up() -> None:
-    got = settle(TrainSettings.of({"data": "x.yaml", "epochs": 100}), pictures=60_000, batch=16, fresh=True)
+    got = apply_recipe(TrainSettings.of({"data": "x.yaml", "epochs": 100}), pictures=60_000, batch=16, fresh=True)
 
     assert got.nbs == 64
 

@@ -37,7 +37,7 @@ batch = next(iter(loader.epoch(0)))
 loss = PoseLoss(network, sigmas=[0.25] * 4, epochs=10, add=group.sum)
 found = loss(network(batch.images.float() / 255), batch.targets, (64, 64), 0)
 found.total.backward()
-group.add_gradients(network)
+group.sum_gradients(network)
 items = group.sum(torch.stack(list(found.items.values())))
 if group.rank == 0:
     torch.save({"items": items, **{n: p.grad for n, p in network.named_parameters()}}, sys.argv[2])
@@ -117,7 +117,7 @@ def spoiled(function):
     return call
 
 if place == "forward":
-    loop.see = spoiled(loop.see)
+    loop.forward = spoiled(loop.forward)
 elif place == "loss":
     from poise.training.losses import PoseLoss
     PoseLoss._boxes = spoiled(PoseLoss._boxes)

@@ -88,8 +88,8 @@ Indices = Sequence[int] | NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """The input that a picture is made for.
+class InputSize:
+    """The size of the input that a picture is made for.
 
     Attributes:
         size: Width and height of the result, pixels.
@@ -107,7 +107,7 @@ def augment(
     fetch: Fetch,
     rng: Generator,
     *,
-    frame: Frame,
+    input_size: InputSize,
     augmentation: Augmentation,
     flip_idx: Sequence[int] | None,
 ) -> Sample:
@@ -118,29 +118,29 @@ def augment(
         others: Pictures that may be joined with it.
         fetch: Gives a picture of the data set.
         rng: The only source of randomness.
-        frame: The network's input.
+        input_size: That of the network.
         augmentation: What to do.
         flip_idx: The skeleton's mirror map; None switches mirroring off.
     """
     a = augmentation
 
-    def one(i: int) -> Sample:
-        return compose(i, others, fetch, rng, frame=frame, augmentation=a, flip_idx=flip_idx)
+    def make(i: int) -> Sample:
+        return compose(i, others, fetch, rng, input_size=input_size, augmentation=a, flip_idx=flip_idx)
 
-    sample = one(index)
+    sample = make(index)
     if a.mixup and rng.random() < a.mixup:
-        sample = mixup(sample, one(another(index, others, rng)), rng)
+        sample = mixup(sample, make(draw_other(index, others, rng)), rng)
     if a.cutmix and rng.random() < a.cutmix:
-        sample = cutmix(sample, one(another(index, others, rng)), rng)
+        sample = cutmix(sample, make(draw_other(index, others, rng)), rng)
     return Sample(recolour(sample, rng, augmentation=a), sample.instances)
 
 
-def another(index: int, others: Indices, rng: Generator) -> int:
+def draw_other(index: int, others: Indices, rng: Generator) -> int:
     """Draw one of the others, and not the same picture unless there is none else."""
     for _ in range(8):
-        found = int(rng.choice(others))
-        if found != index:
-            return found
+        other = int(rng.choice(others))
+        if other != index:
+            return other
     return index
 
 
@@ -150,12 +150,12 @@ def compose(
     fetch: Fetch,
     rng: Generator,
     *,
-    frame: Frame,
+    input_size: InputSize,
     augmentation: Augmentation,
     flip_idx: Sequence[int] | None,
 ) -> Sample:
     """Join one or four pictures, move them and mirror them, in one interpolation. Arguments as :func:`augment`."""
-    a, size, nominal = augmentation, frame.size, frame.nominal
+    a, size, nominal = augmentation, input_size.size, input_size.nominal
     if a.mosaic and rng.random() < a.mosaic:
         tiles = [fetch(index), *(fetch(int(i)) for i in rng.choice(others, 3))]
         side = max(nominal)
@@ -163,7 +163,7 @@ def compose(
     else:
         tiles = [fetch(index)]
         canvas, shifts = (tiles[0].image.shape[1], tiles[0].image.shape[0]), [(0, 0)]
-    matrix, scale = affine(canvas, nominal, rng, a)
+    matrix, scale = draw_affine(canvas, nominal, rng, a)
     if size != nominal:
         stretch = size[0] / nominal[0], size[1] / nominal[1]
         matrix, scale = np.diag([*stretch, 1.0]) @ matrix, scale * math.sqrt(stretch[0] * stretch[1])
@@ -181,7 +181,7 @@ def compose(
     instances = transform(joined, matrix, size, scale=scale)
     for order in orders:
         instances = mirror(instances, order)
-    return Sample(draw([tile.image for tile in tiles], shifts, canvas, matrix, size), instances)
+    return Sample(paint([tile.image for tile in tiles], shifts, canvas, matrix, size), instances)
 
 
 def recolour(sample: Sample, rng: Generator, *, augmentation: Augmentation) -> Image:
@@ -213,7 +213,7 @@ def place_mosaic(pictures: Sequence[Image], side: int, rng: Generator) -> list[t
     return shifts
 
 
-def affine(
+def draw_affine(
     canvas: tuple[int, int], size: tuple[int, int], rng: Generator, augmentation: Augmentation
 ) -> tuple[Matrix, float]:
     """Draw a map M = T · S · R · P · C from a canvas to the network's input.
@@ -243,7 +243,7 @@ def affine(
     return move @ slant @ turn @ view @ centre, scale
 
 
-def draw(
+def paint(
     pictures: Sequence[Image],
     shifts: Sequence[tuple[int, int]],
     canvas: tuple[int, int],
@@ -307,10 +307,10 @@ def cutmix(first: Sample, second: Sample, rng: Generator) -> Sample:
     image = first.image.copy()
     image[low[1] : high[1], low[0] : high[0]] = second.image[low[1] : high[1], low[0] : high[0]]
     window = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Sample(image, join([_uncovered(first.instances, window), _inside(second.instances, window)]))
+    return Sample(image, join([_outside_window(first.instances, window), _inside_window(second.instances, window)]))
 
 
-def _uncovered(instances: Instances, window: Window) -> Instances:
+def _outside_window(instances: Instances, window: Window) -> Instances:
     boxes, points = instances.boxes, instances.points
     low, high = np.array(window[:2]), np.array(window[2:])
     shared = np.clip(np.minimum(boxes[:, 2:], high) - np.maximum(boxes[:, :2], low), 0, None).prod(1)
@@ -321,7 +321,7 @@ def _uncovered(instances: Instances, window: Window) -> Instances:
     return left[shared < (1 - LEAST_AREA) * area]
 
 
-def _inside(instances: Instances, window: Window) -> Instances:
+def _inside_window(instances: Instances, window: Window) -> Instances:
     whole = (instances.boxes[:, 2:] - instances.boxes[:, :2]).prod(1)
     boxes = np.clip(instances.boxes, np.tile(window[:2], 2), np.tile(window[2:], 2))
     sides = boxes[:, 2:] - boxes[:, :2]

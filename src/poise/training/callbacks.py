@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,15 +162,21 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer.state.clear()
 
-    def record(self, measured: Score | None) -> None:
+    def record(self, score: Score | None) -> None:
         """Take down an epoch that is finished, and whether it was the best."""
         number = len(self.rows) + 1
         row: dict[str, Any] = {"epoch": number, "time": self.seconds}
         row |= {f"train/{name}_loss": value for name, value in self.loss_items.items()}
-        if measured is not None:
-            row |= measured.results
-            self.metrics, self.fitness = dict(measured.results), measured.fitness
+        if score is not None:
+            row |= score.results
+            self.metrics, self.fitness = dict(score.results), score.fitness
         row |= {f"lr/pg{i}": float(group["lr"]) for i, group in enumerate(self.optimizer.param_groups)}
         self.rows.append(row)
         if self.fitness >= self.best_fitness:
             self.best_fitness, self.best_epoch = self.fitness, number
+
+    def conclude(self, final: Score) -> None:
+        """Take down what the best checkpoint is worth as it lies on the disk."""
+        self.results = final.metrics
+        if not math.isnan(final.fitness):
+            self.metrics, self.fitness = final.results, final.fitness

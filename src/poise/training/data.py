@@ -82,9 +82,9 @@ def open_data(settings: TrainSettings) -> Data:
     spec = train.spec
     if settings.single_cls:
         spec = replace(spec, names={0: "object"})
-        train, found = _OneClass(train, spec), _one_class(found)
+        train, found = _SingleClass(train, spec), _with_single_class(found)
         if val is not None and val_scan is not None:
-            val, val_scan = _OneClass(val, spec), _one_class(val_scan)
+            val, val_scan = _SingleClass(val, spec), _with_single_class(val_scan)
     return Data(spec, train, found, val, val_scan, tuple(notes))
 
 
@@ -123,7 +123,7 @@ def _problems(dataset: Dataset, found: Scan) -> Iterator[str]:
             yield f"  … {count - _SHOWN} more: poise data check lists all"
 
 
-class _OneClass:
+class _SingleClass:
     """A data set whose classes are all one."""
 
     def __init__(self, inner: Dataset, spec: DataSpec) -> None:
@@ -135,12 +135,12 @@ class _OneClass:
 
     def read(self, index: int) -> tuple[Labels, list[Problem]]:
         labels, problems = self._inner.read(index)
-        return _zero(labels), problems
+        return _with_class_zero(labels), problems
 
 
-def _zero(labels: Labels) -> Labels:
+def _with_class_zero(labels: Labels) -> Labels:
     return replace(labels, classes=np.zeros_like(labels.classes))
 
 
-def _one_class(found: Scan) -> Scan:
-    return replace(found, labels=[_zero(labels) for labels in found.labels])
+def _with_single_class(found: Scan) -> Scan:
+    return replace(found, labels=[_with_class_zero(labels) for labels in found.labels])

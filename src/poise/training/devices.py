@@ -18,7 +18,7 @@ from torch import Tensor, distributed, nn
 from poise.errors import ModelError
 
 
-def device_of(text: str | None) -> str:
+def choose_device(text: str | None) -> str:
     """Return the device that is meant by what users write: None, ``"cpu"``, ``"0"``, ``"cuda:1"``, ``"0,1"``.
 
     Raises:
@@ -54,10 +54,10 @@ def device_of(text: str | None) -> str:
     return "cpu"
 
 
-def workers(asked: int | None, device: str) -> int:
+def count_workers(requested: int | None, device: str) -> int:
     """Return how many processes read pictures: by default one beside a CPU that computes, up to eight beside a GPU."""
-    if asked is not None:
-        return max(asked, 0)
+    if requested is not None:
+        return max(requested, 0)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(min(8, cores // world - 1), 1) if device.startswith("cuda") else min(1, cores - 1)
@@ -121,57 +121,57 @@ class Group:
     rank: int = 0
     world: int = 1
     local: int = 0
-    words: Any = None
+    control: Any = None
 
-    def meet(self, *, crowded: bool = False) -> None:
+    def synchronise(self, *, out_of_memory: bool = False) -> None:
         """Wait for all processes, and tell them whether this one had no more memory.
 
         Raises:
             PeerOutOfMemory: Another one had no more.
         """
         if self.world > 1:
-            said = torch.tensor([float(crowded)])
-            distributed.all_reduce(said, group=self.words)
-            if said.item() and not crowded:
+            value = torch.tensor([float(out_of_memory)])
+            distributed.all_reduce(value, group=self.control)
+            if value.item() and not out_of_memory:
                 raise PeerOutOfMemory("another process of this training had no more memory")
 
-    def least(self, number: int) -> int:
+    def minimum(self, number: int) -> int:
         """Return the smallest number of all processes."""
         if self.world == 1:
             return number
-        said = torch.tensor([number])
-        distributed.all_reduce(said, distributed.ReduceOp.MIN, group=self.words)
-        return int(said.item())
+        value = torch.tensor([number])
+        distributed.all_reduce(value, distributed.ReduceOp.MIN, group=self.control)
+        return int(value.item())
 
     def sum(self, numbers: Tensor) -> Tensor:
         """Return the sum over all processes."""
         if self.world > 1:
             numbers = numbers.clone()
-            self.meet()
+            self.synchronise()
             distributed.all_reduce(numbers)
         return numbers
 
-    def add_gradients(self, network: nn.Module) -> None:
+    def sum_gradients(self, network: nn.Module) -> None:
         """Give every process the sum of all processes' gradients, in one message."""
         if self.world == 1:
             return
         moved = [p for p in network.parameters() if p.requires_grad]
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in moved]
         flat = torch.cat([g.reshape(-1) for g in gradients])
-        self.meet()
+        self.synchronise()
         distributed.all_reduce(flat)
         for parameter, part, like in zip(
             moved, torch.split(flat, [g.numel() for g in gradients]), gradients, strict=True
         ):
             parameter.grad = part.view(like.shape)
 
-    def share(self, tensors: Iterable[Tensor]) -> None:
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Give every process the values of process 0, in place."""
         if self.world > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
 
-    def given(self, state: Any) -> Any:
+    def broadcast_state(self, state: Any) -> Any:
         """Return what process 0 gives: tensors and plain values, in any nesting."""
         if self.world == 1:
             return state
@@ -179,19 +179,19 @@ class Group:
         if self.rank == 0:
             torch.save(state, file)
         sent = [file.getvalue()]
-        distributed.broadcast_object_list(sent, 0, group=self.words)
+        distributed.broadcast_object_list(sent, 0, group=self.control)
         return torch.load(io.BytesIO(sent[0]), map_location="cpu", weights_only=True)
 
-    def first(self, number: int) -> int:
+    def broadcast_number(self, number: int) -> int:
         """Return what the first process says."""
         if self.world == 1:
             return number
         device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-        said = torch.tensor([number], device=device)
-        distributed.broadcast(said, 0)
-        return int(said.item())
+        value = torch.tensor([number], device=device)
+        distributed.broadcast(value, 0)
+        return int(value.item())
 
-    def agree(self, stop: bool) -> bool:
+    def any(self, stop: bool) -> bool:
         """Return whether any process wants to stop."""
         if self.world == 1:
             return stop
@@ -210,8 +210,8 @@ def join(device: str) -> Group:
         return Group()
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    words = distributed.new_group(backend="gloo") if distributed.get_backend() == "nccl" else None
-    return Group(int(os.environ["RANK"]), world, int(os.environ.get("LOCAL_RANK", "0")), words)
+    control = distributed.new_group(backend="gloo") if distributed.get_backend() == "nccl" else None
+    return Group(int(os.environ["RANK"]), world, int(os.environ.get("LOCAL_RANK", "0")), control)
 
 
 def leave() -> None:

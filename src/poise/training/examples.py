@@ -190,7 +190,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureBatch:
-    """What the frozen layers say of pictures, and what is true of them.
+    """The feature maps of frozen layers for pictures, and what is true of the pictures.
 
     Attributes:
         maps: The three feature maps that the head reads, ``(B, C, H, W)`` float32, finest first.
@@ -232,13 +232,12 @@ class Batches(Protocol):
         ...
 
 
-def columns(found: Sequence[Instances]) -> tuple[torch.Tensor, ...]:
-    """Join the instances of a batch into the columns of ``Targets``."""
-    counts = [len(instances) for instances in found]
+def collate(instances: Sequence[Instances]) -> tuple[torch.Tensor, ...]:
+    """Join the instances of a batch's pictures into the columns of :class:`Targets`."""
     return (
-        torch.from_numpy(np.repeat(np.arange(len(found)), counts)),
-        torch.from_numpy(np.concatenate([instances.classes for instances in found])),
-        torch.from_numpy(np.concatenate([instances.boxes for instances in found]).astype(np.float32)),
-        torch.from_numpy(np.concatenate([instances.points for instances in found]).astype(np.float32)),
-        torch.from_numpy(np.concatenate([instances.visible for instances in found])),
+        torch.from_numpy(np.repeat(np.arange(len(instances)), list(map(len, instances)))),
+        torch.from_numpy(np.concatenate([part.classes for part in instances])),
+        torch.from_numpy(np.concatenate([part.boxes for part in instances]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([part.points for part in instances]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([part.visible for part in instances])),
     )

@@ -49,7 +49,7 @@ class Transfer:
         return text
 
 
-def start(
+def start_network(
     model: str | Path, *, names: Mapping[int, str], kpt_shape: tuple[int, int], pretrained: bool | str | Path = True
 ) -> tuple[PoseNetwork, Transfer]:
     """Make the network of a training for the classes and keypoints of its data set.
@@ -66,10 +66,10 @@ def start(
     checkpoint = None
     kind = named(str(model))
     if kind is None:
-        checkpoint = _read(model)
+        checkpoint = _read_trainable(model)
         kind = (checkpoint.family, checkpoint.scale)
     if isinstance(pretrained, str | Path):
-        checkpoint = _read(pretrained)
+        checkpoint = _read_trainable(pretrained)
     network = build(*kind, len(names), kpt_shape)
     if checkpoint is None or pretrained is False:
         return network, Transfer(None)
@@ -98,11 +98,11 @@ def transfer(network: PoseNetwork, checkpoint: Checkpoint, names: Mapping[int, s
     moved, rows, fresh = 0, 0, []
     taken: dict[str, Tensor] = {}
     for key, value in own.items():
-        found = checkpoint.weights.get(key)
-        if found is None:
+        array = checkpoint.weights.get(key)
+        if array is None:
             fresh.append(key)
             continue
-        theirs = _tensor(found, value)
+        theirs = _tensor(array, value)
         by_class = _is_class_row(key) and len(theirs) == checkpoint.nc and theirs.shape[1:] == value.shape[1:]
         # Where no class is known by name, old rows are still a better start than random ones.
         if by_class and pairs and dict(names) != dict(checkpoint.names):
@@ -138,7 +138,7 @@ def _tensor(array: Any, like: Tensor) -> Tensor:
     return torch.from_numpy(native).to(like.dtype)
 
 
-def _read(path: str | Path) -> Checkpoint:
+def _read_trainable(path: str | Path) -> Checkpoint:
     if Path(path).suffix.lower() not in _CHECKPOINTS:
         example = "yolo26n-pose (random weights) or yolo26n-pose.pt"
         sizes = [f"{family}{size}-pose" for family in FAMILIES for size in FAMILIES[family].scales]
@@ -150,12 +150,12 @@ def _read(path: str | Path) -> Checkpoint:
     return read_checkpoint(find(path))
 
 
-def freeze(network: PoseNetwork, what: int | str | tuple[int | str, ...] | None) -> list[str]:
+def freeze_layers(network: PoseNetwork, layers: int | str | tuple[int | str, ...] | None) -> list[str]:
     """Switch off the gradients of layers.
 
     Args:
         network: Changed in place.
-        what: The first n layers; a list of layers' numbers or of parts of parameters' names; or ``"backbone"``: all
+        layers: The first n layers; a list of layers' numbers or of parts of parameters' names; or ``"backbone"``: all
             but the head.
 
     Returns:
@@ -165,23 +165,23 @@ def freeze(network: PoseNetwork, what: int | str | tuple[int | str, ...] | None)
         ValueError: Nothing is left to learn, or nothing is meant.
     """
     last = len(network.model) - 1
-    if what is None or what == () or what == 0:
+    if layers is None or layers == () or layers == 0:
         return []
-    if what == "backbone":
-        what = last
-    parts = [f"model.{i}." for i in range(what)] if isinstance(what, int) else []
-    if not isinstance(what, int):
-        listed: Iterable[int | str] = (what,) if isinstance(what, str) else what
+    if layers == "backbone":
+        layers = last
+    parts = [f"model.{i}." for i in range(layers)] if isinstance(layers, int) else []
+    if not isinstance(layers, int):
+        listed: Iterable[int | str] = (layers,) if isinstance(layers, str) else layers
         parts = [f"model.{part}." if isinstance(part, int) else part for part in listed]
-    hit = 0
+    count = 0
     for name, parameter in network.named_parameters():
         if any(part in name for part in parts):
             parameter.requires_grad_(False)
-            hit += 1
-    if not hit:
-        raise ValueError(f"freeze={what!r} means no parameter; layers are numbered from 0 to {last}")
+            count += 1
+    if not count:
+        raise ValueError(f"freeze={layers!r} means no parameter; layers are numbered from 0 to {last}")
     if not any(p.requires_grad for p in network.parameters()):
-        raise ValueError(f"freeze={what!r} leaves nothing to learn; the head is layer {last}")
+        raise ValueError(f"freeze={layers!r} leaves nothing to learn; the head is layer {last}")
     return [
         name
         for name, module in network.named_modules()
@@ -189,7 +189,7 @@ def freeze(network: PoseNetwork, what: int | str | tuple[int | str, ...] | None)
     ]
 
 
-def lay_out(network: nn.Module) -> None:
+def lay_out_memory(network: nn.Module) -> None:
     """Change a network in place, before its optimiser is made, so that steps are faster; results differ by rounding.
 
     Channels go last, which batch norm and convolutions prefer on CPUs and on GPUs with half precision, and activations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +123,12 @@ class PoseLoss:
         self.add = add or (lambda numbers: numbers)
         self.sigmas = torch.tensor(sigmas, dtype=torch.float32)
         self.weights = likelihood_weights(network.kpt_shape)
+
+    def alone(self) -> PoseLoss:
+        """Return the loss of this process alone, whoever else trains."""
+        own = copy(self)
+        own.add = lambda numbers: numbers
+        return own
 
     def __call__(self, raw: Mapping[str, Any], targets: Targets, size: tuple[int, int], epoch: int) -> Losses:
         """Compare what the network says with the truth.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -35,7 +35,7 @@ _CLASS_SCALE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OptimiserChoice:
     """An optimiser and its settings.
 
     Attributes:
@@ -56,7 +56,7 @@ class Choice:
         return self.name in ("SGD", "MuSGD")
 
 
-def choose(
+def choose_optimiser(
     name: str,
     *,
     pictures: int,
@@ -66,7 +66,7 @@ def choose(
     lr0: float = 0.01,
     momentum: float = 0.937,
     warmup_bias_lr: float = 0.1,
-) -> Choice:
+) -> OptimiserChoice:
     """Settle the optimiser; ``"auto"`` picks it by the length of the training and ignores the settings.
 
     Args:
@@ -88,15 +88,15 @@ def choose(
     if name.lower() == "auto":
         steps = ceil(pictures / max(batch, _STEP)) * epochs
         if steps > MANY_STEPS:
-            return Choice("MuSGD", 0.01, 0.9, 0.0)
-        return Choice("AdamW", round(0.002 * 5 / (4 + nc), 6), 0.9, 0.0)
+            return OptimiserChoice("MuSGD", 0.01, 0.9, 0.0)
+        return OptimiserChoice("AdamW", round(0.002 * 5 / (4 + nc), 6), 0.9, 0.0)
     known = {each.lower(): each for each in OPTIMISERS}
     if name.lower() not in known:
         raise ValueError(f"no optimiser named {name!r}{suggest(name, ('auto', *OPTIMISERS))}")
-    return Choice(known[name.lower()], lr0, momentum, warmup_bias_lr)
+    return OptimiserChoice(known[name.lower()], lr0, momentum, warmup_bias_lr)
 
 
-def make(network: nn.Module, choice: Choice, *, weight_decay: float) -> torch.optim.Optimizer:
+def make_optimiser(network: nn.Module, choice: OptimiserChoice, *, weight_decay: float) -> torch.optim.Optimizer:
     """Make the optimiser of a network's parameters that require a gradient.
 
     Every group says, beside what torch needs, ``"bias"`` (it holds biases, which warm up from their own rate) and
@@ -107,7 +107,7 @@ def make(network: nn.Module, choice: Choice, *, weight_decay: float) -> torch.op
         choice: What to make.
         weight_decay: Of weights that are neither bias nor normalisation, see :func:`scaled_decay`.
     """
-    groups = list(_groups(network, choice, weight_decay))
+    groups = list(_parameter_groups(network, choice, weight_decay))
     fused = all(p.device.type in ("cpu", "cuda") for p in network.parameters())
     match choice.name:
         case "MuSGD":
@@ -120,6 +120,15 @@ def make(network: nn.Module, choice: Choice, *, weight_decay: float) -> torch.op
             return torch.optim.AdamW(groups, lr=choice.lr, betas=(choice.momentum, 0.999), fused=fused)
 
 
+def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Give an optimiser its state back; each tensor in its parameter's layout, which fused kernels take for granted."""
+    optimizer.load_state_dict(dict(state))
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                values[name] = torch.empty_like(parameter).copy_(value)
+
+
 def scaled_decay(weight_decay: float, *, batch: int, nbs: int = NOMINAL_BATCH) -> float:
     """Return the decay for steps of ``batch`` times the accumulated batches, given the one for ``nbs`` pictures."""
     return weight_decay * batch * accumulation(batch, nbs=nbs) / nbs
@@ -130,12 +139,12 @@ def accumulation(batch: int, *, nbs: int = NOMINAL_BATCH) -> int:
     return max(round(nbs / batch), 1)
 
 
-def clip(network: nn.Module) -> torch.Tensor:
+def clip_gradients(network: nn.Module) -> torch.Tensor:
     """Scale the gradient down to norm 10 where it is longer; return its norm before, which may be inf or NaN."""
     return torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_NORM)
 
 
-def _groups(network: nn.Module, choice: Choice, weight_decay: float) -> Iterator[dict[str, Any]]:
+def _parameter_groups(network: nn.Module, choice: OptimiserChoice, weight_decay: float) -> Iterator[dict[str, Any]]:
     """Yield decayed weights, weights of normalisation, biases; of MuSGD each again for the class branch."""
     kinds: dict[tuple[str, float], list[nn.Parameter]] = {}
     for path, module in network.named_modules():
@@ -220,7 +229,7 @@ class Schedule:
         nbs: Pictures that make one step after warm-up, as near as batches allow.
     """
 
-    choice: Choice
+    choice: OptimiserChoice
     batches: int
     batch: int
     epochs: int

@@ -25,7 +25,7 @@ from poise.weights import home
 
 Cache = Literal[False, "ram", "disk"]
 
-Note = Callable[[str], None]
+Log = Callable[[str], None]
 
 Watch = Callable[[Iterable[int]], Iterable[int]]
 
@@ -36,7 +36,7 @@ _SHARE = 0.5
 SMALL = 2**28
 
 
-class Pictures:
+class PictureCache:
     """Pictures whose longer side is resized to the network's input, ``(H, W, 3)`` uint8 RGB.
 
     A cache holds all of them one after the other in one block, in memory or in one file, that worker processes share.
@@ -44,11 +44,11 @@ class Pictures:
 
     Args:
         dataset: Where they are.
-        wanted: Indices of the pictures that will be asked for.
+        indices: The pictures that will be asked for.
         sizes: Width and height of every picture of the data set.
         side: The longer side after resizing, pixels.
         cache: ``"ram"`` and ``"disk"`` decode all of them once, now; a cache on disk that is there is used again.
-        note: Told in one sentence what the user should know.
+        log: Told in one sentence what the user should know.
         watch: Wraps the indices while they are decoded into a cache, for a progress bar.
         shares: Processes on this machine that fill a cache of their own.
     """
@@ -56,12 +56,12 @@ class Pictures:
     def __init__(
         self,
         dataset: Dataset,
-        wanted: Sequence[int],
+        indices: Sequence[int],
         sizes: Sequence[tuple[int, int]],
         *,
         side: int,
         cache: Cache = False,
-        note: Note,
+        log: Log,
         watch: Watch | None = None,
         shares: int = 1,
     ) -> None:
@@ -76,11 +76,11 @@ class Pictures:
         self._broken: dict[int, str] = {}
         self._kept: dict[int, Image] | None = None
         if cache == "ram":
-            self._fill_memory(wanted, note, shares)
+            self._fill_memory(indices, log, shares)
         elif cache == "disk":
-            self._fill_file(wanted, note)
+            self._fill_file(indices, log)
         self._watch = None  # it cannot go to another process
-        if not self._start and self._plan(wanted)[1] <= SMALL:
+        if not self._start and self._plan(indices)[1] <= SMALL:
             self._kept = {}
 
     @property
@@ -132,59 +132,59 @@ class Pictures:
             )
         return np.ascontiguousarray(resize(image, self.size(index))[..., ::-1])
 
-    def _plan(self, wanted: Sequence[int]) -> tuple[dict[int, int], int]:
+    def _plan(self, indices: Sequence[int]) -> tuple[dict[int, int], int]:
         """Return where each picture starts in the block, and the length of the block, bytes."""
-        lengths = [3 * width * height for width, height in map(self.size, wanted)]
+        lengths = [3 * width * height for width, height in map(self.size, indices)]
         ends = np.cumsum(lengths, dtype=np.int64)
-        return dict(zip(wanted, (ends - lengths).tolist(), strict=True)), int(ends[-1])
+        return dict(zip(indices, (ends - lengths).tolist(), strict=True)), int(ends[-1])
 
-    def _decode_all(self, start: dict[int, int], put: Callable[[int, Image], None]) -> None:
+    def _decode_all(self, start: dict[int, int], store: Callable[[int, Image], None]) -> None:
         """Decode on all processors; damaged pictures are remembered."""
 
-        def one(index: int) -> None:
+        def decode(index: int) -> None:
             try:
                 image = self._decode(index)
             except SourceError as error:
                 self._broken[index] = str(error)
             else:
-                put(start[index], image)
+                store(start[index], image)
 
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            done = threads.map(one, start)
+            done = threads.map(decode, start)
             for _ in self._watch(start) if self._watch else start:
                 next(done)
 
-    def _fill_memory(self, wanted: Sequence[int], note: Note, shares: int) -> None:
-        start, need = self._plan(wanted)
+    def _fill_memory(self, indices: Sequence[int], log: Log, shares: int) -> None:
+        start, need = self._plan(indices)
         free = int(free_memory() * _SHARE / shares)
         if need > free:
-            note(_too_much(len(wanted), need, free, "memory"))
+            log(_too_much(len(indices), need, free, "memory"))
             return
         self._block = torch.empty(need, dtype=torch.uint8)
         block = self._block.numpy()
 
-        def put(at: int, image: Image) -> None:
+        def store(at: int, image: Image) -> None:
             block[at : at + image.size] = image.reshape(-1)
 
-        self._decode_all(start, put)
+        self._decode_all(start, store)
         self._start = start
 
-    def _fill_file(self, wanted: Sequence[int], note: Note) -> None:
-        start, need = self._plan(wanted)
+    def _fill_file(self, indices: Sequence[int], log: Log) -> None:
+        start, need = self._plan(indices)
         folder = home() / "pictures"
-        file = folder / f"{self._fingerprint(wanted)}.bin"
+        file = folder / f"{self._fingerprint(indices)}.bin"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not file.is_file() or file.stat().st_size != need:
                 free = int(shutil.disk_usage(folder).free * _SHARE)
                 if need > free:
-                    note(_too_much(len(wanted), need, free, f"disk at {folder}"))
+                    log(_too_much(len(indices), need, free, f"disk at {folder}"))
                     return
                 self._write_file(file, start, need)
             self._broken = {int(k): v for k, v in json.loads(file.with_suffix(".json").read_text("utf-8")).items()}
         except (OSError, ValueError) as error:
             self._broken = {}
-            note(f"cache: {file} cannot be used ({error}); going on without a cache")
+            log(f"cache: {file} cannot be used ({error}); going on without a cache")
             return
         self._file, self._start = file, start
 
@@ -196,21 +196,21 @@ class Pictures:
             with part.open("wb") as out:
                 out.truncate(need)
 
-                def put(at: int, image: Image) -> None:
+                def store(at: int, image: Image) -> None:
                     with turn:
                         out.seek(at)
                         out.write(image.tobytes())
 
-                self._decode_all(start, put)
+                self._decode_all(start, store)
             file.with_suffix(".json").write_text(json.dumps(self._broken), "utf-8")
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
 
-    def _fingerprint(self, wanted: Sequence[int]) -> str:
+    def _fingerprint(self, indices: Sequence[int]) -> str:
         """Return a name that changes when a picture, their choice or the size does."""
         digest = hashlib.sha256(f"1 {self._side}".encode())
-        for i in wanted:
+        for i in indices:
             path = self._dataset.paths[i]
             stat = path.stat()
             digest.update(f"\n{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {self._sizes[i]}".encode())
@@ -236,8 +236,8 @@ def free_memory() -> int:
     return free
 
 
-def _too_much(count: int, need: int, free: int, what: str) -> str:
+def _too_much(count: int, need: int, free: int, place: str) -> str:
     return (
-        f"cache: {count} pictures need {need / 1e9:.1f} GB of {what}, and only {free / 1e9:.1f} GB may be used "
+        f"cache: {count} pictures need {need / 1e9:.1f} GB of {place}, and only {free / 1e9:.1f} GB may be used "
         f"(half of what is free); going on without a cache"
     )

@@ -48,17 +48,17 @@ class Plots:
 
     Args:
         folder: Where to write; None draws nothing.
-        note: Tells the user something.
+        log: Tells the user something.
     """
 
-    def __init__(self, folder: Path | None, note: Callable[[str], None]) -> None:
-        self._folder, self._note, self._told, self._plain = folder, note, False, False
+    def __init__(self, folder: Path | None, log: Callable[[str], None]) -> None:
+        self._folder, self._log, self._reported, self._plain = folder, log, False, False
 
-    def labels(self, spec: DataSpec, found: Scan) -> None:
+    def draw_labels(self, spec: DataSpec, scan: Scan) -> None:
         """Draw the labels of the train pictures: ``labels.png``."""
-        self._write("labels.png", lambda: label_overview(spec, found))
+        self._write("labels.png", lambda: draw_labels(spec, scan))
 
-    def batch(self, batch: Any, spec: DataSpec, *, epoch: int, index: int, mosaic: bool) -> None:
+    def draw_batch(self, batch: Any, spec: DataSpec, *, epoch: int, index: int, mosaic: bool) -> None:
         """Draw a batch as the network sees it, if it is one of those that are shown.
 
         Args:
@@ -72,9 +72,9 @@ class Plots:
         if not mosaic and epoch and not self._plain:
             self._plain, name = True, "train_batch_no_mosaic.jpg"
         if name and self._folder is not None and batch.images.shape[1] == 3:
-            self._write(name, lambda: drawn_batch(batch, spec))
+            self._write(name, lambda: draw_batch(batch, spec))
 
-    def finish(self, rows: Sequence[Mapping[str, Any]], best: int, metrics: Any, val: Any) -> None:
+    def draw_results(self, rows: Sequence[Mapping[str, Any]], best: int, metrics: Any, val: Any) -> None:
         """Draw the curves of all epochs, ``results.png``, and what the best network finds.
 
         Args:
@@ -83,25 +83,25 @@ class Plots:
             metrics: Its :class:`~poise.evaluation.metrics.PoseMetrics`; None where nothing was measured.
             val: The val pictures.
         """
-        self._write("results.png", lambda: results_sheet(rows, best))
+        self._write("results.png", lambda: draw_results(rows, best))
         if metrics is not None and val is not None:
-            self._guard("plots of the validation", lambda folder: write_pictures(metrics, val, folder))
+            self._attempt("plots of the validation", lambda folder: write_pictures(metrics, val, folder))
 
     def _write(self, name: str, make: Callable[[], Image]) -> None:
-        self._guard(name, lambda folder: save(make(), folder / name))
+        self._attempt(name, lambda folder: save(make(), folder / name))
 
-    def _guard(self, what: str, make: Callable[[Path], object]) -> None:
+    def _attempt(self, name: str, make: Callable[[Path], object]) -> None:
         if self._folder is None:
             return
         try:
             make(self._folder)
         except Exception as error:  # noqa: BLE001  a picture is not worth a training
-            if not self._told:
-                self._told = True
-                self._note(f"{what} could not be drawn ({type(error).__name__}: {error}); the training goes on")
+            if not self._reported:
+                self._reported = True
+                self._log(f"{name} could not be drawn ({type(error).__name__}: {error}); the training goes on")
 
 
-def results_sheet(rows: Sequence[Mapping[str, Any]], best: int = 0) -> Image:
+def draw_results(rows: Sequence[Mapping[str, Any]], best: int = 0) -> Image:
     """Draw every column of ``results.csv`` over the epochs: train and val in one chart, boxes and keypoints in another.
 
     Args:
@@ -167,7 +167,7 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(known, out, np.nan)
 
 
-def label_overview(spec: DataSpec, found: Scan) -> Image:
+def draw_labels(spec: DataSpec, found: Scan) -> Image:
     """Draw what is labelled: instances a picture, places and sizes of boxes, visibility and places of keypoints.
 
     Args:
@@ -261,7 +261,7 @@ def _point_maps(names: Sequence[str], every: Labels, width: int) -> Image:
     return full
 
 
-def drawn_batch(batch: Any, spec: DataSpec) -> Image:
+def draw_batch(batch: Any, spec: DataSpec) -> Image:
     """Draw the pictures of a batch with their boxes and keypoints, as the network sees them."""
     targets = batch.targets
     picture, classes = targets.picture.numpy(), targets.classes.numpy()

@@ -35,16 +35,16 @@ class Progress:
         self._live: Live | None = None
         self._shown = 0.0
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Whether somebody watches, and the line is old enough to change."""
         return self._live is not None and time.monotonic() - self._shown > _PERIOD
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Show a line."""
         if not self._quiet:
             self._console.print(text, markup=False, soft_wrap=True)
 
-    def begin(self) -> None:
+    def start_epoch(self) -> None:
         """Start an epoch's line."""
         if not self._quiet and self._console.is_terminal:
             self._live = Live(
@@ -57,7 +57,7 @@ class Progress:
             )
             self._live.start()
 
-    def step(self, done: int, batches: int, line: str) -> None:
+    def update(self, done: int, batches: int, line: str) -> None:
         """Change the epoch's line."""
         if self._live is not None:
             self._shown = time.monotonic()
@@ -69,10 +69,10 @@ class Progress:
             words = f"{epoch}  {bar} {done}/{batches}  {rest}"
             self._live.update(Text(words, no_wrap=True, overflow="ellipsis"))
 
-    def end(self, line: str) -> None:
+    def finish_epoch(self, line: str) -> None:
         """Finish the epoch's line, which stays."""
         self.stop()
-        self.say(line)
+        self.print_line(line)
 
     def stop(self) -> None:
         """Give the terminal back."""
@@ -81,11 +81,11 @@ class Progress:
             self._live = None
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Say a time span briefly.
 
     Example:
-        >>> duration(42), duration(754), duration(7500)
+        >>> format_duration(42), format_duration(754), format_duration(7500)
         ('42s', '12:34', '2:05:00')
     """
     whole = max(round(seconds), 0)
@@ -95,7 +95,7 @@ def duration(seconds: float) -> str:
     return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def epoch_line(training: Training, *, spent: float | None = None) -> str:
+def format_epoch(training: Training, *, spent: float | None = None) -> str:
     """Say how an epoch goes, or with its time how it went."""
     items = " ".join(f"{name} {value:.3g}" for name, value in training.loss_items.items() if value)
     parts = [f"epoch {training.epoch + 1}/{training.epochs}"] + [items] * (spent is not None)
@@ -103,19 +103,19 @@ def epoch_line(training: Training, *, spent: float | None = None) -> str:
         for kind, key in (("box", "metrics/mAP50-95(B)"), ("pose", "metrics/mAP50-95(P)")):
             if key in training.metrics:
                 parts.append(f"{kind} mAP {training.metrics[key]:.3f}")
-    parts += [f"{training.speed:.1f} img/s", memory(training.device)]
+    parts += [f"{training.speed:.1f} img/s", format_memory(training.device)]
     if spent is not None:
-        parts.append(duration(spent))
+        parts.append(format_duration(spent))
     done = len(training.rows)
     if done:
         left = training.seconds / done * (training.epochs - done)
-        parts.append(f"ETA {duration(left)}")
+        parts.append(f"ETA {format_duration(left)}")
     if spent is None:
         parts.append(items)
     return "  ".join(part for part in parts if part)
 
 
-def memory(device: str) -> str:
+def format_memory(device: str) -> str:
     """Say the most memory that was used: of the GPU, else of this process."""
     if device.startswith("cuda"):
         import torch

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from poise.datasets import Dataset, Scan
 from poise.errors import SourceError
-from poise.training.augmentation import Augmentation, Frame, augment
-from poise.training.examples import Sample, columns, cut, from_labels
-from poise.training.picture_cache import Pictures
+from poise.training.augmentation import Augmentation, InputSize, augment
+from poise.training.examples import Sample, collate, cut, from_labels
+from poise.training.picture_cache import PictureCache
 from poise.training.pixels import FILL
 
 STRIDE = 32  # of a network's coarsest level: an input's sides are multiples of it
@@ -22,17 +22,33 @@ STRIDE = 32  # of a network's coarsest level: an input's sides are multiples of 
 # Pictures that one may be joined with, at least, where none are cached.
 _POOL = 32
 
-# What a worker hands over: pictures, the columns of the targets, names, notes.
-Made = tuple[torch.Tensor, tuple[torch.Tensor, ...], tuple[str, ...], tuple[str, ...]]
+# What a worker hands over: pictures, the columns of the targets, names, and what the user should know.
+RawBatch = tuple[torch.Tensor, tuple[torch.Tensor, ...], tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How a batch is made: everything that a worker process needs."""
+class Sampling:
+    """How batches are made: everything that a worker process needs.
+
+    Attributes:
+        dataset: The split.
+        scan: Its labels.
+        pictures: Its pictures at training size.
+        usable: Numbers of the pictures that are used.
+        imgsz: Side of the network's input, pixels.
+        batch: Pictures a batch, of this process.
+        augmentation: How pictures are changed; None only fits them into the input.
+        flip_idx: The skeleton's mirror map; None switches mirroring off.
+        seed: Of the order and of every change.
+        rect: Sort by proportions and cut each batch's input to them.
+        rank: Number of this process among ``world``, which share each batch among them.
+        world: Processes that train together.
+        length: Batches of an epoch.
+    """
 
     dataset: Dataset
-    found: Scan
-    pictures: Pictures
+    scan: Scan
+    pictures: PictureCache
     usable: NDArray[np.intp]
     imgsz: int
     batch: int
@@ -47,28 +63,29 @@ class Recipe:
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, job: tuple[int, bool, int]) -> Made:
+    def __getitem__(self, job: tuple[int, bool, int]) -> RawBatch:
         epoch, mosaic, number = job
         step = self.batch * self.world
-        whole = self.order(epoch)[number * step : (number + 1) * step]
-        width, height = self.size(epoch, number, whole)
-        each = math.ceil(len(whole) / self.world)
-        places = np.arange(self.rank * each, (self.rank + 1) * each) % len(whole)
-        desk = _Desk(self, others=self.others(epoch, number, whole[places]), frame=(width, height), mosaic=mosaic)
-        images = np.empty((each, 3, height, width), dtype=np.uint8)
-        found, names = [], []
+        members = self.order(epoch)[number * step : (number + 1) * step]
+        width, height = self.size(epoch, number, members)
+        count = math.ceil(len(members) / self.world)
+        places = np.arange(self.rank * count, (self.rank + 1) * count) % len(members)
+        others = self.others(epoch, number, members[places])
+        builder = _BatchBuilder(self, others=others, size=(width, height), mosaic=mosaic)
+        images = np.empty((count, 3, height, width), dtype=np.uint8)
+        instances, names = [], []
         for i, place in enumerate(places):
             rng = np.random.default_rng((self.seed, epoch, number * step + int(place)))
-            sample, name = desk.sample(int(whole[place]), rng)
+            sample, name = builder.make_sample(int(members[place]), rng)
             images[i] = sample.image.transpose(2, 0, 1)
-            found.append(sample.instances)
+            instances.append(sample.instances)
             names.append(name)
-        return torch.from_numpy(images), columns(found), tuple(names), tuple(desk.notes)
+        return torch.from_numpy(images), collate(instances), tuple(names), tuple(builder.notes)
 
     def order(self, epoch: int) -> NDArray[np.intp]:
         """Return the pictures of an epoch in the order in which they are seen."""
         if self.rect:
-            shapes = np.array([self.found.sizes[i] for i in self.usable], dtype=np.float64)
+            shapes = np.array([self.scan.sizes[i] for i in self.usable], dtype=np.float64)
             return self.usable[np.argsort(shapes[:, 1] / shapes[:, 0], kind="stable")]
         return np.random.default_rng((self.seed, epoch)).permutation(self.usable)
 
@@ -101,59 +118,60 @@ class Recipe:
         return np.concatenate([members, rng.choice(self.usable, more, replace=False)])
 
 
-class _Desk:
+class _BatchBuilder:
     """One batch in the making: each picture is decoded once for it."""
 
-    def __init__(self, recipe: Recipe, *, others: NDArray[np.intp], frame: tuple[int, int], mosaic: bool) -> None:
+    def __init__(self, sampling: Sampling, *, others: NDArray[np.intp], size: tuple[int, int], mosaic: bool) -> None:
         self.notes: list[str] = []
-        self._recipe = recipe
+        self._sampling = sampling
         self._others = others
-        self._frame = Frame(size=frame, nominal=frame if recipe.rect else (recipe.imgsz, recipe.imgsz))
-        augmentation = recipe.augmentation
-        whole = augmentation and replace(augmentation, mosaic=0.0, mixup=0.0, cutmix=0.0)
-        self._augmentation = augmentation if mosaic else whole
-        self._read: dict[int, tuple[int, Sample]] = {}
+        self._input = InputSize(size=size, nominal=size if sampling.rect else (sampling.imgsz, sampling.imgsz))
+        augmentation = sampling.augmentation
+        unmixed = augmentation and replace(augmentation, mosaic=0.0, mixup=0.0, cutmix=0.0)
+        self._augmentation = augmentation if mosaic else unmixed
+        self._decoded: dict[int, tuple[int, Sample]] = {}
 
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Sample, str]:
+    def make_sample(self, index: int, rng: np.random.Generator) -> tuple[Sample, str]:
         """Make one picture of the batch; return also the name of the picture that it is about."""
-        used, whole = self._fetch(index)
+        used, plain = self._fetch(index)
         if self._augmentation is None:
-            made = letterbox(whole, self._frame.size)
+            sample = letterbox(plain, self._input.size)
         else:
-            made = augment(
+            sample = augment(
                 index,
                 self._others,
                 lambda i: self._fetch(i)[1],
                 rng,
-                frame=self._frame,
+                input_size=self._input,
                 augmentation=self._augmentation,
-                flip_idx=self._recipe.flip_idx,
+                flip_idx=self._sampling.flip_idx,
             )
-        return made, self._recipe.dataset.name(used)
+        return sample, self._sampling.dataset.name(used)
 
     def _fetch(self, index: int) -> tuple[int, Sample]:
         """Return a picture, or the next one that can be read, and which it is."""
-        if index not in self._read:
-            self._read[index] = self._load(index)
-        return self._read[index]
+        if index not in self._decoded:
+            self._decoded[index] = self._load(index)
+        return self._decoded[index]
 
     def _load(self, index: int) -> tuple[int, Sample]:
-        recipe = self._recipe
-        usable = recipe.usable
+        sampling = self._sampling
+        usable = sampling.usable
         first = int(np.searchsorted(usable, index))
         reason = ""
         for step in range(len(usable)):
             i = int(usable[(first + step) % len(usable)])
             try:
-                image = recipe.pictures.read(i)
+                image = sampling.pictures.read(i)
             except SourceError as error:
                 self.notes.append(f"{error}; the next picture takes its place")
                 reason = reason or str(error)
                 continue
-            size = recipe.found.sizes[i]
-            return i, Sample(image, from_labels(recipe.found.labels[i], size, (image.shape[1], image.shape[0])))
+            size = sampling.scan.sizes[i]
+            return i, Sample(image, from_labels(sampling.scan.labels[i], size, (image.shape[1], image.shape[0])))
+        dataset = sampling.dataset
         raise SourceError(
-            f"{recipe.dataset.spec.file}: none of the {len(usable)} pictures of {recipe.dataset.split} can be read; "
+            f"{dataset.spec.file}: none of the {len(usable)} pictures of {dataset.split} can be read; "
             f"the first: {reason}"
         )
 

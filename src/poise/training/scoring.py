@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy, deepcopy
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
@@ -23,7 +23,7 @@ from poise.runtime import Session
 from poise.runtime.torch import TorchSession
 from poise.training.assignment import grid
 from poise.training.data import Data
-from poise.training.examples import Targets, columns, cut, from_labels
+from poise.training.examples import Targets, collate, cut, from_labels
 from poise.training.losses import PoseLoss
 from poise.training.settings import TrainSettings
 from poise.validation import validate
@@ -54,7 +54,7 @@ class Scorer:
         data: The data set.
         loss: The training's loss.
         device: Where to run.
-        note: Tells the user something.
+        log: Tells the user something.
     """
 
     def __init__(
@@ -63,27 +63,26 @@ class Scorer:
         data: Data,
         loss: PoseLoss,
         device: str,
-        note: Callable[[str], None] | None = None,
+        log: Callable[[str], None],
     ) -> None:
         self._settings, self._data, self._device = settings, data, device
+        self._log = log
         # What could be known before was told at the start.
-        self._note, self._told = note, {str(problem) for problem in data.val_scan.problems} if data.val_scan else set()
-        # Alone, whoever else trains: one process validates.
-        self._loss = copy(loss)
-        self._loss.add = lambda numbers: numbers
+        self._reported = {str(problem) for problem in data.val_scan.problems} if data.val_scan else set()
+        self._loss = loss.alone()  # one process validates
 
-    def __call__(self, network: PoseNetwork, about: Checkpoint) -> Score:
+    def __call__(self, network: PoseNetwork, checkpoint: Checkpoint) -> Score:
         """Measure a network as it would be used, with folded batch norms, and its loss; it is not changed.
 
         Args:
             network: The averaged network.
-            about: What it is.
+            checkpoint: What it is.
         """
         if self._data.val is None or self._data.val_scan is None:
             return Score()
         session = LossSession(
             network,
-            about,
+            checkpoint,
             loss=self._loss,
             labels=self._data.val_scan,
             imgsz=self._settings.imgsz,
@@ -92,7 +91,7 @@ class Scorer:
         score = self._measure(session, session.watch)
         return replace(score, results=score.results | {f"val/{k}_loss": v for k, v in session.losses.items()})
 
-    def of_file(self, path: Path) -> Score:
+    def score_file(self, path: Path) -> Score:
         """Measure a checkpoint as it lies on the disk."""
         if self._data.val is None:
             return Score()
@@ -115,9 +114,9 @@ class Scorer:
         finally:
             session.close()
         for text in metrics.skipped:
-            if self._note is not None and text not in self._told:
-                self._told.add(text)
-                self._note(f"val: {text}; it is left out")
+            if text not in self._reported:
+                self._reported.add(text)
+                self._log(f"val: {text}; it is left out")
         # Nothing found is worth nothing.
         results = {k: 0.0 if math.isnan(v) else float(v) for k, v in metrics.results_dict.items() if k != "fitness"}
         return Score(results, metrics.fitness, metrics)
@@ -131,7 +130,7 @@ class LossSession(TorchSession):
 
     Args:
         network: The network; it is copied.
-        about: What it is.
+        checkpoint: What it is.
         loss: The training's loss.
         labels: Those of all pictures.
         imgsz: Longer side of the pictures before they are placed in the input, pixels.
@@ -139,7 +138,7 @@ class LossSession(TorchSession):
     """
 
     def __init__(
-        self, network: PoseNetwork, about: Checkpoint, *, loss: PoseLoss, labels: Scan, imgsz: int, device: str
+        self, network: PoseNetwork, checkpoint: Checkpoint, *, loss: PoseLoss, labels: Scan, imgsz: int, device: str
     ) -> None:
         folded = deepcopy(network).eval().requires_grad_(False)
         fold(folded)
@@ -147,7 +146,7 @@ class LossSession(TorchSession):
         self._group: Any = None
         self._sums: dict[str, torch.Tensor] = {}
         self._batches = 0
-        super().__init__(folded, metadata(about, end2end=False), device)
+        super().__init__(folded, metadata(checkpoint, end2end=False), device)
 
     @property
     def losses(self) -> dict[str, float]:
@@ -167,10 +166,10 @@ class LossSession(TorchSession):
             maps = self._module.features(images)
             found: tuple[Any, ...] = self._module.head(maps)
             if self._group is not None:
-                self._add(maps, (images.shape[2], images.shape[3]))
+                self._add_losses(maps, (images.shape[2], images.shape[3]))
         return found
 
-    def _add(self, maps: list[Any], size: tuple[int, int]) -> None:
+    def _add_losses(self, maps: list[Any], size: tuple[int, int]) -> None:
         head = self._module.head
         branch = "one2one" if isinstance(head, Pose26Head) else "one2many"
         raw = head.raw(maps, branch, sigma=False) if isinstance(head, Pose26Head) else head.raw(maps)
@@ -189,4 +188,4 @@ class LossSession(TorchSession):
             placed = place(first, size, scaleup=False)
             instances = from_labels(self._labels.labels[i], (width, height), placed.inner)
             found.append(cut(instances, (placed.left, placed.top), (0, 0, *size)))
-        return Targets(*columns(found))
+        return Targets(*collate(found))

@@ -41,7 +41,7 @@ _HARMLESS: Mapping[str, tuple[Any, ...]] = MappingProxyType(
 )
 
 # What may change between a training and its continuation without making it another one.
-_FREE = frozenset(
+_CHANGEABLE = frozenset(
     {"device", "workers", "cache", "patience", "time", "save_period", "val", "plots", "verbose", "project", "name"}
 )
 
@@ -213,7 +213,7 @@ class TrainSettings:
             FormatError: The file is not readable.
         """
         known = {f.name for f in fields(cls)} - {"given"}
-        written = read(cfg) if cfg is not None else {}
+        written = read_settings(cfg) if cfg is not None else {}
         if _is_foreign(written):
             written, unused = _from_foreign(written, known)
             _log.warning("%s: not used, as they mean nothing in a training here: %s", cfg, ", ".join(unused) or "none")
@@ -227,7 +227,7 @@ class TrainSettings:
                 where = f"{cfg}: " if cfg is not None and name not in arguments else "train() "
                 raise TypeError(f"{where}has no setting {name!r}{suggest(name, known)}")
             else:
-                given[name] = _plain(name, value)
+                given[name] = _normalised(name, value)
         return cls(**given, given=frozenset(given))
 
     def continued(self, changed: Mapping[str, Any]) -> TrainSettings:
@@ -242,10 +242,10 @@ class TrainSettings:
                 continue
             if name not in table:
                 raise TypeError(f"train() has no setting {name!r}{suggest(name, table)}")
-            if name not in _FREE:
+            if name not in _CHANGEABLE:
                 raise ValueError(
                     f"{name}={value!r}: this training was started with {name}={table[name]!r}, and goes on with it; "
-                    f"what may change: {', '.join(sorted(_FREE - {'project', 'name'}))}"
+                    f"what may change: {', '.join(sorted(_CHANGEABLE - {'project', 'name'}))}"
                 )
             table[name] = value
         return TrainSettings.of(table)
@@ -255,7 +255,7 @@ class TrainSettings:
         return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self).items() if n != "given"}
 
 
-def read(path: str | Path) -> dict[str, Any]:
+def read_settings(path: str | Path) -> dict[str, Any]:
     """Read settings from a ``.toml``, ``.yaml`` or ``.yml`` file.
 
     Raises:
@@ -301,14 +301,14 @@ def _from_foreign(table: Mapping[str, Any], known: Collection[str]) -> tuple[dic
     return taken, unused
 
 
-_NAMES = frozenset({"data", "images", "model", "device", "project", "name"})
+_TEXTS = frozenset({"data", "images", "model", "device", "project", "name"})
 
-_WHOLE = ("epochs", "patience", "batch", "imgsz", "workers", "save_period", "seed", "nbs", "close_mosaic", "max_det")
+_INTEGERS = ("epochs", "patience", "batch", "imgsz", "workers", "save_period", "seed", "nbs", "close_mosaic", "max_det")
 
 
-def _plain(name: str, value: Any) -> Any:
+def _normalised(name: str, value: Any) -> Any:
     """Take the forms that users write (paths, lists, numbers as text from a command line) as the one that is kept."""
-    if name in _NAMES and value is not None:
+    if name in _TEXTS and value is not None:
         if isinstance(value, list | tuple):
             return ",".join(str(part) for part in value)
         return str(value)
@@ -333,7 +333,7 @@ def _plain(name: str, value: Any) -> Any:
         return tuple(value)
     if name == "imgsz" and isinstance(value, list | tuple):
         return max(int(v) for v in value)
-    if name in _WHOLE and isinstance(value, float) and value.is_integer():
+    if name in _INTEGERS and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
@@ -346,7 +346,7 @@ def _check(settings: TrainSettings) -> None:
             raise TypeError(f"{setting.name} must be True or False, got {value!r}")
         if kind.startswith("int") and "tuple" not in kind and value is not None and type(value) is not int:
             raise TypeError(f"{setting.name} must be a whole number, got {value!r}")
-        if kind.startswith("float") and value is not None and (isinstance(value, bool) or not _number(value)):
+        if kind.startswith("float") and value is not None and (isinstance(value, bool) or not _is_finite_number(value)):
             raise TypeError(f"{setting.name} must be a number, got {value!r}")
     for name in ("epochs", "nbs", "max_det", "variants"):
         if getattr(settings, name) < 1:
@@ -376,7 +376,7 @@ def _check(settings: TrainSettings) -> None:
             raise ValueError(f"{name} must not be negative, got {getattr(settings, name)}")
 
 
-def _number(value: Any) -> bool:
+def _is_finite_number(value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) < float("inf")
 
 

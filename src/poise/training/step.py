@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,13 +17,14 @@ from torch import Tensor, nn
 
 from poise.errors import PoiseError
 from poise.networks import PoseNetwork
+from poise.training.devices import Group
 from poise.training.examples import Batch, FeatureBatch, Targets
 from poise.training.losses import Losses, PoseLoss
-from poise.training.optimisers import clip
+from poise.training.optimisers import clip_gradients, load_optimizer_state
 
 
-def see(network: PoseNetwork, batch: Batch | FeatureBatch, device: str) -> tuple[Any, tuple[int, int]]:
-    """Run a network on a batch in training mode; return what it says, and height and width of its input."""
+def forward(network: PoseNetwork, batch: Batch | FeatureBatch, device: str) -> tuple[Any, tuple[int, int]]:
+    """Run a network on a batch in training mode; return its outputs, and height and width of its input."""
     if isinstance(batch, FeatureBatch):
         maps = [level.to(device).contiguous(memory_format=torch.channels_last) for level in batch.maps]
         return network.head(maps), batch.size
@@ -62,7 +64,7 @@ class Precision:
     def step(self, optimizer: torch.optim.Optimizer, network: nn.Module) -> None:
         """Clip the gradients and move the parameters; a float16 gradient that overflowed moves nothing."""
         self._scaler.unscale_(optimizer)
-        clip(network)
+        clip_gradients(network)
         self._scaler.step(optimizer)
         self._scaler.update()
 
@@ -120,10 +122,10 @@ def _tensors(network: nn.Module) -> list[Tensor]:
     return list(chain(network.parameters(), network.buffers()))
 
 
-class Guard:
+class LossGuard:
     """Watches the losses of an epoch.
 
-    On a GPU it looks at a loss one batch later, when the number is there anyway: asking at once would make the CPU wait
+    On a GPU it checks a loss one batch later, when the number is there anyway: asking at once would make the CPU wait
     for every step.
 
     Args:
@@ -135,8 +137,8 @@ class Guard:
         self._folder, self._late = folder, late
         self._waiting: tuple[Losses, Batch | FeatureBatch, int] | None = None
 
-    def watch(self, losses: Losses, batch: Batch | FeatureBatch, epoch: int) -> None:
-        """Take note of a batch's losses.
+    def check(self, losses: Losses, batch: Batch | FeatureBatch, epoch: int) -> None:
+        """Check a batch's losses.
 
         Raises:
             PoiseError: They are not numbers; the batch is kept in a file.
@@ -146,8 +148,8 @@ class Guard:
         if ready is not None:
             self._check(*ready)
 
-    def finish(self) -> None:
-        """Look at the last batch."""
+    def check_last(self) -> None:
+        """Check those of the last batch."""
         if self._waiting is not None:
             self._check(*self._waiting)
             self._waiting = None
@@ -164,6 +166,41 @@ class Guard:
             f"epoch {epoch + 1}: the loss is not a number ({shown}); the batch ({', '.join(batch.names[:4])}, …) is "
             f"kept in {file}. Often a smaller lr0 or amp=False helps; the last good epoch is in weights/last.pt"
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What the steps of a training work with.
+
+    Attributes:
+        network: What learns.
+        frozen: Names of its batch norms that keep their statistics.
+        loss: How wrong it is.
+        optimizer: Moves its parameters.
+        precision: How it is computed.
+        guard: Stops what is no number.
+    """
+
+    network: PoseNetwork
+    frozen: Sequence[str]
+    loss: PoseLoss
+    optimizer: torch.optim.Optimizer
+    precision: Precision
+    guard: LossGuard
+
+    def train_mode(self) -> None:
+        """Switch the network to training; what is frozen stays as it is."""
+        self.network.train()
+        for name in self.frozen:
+            self.network.get_submodule(name).eval()
+
+    def copy_from_first(self, group: Group) -> None:
+        """Give every process the weights and the optimiser of the first one."""
+        group.broadcast(self.network.state_dict().values())
+        if group.world > 1:
+            optimizer, scaler = group.broadcast_state((self.optimizer.state_dict(), self.precision.state_dict()))
+            load_optimizer_state(self.optimizer, optimizer)
+            self.precision.load_state_dict(scaler)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -185,8 +222,8 @@ _TRIALS = (1, 2, 4, 8, 16)
 _LARGEST = 1024
 
 
-def find_batch(
-    network: PoseNetwork, loss: PoseLoss, *, imgsz: int, device: str, amp: bool | str, note: Callable[[str], None]
+def find_batch_size(
+    network: PoseNetwork, loss: PoseLoss, *, imgsz: int, device: str, amp: bool | str, log: Callable[[str], None]
 ) -> int:
     """Return how many pictures of a batch fit, by training on random pictures; the network is not changed.
 
@@ -196,10 +233,10 @@ def find_batch(
         imgsz: Side of the input, pixels.
         device: Where it is trained.
         amp: As the training's setting.
-        note: Told what was found.
+        log: Tells the user what was found.
     """
     if not device.startswith("cuda"):
-        note(f"batch: {CPU_BATCH}, as on a CPU memory is not what limits it")
+        log(f"batch: {CPU_BATCH}, as on a CPU memory is not what limits it")
         return CPU_BATCH
     trial, precision = deepcopy(network).train(), Precision(device, amp=amp)
     free = torch.cuda.mem_get_info(device)[0]
@@ -212,9 +249,9 @@ def find_batch(
             before = torch.cuda.memory_allocated(device)
             images = torch.rand(size, 3, imgsz, imgsz, device=device).contiguous(memory_format=torch.channels_last)
             with precision():
-                raw = trial(images)
-            found = loss(raw, _targets(size, imgsz, network.kpt_shape[0], device), (imgsz, imgsz), 0)
-            precision.backward(found.total)
+                outputs = trial(images)
+            losses = loss(outputs, _trial_targets(size, imgsz, network.kpt_shape[0], device), (imgsz, imgsz), 0)
+            precision.backward(losses.total)
             trial.zero_grad(set_to_none=True)
             sizes.append(size)
             taken.append(torch.cuda.max_memory_allocated(device) - before)
@@ -224,12 +261,12 @@ def find_batch(
             break
     del trial
     torch.cuda.empty_cache()
-    fits = fitting(sizes, taken, free * SHARE)
-    note(f"batch: {fits} of {imgsz} pixels fit {SHARE:.0%} of the {free / 2**30:.1f} GiB that are free")
+    fits = fit_batch_size(sizes, taken, free * SHARE)
+    log(f"batch: {fits} of {imgsz} pixels fit {SHARE:.0%} of the {free / 2**30:.1f} GiB that are free")
     return fits
 
 
-def fitting(sizes: Sequence[int], taken: Sequence[int], budget: float) -> int:
+def fit_batch_size(sizes: Sequence[int], taken: Sequence[int], budget: float) -> int:
     """Return the largest batch within a budget, by a straight line through what smaller ones took.
 
     Args:
@@ -238,7 +275,7 @@ def fitting(sizes: Sequence[int], taken: Sequence[int], budget: float) -> int:
         budget: Bytes that may be taken.
 
     Example:
-        >>> fitting([1, 2, 4], [150, 200, 300], 1000)
+        >>> fit_batch_size([1, 2, 4], [150, 200, 300], 1000)
         18
     """
     if len(sizes) < 2:
@@ -249,8 +286,8 @@ def fitting(sizes: Sequence[int], taken: Sequence[int], budget: float) -> int:
     return int(min(max((budget - start) / slope + 1e-6, 1), _LARGEST))
 
 
-def _targets(size: int, imgsz: int, keypoints: int, device: str) -> Targets:
-    """Eight instances a picture in its middle."""
+def _trial_targets(size: int, imgsz: int, keypoints: int, device: str) -> Targets:
+    """Return eight instances a picture, in its middle."""
     count = 8 * size
     box = torch.tensor([0.25, 0.25, 0.75, 0.75], device=device) * imgsz
     return Targets(
