@@ -103,17 +103,20 @@ def test_ways_to_write_a_mirror_map(given: object) -> None:
     assert TrainSettings.of({"flipud_idx": given}).flipud_idx == (3, 2, 1, 0)
 
 
-def test_settings_and_augmentation_have_the_same_limits() -> None:
+def test_settings_and_the_parts_that_they_are_for_have_the_same_defaults_and_limits() -> None:
     pytest.importorskip("torch")
     from dataclasses import fields
 
-    from poise.training.augmentation import Augmentation
+    from poise.training import Augmentation, Gains
     from poise.training.settings import LIMITS
 
     names = {field.name for field in fields(Augmentation)} - {"flipud_idx"}
     assert names == set(LIMITS)
     # The field's erasing is for classification; it is accepted and means nothing.
-    assert names - {"erasing"} <= {field.name for field in fields(TrainSettings)}
+    defaults = {field.name: field.default for field in fields(TrainSettings)}
+    parts = {field.name: field.default for kind in (Augmentation, Gains) for field in fields(kind)}
+    assert parts.pop("erasing") == 0
+    assert {name: defaults[name] for name in parts} == parts
 
 
 @given(

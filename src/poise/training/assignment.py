@@ -58,7 +58,7 @@ def grid(maps: Sequence[Tensor]) -> Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
-    """What a branch predicts, detached.
+    """The outputs of a branch, detached.
 
     Attributes:
         scores: ``(B, C, A)`` logits.
@@ -104,8 +104,8 @@ def assign(
 
     Args:
         targets: Ground truth of the batch.
-        predicted: What the branch says.
-        cells: Where it says it.
+        predicted: The outputs of the branch.
+        cells: Their cells.
         sigmas: ``(K,)`` OKS spread of each keypoint.
         topk: Cells an instance takes at most.
         single: Keep only the best cell of each instance (the one-to-one branch).
@@ -135,7 +135,7 @@ def assign(
         )
         _claim(best, owner, key, target, overlap)
 
-    key, target, overlap = (torch.cat(column) for column in zip(*taken, strict=True)) if taken else _nothing(device)
+    key, target, overlap = (torch.cat(column) for column in zip(*taken, strict=True)) if taken else _no_cells(device)
     return _settle(targets, predicted, key, target, overlap, best, owner, single=single)
 
 
@@ -157,10 +157,10 @@ def candidates(boxes: Tensor, cells: Grid, *, gated: bool) -> Tensor:
     across: list[Tensor] = []
     down: list[Tensor] = []
     for (h, w), stride in zip(cells.shapes, STRIDES, strict=True):
-        for length, axis, found in ((w, 0, across), (h, 1, down)):
+        for length, axis, inside in ((w, 0, across), (h, 1, down)):
             middle = (torch.arange(length, device=boxes.device, dtype=torch.float32) + 0.5) * stride
             near, far = low[:, axis, None], high[:, axis, None]
-            found.append((middle - near > 1e-9) & (far - middle > 1e-9))
+            inside.append((middle - near > 1e-9) & (far - middle > 1e-9))
     if gated:
         side = size.clamp_min(0).prod(1).sqrt()
         last = len(STRIDES) - 1
@@ -254,6 +254,6 @@ def _best_rows(metric: Tensor, target: Tensor, count: int) -> Tensor:
     return first[first < len(metric)].sort().values
 
 
-def _nothing(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    whole = torch.zeros(0, dtype=torch.long, device=device)
-    return whole, whole, torch.zeros(0, device=device)
+def _no_cells(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    indices = torch.zeros(0, dtype=torch.long, device=device)
+    return indices, indices, torch.zeros(0, device=device)

@@ -259,23 +259,23 @@ def paint(
         matrix: ``(3, 3)`` map from canvas to result.
         size: Width and height of the result, pixels.
     """
-    seen = []
+    parts = []
     for picture, (x, y) in zip(pictures, shifts, strict=True):
         left, top = max(-x, 0), max(-y, 0)
         part = picture[top : max(canvas[1] - y, 0), left : max(canvas[0] - x, 0)]
         if part.size:
-            seen.append((part, np.array([[1.0, 0, x + left], [0, 1.0, y + top], [0, 0, 1]])))
-    if len(seen) == 1 and not pixels.is_upright(matrix):
-        return pixels.warp(seen[0][0], matrix @ seen[0][1], size)
+            parts.append((part, np.array([[1.0, 0, x + left], [0, 1.0, y + top], [0, 0, 1]])))
+    if len(parts) == 1 and not pixels.is_upright(matrix):
+        return pixels.warp(parts[0][0], matrix @ parts[0][1], size)
     if pixels.is_upright(matrix):
         out = np.full((size[1], size[0], 3), FILL, dtype=np.uint8)
-        for part, place in seen:
+        for part, place in parts:
             pixels.paste(part, matrix @ place, out)
         return out
-    whole = np.full((canvas[1], canvas[0], 3), FILL, dtype=np.uint8)
-    for part, place in seen:
-        pixels.paste(part, place, whole)
-    return pixels.warp(whole, matrix, size)
+    drawn = np.full((canvas[1], canvas[0], 3), FILL, dtype=np.uint8)
+    for part, place in parts:
+        pixels.paste(part, place, drawn)
+    return pixels.warp(drawn, matrix, size)
 
 
 # A rectangle: left, top, right, bottom, pixels.
@@ -322,8 +322,8 @@ def _outside_window(instances: Instances, window: Window) -> Instances:
 
 
 def _inside_window(instances: Instances, window: Window) -> Instances:
-    whole = (instances.boxes[:, 2:] - instances.boxes[:, :2]).prod(1)
+    area = (instances.boxes[:, 2:] - instances.boxes[:, :2]).prod(1)
     boxes = np.clip(instances.boxes, np.tile(window[:2], 2), np.tile(window[2:], 2))
     sides = boxes[:, 2:] - boxes[:, :2]
-    keep = (sides > SMALLEST).all(1) & (sides.prod(1) > LEAST_AREA * whole)
+    keep = (sides > SMALLEST).all(1) & (sides.prod(1) > LEAST_AREA * area)
     return cut(instances[keep], (0.0, 0.0), window)

@@ -70,10 +70,10 @@ def write_archive(path: Path, content: Mapping[str, Any]) -> None:
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        whole = io.BytesIO()  # torch hides the errors of a disk
-        torch.save(dict(content), whole)
+        buffer = io.BytesIO()  # torch hides the errors of a disk
+        torch.save(dict(content), buffer)
         with part.open("wb", buffering=0) as file:
-            write_all(file, whole.getbuffer())
+            write_all(file, buffer.getbuffer())
             os.fsync(file.fileno())
         part.replace(path)
     except (OSError, RuntimeError) as error:

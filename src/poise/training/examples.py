@@ -105,8 +105,8 @@ def transform(instances: Instances, matrix: NDArray[np.float64], size: tuple[int
         return instances
     limit = np.array(size, dtype=np.float64)
     corners, near = apply(matrix, instances.boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2))
-    whole = np.stack([corners.min(1), corners.max(1)], axis=1)
-    boxes = _clip(whole, np.zeros(2), limit)
+    bounds = np.stack([corners.min(1), corners.max(1)], axis=1)
+    boxes = _clip(bounds, np.zeros(2), limit)
     points, in_front = apply(matrix, instances.points)
     visible = instances.visible & in_front & ((points >= 0) & (points <= limit)).all(-1)
     points[~visible] = 0

@@ -171,8 +171,8 @@ class Loader:
             mosaic: Join and mix pictures as the augmentation says; False for the last epochs, which see single ones.
         """
         self._jobs.jobs = [(number, mosaic, i) for i in range(len(self))]
-        made: Any = self._workers if self._workers is not None else map(self._sampling.__getitem__, self._jobs.jobs)
-        for images, columns, names, notes in made:
+        batches: Any = self._workers if self._workers is not None else map(self._sampling.__getitem__, self._jobs.jobs)
+        for images, columns, names, notes in batches:
             for text in notes:
                 self._report(text)
             if self._pin and self._workers is None:
@@ -212,8 +212,8 @@ def _length(pictures: int, step: int, drop_last: bool) -> int:
     return max(1, pictures // step if drop_last else math.ceil(pictures / step))
 
 
-def _identity(made: Any) -> Any:
-    return made
+def _identity(batch: Any) -> Any:
+    return batch
 
 
 def _start_worker(parent: int, _: int) -> None:

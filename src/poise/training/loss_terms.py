@@ -188,8 +188,8 @@ def likelihood_loss(flow: nn.Module, errors: Tensor, logits: Tensor, weights: Te
     if not finite.all():
         scaled, sigma, weights = scaled[finite], sigma[finite], weights[finite]
     scaled = scaled.clamp(-100, 100)
-    each = sigma.log() - _log_density(flow, scaled).unsqueeze(1) + (2 * sigma).log() + scaled.abs()
-    mean: Tensor = (each * weights.unsqueeze(1)).sum() / max(len(scaled), 1)
+    terms = sigma.log() - _log_density(flow, scaled).unsqueeze(1) + (2 * sigma).log() + scaled.abs()
+    mean: Tensor = (terms * weights.unsqueeze(1)).sum() / max(len(scaled), 1)
     return mean.clamp_min(0)
 
 

@@ -90,10 +90,10 @@ def choose_optimiser(
         if steps > MANY_STEPS:
             return OptimiserChoice("MuSGD", 0.01, 0.9, 0.0)
         return OptimiserChoice("AdamW", round(0.002 * 5 / (4 + nc), 6), 0.9, 0.0)
-    known = {each.lower(): each for each in OPTIMISERS}
-    if name.lower() not in known:
+    names = {optimiser_name.lower(): optimiser_name for optimiser_name in OPTIMISERS}
+    if name.lower() not in names:
         raise ValueError(f"no optimiser named {name!r}{suggest(name, ('auto', *OPTIMISERS))}")
-    return OptimiserChoice(known[name.lower()], lr0, momentum, warmup_bias_lr)
+    return OptimiserChoice(names[name.lower()], lr0, momentum, warmup_bias_lr)
 
 
 def make_optimiser(network: nn.Module, choice: OptimiserChoice, *, weight_decay: float) -> torch.optim.Optimizer:

@@ -167,24 +167,23 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(known, out, np.nan)
 
 
-def draw_labels(spec: DataSpec, found: Scan) -> Image:
+def draw_labels(spec: DataSpec, scan: Scan) -> Image:
     """Draw what is labelled: instances a picture, places and sizes of boxes, visibility and places of keypoints.
 
     Args:
         spec: What the data set holds.
-        found: Its labels.
+        scan: Its labels.
     """
-    used = [i for i, good in enumerate(found.usable) if good]
-    parts = [found.labels[i] for i in used]
-    every = stack(parts)
-    per = np.array([len(part) for part in parts])
-    sides = np.array([found.sizes[i] for i in used], dtype=np.float64)  # width, height
-    side = np.repeat(sides, per, axis=0)
-    boxes = every.boxes.astype(np.float64)
+    used = [i for i, good in enumerate(scan.usable) if good]
+    parts = [scan.labels[i] for i in used]
+    labels = stack(parts)
+    counts = np.array([len(part) for part in parts])
+    sides = np.array([scan.sizes[i] for i in used], dtype=np.float64)  # width, height
+    side = np.repeat(sides, counts, axis=0)
+    boxes = labels.boxes.astype(np.float64)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2 / side
     size = (boxes[:, 2:] - boxes[:, :2]) / side
-    panels = [_per_picture(per, len(every)), _classes(spec, every)] if len(spec.names) > 1 else []
-    panels = panels or [_per_picture(per, len(every))]
+    panels = [_per_picture(counts), *([_classes(spec, labels)] if len(spec.names) > 1 else [])]
     unit: dict[str, Any] = {"x_range": (0.0, 1.0), "size": _PANEL}
     places = heat(centre[:, 0], centre[:, 1], x_range=(0, 1), y_range=(0, 1))
     panels.append(
@@ -203,21 +202,27 @@ def draw_labels(spec: DataSpec, found: Scan) -> Image:
         )
     )
     points = spec.skeleton.keypoints
-    seen = np.stack([(every.visibility == v).sum(axis=0) for v in (2, 1, 0)], axis=1)
-    known = ("seen", "hidden", "not labelled")
+    visibility = np.stack([(labels.visibility == v).sum(axis=0) for v in (2, 1, 0)], axis=1)
+    captions = ("seen", "hidden", "not labelled")
     colours = (_BLUE, "#56b4e9", "#e0dedb")
     panels.append(
         shares(
-            points, seen, known, title="keypoints (below: where they lie in their box)", size=_PANEL, colours=colours
+            points,
+            visibility,
+            captions,
+            title="keypoints (below: where they lie in their box)",
+            size=_PANEL,
+            colours=colours,
         )
     )
     top = sheet(panels, columns=len(panels), cell=_PANEL)
-    return np.concatenate([top, _point_maps(points, every, top.shape[1])])
+    return np.concatenate([top, _point_maps(points, labels, top.shape[1])])
 
 
-def _per_picture(per: NDArray[np.int64], instances: int) -> Image:
-    counts = np.bincount(per) if len(per) else np.zeros(1)
-    title = f"{instances} instances in {len(per)} pictures"
+def _per_picture(instances: NDArray[np.int64]) -> Image:
+    """Draw how many pictures have how many instances; ``(pictures,)`` instances of each."""
+    counts = np.bincount(instances) if len(instances) else np.zeros(1)
+    title = f"{int(instances.sum())} instances in {len(instances)} pictures"
     bars = Curve("", np.arange(len(counts)), counts, _BLUE, bars=True)
     ends = (-0.6, max(len(counts), 2) - 0.4)
     return chart(
@@ -232,15 +237,15 @@ def _per_picture(per: NDArray[np.int64], instances: int) -> Image:
     )
 
 
-def _classes(spec: DataSpec, every: Labels) -> Image:
-    counts = np.array([(every.classes == number).sum() for number in spec.names])
+def _classes(spec: DataSpec, labels: Labels) -> Image:
+    counts = np.array([(labels.classes == number).sum() for number in spec.names])
     return shares(list(spec.names.values()), counts[:, None], ["instances"], title="classes", size=_PANEL)
 
 
-def _point_maps(names: Sequence[str], every: Labels, width: int) -> Image:
+def _point_maps(names: Sequence[str], labels: Labels, width: int) -> Image:
     """Draw where each keypoint lies in its box."""
-    corner, extent = every.boxes[:, None, :2], np.maximum(every.boxes[:, None, 2:] - every.boxes[:, None, :2], 1e-6)
-    place = (every.xy - corner) / extent
+    corner, extent = labels.boxes[:, None, :2], np.maximum(labels.boxes[:, None, 2:] - labels.boxes[:, None, :2], 1e-6)
+    place = (labels.xy - corner) / extent
     ends: dict[str, Any] = {"x_range": (-0.1, 1.1), "y_range": (-0.1, 1.1), "bins": 32}
     if len(names) > _MAPS:
         names, place = [f"all {len(names)} keypoints"], place.reshape(len(place), -1, 1, 2)

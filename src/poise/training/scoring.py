@@ -164,10 +164,10 @@ class LossSession(TorchSession):
         with torch.inference_mode():
             images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
             maps = self._module.features(images)
-            found: tuple[Any, ...] = self._module.head(maps)
+            outputs: tuple[Any, ...] = self._module.head(maps)
             if self._group is not None:
                 self._add_losses(maps, (images.shape[2], images.shape[3]))
-        return found
+        return outputs
 
     def _add_losses(self, maps: list[Any], size: tuple[int, int]) -> None:
         head = self._module.head
@@ -180,12 +180,12 @@ class LossSession(TorchSession):
 
     def _targets(self, indices: NDArray[np.intp], size: tuple[int, int]) -> Targets:
         """Carry the labels of pictures to where validation places them in the input."""
-        found = []
+        instances = []
         for i in indices:
             width, height = self._labels.sizes[i]
             ratio = self._imgsz / max(width, height)
             first = (min(ceil(width * ratio), self._imgsz), min(ceil(height * ratio), self._imgsz))
             placed = place(first, size, scaleup=False)
-            instances = from_labels(self._labels.labels[i], (width, height), placed.inner)
-            found.append(cut(instances, (placed.left, placed.top), (0, 0, *size)))
-        return Targets(*collate(found))
+            labels = from_labels(self._labels.labels[i], (width, height), placed.inner)
+            instances.append(cut(labels, (placed.left, placed.top), (0, 0, *size)))
+        return Targets(*collate(instances))

@@ -384,25 +384,13 @@ def _is_finite_number(value: Any) -> bool:
 # perspective of 0.01 a pixel already puts the horizon into the picture, a scale of 1 shrinks it to a point.
 LIMITS: Mapping[str, float] = MappingProxyType(
     {
-        "hsv_h": 1.0,
-        "hsv_s": 1.0,
-        "hsv_v": 1.0,
+        **dict.fromkeys(("hsv_h", "hsv_s", "hsv_v", "translate", "flipud", "fliplr", "bgr", "mosaic", "mixup"), 1.0),
+        **dict.fromkeys(("cutmix", "blur", "grey", "jpeg", "erasing"), 1.0),
         "degrees": 180.0,
-        "translate": 1.0,
         "scale": 0.99,
         "shear": 89.0,
         "perspective": 0.01,
-        "flipud": 1.0,
-        "fliplr": 1.0,
-        "bgr": 1.0,
-        "mosaic": 1.0,
-        "mixup": 1.0,
-        "cutmix": 1.0,
         "multi_scale": 0.9,
-        "blur": 1.0,
-        "grey": 1.0,
-        "jpeg": 1.0,
-        "erasing": 1.0,
     }
 )
 

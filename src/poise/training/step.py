@@ -105,8 +105,8 @@ class Ema(Generic[_Network]):
         pairs = list(zip(_tensors(self.network), _tensors(network), strict=True))
         floats = [(mine, theirs) for mine, theirs in pairs if mine.is_floating_point()]
         torch._foreach_lerp_([mine for mine, _ in floats], [theirs for _, theirs in floats], 1 - decay(self.updates))
-        whole = [(mine, theirs) for mine, theirs in pairs if not mine.is_floating_point()]
-        torch._foreach_copy_([mine for mine, _ in whole], [theirs for _, theirs in whole])
+        counters = [(mine, theirs) for mine, theirs in pairs if not mine.is_floating_point()]
+        torch._foreach_copy_([mine for mine, _ in counters], [theirs for _, theirs in counters])
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to go on: ``updates`` and ``weights``."""
