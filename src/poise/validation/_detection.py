@@ -18,7 +18,7 @@ from poise.estimators import Estimator, Options
 from poise.estimators.letterbox import Placement
 from poise.estimators.yolo import Yolo
 from poise.evaluation.instances import Found
-from poise.validation._placing import Group, fill, rectangles, squares
+from poise.validation._batches import Group, group_by_shape, group_in_order, place_picture
 
 # Batches that are read while the network works on another: one ready, one being read.
 _AHEAD = 2
@@ -29,7 +29,7 @@ Watch = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(slots=True)
-class Finds:
+class Detections:
     """What was found in the pictures of a data set.
 
     Attributes:
@@ -45,7 +45,7 @@ class Finds:
     problems: list[Problem] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_STEPS, 0.0))
 
-    def found(self, keypoints: int) -> Found:
+    def join(self, keypoints: int) -> Found:
         """Join the pictures."""
         numbers = sorted(self.parts)
         parts = [self.parts[i] for i in numbers]
@@ -55,14 +55,14 @@ class Finds:
         shapes = ((len(picture), keypoints), (len(picture), keypoints, 2))
         columns = [np.concatenate(column) for column in zip(*(part[:4] for part in parts), strict=True)]
         for column, shape in zip((4, 5), shapes, strict=True):
-            given = [part[column] for part in parts]
+            values = [part[column] for part in parts]
             # What no picture has takes no memory.
-            none = all(part is None for part in given)
-            columns.append(np.broadcast_to(np.float32(np.nan), shape) if none else np.concatenate(given))
+            missing = all(part is None for part in values)
+            columns.append(np.broadcast_to(np.float32(np.nan), shape) if missing else np.concatenate(values))
         return Found(picture, *columns)
 
 
-def find(
+def detect(
     model: Yolo | Estimator,
     dataset: Dataset,
     sizes: Sequence[tuple[int, int]],
@@ -72,33 +72,33 @@ def find(
     imgsz: int | None,
     batch: int,
     watch: Watch | None = None,
-) -> Finds:
-    """Look at every usable picture.
+) -> Detections:
+    """Find the instances of every usable picture.
 
     Args:
         model: The network.
         dataset: The pictures.
         sizes: Width and height of each, pixels.
-        usable: Numbers of the pictures to look at.
+        usable: Numbers of these pictures.
         options: What to keep.
         imgsz: Longer side of the network's input; None: the network's own.
         batch: Pictures a run.
         watch: Wraps the batches, for a progress bar.
     """
-    finds = Finds(np.ones((len(dataset), 2)))
+    detections = Detections(np.ones((len(dataset), 2)))
     if isinstance(model, Yolo):
-        _find_yolo(model, dataset, sizes, usable, finds, options=options, imgsz=imgsz, batch=batch, watch=watch)
+        _detect_yolo(model, dataset, sizes, usable, detections, options=options, imgsz=imgsz, batch=batch, watch=watch)
     else:
-        _find_other(model, dataset, usable, finds, options=options, watch=watch)
-    return finds
+        _detect_other(model, dataset, usable, detections, options=options, watch=watch)
+    return detections
 
 
-def _find_yolo(
+def _detect_yolo(
     model: Yolo,
     dataset: Dataset,
     sizes: Sequence[tuple[int, int]],
     usable: Sequence[int],
-    finds: Finds,
+    detections: Detections,
     *,
     options: Options,
     imgsz: int | None,
@@ -107,9 +107,9 @@ def _find_yolo(
 ) -> None:
     side = max(model.imgsz) if imgsz is None or not model.free else -(-imgsz // model.stride) * model.stride
     if model.free:
-        groups = rectangles(sizes, usable, imgsz=side, batch=model.batch or batch, stride=model.stride)
+        groups = group_by_shape(sizes, usable, imgsz=side, batch=model.batch or batch, stride=model.stride)
     else:
-        groups = squares(usable, size=model.imgsz, batch=model.batch or batch)
+        groups = group_in_order(usable, size=model.imgsz, batch=model.batch or batch)
 
     def prepare(group: Group) -> tuple[NDArray[Any], list[Placement | SourceError]]:
         width, height = group.size
@@ -117,31 +117,31 @@ def _find_yolo(
         placements: list[Placement | SourceError] = []
         for row, i in enumerate(group.indices):
             try:
-                placements.append(fill(dataset.image(int(i)), images[row], imgsz=side))
+                placements.append(place_picture(dataset.image(int(i)), images[row], imgsz=side))
             except SourceError as error:
                 images[row] = 0
                 placements.append(error)
         images[len(group.indices) :] = 0
         return images, placements
 
-    seconds = finds.seconds
-    for group, made in _ahead(groups, prepare, watch):
+    seconds = detections.seconds
+    for group, reading in _read_ahead(groups, prepare, watch):
         start = time.perf_counter()
-        images, placements = made.result()
+        images, placements = reading.result()
         ready = time.perf_counter()
         rows, sigma = model.run(images)
         ran = time.perf_counter()
         for row, (i, placed) in enumerate(zip(group.indices, placements, strict=True)):
             if isinstance(placed, SourceError):
-                finds.problems.append(unreadable(dataset, int(i), placed))
+                detections.problems.append(_unreadable(dataset, int(i), placed))
                 continue
             chosen, spread = model.pick(rows[row], None if sigma is None else sigma[row], options)
             scale = np.array(placed.inner) / np.array(placed.source)
             shift = np.array([placed.left, placed.top])
-            finds.scale[i] = scale
+            detections.scale[i] = scale
             points = chosen.points.astype(np.float64)
             n = len(points)
-            finds.parts[int(i)] = (
+            detections.parts[int(i)] = (
                 chosen.classes,
                 ((chosen.boxes.reshape(n, 2, 2) - shift) / scale).reshape(n, 4),
                 chosen.conf.astype(np.float64),
@@ -154,10 +154,16 @@ def _find_yolo(
         seconds["postprocess"] += time.perf_counter() - ran
 
 
-def _find_other(
-    model: Estimator, dataset: Dataset, usable: Sequence[int], finds: Finds, *, options: Options, watch: Watch | None
+def _detect_other(
+    model: Estimator,
+    dataset: Dataset,
+    usable: Sequence[int],
+    detections: Detections,
+    *,
+    options: Options,
+    watch: Watch | None,
 ) -> None:
-    groups = squares(usable, size=(1, 1), batch=1)
+    groups = group_in_order(usable, size=(1, 1), batch=1)
 
     def prepare(group: Group) -> Any:
         try:
@@ -165,18 +171,18 @@ def _find_other(
         except SourceError as error:
             return error
 
-    for group, made in _ahead(groups, prepare, watch):
+    for group, reading in _read_ahead(groups, prepare, watch):
         start = time.perf_counter()
-        image, i = made.result(), int(group.indices[0])
-        finds.seconds["preprocess"] += time.perf_counter() - start
+        image, i = reading.result(), int(group.indices[0])
+        detections.seconds["preprocess"] += time.perf_counter() - start
         if isinstance(image, SourceError):
-            finds.problems.append(unreadable(dataset, i, image))
+            detections.problems.append(_unreadable(dataset, i, image))
             continue
         (estimate,) = model([image], options)
         for step in ("preprocess", "inference", "postprocess"):
-            finds.seconds[step] += estimate.speed.get(step, 0.0) / 1e3
+            detections.seconds[step] += estimate.speed.get(step, 0.0) / 1e3
         boxes = estimate.boxes.astype(np.float64)
-        finds.parts[i] = (
+        detections.parts[i] = (
             boxes[:, 5].astype(np.int64),
             boxes[:, :4],
             boxes[:, 4],
@@ -186,13 +192,13 @@ def _find_other(
         )
 
 
-def unreadable(dataset: Dataset, i: int, error: Exception) -> Problem:
+def _unreadable(dataset: Dataset, i: int, error: Exception) -> Problem:
     """Say which picture could not be read."""
     text = str(error).removeprefix(f"{dataset.paths[i]}: ")
     return Problem("unreadable-picture", "error", dataset.paths[i], None, text, "mend or remove the picture")
 
 
-def _ahead(
+def _read_ahead(
     groups: Sequence[Group], prepare: Callable[[Group], Any], watch: Watch | None
 ) -> Iterator[tuple[Group, Future[Any]]]:
     """Prepare batches in a thread beside the network, never more than a few."""

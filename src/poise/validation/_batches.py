@@ -32,7 +32,7 @@ class Group:
     size: tuple[int, int]
 
 
-def rectangles(
+def group_by_shape(
     sizes: Sequence[tuple[int, int]], indices: Sequence[int], *, imgsz: int, batch: int, stride: int
 ) -> list[Group]:
     """Sort pictures by their proportions into batches, each with its own rectangle.
@@ -58,13 +58,13 @@ def rectangles(
     return groups
 
 
-def squares(indices: Sequence[int], *, size: tuple[int, int], batch: int) -> list[Group]:
+def group_in_order(indices: Sequence[int], *, size: tuple[int, int], batch: int) -> list[Group]:
     """Group pictures in their order, for a network that takes one input size only."""
     whole = np.asarray(indices, dtype=np.intp)
     return [Group(whole[first : first + batch], size) for first in range(0, len(whole), batch)]
 
 
-def fill(image: Image, out: NDArray[Any], *, imgsz: int) -> Placement:
+def place_picture(image: Image, out: NDArray[Any], *, imgsz: int) -> Placement:
     """Resize a picture in two steps and write it into its place in a batch.
 
     Args:
