@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from tiny import draw, settings  # noqa: E402
+from tiny import draw, run  # noqa: E402
 
 from poise.datasets import open_dataset, scan  # noqa: E402
 from poise.sources import read_picture  # noqa: E402
-from poise.training import Callbacks, settings_of, train  # noqa: E402
 from poise.training.examples import Batch, Targets  # noqa: E402
 from poise.training.plots import Plots, draw_batch, draw_labels, draw_results, smooth  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    return draw(tmp_path_factory.mktemp("data"))
 
 
 def batch_with(x: float, y: float, *, seen: bool = True) -> Batch:
@@ -94,19 +88,19 @@ def test_smoothing_keeps_a_constant_and_leaves_gaps() -> None:
     assert np.delete(out, 7) == pytest.approx(np.full(39, 3.0))
 
 
-def test_a_training_leaves_its_pictures(cards: Path, tmp_path: Path) -> None:
-    done = train(settings_of(settings(cards, plots=True, project=str(tmp_path))))
+def test_a_training_leaves_its_pictures(trained: Any) -> None:
+    folder = trained.training.save_dir
 
-    names = {path.name for path in done.save_dir.iterdir()}
+    names = {path.name for path in folder.iterdir()}
     assert {
         "results.png", "labels.png", "train_batch0.jpg", "train_batch1.jpg", "train_batch2.jpg",
         "train_batch_no_mosaic.jpg", "val_batch0_labels.jpg", "val_batch0_pred.jpg", "PosePR_curve.png",
     } <= names  # fmt: skip
-    assert read_picture(done.save_dir / "val_batch0_labels.jpg").std() > 10
+    assert read_picture(folder / "val_batch0_labels.jpg").std() > 10
 
 
 def test_no_plots_leaves_none(cards: Path, tmp_path: Path) -> None:
-    done = train(settings_of(settings(cards, plots=False, epochs=1, val=False, project=str(tmp_path))))
+    done = run(cards, plots=False, epochs=1, val=False, project=str(tmp_path))
 
     assert not [path for path in done.save_dir.iterdir() if path.suffix in (".png", ".jpg")]
 
@@ -133,7 +127,7 @@ def test_a_picture_that_breaks_in_validation_is_named_once(tmp_path: Path, capsy
         picture = tmp_path / "images/val/0.png"
         picture.write_bytes(picture.read_bytes()[:300])
 
-    train(settings_of(settings(file, verbose=True)), callbacks=Callbacks({"on_train_start": [spoil]}))
+    run(file, verbose=True, epochs=1, callbacks={"on_train_start": [spoil]})
 
     # The line is wrapped by the terminal only.
     assert capsys.readouterr().err.count("it is left out") == 1

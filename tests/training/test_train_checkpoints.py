@@ -13,33 +13,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tiny import draw, settings  # noqa: E402
-
 from poise.errors import ModelError, PoiseError  # noqa: E402
 from poise.networks import read_checkpoint  # noqa: E402
-from poise.training import Callbacks, settings_of, train  # noqa: E402
 from poise.training.checkpoints import read_state, write_archive  # noqa: E402
-
-
-class Interrupt:
-    """Stops a training as Ctrl-C does, in the middle of an epoch."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __call__(self, training: Any) -> None:
-        if training.epoch == self.epoch:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training that was stopped in its second epoch."""
-    torch.set_num_threads(1)
-    file = draw(tmp_path_factory.mktemp("data"))
-    with pytest.raises(KeyboardInterrupt, match="--resume"):
-        train(settings_of(settings(file)), callbacks=Callbacks({"on_train_batch_end": [Interrupt(1)]}))
-    return file.parent / "runs/train"
 
 
 def test_own_reader_knows_what_the_network_is(stopped: Path) -> None:
