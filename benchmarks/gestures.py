@@ -26,7 +26,7 @@ from taught_gestures import look
 
 from poise.frames import Image
 from poise.gestures import GestureRecognizer
-from poise.gestures.examples import Picture
+from poise.gestures.shapes.examples import Picture
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get

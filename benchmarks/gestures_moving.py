@@ -23,13 +23,13 @@ import numpy as np
 from _common import arguments, save, table
 
 from poise.clips import Clip
-from poise.gestures.learning import column_weights, learn_moves
-from poise.gestures.learning import distances as apart_of
-from poise.gestures.looks import Look, body_look
-from poise.gestures.moving import Spotter, TaughtMoves, best_fit
-from poise.gestures.taught import UNKNOWN
-from poise.gestures.traces import columns
-from poise.gestures.tries import Try, trace, trimmed
+from poise.gestures.movements.examples import Try, trace, trimmed
+from poise.gestures.movements.learning import column_weights, learn_moves
+from poise.gestures.movements.learning import distances as apart_of
+from poise.gestures.movements.observations import Look, body_look
+from poise.gestures.movements.spotter import Spotter, TaughtMoves, best_fit
+from poise.gestures.movements.traces import columns
+from poise.gestures.shapes.taught_shapes import UNKNOWN
 
 Looks = list[tuple[float, Look]]
 # Kind, clip, tries, stream and true spans of each exercise clip.

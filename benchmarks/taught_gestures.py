@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from poise.geometry import Floats
-from poise.gestures.embedding import embed
-from poise.gestures.examples import Picture, meant
-from poise.gestures.taught import NONE, UNKNOWN, Taught, learn, leave_one_out
+from poise.gestures.shapes.embedding import embed
+from poise.gestures.shapes.examples import Picture, meant
+from poise.gestures.shapes.taught_shapes import NONE, UNKNOWN, Taught, learn, leave_one_out
 from poise.skeletons import get
 
 HAND, BODY, FACE = get("hand21"), get("coco17"), get("face468")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from poise.cli import main
-from poise.gestures.definitions import read_set
-from poise.gestures.moving import TaughtMoves
-from poise.gestures.taught import Taught
+from poise.gestures.definitions.definition import read_set
+from poise.gestures.movements.spotter import TaughtMoves
+from poise.gestures.shapes.taught_shapes import Taught
 
 CLIP = Path(__file__).parents[1] / "assets/clip.mp4"
 

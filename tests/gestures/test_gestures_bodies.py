@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from poise.evaluation.synthetic_gestures import MOVES, OTHERS, act, lasts
 from poise.frames import Media
 from poise.gestures import GestureRecognizer
-from poise.gestures.body_measures import NAMES, body_measures
-from poise.gestures.past import BodyPast, gravity, statistic, swings, whole
+from poise.gestures.definitions.body_measures import NAMES, body_measures
+from poise.gestures.definitions.history import BodyPast, gravity, statistic, swings, whole
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get

@@ -11,7 +11,7 @@ import pytest
 
 from poise.errors import FormatError
 from poise.gestures import GestureRecognizer, read_definitions
-from poise.gestures.definitions import bundled
+from poise.gestures.definitions.definition import bundled
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get

@@ -18,14 +18,14 @@ from poise import Pose
 from poise.errors import FormatError
 from poise.frames import Media
 from poise.gestures import GestureRecognizer
-from poise.gestures.definitions import read_set
-from poise.gestures.learning import alike, learn_moves, leave_one_out_moves
-from poise.gestures.looks import Look, body_look
-from poise.gestures.movesfile import write_moves
-from poise.gestures.moving import Spotter, TaughtMoves
-from poise.gestures.traces import RATE, Tracer, columns, mirrored
-from poise.gestures.tries import Try, movements, trace, trimmed, usable
-from poise.gestures.warping import Warper
+from poise.gestures.definitions.definition import read_set
+from poise.gestures.movements.examples import Try, movements, trace, trimmed, usable
+from poise.gestures.movements.learning import alike, learn_moves, leave_one_out_moves
+from poise.gestures.movements.move_file import write_moves
+from poise.gestures.movements.observations import Look, body_look
+from poise.gestures.movements.spotter import Spotter, TaughtMoves
+from poise.gestures.movements.traces import RATE, Tracer, columns, mirrored
+from poise.gestures.movements.warper import Warper
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get

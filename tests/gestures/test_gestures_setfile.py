@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from poise.errors import FormatError
 from poise.gestures import GestureRecognizer
-from poise.gestures.definitions import read_set
-from poise.gestures.embedding import embed
-from poise.gestures.setfile import parse_taught, write_taught
-from poise.gestures.taught import Taught, learn
+from poise.gestures.definitions.definition import read_set
+from poise.gestures.shapes.embedding import embed
+from poise.gestures.shapes.shape_file import parse_taught, write_taught
+from poise.gestures.shapes.taught_shapes import Taught, learn
 from poise.skeletons import Skeleton, get
 from poise.skeletons.tomlfile import TomlFile
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.gestures.embedding import embed
-from poise.gestures.examples import Picture, conflicts, confusion, meant, warnings
-from poise.gestures.taught import UNKNOWN, Taught, learn, leave_one_out
-from poise.gestures.variation import augmented
+from poise.gestures.shapes.embedding import embed
+from poise.gestures.shapes.examples import Picture, conflicts, confusion, meant, warnings
+from poise.gestures.shapes.taught_shapes import UNKNOWN, Taught, learn, leave_one_out
+from poise.gestures.shapes.variation import augmented
 from poise.skeletons import Skeleton, get
 
 ASSETS = Path(__file__).parents[1] / "assets"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.gestures.embedding import embed
-from poise.gestures.taught import UNKNOWN, learn
-from poise.gestures.variation import augmented
+from poise.gestures.shapes.embedding import embed
+from poise.gestures.shapes.taught_shapes import UNKNOWN, learn
+from poise.gestures.shapes.variation import augmented
 from poise.skeletons import Skeleton, get
 
 POSTURES = np.load(Path(__file__).parents[1] / "assets/postures.npz")

@@ -116,9 +116,9 @@ def _teach_shapes(
 ) -> tuple[str, list[str], list[str]]:
     """Write a set of shapes; returns the confusion table, what the user should know, and the gestures."""
     from poise.gestures import gather_examples
-    from poise.gestures.examples import conflicts, confusion, meant, warnings
-    from poise.gestures.setfile import write_taught
-    from poise.gestures.taught import learn, leave_one_out
+    from poise.gestures.shapes.examples import conflicts, confusion, meant, warnings
+    from poise.gestures.shapes.shape_file import write_taught
+    from poise.gestures.shapes.taught_shapes import learn, leave_one_out
     from poise.skeletons import get
 
     skeleton = body.skeleton if hands is None else get("hand21")
@@ -150,10 +150,10 @@ def _teach_moves(
 ) -> tuple[str, list[str], list[str]]:
     """Write a set of movements; returns the confusion table, what the user should know, and the gestures."""
     from poise.gestures import gather_tries
-    from poise.gestures.examples import confusion
-    from poise.gestures.learning import alike, learn_moves, leave_one_out_moves
-    from poise.gestures.movesfile import write_moves
-    from poise.gestures.tries import usable
+    from poise.gestures.movements.examples import usable
+    from poise.gestures.movements.learning import alike, learn_moves, leave_one_out_moves
+    from poise.gestures.movements.move_file import write_moves
+    from poise.gestures.shapes.examples import confusion
 
     skeleton = body.skeleton.name
     if part == "both" and skeleton != "coco17":
@@ -175,7 +175,7 @@ def _some(labels: list[str], said: list[str]) -> None:
         PoiseError: No example of a gesture is left; with what is known of why.
     """
     from poise.errors import PoiseError
-    from poise.gestures.taught import NONE
+    from poise.gestures.shapes.taught_shapes import NONE
 
     if not any(label != NONE for label in labels):
         raise PoiseError("\n".join(["there is no example of a gesture to learn from", *said]))

@@ -5,21 +5,21 @@
 followed in a stream by :class:`Spotter` or by a recogniser that has the set.
 """
 
-from poise.gestures.definitions import Condition, Definition, Definitions, bundled, read_definitions
-from poise.gestures.detector import GestureWatch
+from poise.gestures.definitions.definition import Condition, Definition, Definitions, bundled, read_definitions
 from poise.gestures.events import Gesture, GestureEvent, GestureEvents
-from poise.gestures.gathering import gather_examples, gather_looks, gather_tries
-from poise.gestures.hand_finder import HandFinder
-from poise.gestures.learning import alike, learn_moves, leave_one_out_moves
-from poise.gestures.looks import Look, body_look, hand_look, person_look
-from poise.gestures.movesfile import write_moves
-from poise.gestures.moving import Spotted, Spotter, TaughtMoves
-from poise.gestures.painter import GesturePainter, event_words
+from poise.gestures.movements.examples import Try, movements, trace, trimmed
+from poise.gestures.movements.learning import alike, learn_moves, leave_one_out_moves
+from poise.gestures.movements.move_file import write_moves
+from poise.gestures.movements.observations import Look, body_look, hand_look, person_look
+from poise.gestures.movements.spotter import Spotted, Spotter, TaughtMoves
 from poise.gestures.recognizer import DEFAULT_SETS, GestureRecognizer
-from poise.gestures.setfile import write_taught
-from poise.gestures.taught import UNKNOWN, Taught, learn, leave_one_out
-from poise.gestures.tries import Try, movements, trace, trimmed
-from poise.gestures.watch import Seen, watch_gestures
+from poise.gestures.shapes.shape_file import write_taught
+from poise.gestures.shapes.taught_shapes import UNKNOWN, Taught, learn, leave_one_out
+from poise.gestures.streams.detector import GestureWatch
+from poise.gestures.streams.example_folders import gather_examples, gather_looks, gather_tries
+from poise.gestures.streams.frames import Seen, watch_gestures
+from poise.gestures.streams.hand_finder import HandFinder
+from poise.gestures.streams.painter import GesturePainter, event_words
 
 __all__ = [
     "DEFAULT_SETS",

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from poise.gestures.taught import UNKNOWN
+from poise.gestures.shapes.taught_shapes import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from poise.geometry import Floats
-from poise.gestures.body_measures import body_measures
-from poise.gestures.definitions import Definitions, read_set
-from poise.gestures.embedding import embed, unmirrored
+from poise.gestures.definitions.body_measures import body_measures
+from poise.gestures.definitions.definition import Definitions, read_set
+from poise.gestures.definitions.history import BodyPast
+from poise.gestures.definitions.scorers import BodyScorer, HandScorer, pick, pick_body
 from poise.gestures.events import Gesture, GestureEvent, GestureEvents
-from poise.gestures.following import Followed, HandFollower, follow
 from poise.gestures.hand_measures import readable
-from poise.gestures.moving import TaughtMoves
-from poise.gestures.past import BodyPast
-from poise.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
-from poise.gestures.spotting import MoveWatch, moved
-from poise.gestures.taught import UNKNOWN, Taught
-from poise.gestures.traces import SPACE
+from poise.gestures.movements.spotter import TaughtMoves
+from poise.gestures.movements.traces import SPACE
+from poise.gestures.movements.watch import MoveWatch, moved
+from poise.gestures.shapes.embedding import embed, unmirrored
+from poise.gestures.shapes.taught_shapes import UNKNOWN, Taught
+from poise.gestures.streams.hand_follower import Followed, HandFollower, follow
 from poise.results import Results
 
 DEFAULT_SETS = ("hands", "body")

@@ -11,16 +11,16 @@ import numpy as np
 
 from poise.errors import SourceError
 from poise.frames import Frame, continues
-from poise.gestures.embedding import unmirrored
-from poise.gestures.examples import Picture
-from poise.gestures.following import wrist_pairs
-from poise.gestures.hand_finder import HandFinder, points_of_bodies
-from poise.gestures.looks import Look, body_look, hand_look, person_look
-from poise.gestures.taught import NONE
-from poise.gestures.traces import Part, columns
-from poise.gestures.traces import mirrored as turned_round
-from poise.gestures.tries import Try, movements, trace, trimmed
-from poise.gestures.watch import followed
+from poise.gestures.movements.examples import Try, movements, trace, trimmed
+from poise.gestures.movements.observations import Look, body_look, hand_look, person_look
+from poise.gestures.movements.traces import Part, columns
+from poise.gestures.movements.traces import mirrored as turned_round
+from poise.gestures.shapes.embedding import unmirrored
+from poise.gestures.shapes.examples import Picture
+from poise.gestures.shapes.taught_shapes import NONE
+from poise.gestures.streams.frames import followed
+from poise.gestures.streams.hand_finder import HandFinder, points_of_bodies
+from poise.gestures.streams.hand_follower import wrist_pairs
 from poise.results import Results
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from poise.geometry import Floats
-from poise.gestures.embedding import HAND
 from poise.gestures.hand_measures import FINGERS, palm_size, spatial
+from poise.gestures.shapes.embedding import HAND
 from poise.skeletons import Skeleton
 
 # Standard deviations. Of a hand: degrees that a finger is curled more or less as a whole, that each of its joints

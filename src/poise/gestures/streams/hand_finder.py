@@ -17,7 +17,7 @@ from poise.estimators.hands import rois_from_hands
 from poise.estimators.roi import RoiMemory
 from poise.frames import Frame, Media, continues
 from poise.geometry import Floats
-from poise.gestures.following import MIN_WRIST, forearms
+from poise.gestures.streams.hand_follower import MIN_WRIST, forearms
 from poise.results import Results
 
 if TYPE_CHECKING:

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import FormatError, suggest
-from poise.gestures import body_measures, hand_measures
-from poise.gestures.movesfile import parse_moves
-from poise.gestures.moving import TaughtMoves
-from poise.gestures.past import STATISTICS
-from poise.gestures.setfile import parse_taught
-from poise.gestures.taught import Taught
+from poise.gestures import hand_measures
+from poise.gestures.definitions import body_measures
+from poise.gestures.definitions.history import STATISTICS
+from poise.gestures.movements.move_file import parse_moves
+from poise.gestures.movements.spotter import TaughtMoves
+from poise.gestures.shapes.shape_file import parse_taught
+from poise.gestures.shapes.taught_shapes import Taught
 from poise.skeletons import get
 from poise.skeletons.tomlfile import TomlFile, read_toml
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "sets"
 # The longest part of the past that a moving gesture may look at, seconds.
 MAX_PAST_S = 5.0
 # From this bend a finger is half folded, and up to it half straight; the gap in between is where neither is sure. Of
@@ -45,7 +46,7 @@ class Condition:
         low: Least value; -inf: none. Here the condition scores one half.
         high: Greatest value; inf: none.
         soft: Width of the ramp from score 0 to score 1 round a limit, in the measure's unit.
-        statistic: What is taken of the measure's past; see :func:`poise.gestures.past.statistic`.
+        statistic: What is taken of the measure's past; see :func:`poise.gestures.definitions.history.statistic`.
         swing: Least size of a swing, in the measure's unit.
     """
 

@@ -14,8 +14,8 @@ import numpy as np
 from poise.errors import FormatError, suggest
 from poise.files.writing import write_atomically
 from poise.geometry import Floats
-from poise.gestures.embedding import HAND, size
-from poise.gestures.taught import NONE, Taught
+from poise.gestures.shapes.embedding import HAND, size
+from poise.gestures.shapes.taught_shapes import NONE, Taught
 from poise.skeletons import get, names
 from poise.skeletons.tomlfile import TomlFile
 

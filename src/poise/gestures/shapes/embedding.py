@@ -10,7 +10,7 @@ from poise.geometry import Floats
 from poise.gestures.hand_measures import FINGERS, distances, palm_size, spatial
 from poise.skeletons import Skeleton
 
-# The components below are what the files of taught sets hold: whoever changes one raises the format in setfile.py.
+# The components below are what the files of taught sets hold: whoever changes one raises the format in shape_file.py.
 HAND = "hand21"
 _CHAINS = np.array(list(FINGERS.values()))
 _TIPS = _CHAINS[:, 3]

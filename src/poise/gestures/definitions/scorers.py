@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Bools, Floats
-from poise.gestures import body_measures, hand_measures
-from poise.gestures.definitions import Definition
-from poise.gestures.past import BodyPast, statistic, whole
-from poise.gestures.taught import UNKNOWN
+from poise.gestures import hand_measures
+from poise.gestures.definitions import body_measures
+from poise.gestures.definitions.definition import Definition
+from poise.gestures.definitions.history import BodyPast, statistic, whole
+from poise.gestures.shapes.taught_shapes import UNKNOWN
 from poise.skeletons import get
 
 # A gesture counts from this score, which means that every condition lies on the right side of its limit.

@@ -11,11 +11,11 @@ from poise.drawing import draw, draw_label, draw_zone_labels, label_size, place_
 from poise.frames import Image, Media, continues
 from poise.geometry import Floats
 from poise.gestures.events import Gesture, GestureEvent
-from poise.gestures.taught import UNKNOWN
+from poise.gestures.shapes.taught_shapes import UNKNOWN
 from poise.results import Results
 
 if TYPE_CHECKING:
-    from poise.gestures.watch import Seen
+    from poise.gestures.streams.frames import Seen
 
 # Plates of labels, BGR; a body's is blue, so that it is not taken for a hand's.
 _HAND_LABEL, _BODY_LABEL = (60, 200, 250), (220, 160, 60)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
-from poise.gestures.looks import Look
-from poise.gestures.taught import NONE, UNKNOWN
-from poise.gestures.traces import RATE, Columns, Part, Tracer, columns, mirrored
-from poise.gestures.warping import Warper
+from poise.gestures.movements.observations import Look
+from poise.gestures.movements.traces import RATE, Columns, Part, Tracer, columns, mirrored
+from poise.gestures.movements.warper import Warper
+from poise.gestures.shapes.taught_shapes import NONE, UNKNOWN
 
 # How much a column varies between two who make the same movement seen from the same side: places in trunks, their
 # changes within a moment, and a hand's shape. Counted in these, exercises lie 0.2 from another repetition of the same

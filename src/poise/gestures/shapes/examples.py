@@ -10,8 +10,8 @@ from itertools import combinations
 import numpy as np
 
 from poise.geometry import Floats
-from poise.gestures.embedding import HAND, differences, embed, is_upright
-from poise.gestures.taught import NONE, UNKNOWN, Taught
+from poise.gestures.shapes.embedding import HAND, differences, embed, is_upright
+from poise.gestures.shapes.taught_shapes import NONE, UNKNOWN, Taught
 from poise.skeletons import Skeleton
 
 

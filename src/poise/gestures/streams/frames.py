@@ -11,8 +11,8 @@ import numpy as np
 from poise.errors import SourceError
 from poise.frames import Frame, Media, continues
 from poise.gestures.events import Gesture, GestureEvent
-from poise.gestures.hand_finder import MIN_HAND, HandFinder
 from poise.gestures.recognizer import GestureRecognizer
+from poise.gestures.streams.hand_finder import MIN_HAND, HandFinder
 from poise.results import Results
 from poise.tracking import Tracker
 

@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
-from poise.gestures.moving import TaughtMoves, best_fit, spreads
-from poise.gestures.taught import NONE, UNKNOWN
-from poise.gestures.traces import RATE, SPACE, Columns, Part, columns, mirrored
-from poise.gestures.tries import MAX_ROWS, MIN_ROWS, Try
-from poise.gestures.warping import Warper
+from poise.gestures.movements.examples import MAX_ROWS, MIN_ROWS, Try
+from poise.gestures.movements.spotter import TaughtMoves, best_fit, spreads
+from poise.gestures.movements.traces import RATE, SPACE, Columns, Part, columns, mirrored
+from poise.gestures.movements.warper import Warper
+from poise.gestures.shapes.taught_shapes import NONE, UNKNOWN
 
 # A hand has 12 columns and a wrist 4; this weight makes the two count about alike.
 _HAND_WEIGHT = 0.35
 # Half of a column's weight is given, half follows from how much it moves in the examples.
 # Source: Reyes, Dominguez, Escalera, Feature weighting in dynamic time warping for gesture recognition (ICCVW 2011).
 _GIVEN = 0.5
-# Spreads up to which somebody else's movement, seen from the same side, is believed to be the same (see moving.py);
+# Spreads up to which somebody else's movement, seen from the same side, is believed to be the same (see spotter.py);
 # what a gesture with one example has. It counts as much as this many examples. Up to 0.9 told no more of other people's
 # exercises, and took signs for others.
 _BELIEVED, _BELIEF = 0.75, 2.0

@@ -10,9 +10,9 @@ from poise.drawing import draw
 from poise.events.event import Event
 from poise.frames import Frame, Image, Media, continues
 from poise.gestures.events import Gesture, GestureEvent
-from poise.gestures.hand_finder import HandFinder
-from poise.gestures.painter import draw_names
 from poise.gestures.recognizer import GestureRecognizer
+from poise.gestures.streams.hand_finder import HandFinder
+from poise.gestures.streams.painter import draw_names
 from poise.results import Results
 
 if TYPE_CHECKING:

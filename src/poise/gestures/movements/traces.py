@@ -19,8 +19,8 @@ import numpy as np
 
 from poise.geometry import Bools, Floats
 from poise.gestures import hand_measures
-from poise.gestures.body_measures import body_scale
-from poise.gestures.looks import Look
+from poise.gestures.definitions.body_measures import body_scale
+from poise.gestures.movements.observations import Look
 from poise.skeletons import get
 
 Part = Literal["hand", "body", "both"]

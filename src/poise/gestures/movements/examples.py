@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
-from poise.gestures.looks import Look
-from poise.gestures.taught import NONE
-from poise.gestures.traces import BACK, RATE, Columns, Part, Tracer
+from poise.gestures.movements.observations import Look
+from poise.gestures.movements.traces import BACK, RATE, Columns, Part, Tracer
+from poise.gestures.shapes.taught_shapes import NONE
 
 # Ends of an example are cut where everything moves less than this share of its quick moments, or than this many trunks
 # (palms) in 0.15 s, which is what the networks' noise makes of somebody who stands still.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
-from poise.gestures.body_measures import ABOUT, LENGTHS, NAMES, TURNS
+from poise.gestures.definitions.body_measures import ABOUT, LENGTHS, NAMES, TURNS
 
 STATISTICS = (
     "now", "mean", "least", "most", "change", "net", "swings", "hop", "gravity", "dip", "growth", "drop", "speed",
@@ -53,7 +53,7 @@ class BodyPast:
         return self._time[self._start : self._end]
 
     def push(self, time: float, row: Floats, about: Floats) -> None:
-        """Add the present, as :func:`~poise.gestures.body_measures.body_measures` gives it for one body.
+        """Add the present, as :func:`~poise.gestures.definitions.body_measures.body_measures` gives it for one body.
 
         A clock that runs backwards, by a seek or another video, forgets what was; so does somebody who is suddenly
         elsewhere, because that is somebody else.

@@ -6,8 +6,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from poise.gestures.events import Gesture
-from poise.gestures.looks import Look, body_look, hand_look, person_look
-from poise.gestures.moving import Spotted, Spotter, TaughtMoves
+from poise.gestures.movements.observations import Look, body_look, hand_look, person_look
+from poise.gestures.movements.spotter import Spotted, Spotter, TaughtMoves
 from poise.results import Results
 
 # Who was not seen for this long, seconds, is forgotten.

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
-from poise.gestures.embedding import HAND, differences, embed, is_upright, mirrored
-from poise.gestures.variation import augmented
+from poise.gestures.shapes.embedding import HAND, differences, embed, is_upright, mirrored
+from poise.gestures.shapes.variation import augmented
 from poise.skeletons import Skeleton
 
 # What is said of anything that is no known gesture.
