@@ -19,7 +19,7 @@ from poise.files.text import plain
 
 if TYPE_CHECKING:
     from poise.frames import Image
-    from poise.gestures import Seen
+    from poise.gestures import GestureFrame
     from poise.results import Results
     from poise.sinks import SinkBase
 
@@ -113,9 +113,9 @@ def watch(
     return report.finish()
 
 
-def _watched(report: Reporter, seen: Iterable[Seen]) -> Iterator[Seen]:
+def _watched(report: Reporter, seen: Iterable[GestureFrame]) -> Iterator[GestureFrame]:
     """Pass frames through the progress bar; those that only say what ended are not counted."""
-    waiting: list[Seen] = []
+    waiting: list[GestureFrame] = []
 
     def results() -> Iterator[Results]:
         for one in seen:
@@ -155,21 +155,21 @@ def _pictures(stack: ExitStack, report: Reporter, *, save: bool, out: Path | Non
     return sinks
 
 
-def _records(one: Seen) -> list[str]:
+def _records(one: GestureFrame) -> list[str]:
     return [json_.dumps(line, ensure_ascii=False) for line in one.records()]
 
 
-def _events(one: Seen) -> list[str]:
+def _events(one: GestureFrame) -> list[str]:
     source = {"source": one.frame.media.name}
     return [json_.dumps(source | event.record(), ensure_ascii=False) for event in one.events]
 
 
-def _lines(one: Seen) -> list[str]:
+def _lines(one: GestureFrame) -> list[str]:
     """Return what people read: of a picture every gesture, of a video what begins and ends."""
-    from poise.gestures import event_words
+    from poise.gestures.streams.painter import format_event
 
     if one.frame.media.kind != "image":
-        return [event_words(event) for event in one.events]
+        return [format_event(event) for event in one.events]
     name = one.frame.media.name
     said = [f"{name}  {seen.part.replace('_', ' ')}  {seen.gesture}  {seen.conf:.2f}" for seen in one.gestures]
     return said or [f"{name}  nothing found"]

@@ -115,24 +115,28 @@ def _teach_shapes(
     mirrored: bool,
 ) -> tuple[str, list[str], list[str]]:
     """Write a set of shapes; returns the confusion table, what the user should know, and the gestures."""
-    from poise.gestures import gather_examples
-    from poise.gestures.shapes.examples import conflicts, confusion, meant, warnings
-    from poise.gestures.shapes.shape_file import write_taught
-    from poise.gestures.shapes.taught_shapes import learn, leave_one_out
+    from poise.gestures.shapes.examples import choose_rows, find_shape_conflicts, find_warnings, format_confusion
+    from poise.gestures.shapes.learning import learn_shapes, leave_one_out_shapes
+    from poise.gestures.shapes.shape_file import write_shapes
+    from poise.gestures.streams.example_folders import collect_shapes
     from poise.skeletons import get
 
     skeleton = body.skeleton if hands is None else get("hand21")
-    pictures = gather_examples(examples, hands=hands, body=body, mirrored=mirrored, watch=report.watch)
+    pictures = collect_shapes(examples, hands=hands, body=body, mirrored=mirrored, watch=report.watch)
     upright = hands is None if upright is None else upright
-    rows = meant(skeleton, pictures, upright=upright)
+    rows = choose_rows(skeleton, pictures, upright=upright)
     used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
-    said = warnings(pictures, rows)
+    said = find_warnings(pictures, rows)
     _some([one.label for one, _ in used], said)
     sources = [one.source for one, _ in used]
     points = [(one.label, one.xy[row], one.xyz[row]) for one, row in used]
-    taught = learn(name, skeleton, points, upright=upright, mirror=mirror, groups=sources)
-    write_taught(taught, out)
-    return confusion(leave_one_out(taught, sources)), said + conflicts(taught, sources), taught.names
+    taught = learn_shapes(name, skeleton, points, upright=upright, mirror=mirror, groups=sources)
+    write_shapes(taught, out)
+    return (
+        format_confusion(leave_one_out_shapes(taught, sources)),
+        said + find_shape_conflicts(taught, sources),
+        taught.names,
+    )
 
 
 def _teach_moves(
@@ -149,23 +153,27 @@ def _teach_moves(
     mirrored: bool,
 ) -> tuple[str, list[str], list[str]]:
     """Write a set of movements; returns the confusion table, what the user should know, and the gestures."""
-    from poise.gestures import gather_tries
-    from poise.gestures.movements.examples import usable
-    from poise.gestures.movements.learning import alike, learn_moves, leave_one_out_moves
+    from poise.gestures.movements.examples import select_usable
+    from poise.gestures.movements.learning import find_move_conflicts, learn_moves, leave_one_out_moves
     from poise.gestures.movements.move_file import write_moves
-    from poise.gestures.shapes.examples import confusion
+    from poise.gestures.shapes.examples import format_confusion
+    from poise.gestures.streams.example_folders import collect_moves
 
     skeleton = body.skeleton.name
     if part == "both" and skeleton != "coco17":
         raise ValueError(f"--part both needs a body model of skeleton coco17; {body.name} gives {skeleton}")
-    tries = gather_tries(
+    tries = collect_moves(
         examples, part=part, hands=hands, body=body, split=split, mirrored=mirrored, watch=report.watch
     )
-    used, said = usable(tries)
+    used, said = select_usable(tries)
     _some([one.label for one in used], said)
     moves = learn_moves(name, part, used, skeleton=skeleton, mirror=mirror)
     write_moves(moves, out)
-    return confusion(leave_one_out_moves(moves, used, mirror=mirror)), said + alike(moves), moves.names
+    return (
+        format_confusion(leave_one_out_moves(moves, used, mirror=mirror)),
+        said + find_move_conflicts(moves),
+        moves.names,
+    )
 
 
 def _some(labels: list[str], said: list[str]) -> None:
@@ -175,7 +183,7 @@ def _some(labels: list[str], said: list[str]) -> None:
         PoiseError: No example of a gesture is left; with what is known of why.
     """
     from poise.errors import PoiseError
-    from poise.gestures.shapes.taught_shapes import NONE
+    from poise.gestures.events import NONE
 
     if not any(label != NONE for label in labels):
         raise PoiseError("\n".join(["there is no example of a gesture to learn from", *said]))

@@ -8,21 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 from poise.errors import FormatError, suggest
 from poise.gestures import hand_measures
 from poise.gestures.definitions import body_measures
 from poise.gestures.definitions.history import STATISTICS
-from poise.gestures.movements.move_file import parse_moves
-from poise.gestures.movements.spotter import TaughtMoves
-from poise.gestures.shapes.shape_file import parse_taught
-from poise.gestures.shapes.taught_shapes import Taught
 from poise.skeletons import get
-from poise.skeletons.tomlfile import TomlFile, read_toml
+from poise.skeletons.tomlfile import TomlFile
 
-FOLDER = Path(__file__).parents[1] / "sets"
 # The longest part of the past that a moving gesture may look at, seconds.
 MAX_PAST_S = 5.0
 # From this bend a finger is half folded, and up to it half straight; the gap in between is where neither is sure. Of
@@ -46,7 +40,7 @@ class Condition:
         low: Least value; -inf: none. Here the condition scores one half.
         high: Greatest value; inf: none.
         soft: Width of the ramp from score 0 to score 1 round a limit, in the measure's unit.
-        statistic: What is taken of the measure's past; see :func:`poise.gestures.definitions.history.statistic`.
+        statistic: What is taken of the measure's past; see :func:`poise.gestures.definitions.history.take_statistic`.
         swing: Least size of a swing, in the measure's unit.
     """
 
@@ -108,45 +102,8 @@ class Definitions:
         return found
 
 
-def bundled() -> list[str]:
-    """Return the names of the sets that come with Poise."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
-
-
-def read_set(name: str | Path) -> Definitions | Taught | TaughtMoves:
-    """Read a set of gestures, defined or taught; see :func:`read_definitions`."""
-    file = _load(name)
-    if file.table.get("kind") == "taught":
-        return parse_taught(file)
-    if file.table.get("kind") == "moves":
-        return parse_moves(file)
-    return parse(file)
-
-
-def read_definitions(name: str | Path) -> Definitions:
-    """Read a set of defined gestures.
-
-    Args:
-        name: A name from :func:`bundled`, or the path of a TOML file.
-
-    Raises:
-        ValueError: There is no such set; with the nearest name.
-        FormatError: The file is wrong: its line, what was found, what was expected.
-    """
-    return parse(_load(name))
-
-
-def _load(name: str | Path) -> TomlFile:
-    path = Path(name)
-    if path.suffix != ".toml":
-        if str(name) not in bundled():
-            raise ValueError(f"no set of gestures named {str(name)!r}{suggest(str(name), bundled())}; or give a .toml")
-        path = FOLDER / f"{name}.toml"
-    return read_toml(path)
-
-
-def parse(file: TomlFile) -> Definitions:
-    """Turn the content of a TOML file into definitions; see :func:`read_definitions`."""
+def parse_definitions(file: TomlFile) -> Definitions:
+    """Turn the content of a TOML file into definitions; see :func:`poise.gestures.sets.read_definitions`."""
     for key in file.table:
         if key not in _TOP_KEYS:
             raise file.wrong(key, f"unknown key {key!r}{suggest(key, _TOP_KEYS)}")

@@ -30,7 +30,7 @@ _STRAIGHT, _TURNED = np.ones(len(NAMES)), np.where(TURNS, -1.0, 1.0)
 _FIRST = 128  # frames there is room for at first
 
 
-class BodyPast:
+class BodyHistory:
     """What was measured on one body in the last seconds, as columns that grow at the end.
 
     Args:
@@ -127,7 +127,7 @@ class BodyPast:
         self._start, self._end = 0, kept
 
 
-def whole(values: Floats) -> Floats:
+def bridge_gaps(values: Floats) -> Floats:
     """Bridge the gaps of ``(T, C)`` columns in a straight line.
 
     NaN throughout where a gap is longer than a fifth of the window, because a movement may be hidden in it, or where
@@ -146,12 +146,12 @@ def whole(values: Floats) -> Floats:
     return made
 
 
-def statistic(time: Floats, values: Floats, kind: str, swing: float = 0.1) -> Floats:
+def take_statistic(time: Floats, values: Floats, kind: str, swing: float = 0.1) -> Floats:
     """Reduce the past of measures to one number each.
 
     Args:
         time: ``(T,)`` seconds, rising.
-        values: ``(T, C)`` without gaps, or NaN throughout; see :func:`whole`.
+        values: ``(T, C)`` without gaps, or NaN throughout; see :func:`bridge_gaps`.
         kind: One of :data:`STATISTICS`. ``mean``, ``least``, ``most``; ``change``: greatest less least; ``net``: now
             less at first; ``swings``: turns of direction; ``hop``: top above both ends; ``gravity``: how quickly a hop
             rises and falls, as the acceleration of a free fall of its height and length, per second squared; ``dip``:
@@ -189,7 +189,7 @@ def statistic(time: Floats, values: Floats, kind: str, swing: float = 0.1) -> Fl
             rates = _rates(time, values)
             reduced = np.abs(rates[-1]) if kind == "pace" else np.abs(rates).max(axis=0)
         case _:
-            one = gravity if kind == "gravity" else lambda _, column: swings(column, swing)
+            one = fall_acceleration if kind == "gravity" else lambda _, column: count_swings(column, swing)
             reduced = np.array([one(time, values[:, c]) for c in range(values.shape[1])], dtype=float)
     return reduced
 
@@ -204,7 +204,7 @@ def _rates(time: Floats, values: Floats) -> Floats:
     return rates
 
 
-def gravity(time: Floats, values: Floats) -> float:
+def fall_acceleration(time: Floats, values: Floats) -> float:
     """Return the acceleration of the free fall that a hop looks like, in the unit of ``values`` per second squared.
 
     A body thrown up passes half of its height h twice, and is above it for t = 2 sqrt(h / g) seconds; so g = 4 h / t².
@@ -227,7 +227,7 @@ def gravity(time: Floats, values: Floats) -> float:
     return float(4 * (values[top] - base) / (down - up) ** 2)
 
 
-def swings(values: Floats, size: float) -> int:
+def count_swings(values: Floats, size: float) -> int:
     """Count the turns of direction of ``(T,)`` values, leaving out movements smaller than ``size``."""
     turns, direction = 0, 0
     low = high = extreme = float(values[0])

@@ -12,8 +12,8 @@ from poise.geometry import Bools, Floats
 from poise.gestures import hand_measures
 from poise.gestures.definitions import body_measures
 from poise.gestures.definitions.definition import Definition
-from poise.gestures.definitions.history import BodyPast, statistic, whole
-from poise.gestures.shapes.taught_shapes import UNKNOWN
+from poise.gestures.definitions.history import BodyHistory, bridge_gaps, take_statistic
+from poise.gestures.events import UNKNOWN
 from poise.skeletons import get
 
 # A gesture counts from this score, which means that every condition lies on the right side of its limit.
@@ -59,7 +59,7 @@ class HandScorer:
             [hand_measures.hand_measures(xy, points), hand_measures.distances(points, self._pairs)], axis=1
         )
         scores: Floats = np.minimum.reduceat(
-            ramp(measures[:, self._columns], self._low, self._high, self._soft), self._starts, axis=1
+            score_limits(measures[:, self._columns], self._low, self._high, self._soft), self._starts, axis=1
         )
         return scores
 
@@ -97,7 +97,7 @@ class BodyScorer:
             for one in mine
         ]
 
-    def __call__(self, past: BodyPast) -> Floats:
+    def __call__(self, past: BodyHistory) -> Floats:
         """Score the present moment of a body.
 
         Returns:
@@ -120,7 +120,7 @@ class BodyScorer:
             since = past.since(float(self._over[g]))
             for kind, swing, asked in self._past[g]:
                 at, rows, sure = past.columns(since, asked.columns)
-                values = statistic(at, whole(rows) * factors[asked.columns], kind, swing)
+                values = take_statistic(at, bridge_gaps(rows) * factors[asked.columns], kind, swing)
                 values[sure < MIN_SURE] = np.nan
                 scores[g] = min(scores[g], asked.least(values))
                 if not scores[g]:
@@ -159,15 +159,15 @@ class _Asked(NamedTuple):
         """Return the ``(G,)`` least score of each gesture's conditions on a ``(M,)`` row; 1 where it has none."""
         scores = np.ones(gestures)
         if len(self.owners):
-            np.minimum.at(scores, self.owners, ramp(row[self.columns], self.low, self.high, self.soft))
+            np.minimum.at(scores, self.owners, score_limits(row[self.columns], self.low, self.high, self.soft))
         return scores
 
     def least(self, values: Floats) -> float:
         """Return the least score of ``(C,)`` values."""
-        return float(ramp(values, self.low, self.high, self.soft).min())
+        return float(score_limits(values, self.low, self.high, self.soft).min())
 
 
-def ramp(values: Floats, low: Floats, high: Floats, soft: Floats) -> Floats:
+def score_limits(values: Floats, low: Floats, high: Floats, soft: Floats) -> Floats:
     """Score values against limits: one half at a limit, 1 from half of ``soft`` inside, 0 from half of it outside.
 
     NaN, what was not seen, scores 0.
@@ -178,7 +178,7 @@ def ramp(values: Floats, low: Floats, high: Floats, soft: Floats) -> Floats:
     return scores
 
 
-def pick(names: Sequence[str], scores: Floats) -> tuple[str, float]:
+def pick_hand_gesture(names: Sequence[str], scores: Floats) -> tuple[str, float]:
     """Return the gesture that ``(G,)`` scores of a hand name and its score; unknown when none or more than one fits.
 
     Several entries of one name are alternatives: the best counts.
@@ -194,7 +194,7 @@ def pick(names: Sequence[str], scores: Floats) -> tuple[str, float]:
     return ranked[0]
 
 
-def pick_body(names: Sequence[str], scores: Floats, moving: Bools) -> tuple[str, float]:
+def pick_body_gesture(names: Sequence[str], scores: Floats, moving: Bools) -> tuple[str, float]:
     """Return the gesture that ``(G,)`` scores of a body name and its score, or unknown.
 
     Gestures of a body do not exclude each other: who waves has a hand raised too. A moving one says more than a still

@@ -1,4 +1,4 @@
-"""Tries of movements: what one person did in one video, without the rest before and after."""
+"""Examples of movements: what one person did in one video, without the rest before and after."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
-from poise.gestures.movements.observations import Look
+from poise.gestures.events import NONE
+from poise.gestures.movements.observations import Observation
 from poise.gestures.movements.traces import BACK, RATE, Columns, Part, Tracer
-from poise.gestures.shapes.taught_shapes import NONE
 
 # Ends of an example are cut where everything moves less than this share of its quick moments, or than this many trunks
 # (palms) in 0.15 s, which is what the networks' noise makes of somebody who stands still.
@@ -26,7 +26,7 @@ MAX_ROWS = int(10 * RATE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Try:
+class MoveExample:
     """One example.
 
     Attributes:
@@ -40,20 +40,20 @@ class Try:
     rows: Floats
 
 
-def trace(part: Part, looks: Sequence[tuple[float, Look]], *, skeleton: str = "coco17") -> Floats:
-    """Return the ``(T, D)`` rows of looks at given seconds."""
+def trace(part: Part, observations: Sequence[tuple[float, Observation]], *, skeleton: str = "coco17") -> Floats:
+    """Return the ``(T, D)`` rows of observations at given seconds."""
     tracer = Tracer(part, skeleton)
-    rows = [tracer.add(time, look)[1] for time, look in looks]
+    rows = [tracer.add(time, observation)[1] for time, observation in observations]
     return np.concatenate(rows) if rows else np.empty((0, len(tracer.columns.names)))
 
 
-def trimmed(rows: Floats, what: Columns) -> Floats:
+def trim_movement(rows: Floats, what: Columns) -> Floats:
     """Return the ``(T, D)`` rows without the rest before and after the movement."""
     busy = _busy(rows, what)
     return rows[max(busy[0] - 2, 0) : busy[-1] + 1] if len(busy) else rows[:0]
 
 
-def movements(rows: Floats, what: Columns, *, rest_s: float = 0.6) -> list[Floats]:
+def split_movements(rows: Floats, what: Columns, *, rest_s: float = 0.6) -> list[Floats]:
     """Return the movements in ``(T, D)`` rows, parted by rests of at least ``rest_s`` seconds and without them."""
     busy = _busy(rows, what)
     if not len(busy):
@@ -64,10 +64,10 @@ def movements(rows: Floats, what: Columns, *, rest_s: float = 0.6) -> list[Float
     return [part for part in parts if len(part) >= MIN_ROWS]
 
 
-def usable(tries: Sequence[Try]) -> tuple[list[Try], list[str]]:
+def select_usable(examples: Sequence[MoveExample]) -> tuple[list[MoveExample], list[str]]:
     """Return the examples that can be learned from, and one sentence for each thing that the user should know."""
     used, said = [], []
-    for one in tries:
+    for one in examples:
         seconds = len(one.rows) / RATE
         if one.label == NONE or MIN_ROWS <= len(one.rows) <= MAX_ROWS:
             used.append(one)
@@ -81,7 +81,7 @@ def usable(tries: Sequence[Try]) -> tuple[list[Try], list[str]]:
                 "is left out: give one try a video, or --split where there are rests between several"
             )
     counts = Counter(one.label for one in used if one.label != NONE)
-    if gone := [label for label in dict.fromkeys(one.label for one in tries) if label != NONE and not counts[label]]:
+    if gone := [label for label in dict.fromkeys(one.label for one in examples) if label != NONE and not counts[label]]:
         said.append(f"no example is left of {', '.join(gone)}: not in the set")
     if single := [label for label, count in counts.items() if count == 1]:
         said.append(

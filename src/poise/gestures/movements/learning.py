@@ -1,4 +1,4 @@
-"""Movements learned from a few tries: templates, what each column says, and a limit from which all is unknown."""
+"""Movements learned from a few examples: templates, what each column says, and a limit from which all is unknown."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.geometry import Floats
-from poise.gestures.movements.examples import MAX_ROWS, MIN_ROWS, Try
-from poise.gestures.movements.spotter import TaughtMoves, best_fit, spreads
+from poise.gestures.events import NONE, UNKNOWN
+from poise.gestures.movements.examples import MAX_ROWS, MIN_ROWS, MoveExample
+from poise.gestures.movements.taught_moves import TaughtMoves, best_fit, spreads
 from poise.gestures.movements.traces import RATE, SPACE, Columns, Part, columns, mirrored
 from poise.gestures.movements.warper import Warper
-from poise.gestures.shapes.taught_shapes import NONE, UNKNOWN
 
 # A hand has 12 columns and a wrist 4; this weight makes the two count about alike.
 _HAND_WEIGHT = 0.35
 # Half of a column's weight is given, half follows from how much it moves in the examples.
 # Source: Reyes, Dominguez, Escalera, Feature weighting in dynamic time warping for gesture recognition (ICCVW 2011).
 _GIVEN = 0.5
-# Spreads up to which somebody else's movement, seen from the same side, is believed to be the same (see spotter.py);
-# what a gesture with one example has. It counts as much as this many examples. Up to 0.9 told no more of other people's
-# exercises, and took signs for others.
+# Spreads up to which somebody else's movement, seen from the same side, is believed to be the same (see
+# taught_moves.py); what a gesture with one example has. It counts as much as this many examples. Up to 0.9 told no more
+# of other people's exercises, and took signs for others.
 _BELIEVED, _BELIEF = 0.75, 2.0
 # Of points in space, where the side does not matter, other people lie 0.65 and more away and other exercises 1.0.
 _BELIEVED_SPACE = 0.9
@@ -37,14 +37,14 @@ _MOST_TEMPLATES = 12
 
 
 def learn_moves(
-    name: str, part: Part, tries: Sequence[Try], *, skeleton: str = "coco17", mirror: bool = False
+    name: str, part: Part, examples: Sequence[MoveExample], *, skeleton: str = "coco17", mirror: bool = False
 ) -> TaughtMoves:
     """Learn movements.
 
     Args:
         name: Of the set.
         part: What the rows are of.
-        tries: The examples; a few of each gesture, best by several people, and of "none".
+        examples: A few of each gesture, best by several people, and of "none".
         skeleton: Of the body.
         mirror: A movement counts as the same when it is made with the other side.
 
@@ -55,38 +55,40 @@ def learn_moves(
     if part == "both" and skeleton != "coco17":
         raise ValueError(f"part 'both' needs a body of skeleton 'coco17', got {skeleton!r}; take another body model")
     what = columns(part, skeleton)
-    for one in tries:
+    for one in examples:
         if one.label != NONE and not MIN_ROWS <= len(one.rows) <= MAX_ROWS:
             raise ValueError(
                 f"{one.source}: the movement takes {len(one.rows) / RATE:.1f} s; expected {MIN_ROWS / RATE:g} to "
                 f"{MAX_ROWS / RATE:g} s, one try a video with a moment of rest before and after it"
             )
-    classes = tuple(dict.fromkeys(one.label for one in tries))
+    classes = tuple(dict.fromkeys(one.label for one in examples))
     if not any(label != NONE for label in classes):
         raise ValueError("teaching needs at least one example of a gesture; got none besides 'none'")
-    shown = [one for one in tries if one.label != NONE]
+    shown = [one for one in examples if one.label != NONE]
     if mirror:
-        shown += [Try(one.label, one.source, mirrored(one.rows, what)) for one in shown]
+        shown += [MoveExample(one.label, one.source, mirrored(one.rows, what)) for one in shown]
     labels = np.array([classes.index(one.label) for one in shown], dtype=np.intp)
     weights = np.stack([column_weights([one.rows for one in shown if one.label == label], what) for label in classes])
-    apart = distances(shown, [*tries], weights[labels], what)
+    apart = distances(shown, [*examples], weights[labels], what)
     believed = _BELIEVED_SPACE if skeleton == SPACE else _BELIEVED
-    limits = np.array([_limit(c, label, shown, labels, tries, apart, believed) for c, label in enumerate(classes)])
-    kept = np.concatenate([_typical(np.flatnonzero(labels == c), shown, apart, tries) for c in range(len(classes))])
+    limits = np.array([_limit(c, label, shown, labels, examples, apart, believed) for c, label in enumerate(classes)])
+    kept = np.concatenate([_typical(np.flatnonzero(labels == c), shown, apart, examples) for c in range(len(classes))])
     return TaughtMoves(name, part, skeleton, classes, tuple(shown[i].rows for i in kept), labels[kept], weights, limits)
 
 
-def leave_one_out_moves(moves: TaughtMoves, tries: Sequence[Try], *, mirror: bool = False) -> list[tuple[str, str]]:
-    """Return (true class, said) of each try, spotted by what the tries of all other sources teach.
+def leave_one_out_moves(
+    moves: TaughtMoves, examples: Sequence[MoveExample], *, mirror: bool = False
+) -> list[tuple[str, str]]:
+    """Return (true class, said) of each example, spotted by what those of all other sources teach.
 
     Args:
         moves: The set; its part and skeleton.
-        tries: Its examples.
+        examples: Its own.
         mirror: As they were learned.
     """
     told = []
-    for one in tries:
-        others = [other for other in tries if other.source != one.source]
+    for one in examples:
+        others = [other for other in examples if other.source != one.source]
         if not any(other.label != NONE for other in others):
             told.append((one.label, UNKNOWN))
             continue
@@ -95,7 +97,7 @@ def leave_one_out_moves(moves: TaughtMoves, tries: Sequence[Try], *, mirror: boo
     return told
 
 
-def alike(moves: TaughtMoves) -> list[str]:
+def find_move_conflicts(moves: TaughtMoves) -> list[str]:
     """Return a sentence for each two gestures whose examples look the same."""
     warper, said = moves.warper(), []
     apart = np.full((len(moves.classes), len(moves.classes)), np.inf)
@@ -135,11 +137,11 @@ def _energy(rows: Floats) -> Floats:
     return energy
 
 
-def distances(shown: Sequence[Try], tries: Sequence[Try], weights: Floats, what: Columns) -> Floats:
-    """Return ``(N, M)`` distance of each template from the nearest stretch of each try."""
+def distances(shown: Sequence[MoveExample], examples: Sequence[MoveExample], weights: Floats, what: Columns) -> Floats:
+    """Return ``(N, M)`` distance of each template from the nearest stretch of each example."""
     warper = Warper([one.rows for one in shown], list(weights), spreads(what), what.hand)
-    apart = np.full((len(shown), len(tries)), np.inf)
-    for m, one in enumerate(tries):
+    apart = np.full((len(shown), len(examples)), np.inf)
+    for m, one in enumerate(examples):
         warper.reset()
         for row in one.rows:
             apart[:, m] = np.minimum(apart[:, m], warper.step(row)[0])
@@ -149,9 +151,9 @@ def distances(shown: Sequence[Try], tries: Sequence[Try], weights: Floats, what:
 def _limit(
     c: int,
     label: str,
-    shown: Sequence[Try],
+    shown: Sequence[MoveExample],
     labels: NDArray[np.intp],
-    tries: Sequence[Try],
+    examples: Sequence[MoveExample],
     apart: Floats,
     believed: float,
 ) -> float:
@@ -164,7 +166,7 @@ def _limit(
         return believed
     mine = labels == c
     own = []
-    for m, one in enumerate(tries):
+    for m, one in enumerate(examples):
         if one.label != label:
             continue
         rest = mine & np.array([other.source != one.source for other in shown])
@@ -173,7 +175,7 @@ def _limit(
     limit = believed
     if own:
         limit = max((_BELIEF * believed + len(own) * _WIDEN * max(own)) / (_BELIEF + len(own)), believed)
-    foreign = [m for m, one in enumerate(tries) if one.label != label]
+    foreign = [m for m, one in enumerate(examples) if one.label != label]
     if foreign:
         near = float(apart[mine][:, foreign].min())
         # Examples of two gestures that nothing tells apart leave room for the nearest still.
@@ -181,12 +183,14 @@ def _limit(
     return float(limit)
 
 
-def _typical(rows: NDArray[np.intp], shown: Sequence[Try], apart: Floats, tries: Sequence[Try]) -> NDArray[np.intp]:
+def _typical(
+    rows: NDArray[np.intp], shown: Sequence[MoveExample], apart: Floats, examples: Sequence[MoveExample]
+) -> NDArray[np.intp]:
     """Return the templates to keep: those that lie nearest to the others, each time to those not yet well covered."""
     if len(rows) <= _MOST_TEMPLATES:
         return rows
     label = shown[int(rows[0])].label
-    mine = [m for m, one in enumerate(tries) if one.label == label]
+    mine = [m for m, one in enumerate(examples) if one.label == label]
     table = np.minimum(apart[rows][:, mine], 2 * _MOST_TEMPLATES)
     kept: list[int] = []
     cover = np.full(len(mine), np.inf)

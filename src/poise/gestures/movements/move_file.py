@@ -14,11 +14,11 @@ import numpy as np
 from poise.errors import FormatError, suggest
 from poise.files.writing import write_atomically
 from poise.geometry import Floats
+from poise.gestures.events import NONE
 from poise.gestures.movements.examples import MAX_ROWS
-from poise.gestures.movements.spotter import TaughtMoves
+from poise.gestures.movements.taught_moves import TaughtMoves
 from poise.gestures.movements.traces import PARTS, RATE, columns
 from poise.gestures.shapes.shape_file import limits_of, quoted
-from poise.gestures.shapes.taught_shapes import NONE
 from poise.skeletons import get
 from poise.skeletons.tomlfile import TomlFile
 

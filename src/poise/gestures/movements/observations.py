@@ -16,7 +16,7 @@ _MIN_HAND = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Observation:
     """What one frame shows of a person.
 
     Attributes:
@@ -37,16 +37,16 @@ class Look:
     left: bool = False
 
 
-def body_look(bodies: Results, row: int) -> Look:
+def observe_body(bodies: Results, row: int) -> Observation:
     """Return what a row of a body model's results shows."""
     conf = bodies.keypoints.conf
     xy = np.asarray(bodies.keypoints.xy[row], dtype=np.float64)
     space = np.asarray(bodies.keypoints.xyz[row], dtype=np.float64)
     sure = np.ones(len(xy)) if conf is None else np.asarray(conf[row], dtype=np.float64)
-    return Look(xy, sure, xyz=space if np.isfinite(space).all() else None)
+    return Observation(xy, sure, xyz=space if np.isfinite(space).all() else None)
 
 
-def hand_look(hands: Results, row: int, *, left: bool) -> Look:
+def observe_hand(hands: Results, row: int, *, left: bool) -> Observation:
     """Return what a row of the hand model's results shows.
 
     Args:
@@ -57,10 +57,10 @@ def hand_look(hands: Results, row: int, *, left: bool) -> Look:
     xy = np.asarray(hands.keypoints.xy[row], dtype=np.float64)
     seen = float(hands.boxes.conf[row]) >= _MIN_HAND
     space = np.asarray(hands.keypoints.xyz[row], dtype=np.float64)
-    return Look(xy if seen else np.full_like(xy, np.nan), np.ones(len(xy)), xyz=space, left=left)
+    return Observation(xy if seen else np.full_like(xy, np.nan), np.ones(len(xy)), xyz=space, left=left)
 
 
-def person_look(bodies: Results, row: int, hands: Results | None, rows: Sequence[int]) -> Look:
+def observe_person(bodies: Results, row: int, hands: Results | None, rows: Sequence[int]) -> Observation:
     """Return a body together with the shapes of its hands.
 
     Which hand is which follows from the wrist that it is nearer to: the body model sees the whole arm.
@@ -71,11 +71,11 @@ def person_look(bodies: Results, row: int, hands: Results | None, rows: Sequence
         hands: Results of the hand model, or None.
         rows: Which of them belong to this body.
     """
-    look = body_look(bodies, row)
+    observation = observe_body(bodies, row)
     flat, space = np.full((2, 21, 2), np.nan), np.full((2, 21, 3), np.nan)
     if hands is None or not len(rows):
-        return Look(look.xy, look.conf, hands=space, flat=flat)
-    wrists = look.xy[[9, 10]]
+        return Observation(observation.xy, observation.conf, hands=space, flat=flat)
+    wrists = observation.xy[[9, 10]]
     taken = np.full(2, np.inf)
     for hand in rows:
         if float(hands.boxes.conf[hand]) < _MIN_HAND:
@@ -88,4 +88,4 @@ def person_look(bodies: Results, row: int, hands: Results | None, rows: Sequence
             flat[side] = xy
             xyz = np.asarray(hands.keypoints.xyz[hand], dtype=np.float64)
             space[side] = hand_measures.spatial(xy[None], xyz[None])[0]
-    return Look(look.xy, look.conf, hands=space, flat=flat)
+    return Observation(observation.xy, observation.conf, hands=space, flat=flat)

@@ -20,7 +20,7 @@ import numpy as np
 from poise.geometry import Bools, Floats
 from poise.gestures import hand_measures
 from poise.gestures.definitions.body_measures import body_scale
-from poise.gestures.movements.observations import Look
+from poise.gestures.movements.observations import Observation
 from poise.skeletons import get
 
 Part = Literal["hand", "body", "both"]
@@ -77,7 +77,7 @@ class Columns:
 
 
 class Tracer:
-    """Turns looks at irregular times into rows at :data:`RATE`.
+    """Turns observations at irregular times into rows at :data:`RATE`.
 
     Args:
         part: ``"hand"``, ``"body"``, or ``"both"``: a body and the shapes of its hands.
@@ -99,17 +99,17 @@ class Tracer:
         """What the columns are."""
         return columns(self.part, self.skeleton)
 
-    def add(self, time: float, look: Look) -> tuple[Floats, Floats]:
-        """Take the next look.
+    def add(self, time: float, observation: Observation) -> tuple[Floats, Floats]:
+        """Take the next observation.
 
         Args:
             time: Seconds, rising.
-            look: What was seen.
+            observation: What was seen.
 
         Returns:
             ``(R,)`` times and ``(R, D)`` rows that are complete now; R is often 0 or 1.
         """
-        now = self._pose(look)
+        now = self._pose(observation)
         if self._before is None or not 0 < time - self._before[0] < RESTART_S:
             self._rows.clear()
             self._before, self._next = (time, now), time
@@ -137,20 +137,22 @@ class Tracer:
         row: Floats = np.concatenate([pose[places], pose[moving] - past[moving]])
         return np.clip(row, -FARTHEST, FARTHEST)
 
-    def _pose(self, look: Look) -> Floats:
+    def _pose(self, observation: Observation) -> Floats:
         if self.part == "hand":
-            return self._hand_pose(look)
+            return self._hand_pose(observation)
         if self.skeleton == SPACE:
-            return self._space_pose(look.xyz)
-        seen = np.where((look.conf >= _MIN_POINT)[:, None], look.xy, np.nan).astype(np.float64)
+            return self._space_pose(observation.xyz)
+        seen = np.where((observation.conf >= _MIN_POINT)[:, None], observation.xy, np.nan).astype(np.float64)
         body = self._body_pose(seen) if self.skeleton == "coco17" else self._other_pose(seen)
         if self.part == "body":
             return body
         shapes = np.full((2, _SHAPE), np.nan)
-        if look.hands is not None and look.flat is not None:
-            there = np.isfinite(look.flat[:, 0, 0])
+        if observation.hands is not None and observation.flat is not None:
+            there = np.isfinite(observation.flat[:, 0, 0])
             if there.any():
-                shapes[there] = _shapes(look.flat[there], look.hands[there], np.array([True, False])[there])
+                shapes[there] = _shapes(
+                    observation.flat[there], observation.hands[there], np.array([True, False])[there]
+                )
         return np.concatenate([body, shapes.ravel()])
 
     def _scaled(self, size: float) -> float:
@@ -201,15 +203,18 @@ class Tracer:
         pose: Floats = np.concatenate([((seen - middle) / scale).ravel(), self._went(middle, scale)])
         return pose
 
-    def _hand_pose(self, look: Look) -> Floats:
-        xy = look.xy.astype(np.float64)
+    def _hand_pose(self, observation: Observation) -> Floats:
+        xy = observation.xy.astype(np.float64)
         if not np.isfinite(xy).all():
             return np.full(_SHAPE + 2, np.nan)
         flat = hand_measures.spatial(xy[None], None)
         scale = self._scaled(float(hand_measures.palm_size(flat)[0]))
-        space = hand_measures.spatial(xy[None], None if look.xyz is None else look.xyz[None])[0]
+        space = hand_measures.spatial(xy[None], None if observation.xyz is None else observation.xyz[None])[0]
         pose: Floats = np.concatenate(
-            [_shapes(xy[None], space[None], np.array([look.left]))[0], self._went(xy[[0, 5, 17]].mean(axis=0), scale)]
+            [
+                _shapes(xy[None], space[None], np.array([observation.left]))[0],
+                self._went(xy[[0, 5, 17]].mean(axis=0), scale),
+            ]
         )
         return pose
 

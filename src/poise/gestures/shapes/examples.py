@@ -10,13 +10,14 @@ from itertools import combinations
 import numpy as np
 
 from poise.geometry import Floats
+from poise.gestures.events import NONE, UNKNOWN
 from poise.gestures.shapes.embedding import HAND, differences, embed, is_upright
-from poise.gestures.shapes.taught_shapes import NONE, UNKNOWN, Taught
+from poise.gestures.shapes.taught_shapes import TaughtShapes
 from poise.skeletons import Skeleton
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class ExamplePicture:
     """What was found in one example picture or frame.
 
     Attributes:
@@ -32,7 +33,7 @@ class Picture:
     xyz: Floats
 
 
-def meant(skeleton: Skeleton, pictures: Sequence[Picture], *, upright: bool | None = None) -> list[int]:
+def choose_rows(skeleton: Skeleton, pictures: Sequence[ExamplePicture], *, upright: bool | None = None) -> list[int]:
     """Return the row that each picture is about, -1 where nothing was found.
 
     Of several hands the one counts that looks most like some hand in each of the other pictures of its class; who
@@ -68,7 +69,7 @@ def _apart(skeleton: Skeleton, vectors: Floats, others: Floats, upright: bool | 
     return apart
 
 
-def conflicts(taught: Taught, groups: Sequence[object] | None = None) -> list[str]:
+def find_shape_conflicts(taught: TaughtShapes, groups: Sequence[object] | None = None) -> list[str]:
     """Return a sentence for each two classes that nothing tells apart.
 
     Every example of the two is asked which of them the nearest example of another group belongs to. Were the classes
@@ -103,7 +104,7 @@ def conflicts(taught: Taught, groups: Sequence[object] | None = None) -> list[st
     return told
 
 
-def confusion(told: Sequence[tuple[str, str]]) -> str:
+def format_confusion(told: Sequence[tuple[str, str]]) -> str:
     """Return a table of (true class, said): one row a class, with "none" counted right when it is unknown."""
     truths = list(dict.fromkeys(true for true, _ in told))
     says = [name for name in truths if name != NONE] + [UNKNOWN]
@@ -116,7 +117,7 @@ def confusion(told: Sequence[tuple[str, str]]) -> str:
     return "\n".join(lines)
 
 
-def warnings(pictures: Sequence[Picture], rows: Sequence[int]) -> list[str]:
+def find_warnings(pictures: Sequence[ExamplePicture], rows: Sequence[int]) -> list[str]:
     """Return one sentence for each thing about the examples that the user should know."""
     said = []
     for label in dict.fromkeys(one.label for one in pictures):

@@ -14,8 +14,9 @@ import numpy as np
 from poise.errors import FormatError, suggest
 from poise.files.writing import write_atomically
 from poise.geometry import Floats
+from poise.gestures.events import NONE
 from poise.gestures.shapes.embedding import HAND, size
-from poise.gestures.shapes.taught_shapes import NONE, Taught
+from poise.gestures.shapes.taught_shapes import TaughtShapes
 from poise.skeletons import get, names
 from poise.skeletons.tomlfile import TomlFile
 
@@ -30,7 +31,7 @@ _STORED = np.dtype("<f2")
 _MOST_EXAMPLES, _MOST_POINTS = 20_000, 2_048
 
 
-def write_taught(taught: Taught, path: str | Path) -> Path:
+def write_shapes(taught: TaughtShapes, path: str | Path) -> Path:
     """Write a set.
 
     Args:
@@ -77,7 +78,7 @@ def write_taught(taught: Taught, path: str | Path) -> Path:
     return path
 
 
-def parse_taught(file: TomlFile) -> Taught:
+def parse_shapes(file: TomlFile) -> TaughtShapes:
     """Turn the content of a TOML file into a set.
 
     Raises:
@@ -140,7 +141,7 @@ def parse_taught(file: TomlFile) -> Taught:
     if np.isinf(vectors).any():
         raise file.wrong("vectors", "'vectors' must be finite numbers, or NaN where a point was not seen")
     limits = limits_of(file, [name for name in examples if name != NONE])
-    return Taught(
+    return TaughtShapes(
         table["name"],
         skeleton,
         table["upright"],
@@ -184,7 +185,7 @@ def _is_count(value: Any, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
-def _flips(taught: Taught) -> str:
+def _flips(taught: TaughtShapes) -> str:
     return f"flip_idx = [{', '.join(str(one) for one in taught.flip_idx)}]"
 
 

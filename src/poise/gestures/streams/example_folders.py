@@ -11,14 +11,14 @@ import numpy as np
 
 from poise.errors import SourceError
 from poise.frames import Frame, continues
-from poise.gestures.movements.examples import Try, movements, trace, trimmed
-from poise.gestures.movements.observations import Look, body_look, hand_look, person_look
+from poise.gestures.events import NONE
+from poise.gestures.movements.examples import MoveExample, split_movements, trace, trim_movement
+from poise.gestures.movements.observations import Observation, observe_body, observe_hand, observe_person
 from poise.gestures.movements.traces import Part, columns
 from poise.gestures.movements.traces import mirrored as turned_round
 from poise.gestures.shapes.embedding import unmirrored
-from poise.gestures.shapes.examples import Picture
-from poise.gestures.shapes.taught_shapes import NONE
-from poise.gestures.streams.frames import followed
+from poise.gestures.shapes.examples import ExamplePicture
+from poise.gestures.streams.frames import track_bodies
 from poise.gestures.streams.hand_finder import HandFinder, points_of_bodies
 from poise.gestures.streams.hand_follower import wrist_pairs
 from poise.results import Results
@@ -33,7 +33,7 @@ _MIN_POINT = 0.3
 Watch = Callable[[Iterable[Results]], Iterable[Results]]
 
 
-def gather_examples(
+def collect_shapes(
     folders: Sequence[str | Path],
     *,
     hands: Pose | None,
@@ -41,7 +41,7 @@ def gather_examples(
     every_s: float = 0.3,
     mirrored: bool = False,
     watch: Watch | None = None,
-) -> list[Picture]:
+) -> list[ExamplePicture]:
     """Find the hands, or bodies, in folders of examples.
 
     Args:
@@ -76,11 +76,13 @@ def gather_examples(
                 xy = np.where(np.asarray(conf)[..., None] >= _MIN_POINT, xy, np.nan)
             if finder is None and mirrored:
                 xy = unmirrored(xy, found.skeleton)
-            pictures.append(Picture(path.name, frame.media.name, xy, np.asarray(found.keypoints.xyz, dtype=np.float64)))
+            pictures.append(
+                ExamplePicture(path.name, frame.media.name, xy, np.asarray(found.keypoints.xyz, dtype=np.float64))
+            )
     return pictures
 
 
-def gather_tries(
+def collect_moves(
     folders: Sequence[str | Path],
     *,
     part: Part,
@@ -89,7 +91,7 @@ def gather_tries(
     split: bool = False,
     mirrored: bool = False,
     watch: Watch | None = None,
-) -> list[Try]:
+) -> list[MoveExample]:
     """Find the movements in folders of videos.
 
     Of several people the one counts who is largest over the whole video; of two hands the one that moves more.
@@ -111,35 +113,35 @@ def gather_tries(
     """
     skeleton = "hand21" if part == "hand" else body.skeleton.name
     what = columns(part, skeleton)
-    tries = []
+    examples = []
     for folder in folders:
         path = Path(folder)
         if not path.is_dir():
             raise SourceError(f"{path}: no such folder; expected one folder a gesture, named after it")
-        for name, looks in gather_looks(path, part=part, hands=hands, body=body, watch=watch):
-            rows = trace(part, looks, skeleton=skeleton)
+        for name, observations in collect_observations(path, part=part, hands=hands, body=body, watch=watch):
+            rows = trace(part, observations, skeleton=skeleton)
             if mirrored:
                 rows = turned_round(rows, what)
             if path.name == NONE:
-                tries.append(Try(NONE, name, rows))
+                examples.append(MoveExample(NONE, name, rows))
             elif split:
-                found = movements(rows, what)
-                tries += [Try(path.name, f"{name} #{n}", one) for n, one in enumerate(found, 1)] or [
-                    Try(path.name, name, rows[:0])
+                found = split_movements(rows, what)
+                examples += [MoveExample(path.name, f"{name} #{n}", one) for n, one in enumerate(found, 1)] or [
+                    MoveExample(path.name, name, rows[:0])
                 ]
             else:
-                tries.append(Try(path.name, name, trimmed(rows, what)))
-    return tries
+                examples.append(MoveExample(path.name, name, trim_movement(rows, what)))
+    return examples
 
 
-def gather_looks(
+def collect_observations(
     source: str | Path, *, part: Part, hands: Pose | None, body: Pose, watch: Watch | None = None
-) -> Iterator[tuple[str, list[tuple[float, Look]]]]:
+) -> Iterator[tuple[str, list[tuple[float, Observation]]]]:
     """Yield each video of a source with the seconds and looks of the one hand or person that counts.
 
     Args:
         source: A video or a folder of videos.
-        part: As for :func:`gather_tries`.
+        part: As for :func:`collect_moves`.
         hands: ``Pose("hands")``; None where hands do not matter.
         body: Finds the bodies.
         watch: Passes the results on, to show how far it is.
@@ -160,7 +162,7 @@ def _videos(path: Path, hands: Pose | None, body: Pose, watch: Watch | None) -> 
     finder = None if hands is None else HandFinder(hands)
     media, frames = None, list[_Seen]()
     pictures = 0
-    results: Iterable[Results] = followed(body, path, {"stream": True})
+    results: Iterable[Results] = track_bodies(body, path, {"stream": True})
     for result in results if watch is None else watch(results):
         if result.media.kind == "image":
             pictures += 1
@@ -186,19 +188,21 @@ def _videos(path: Path, hands: Pose | None, body: Pose, watch: Watch | None) -> 
     yield media.name, frames
 
 
-def _looks(frames: Sequence[_Seen], part: Part) -> list[tuple[float, Look]]:
+def _looks(frames: Sequence[_Seen], part: Part) -> list[tuple[float, Observation]]:
     if part == "hand":
         ways = [_hand_looks(frames, left=left) for left in (True, False)]
         return max(ways, key=_way)
     who = _main_person(frames)
-    looks = []
+    observations = []
     for time, bodies, hands, mine in frames:
         row = who(bodies)
         if row is None:
             continue
         rows = [n for n, owner in enumerate(mine) if owner == row or (owner is None and len(bodies) == 1)]
-        looks.append((time, body_look(bodies, row) if part == "body" else person_look(bodies, row, hands, rows)))
-    return looks
+        observations.append(
+            (time, observe_body(bodies, row) if part == "body" else observe_person(bodies, row, hands, rows))
+        )
+    return observations
 
 
 def _main_person(frames: Sequence[_Seen]) -> Callable[[Results], int | None]:
@@ -225,21 +229,21 @@ def _areas(bodies: Results) -> list[int]:
     return areas
 
 
-def _hand_looks(frames: Sequence[_Seen], *, left: bool) -> list[tuple[float, Look]]:
-    looks = []
+def _hand_looks(frames: Sequence[_Seen], *, left: bool) -> list[tuple[float, Observation]]:
+    observations = []
     for time, _, hands, _ in frames:
         assert hands is not None  # a hand is looked for with a hand model
         named = [hands.names[int(one)] == "left_hand" for one in np.asarray(hands.boxes.cls).tolist()]
         rows = [row for row, one in enumerate(named) if one == left]
         if rows:
-            looks.append((time, hand_look(hands, rows[0], left=left)))
-    return looks
+            observations.append((time, observe_hand(hands, rows[0], left=left)))
+    return observations
 
 
-def _way(looks: Sequence[tuple[float, Look]]) -> float:
+def _way(observations: Sequence[tuple[float, Observation]]) -> float:
     """Return how far a hand goes, in its own sizes."""
-    if len(looks) < 2:
+    if len(observations) < 2:
         return 0.0
-    middles = np.array([look.xy.mean(axis=0) for _, look in looks])
-    size = np.mean([np.ptp(look.xy, axis=0).max() for _, look in looks])
+    middles = np.array([observation.xy.mean(axis=0) for _, observation in observations])
+    size = np.mean([np.ptp(observation.xy, axis=0).max() for _, observation in observations])
     return float(np.linalg.norm(np.diff(middles, axis=0), axis=1).sum() / max(size, 1e-9))

@@ -24,7 +24,7 @@ _MIN_TRACKED, _MIN_BODY = 0.1, 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class GestureFrame:
     """What one frame showed.
 
     Attributes:
@@ -59,7 +59,7 @@ def watch_gestures(
     body: Pose | None,
     on_error: Callable[[SourceError], object] | None = None,
     vid_stride: int = 1,
-) -> Generator[Seen]:
+) -> Generator[GestureFrame]:
     """Find hands and bodies in a source, and say what they show.
 
     Args:
@@ -78,7 +78,7 @@ def watch_gestures(
     results: Iterable[Results]
     if body is not None:
         finder = None if hands is None else HandFinder(hands)
-        results = followed(body, source, wanted)
+        results = track_bodies(body, source, wanted)
     elif hands is not None:
         finder, results = None, hands.predict(source, conf=MIN_HAND, **wanted)
     else:
@@ -89,15 +89,15 @@ def watch_gestures(
         frame = Frame(result.orig_img, result.media, result.frame, result.time)
         if not continues(frame.media, media, scene=False):
             if shown is not None and (ended := recognizer.finish(shown.time)):
-                yield Seen(shown, None, None, _made(ended), ended)
+                yield GestureFrame(shown, None, None, _made(ended), ended)
             recognizer.reset()
             media = frame.media
         bodies = result if body is not None else None
         found = result if body is None else finder.find(frame, bodies) if finder else None
-        yield _say(recognizer, frame, found, bodies)
+        yield _recognize_frame(recognizer, frame, found, bodies)
         shown = frame
     if shown is not None and (ended := recognizer.finish(shown.time)):
-        yield Seen(shown, None, None, _made(ended), ended)
+        yield GestureFrame(shown, None, None, _made(ended), ended)
 
 
 def _made(ended: Sequence[GestureEvent]) -> list[Gesture]:
@@ -105,17 +105,19 @@ def _made(ended: Sequence[GestureEvent]) -> list[Gesture]:
     return [Gesture(one.part, one.gesture, one.conf, one.id) for one in ended if one.state == "on"]
 
 
-def _say(recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bodies: Results | None) -> Seen:
+def _recognize_frame(
+    recognizer: GestureRecognizer, frame: Frame, hands: Results | None, bodies: Results | None
+) -> GestureFrame:
     shown = [one for one in (hands, bodies) if one is not None]
     if frame.media.kind == "image":
         # A tracker takes pictures for one scene; here each stands alone, and nobody in it has an id.
         gestures = [replace(gesture, id=None) for gesture in recognizer.recognize(*shown)]
-        return Seen(frame, hands, bodies, gestures, [])
+        return GestureFrame(frame, hands, bodies, gestures, [])
     gestures = recognizer.update(*shown)
-    return Seen(frame, hands, bodies, gestures, recognizer.events)
+    return GestureFrame(frame, hands, bodies, gestures, recognizer.events)
 
 
-def followed(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Results]:
+def track_bodies(body: Pose, source: Any, wanted: dict[str, Any]) -> Iterator[Results]:
     """Find bodies, in video with ids."""
     tracker = Tracker()
     media: Media | None = None

@@ -103,7 +103,7 @@ def wrist_pairs(hands: Floats, bodies: Floats, conf: Floats) -> tuple[Index, Flo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Followed:
+class FollowedHands:
     """Who the hands of one frame are.
 
     Attributes:
@@ -151,7 +151,7 @@ class HandFollower:
         *,
         bodies: tuple[Floats, Floats] | None = None,
         people: Sequence[int] | None = None,
-    ) -> Followed:
+    ) -> FollowedHands:
         """Take the hands of the next frame.
 
         Args:
@@ -186,7 +186,7 @@ class HandFollower:
         if bodies is None:
             shown = _lone_pair(hands, shown, xy)
         beside = people is not None
-        return Followed(
+        return FollowedHands(
             [hand.key for hand in hands],
             [hand.body if hand.body is not None else self._own_id(hand, beside) for hand in hands],
             shown,
@@ -286,9 +286,9 @@ def turns(xy: Floats) -> Floats:
     return np.where(np.abs(area) > 0.2 * size, np.sign(area), 0.0)
 
 
-def follow(
+def follow_hands(
     follower: HandFollower, hands: Results, results: Sequence[Results], ids: Sequence[Sequence[int | None]]
-) -> Followed:
+) -> FollowedHands:
     """Say who the hands of the next frame are, with the help of bodies.
 
     Args:

@@ -10,12 +10,11 @@ import numpy as np
 from poise.drawing import draw, draw_label, draw_zone_labels, label_size, place_label
 from poise.frames import Image, Media, continues
 from poise.geometry import Floats
-from poise.gestures.events import Gesture, GestureEvent
-from poise.gestures.shapes.taught_shapes import UNKNOWN
+from poise.gestures.events import UNKNOWN, Gesture, GestureEvent
 from poise.results import Results
 
 if TYPE_CHECKING:
-    from poise.gestures.streams.frames import Seen
+    from poise.gestures.streams.frames import GestureFrame
 
 # Plates of labels, BGR; a body's is blue, so that it is not taken for a hand's.
 _HAND_LABEL, _BODY_LABEL = (60, 200, 250), (220, 160, 60)
@@ -36,7 +35,7 @@ class GesturePainter:
         self._media: Media | None = None
         self._recent: list[GestureEvent] = []
 
-    def paint(self, seen: Seen) -> Results:
+    def paint(self, seen: GestureFrame) -> Results:
         """Return the frame with everything drawn on it, and no instances.
 
         Raises:
@@ -56,7 +55,7 @@ class GesturePainter:
         draw_names(image, seen.hands, seen.bodies, seen.gestures)
         if self._recent:
             # Each fades in its second half.
-            said = [(event_words(one), 2 - 2 * max(0.0, now - one.time) / _SHOWN_S) for one in self._recent]
+            said = [(format_event(one), 2 - 2 * max(0.0, now - one.time) / _SHOWN_S) for one in self._recent]
             draw_zone_labels(image, {}, {}, said=said)
         return base[:0].replace(orig_img=image)
 
@@ -84,7 +83,7 @@ def draw_names(image: Image, hands: Results | None, bodies: Results | None, gest
         taken = np.vstack([taken, place])
 
 
-def event_words(event: GestureEvent) -> str:
+def format_event(event: GestureEvent) -> str:
     """Return one line that people read."""
     who = "" if event.id is None else f"#{event.id} "
     return f"{event.time:.1f} s  {who}{event.part.replace('_', ' ')}  {event.gesture}  {event.state}"

@@ -6,15 +6,16 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from poise.gestures.events import Gesture
-from poise.gestures.movements.observations import Look, body_look, hand_look, person_look
-from poise.gestures.movements.spotter import Spotted, Spotter, TaughtMoves
+from poise.gestures.movements.observations import Observation, observe_body, observe_hand, observe_person
+from poise.gestures.movements.spotter import SpottedMove, Spotter
+from poise.gestures.movements.taught_moves import TaughtMoves
 from poise.results import Results
 
 # Who was not seen for this long, seconds, is forgotten.
 _FORGET_S = 2.0
 
 
-def moved(one: Gesture, made: Spotted) -> Gesture:
+def with_move(one: Gesture, made: SpottedMove) -> Gesture:
     """Return the gesture of a hand or body that has just made a movement."""
     return replace(one, gesture=made.gesture, conf=made.conf, span=(made.start, made.end))
 
@@ -38,7 +39,7 @@ class MoveWatch:
 
     def update(
         self, seen: Sequence[tuple[Results, list[Gesture]]], time: float, keys: Sequence[Hashable], *, mirrored: bool
-    ) -> list[Spotted | None]:
+    ) -> list[SpottedMove | None]:
         """Take the next frame.
 
         Args:
@@ -50,7 +51,7 @@ class MoveWatch:
         Returns:
             What each has made, one a gesture over all results; None while nothing is over.
         """
-        made: list[Spotted | None] = []
+        made: list[SpottedMove | None] = []
         hands = next((one for one in seen if one[0].skeleton.name == "hand21"), None)
         people = [one.id for result, found in seen if result.skeleton.name != "hand21" for one in found]
         for result, found in seen:
@@ -64,7 +65,7 @@ class MoveWatch:
     def finish(self) -> list[tuple[Hashable, Gesture]]:
         """Return who made what last, because the stream ends, and forget everything."""
         made = [
-            (key, moved(one, spotted))
+            (key, with_move(one, spotted))
             for (_, key), (_, one, spotter) in self._spotters.items()
             if (spotted := spotter.finish()) is not None
         ]
@@ -81,30 +82,30 @@ class MoveWatch:
         *,
         people: Sequence[int | None],
         mirrored: bool,
-    ) -> Spotted | None:
-        best: Spotted | None = None
+    ) -> SpottedMove | None:
+        best: SpottedMove | None = None
         for n, moves in enumerate(self._sets):
-            look: Look | None = None
+            observation: Observation | None = None
             if moves.part == "hand":
                 if result.skeleton.name == "hand21":
                     left = (one.part == "left_hand") != mirrored
-                    look = hand_look(result, one.row, left=left)
+                    observation = observe_hand(result, one.row, left=left)
             elif result.skeleton.name == moves.skeleton:
                 if moves.part == "body":
-                    look = body_look(result, one.row)
+                    observation = observe_body(result, one.row)
                 else:
                     # A hand belongs to the person with its id; the only person has all that belong to nobody else.
                     rows = [] if hands is None else [
                         hand.row for hand in hands[1]
                         if (hand.id == one.id if hand.id is not None and hand.id in people else len(people) == 1)
                     ]  # fmt: skip
-                    look = person_look(result, one.row, None if hands is None else hands[0], rows)
-            if look is None:
+                    observation = observe_person(result, one.row, None if hands is None else hands[0], rows)
+            if observation is None:
                 continue
             known = self._spotters.get((n, key))
             spotter = Spotter(moves, self._warpers[n], mirrored=mirrored) if known is None else known[2]
             self._spotters[n, key] = (time, one, spotter)
-            spotted = spotter.update(time, look)
+            spotted = spotter.update(time, observation)
             if spotted is not None and (best is None or spotted.conf > best.conf):
                 best = spotted
         return best
