@@ -293,7 +293,7 @@ def bench_robust(shared: Path, folder: Path | None, model: str) -> list[dict[str
 
 def bench_sensitivity(shared: Path, folder: Path | None, model: str) -> list[dict[str, Any]]:
     """Leave each clip out in turn: how far the rest's figures hang on any one, and on the two constants they share."""
-    from poise.reps import detect, judge
+    from poise.reps import cycles, verdicts
 
     clips, _ = labelled(shared)
     people = {c.file: gather(poses(shared, folder, c.file, model))[0] for c in clips}
@@ -301,7 +301,7 @@ def bench_sensitivity(shared: Path, folder: Path | None, model: str) -> list[dic
     rows = []
     for share in (0.3, 0.4, 0.45, 0.5, 0.6):
         for scale in (0.7, 1.0, 1.3):
-            detect.SHARE = judge.SHARE = share
+            cycles.SHARE = verdicts.SHARE = share
             right = []
             for clip in clips:
                 exercise = get(clip.exercise)
@@ -316,7 +316,7 @@ def bench_sensitivity(shared: Path, folder: Path | None, model: str) -> list[dic
                     "with one clip left out": f"{min(left_out)} to {max(left_out)} of {len(clips) - 1}",
                 }
             )  # fmt: skip
-    detect.SHARE = judge.SHARE = 0.45
+    cycles.SHARE = verdicts.SHARE = 0.45
     return rows
 
 

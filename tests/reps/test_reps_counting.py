@@ -13,11 +13,11 @@ from rep_figures import NAMES, drawn, front_view, person, results, shaken, side_
 from poise.frames import Frame, Media
 from poise.reps import Person, count_reps, every, from_points, get, measured
 from poise.reps.counting import count, recognise
-from poise.reps.detect import Cycle, merge_sides, turning_points
+from poise.reps.cycles import Cycle, merge_sides, turning_points
 from poise.reps.offline import count_person
 from poise.reps.signals import NAMES as MEASURES
 from poise.reps.signals import angle, body_scale, fill_gaps, smooth
-from poise.reps.unknown import count_unknown
+from poise.reps.unknown_exercise import count_unknown
 from poise.results import Results
 
 TRACKS = Path(__file__).parents[1] / "assets/tracks"

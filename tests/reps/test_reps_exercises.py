@@ -10,7 +10,7 @@ from rep_figures import drawn
 from poise.errors import FormatError
 from poise.reps import every, from_points, from_toml, get, measured, names
 from poise.reps.counting import count
-from poise.reps.learn import learn, to_toml
+from poise.reps.learning import learn, to_toml
 
 GOOD = """name = "my move"
 

@@ -15,10 +15,10 @@ from rep_figures import drawn, front_view, person, results, shaken, side_view, w
 
 from poise.events.falls import FallWatch
 from poise.reps import Person, every, get, measured
-from poise.reps.alike import sameness
+from poise.reps.consistency import sameness
 from poise.reps.counting import count, recognise
 from poise.reps.offline import count_person
-from poise.reps.view import seen_from, turning
+from poise.reps.viewpoint import seen_from, turning
 
 ASSET = Path(__file__).parents[1] / "assets/sets.npz"
 

@@ -14,7 +14,7 @@ from poise.frames import Image
 from poise.reps import Clip
 from poise.reps.overlay import draw_reps
 from poise.reps.report import Picture, html
-from poise.reps.showing import Showing
+from poise.reps.timeline import Showing
 from poise.results import Results
 
 # Frames of a report: enough to scrub through, few enough that the page stays small.

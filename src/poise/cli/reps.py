@@ -129,8 +129,8 @@ def learn(
     from poise.model import Pose
     from poise.reps import from_toml, gather, measured
     from poise.reps.counting import count as count_one
-    from poise.reps.learn import learn as learn_from
-    from poise.reps.learn import to_toml
+    from poise.reps.learning import learn as learn_from
+    from poise.reps.learning import to_toml
 
     target = out or Path(f"{name}.toml")
     if target.exists() and not overwrite:

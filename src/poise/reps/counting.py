@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from poise.reps.alike import likeness
-from poise.reps.detect import Curve, Cycle, column, curve, cycles, merge_sides, named, usual
+from poise.reps.consistency import likeness
+from poise.reps.cycles import Curve, Cycle, column, curve, cycles, merge_sides, named, usual
 from poise.reps.exercise import Exercise
-from poise.reps.judge import Verdict, judge
 from poise.reps.people import Measured
 from poise.reps.signals import COLUMN, SIDED
+from poise.reps.verdicts import Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ import numpy as np
 
 from poise.reps.counting import MIN_SCORE, Count, count, recognise
 from poise.reps.exercise import Exercise, every, get
-from poise.reps.hold import held
+from poise.reps.holds import held
 from poise.reps.people import Measured, Person, gather, measured
-from poise.reps.unknown import count_unknown
+from poise.reps.unknown_exercise import count_unknown
 from poise.results import Results
 
 # Shorter than any repetition: somebody who is seen for less is not looked at.

@@ -14,7 +14,7 @@ import numpy as np
 from poise._version import __version__
 from poise.geometry import Floats
 from poise.reps.counting import Rep
-from poise.reps.detect import named
+from poise.reps.cycles import named
 from poise.reps.offline import Clip, Counted
 from poise.reps.signals import SIDED, WHOLE, smooth
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poise.reps.detect import EDGE_SHARE, SHARE, Curve, Cycle, named
+from poise.reps.cycles import EDGE_SHARE, SHARE, Curve, Cycle, named
 from poise.reps.exercise import Exercise, Rule
 from poise.reps.people import Measured
-from poise.reps.view import seen_from
+from poise.reps.viewpoint import seen_from
 
 FLOOR = 0.02
 # A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many

@@ -9,7 +9,7 @@ import numpy as np
 from poise.errors import FormatError
 from poise.geometry import Floats
 from poise.reps.counting import count
-from poise.reps.detect import Curve, Cycle, cycles, named, usual
+from poise.reps.cycles import Curve, Cycle, cycles, named, usual
 from poise.reps.exercise import Exercise, Rule, Signal
 from poise.reps.people import Measured
 from poise.reps.signals import SIDED, WHOLE, fill_gaps, smooth

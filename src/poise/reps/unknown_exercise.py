@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from poise.geometry import Floats
-from poise.reps.alike import likeness
+from poise.reps.consistency import likeness
 from poise.reps.counting import Count, Rejected, Rep, large
-from poise.reps.detect import SHARE, Curve, cycles, named, usual
+from poise.reps.cycles import SHARE, Curve, cycles, named, usual
 from poise.reps.exercise import Exercise, Signal
-from poise.reps.judge import PLACE
 from poise.reps.people import Measured
 from poise.reps.signals import SIDED, WHOLE, fill_gaps, smooth
+from poise.reps.verdicts import PLACE
 
 # A movement must repeat this often to be called periodic: two alike may be chance.
 LEAST_REPS = 3

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from poise.reps.counting import Count
-from poise.reps.detect import named
+from poise.reps.cycles import named
 from poise.reps.exercise import Exercise
-from poise.reps.judge import FLOOR, rule_score
 from poise.reps.people import Measured
 from poise.reps.signals import fill_gaps, runs, smooth
+from poise.reps.verdicts import FLOOR, rule_score
 
 # A position counts as kept from this long on; a way through it on the floor is shorter.
 LEAST_HOLD_S = 2.0

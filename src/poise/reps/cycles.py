@@ -14,7 +14,7 @@ from poise.geometry import Floats
 from poise.reps.exercise import Exercise, Signal
 from poise.reps.people import Measured
 from poise.reps.signals import COLUMN, SIDED, angle, fill_gaps, runs, smooth
-from poise.reps.view import HEIGHTS, turning
+from poise.reps.viewpoint import HEIGHTS, turning
 
 # A repetition must cover this share of the set's usual travel; less is a twitch, or the way into position.
 SHARE = 0.45
