@@ -7,7 +7,7 @@ import pytest
 from rep_figures import drawn, person, results, shaken, side_view
 
 from poise import RepCounter
-from poise.reps import Person, get
+from poise.reps import Person, get_exercise
 
 
 def test_each_repetition_is_announced_soon_after_it_ends() -> None:
@@ -140,7 +140,7 @@ def test_progress_is_full_at_the_bottom_and_empty_at_rest() -> None:
 
 
 def test_an_empty_stream_counts_nothing() -> None:
-    counter = RepCounter(get("squat"))
+    counter = RepCounter(get_exercise("squat"))
     still = person(shaken(side_view(60)))
     for result in results([still]):
         counter.update(result[np.zeros(1, dtype=bool)])

@@ -11,10 +11,10 @@ import numpy as np
 from poise.errors import PoiseError
 from poise.files.writing import write_atomically
 from poise.frames import Image
-from poise.reps import Clip
+from poise.reps import RepClip
 from poise.reps.overlay import draw_reps
-from poise.reps.report import Picture, html
-from poise.reps.timeline import Showing
+from poise.reps.report import ReportPicture, render_report
+from poise.reps.timeline import Timeline
 from poise.results import Results
 
 # Frames of a report: enough to scrub through, few enough that the page stays small.
@@ -50,44 +50,44 @@ class Kept:
                 if frame.index in by_index:
                     yield by_index[frame.index].replace(orig_img=frame.image)
 
-    def report(self, clip: Clip, path: Path, *, overwrite: bool) -> Path:
+    def report(self, clip: RepClip, path: Path, *, overwrite: bool) -> Path:
         """Write the page; returns its path."""
         if path.exists() and not overwrite:
             raise PoiseError(f"{path} exists; pass --overwrite to replace it")
-        showing = Showing(clip)
-        every = max(1, -(-len(self._found) // _MOST_PICTURES))
+        showing = Timeline(clip)
+        step = max(1, -(-len(self._found) // _MOST_PICTURES))
         peaks = {showing.nearest(rep.peak) for rep in showing.reps}
         pictures = []
         for n, result in enumerate(self._again()):
             at_peak = result.frame in peaks
-            if n % every and not at_peak:
+            if n % step and not at_peak:
                 continue
-            pictures.append(Picture(result.time, _small(_plain(result, showing)), peak=at_peak))
+            pictures.append(ReportPicture(result.time, _small(_plain(result, showing)), peak=at_peak))
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, html(clip, pictures))
+        write_atomically(path, render_report(clip, pictures))
         return path
 
-    def video(self, clip: Clip, path: Path | None, *, overwrite: bool) -> Path:
+    def video(self, clip: RepClip, path: Path | None, *, overwrite: bool) -> Path:
         """Write the video with the counter on it; returns its path."""
         from poise.sinks import open_sink
 
         target = path or _free(Path("runs/pose"), Path(self._path).stem)
         target.parent.mkdir(parents=True, exist_ok=True)
-        showing = Showing(clip)
+        showing = Timeline(clip)
         with open_sink(target, overwrite=overwrite, render=lambda result: _with_counter(result, showing)) as sink:
             for result in self._again():
                 sink.write(result)
         return target
 
 
-def _plain(result: Results, showing: Showing) -> Image:
+def _plain(result: Results, showing: Timeline) -> Image:
     from poise.drawing import draw
 
     row = showing.row(result)
     return draw(result if row is None else result[[row]], boxes=False, labels=False)
 
 
-def _with_counter(result: Results, showing: Showing) -> Image:
+def _with_counter(result: Results, showing: Timeline) -> Image:
     now = showing.at(result)
     return draw_reps(
         result, row=now.row, label=now.label, count=now.count, progress=now.progress, exercise=showing.exercise,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poise.model import Pose
-    from poise.reps import Clip
+    from poise.reps import RepClip
     from poise.results import Results
 
 reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.")
@@ -64,10 +64,10 @@ def count(
     from poise.errors import PoiseError
     from poise.files.writing import check_writable
     from poise.model import Pose
-    from poise.reps import count_reps, get
+    from poise.reps import count_reps, get_exercise
 
     if exercise != "auto":
-        get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
+        get_exercise(exercise, folder=exercises)  # a wrong name is told before the network is loaded
     for target in (report, out):
         if target is not None:
             if target.exists() and not overwrite:
@@ -127,23 +127,24 @@ def learn(
     from poise.errors import PoiseError
     from poise.files.writing import check_writable, write_atomically
     from poise.model import Pose
-    from poise.reps import from_toml, gather, measured
-    from poise.reps.counting import count as count_one
-    from poise.reps.learning import learn as learn_from
-    from poise.reps.learning import to_toml
+    from poise.reps import read_exercise
+    from poise.reps.counting import count_exercise
+    from poise.reps.learning import format_exercise, learn_exercise
+    from poise.reps.measures import measure_person
+    from poise.reps.people import collect_people
 
     target = out or Path(f"{name}.toml")
     if target.exists() and not overwrite:
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
     check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    people = gather(show.watch(_people(Pose(model, threads=threads), source, show)))
+    people = collect_people(show.watch(_people(Pose(model, threads=threads), source, show)))
     if not people:
         raise PoiseError(f"{source}: nobody was found in it")
     main = people[0]
-    measures = measured(main.time, main.xy, main.conf)
-    write_atomically(target, to_toml(learn_from(measures, name, reps=reps)))
-    again = count_one(measures, from_toml(target)).count
+    measures = measure_person(main.time, main.xy, main.conf)
+    write_atomically(target, format_exercise(learn_exercise(measures, name, reps=reps)))
+    again = count_exercise(measures, read_exercise(target)).count
     say(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")
     return show.code
 
@@ -192,7 +193,7 @@ def _live(frames: Iterator[Results], exercise: str, folder: Path | None, *, json
     return 0
 
 
-def _tell(clip: Clip) -> None:
+def _tell(clip: RepClip) -> None:
     """Print what was counted, for people."""
     shown = [one for one in clip.people if one.found.count or one.found.hold_s] or list(clip.people[:1])
     if not shown:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from poise.geometry import Floats
-from poise.reps.people import Measured
+from poise.reps.measures import PersonMeasures
 from poise.reps.signals import COLUMN, fill_gaps
 
 # Heights over the body, which turning round does not change; of a pair, the higher and the lower one, for networks swap
@@ -27,7 +27,7 @@ _UPRIGHT, _STANDS = 0.65, 0.85
 _SET, _CHANCE = 0.8, 0.55
 
 
-def courses(person: Measured, reps: Sequence[tuple[float, float, float]]) -> Floats:
+def rep_courses(person: PersonMeasures, reps: Sequence[tuple[float, float, float]]) -> Floats:
     """Return ``(R, 16, H)`` of those heights that are seen, over each repetition, in torso lengths; NaN in gaps.
 
     Args:
@@ -54,7 +54,9 @@ def courses(person: Measured, reps: Sequence[tuple[float, float, float]]) -> Flo
     return np.array(out)
 
 
-def sameness(person: Measured, reps: Sequence[tuple[float, float, float]], sides: Sequence[str] = ()) -> float:
+def measure_consistency(
+    person: PersonMeasures, reps: Sequence[tuple[float, float, float]], sides: Sequence[str] = ()
+) -> float:
     """Return, in [0, 1], how much of what moves in repetitions is their common course; 1 for a single one.
 
     It is the variance over time of the mean course, as a share of that plus the variance of the single ones about it.
@@ -69,7 +71,7 @@ def sameness(person: Measured, reps: Sequence[tuple[float, float, float]], sides
     """
     if len(reps) < 2:
         return 1.0
-    some = courses(person, reps)
+    some = rep_courses(person, reps)
     some = some[..., np.isfinite(some).mean(axis=(0, 1)) > _SEEN]
     whole = np.asarray(np.isfinite(some).any(axis=1)).all(axis=1)
     which = np.array(list(sides) or [""] * len(reps))
@@ -92,7 +94,9 @@ def sameness(person: Measured, reps: Sequence[tuple[float, float, float]], sides
     return shared / max(shared + float(np.median(own)), 1e-9)
 
 
-def likeness(person: Measured, reps: Sequence[tuple[float, float, float]], sides: Sequence[str] = ()) -> float:
+def score_consistency(
+    person: PersonMeasures, reps: Sequence[tuple[float, float, float]], sides: Sequence[str] = ()
+) -> float:
     """Return, in [0, 1], how far repetitions of somebody upright are a set by their sameness; 1 for who lies."""
     ends = np.searchsorted(person.time, [at for start, _, end in reps for at in (start, end)])
     tilt = person.values[np.clip(ends, 0, len(person.time) - 1), COLUMN["shoulder_over_hip"]]
@@ -101,5 +105,9 @@ def likeness(person: Measured, reps: Sequence[tuple[float, float, float]], sides
     if len(tilt) and np.median(tilt) < _UPRIGHT and np.nanpercentile(span, 80) < _STANDS:
         return 1.0
     # Of both limbs at once, one may be lost now and then: then all are of one course whatever side is said.
-    best = max(sameness(person, reps, sides), sameness(person, reps)) if sides else sameness(person, reps)
+    best = (
+        max(measure_consistency(person, reps, sides), measure_consistency(person, reps))
+        if sides
+        else measure_consistency(person, reps)
+    )
     return float(np.clip((best - _CHANCE) / (_SET - _CHANCE), 0.0, 1.0))

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from poise.geometry import Floats
 from poise.reps.exercise import Exercise, Signal
-from poise.reps.people import Measured
+from poise.reps.measures import PersonMeasures
 from poise.reps.signals import COLUMN, SIDED, angle, fill_gaps, runs, smooth
-from poise.reps.viewpoint import HEIGHTS, turning
+from poise.reps.viewpoint import HEIGHTS, measure_turning
 
 # A repetition must cover this share of the set's usual travel; less is a twitch, or the way into position.
 SHARE = 0.45
@@ -77,7 +77,7 @@ class Cycle:
         return min(self.rise, self.fall)
 
 
-def column(person: Measured, signal: Signal, side: str) -> tuple[Floats, Floats]:
+def read_signal(person: PersonMeasures, signal: Signal, side: str) -> tuple[Floats, Floats]:
     """Return one measure and its confidence, each ``(T,)``.
 
     A sided measure of ``"both"`` is the mean of the sides that are seen, weighted by their confidence.
@@ -90,11 +90,11 @@ def column(person: Measured, signal: Signal, side: str) -> tuple[Floats, Floats]
         else:
             value = np.linalg.norm(p[:, 0] - p[:, 1], axis=-1) / person.scale
         return value, person.conf[:, at].min(axis=1)
-    return named(person, signal.name, side)
+    return read_measure(person, signal.name, side)
 
 
-def named(person: Measured, name: str, side: str) -> tuple[Floats, Floats]:
-    """Like :func:`column`, of a measure's name."""
+def read_measure(person: PersonMeasures, name: str, side: str) -> tuple[Floats, Floats]:
+    """Like :func:`read_signal`, of a measure's name."""
     if name not in SIDED:
         return person.values[:, COLUMN[name]], person.sure[:, COLUMN[name]]
     if side != "both":
@@ -109,8 +109,8 @@ def named(person: Measured, name: str, side: str) -> tuple[Floats, Floats]:
     return mean, np.where(total > 0, (weight * sure).sum(axis=1) / np.maximum(total, 1e-9), 0.0)
 
 
-def curve(
-    person: Measured, exercise: Exercise, side: str, *, seconds: float = 0.08, within: Floats | None = None
+def fuse_signals(
+    person: PersonMeasures, exercise: Exercise, side: str, *, seconds: float = 0.08, within: Floats | None = None
 ) -> Curve:
     """Fuse an exercise's signals into one curve.
 
@@ -136,7 +136,7 @@ def curve(
         ]
     value, sure, share = [], [], []
     for signal, which in parts:
-        v, c = column(person, signal, which)
+        v, c = read_signal(person, signal, which)
         value.append((v - signal.rest) / (signal.effort - signal.rest))
         sure.append(np.where(np.isfinite(v), c, 0.0))
         twins = 2 if which != side else 1
@@ -162,7 +162,7 @@ def curve(
     level = np.array([signal.name in HEIGHTS for signal, _ in parts])
     if level.any() and not level.all():
         # Who turns changes angles and distances by turning; heights stay.
-        weight = np.where(level, weight, weight * (1 - turning(person, inside)) ** 2)
+        weight = np.where(level, weight, weight * (1 - measure_turning(person, inside)) ** 2)
     weight = np.where(np.isfinite(weight) & (reach < 5), weight, 0.0)
     unit = (steady - low) / reach
     for _ in range(2):
@@ -266,7 +266,7 @@ def turning_points(values: Floats, swing: float) -> list[int]:
     return turns
 
 
-def cycles(line: Curve, exercise: Exercise, *, typical: float | None = None) -> list[Cycle]:
+def find_cycles(line: Curve, exercise: Exercise, *, typical: float | None = None) -> list[Cycle]:
     """Find the movements from rest to effort and back in a curve, the shallow ones too.
 
     Args:
@@ -279,12 +279,12 @@ def cycles(line: Curve, exercise: Exercise, *, typical: float | None = None) -> 
     least = exercise.min_depth
     if typical is None:
         first = [c.depth for run in runs(np.isfinite(line.value)) for c in _cycles_in(line, run, 0.5 * least)]
-        typical = usual(first, least)
+        typical = usual_depth(first, least)
     swing = max(0.5 * least, 0.4 * typical)
     return [c for run in runs(np.isfinite(line.value)) for c in _cycles_in(line, run, swing)]
 
 
-def usual(depths: list[float], least: float) -> float:
+def usual_depth(depths: list[float], least: float) -> float:
     """Return the depth of a usual repetition: the median of those that are not small beside the greatest."""
     sizes = np.array([d for d in depths if d >= least])
     if not len(sizes):

@@ -8,10 +8,10 @@ import numpy as np
 
 from poise.errors import FormatError
 from poise.geometry import Floats
-from poise.reps.counting import count
-from poise.reps.cycles import Curve, Cycle, cycles, named, usual
+from poise.reps.counting import count_exercise
+from poise.reps.cycles import Curve, Cycle, find_cycles, read_measure, usual_depth
 from poise.reps.exercise import Exercise, Rule, Signal
-from poise.reps.people import Measured
+from poise.reps.measures import PersonMeasures
 from poise.reps.signals import SIDED, WHOLE, fill_gaps, smooth
 
 # Places in the picture change with the camera; what is learnt must not depend on where it stands.
@@ -31,7 +31,7 @@ class _Candidate:
     values: Floats
 
 
-def learn(person: Measured, name: str, *, reps: int) -> Exercise:
+def learn_exercise(person: PersonMeasures, name: str, *, reps: int) -> Exercise:
     """Learn an exercise from a person who does it ``reps`` times.
 
     The demonstration begins and ends at rest. Every measure is tried; those on which exactly ``reps`` repetitions are
@@ -54,7 +54,7 @@ def learn(person: Measured, name: str, *, reps: int) -> Exercise:
     for measure, (unit, _) in {**SIDED, **WHOLE}.items():
         if measure in _PLACES:
             continue
-        value = named(person, measure, "both")[0]
+        value = read_measure(person, measure, "both")[0]
         steady = smooth(person.time, fill_gaps(person.time, value[:, None], max_gap_s=0.5), seconds=0.1)[:, 0]
         good = np.isfinite(steady)
         some = steady[good]
@@ -69,7 +69,11 @@ def learn(person: Measured, name: str, *, reps: int) -> Exercise:
         progress = (steady - rest) / (effort - rest)
         trial = Exercise(name, (Signal(measure, rest, effort),), min_depth=0.4, min_rep_s=0.3)
         line = Curve(person.time, progress, np.ones(len(progress)), "both", 1.0)
-        found = [c for c in cycles(line, trial) if c.depth >= 0.45 * usual([c.depth for c in cycles(line, trial)], 0.4)]
+        found = [
+            c
+            for c in find_cycles(line, trial)
+            if c.depth >= 0.45 * usual_depth([c.depth for c in find_cycles(line, trial)], 0.4)
+        ]
         counts.append(len(found))
         if len(found) != reps:
             continue
@@ -85,7 +89,7 @@ def learn(person: Measured, name: str, *, reps: int) -> Exercise:
     tried.sort(key=lambda c: c.clear, reverse=True)
     made = [_assemble(person, name, tried, first) for first in tried[:_TRIES]]
     # The clearest that counts its own demonstration.
-    return next((exercise for exercise in made if count(person, exercise).count == reps), made[0])
+    return next((exercise for exercise in made if count_exercise(person, exercise).count == reps), made[0])
 
 
 def _moments(found: list[Cycle]) -> tuple[list[float], list[float]]:
@@ -93,12 +97,12 @@ def _moments(found: list[Cycle]) -> tuple[list[float], list[float]]:
     return [t for c in found for t in c.cover], [c.peak for c in found]
 
 
-def _assemble(person: Measured, name: str, tried: list[_Candidate], first: _Candidate) -> Exercise:
+def _assemble(person: PersonMeasures, name: str, tried: list[_Candidate], first: _Candidate) -> Exercise:
     """Make an exercise of one measure and those that go with it; others are another movement."""
     same = [first] + [c for c in tried if c is not first and _together(c.values, first.values) > 0.7][: _MOST - 1]
     made = Exercise(name, tuple(c.signal for c in same), summary="Learnt from a demonstration.", min_rep_s=0.3)
-    reps = count(person, made).reps
-    level = named(person, "trunk_tilt", "both")[0]
+    reps = count_exercise(person, made).reps
+    level = read_measure(person, "trunk_tilt", "both")[0]
     during = np.isfinite(level) & np.any([(person.time >= r.start) & (person.time <= r.end) for r in reps], axis=0)
     rules: tuple[Rule, ...] = ()
     if during.any():
@@ -121,8 +125,8 @@ def _together(a: Floats, b: Floats) -> float:
     return float(np.corrcoef(a[good], b[good])[0, 1]) if good.sum() > 4 else 0.0
 
 
-def to_toml(exercise: Exercise) -> str:
-    """Write an exercise as the TOML that :func:`poise.reps.exercise.from_toml` reads."""
+def format_exercise(exercise: Exercise) -> str:
+    """Write an exercise as the TOML that :func:`poise.reps.exercise.read_exercise` reads."""
     lines = [f"name = {_text(exercise.name)}", f"summary = {_text(exercise.summary)}", f'sides = "{exercise.sides}"']
     lines += [f"{key} = {getattr(exercise, key):g}" for key in ("min_depth", "min_rep_s", "max_rep_s")]
     for signal in exercise.signals:

@@ -8,8 +8,8 @@ import numpy as np
 
 from poise.geometry import Floats
 from poise.reps.counting import Rep
-from poise.reps.exercise import Exercise, get
-from poise.reps.offline import Clip, Counted
+from poise.reps.exercise import Exercise, get_exercise
+from poise.reps.offline import CountedPerson, RepClip
 from poise.reps.overlay import angle_points
 from poise.results import Results
 
@@ -39,16 +39,16 @@ class Moment:
     trail: Floats
 
 
-class Showing:
+class Timeline:
     """Looks up what to show at a time, for the main person of a clip."""
 
-    def __init__(self, clip: Clip) -> None:
-        self.main: Counted | None = clip.people[0] if clip.people else None
+    def __init__(self, clip: RepClip) -> None:
+        self.main: CountedPerson | None = clip.people[0] if clip.people else None
         self.reps: tuple[Rep, ...] = self.main.found.reps if self.main else ()
         self.exercise: Exercise | None = None
         if self.main is not None and self.main.found.exercise not in ("none", "unknown"):
             try:
-                self.exercise = self.main.found.spec or get(self.main.found.exercise)
+                self.exercise = self.main.found.spec or get_exercise(self.main.found.exercise)
             except ValueError:
                 self.exercise = None
         self._ends = np.array([rep.end for rep in self.reps])

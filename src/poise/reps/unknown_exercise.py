@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from poise.geometry import Floats
-from poise.reps.consistency import likeness
-from poise.reps.counting import Count, Rejected, Rep, large
-from poise.reps.cycles import SHARE, Curve, cycles, named, usual
+from poise.reps.consistency import score_consistency
+from poise.reps.counting import Count, Rejected, Rep
+from poise.reps.cycles import SHARE, Curve, find_cycles, read_measure, usual_depth
 from poise.reps.exercise import Exercise, Signal
-from poise.reps.people import Measured
+from poise.reps.measures import PersonMeasures
+from poise.reps.recognition import large
 from poise.reps.signals import SIDED, WHOLE, fill_gaps, smooth
 from poise.reps.verdicts import PLACE
 
@@ -38,7 +39,7 @@ _ARM = (
 _SPEC = Exercise("unknown", (Signal("trunk_lean", 0.0, 1.0),), min_depth=0.3, min_rep_s=0.35)
 
 
-def count_unknown(person: Measured) -> Count:
+def count_unknown(person: PersonMeasures) -> Count:
     """Count the dominant periodic movement.
 
     All measures are brought to one unit, and their strongest common movement (the first principal component) is the
@@ -54,14 +55,14 @@ def count_unknown(person: Measured) -> Count:
     _, strength, parts = np.linalg.svd(centred, full_matrices=False)
     component = centred @ parts[0]
     energy = np.square(parts[0])
-    periodic, period = periodicity(person.time, component)
+    periodic, period = measure_periodicity(person.time, component)
     if periodic < LEAST_PERIODIC:
         return nothing
     weights = {owner: float(energy[[o == owner for o in owners]].sum()) for owner in ("left", "right", "body")}
     span = (float(person.time[0]), float(person.time[-1]))
     if max(weights["left"], weights["right"]) > ONE_ARM:
         return Count("none", 0.0, rejected=(Rejected(*span, "one arm alone: a gesture"),))
-    x = named(person, "hip_x", "both")[0]
+    x = read_measure(person, "hip_x", "both")[0]
     x = x[np.isfinite(x)]
     # Somebody who gets further than a third of a torso every period does not stay for an exercise.
     if len(x) and abs(x[-1] - x[0]) > PLACE * (span[1] - span[0]) / period and abs(x[-1] - x[0]) > 2.0:
@@ -74,20 +75,20 @@ def count_unknown(person: Measured) -> Count:
     if abs(at_rest - high) < abs(at_rest - low):
         component, low, high = -component, -high, -low
     line = Curve(person.time, (component - low) / max(high - low, 1e-9), np.ones(len(component)), "both", 1.0)
-    found = cycles(line, _SPEC)
-    typical = usual([c.depth for c in found], _SPEC.min_depth)
+    found = find_cycles(line, _SPEC)
+    typical = usual_depth([c.depth for c in found], _SPEC.min_depth)
     reps = tuple(
         Rep(c.start, c.peak, c.end, c.depth, "both", round(min(1.0, c.depth / typical) * periodic, 3))
         for c in found
         if c.depth >= SHARE * typical and 0.4 * period < c.cover[1] - c.cover[0] < 2.5 * period
     )
-    if len(reps) < LEAST_REPS or likeness(person, [(rep.start, rep.peak, rep.end) for rep in reps]) < 0.5:
+    if len(reps) < LEAST_REPS or score_consistency(person, [(rep.start, rep.peak, rep.end) for rep in reps]) < 0.5:
         return nothing
     share = float(np.square(strength[0]) / max(np.square(strength).sum(), 1e-9))
     return Count("unknown", round(min(1.0, periodic * share**0.5), 3), reps, curves=(line,))
 
 
-def _columns(person: Measured) -> tuple[list[str], Floats] | None:
+def _columns(person: PersonMeasures) -> tuple[list[str], Floats] | None:
     """Return the measures that are seen throughout and move, in units of 90 degrees or a torso, and whose each is."""
     owners, kept = [], []
     most = 0.0
@@ -95,7 +96,7 @@ def _columns(person: Measured) -> tuple[list[str], Floats] | None:
         if name in _LEFT_OUT or name.endswith("difference"):
             continue
         for side in ("left", "right") if name in SIDED else ("both",):
-            value = named(person, name, side)[0] / (90.0 if unit == "degrees" else 1.0)
+            value = read_measure(person, name, side)[0] / (90.0 if unit == "degrees" else 1.0)
             steady = smooth(person.time, fill_gaps(person.time, value[:, None], max_gap_s=1.0), seconds=0.1)[:, 0]
             good = np.isfinite(steady)
             if good.mean() < 0.9:
@@ -111,7 +112,7 @@ def _columns(person: Measured) -> tuple[list[str], Floats] | None:
     return owners, np.stack(kept, axis=1)
 
 
-def periodicity(time: Floats, value: Floats, *, shortest_s: float = 0.5) -> tuple[float, float]:
+def measure_periodicity(time: Floats, value: Floats, *, shortest_s: float = 0.5) -> tuple[float, float]:
     """Return how much a movement repeats, and after how many seconds.
 
     Args:
@@ -147,15 +148,15 @@ def _same(a: Floats, b: Floats) -> float:
     return float((a * b).sum() / max(np.sqrt(np.square(a).sum() * np.square(b).sum()), 1e-12))
 
 
-def _gait(person: Measured) -> bool:
+def _gait(person: PersonMeasures) -> bool:
     """Return whether the legs go in turn in an upright person: one ankle forward while the other is back."""
-    tilt = named(person, "trunk_tilt", "both")[0]
+    tilt = read_measure(person, "trunk_tilt", "both")[0]
     if not np.isfinite(tilt).any() or np.nanmedian(tilt) < 0.7:
         return False
     sure = np.where((person.conf >= 0.15)[..., None], person.xy, np.nan)
     hips = sure[:, 11:13, 0].mean(axis=1)
     ahead = (sure[:, 15:17, 0] - hips[:, None]) / person.scale[:, None]
-    knee = np.stack([named(person, "knee_angle", side)[0] for side in ("left", "right")], axis=1)
+    knee = np.stack([read_measure(person, "knee_angle", side)[0] for side in ("left", "right")], axis=1)
     for legs, least in ((ahead, 0.12), (knee, 6.0)):
         both = legs[np.isfinite(legs).all(axis=1)]
         if len(both) < 8 or both.std(axis=0).min() < least or _same(both[:, 0], both[:, 1]) > -0.2:

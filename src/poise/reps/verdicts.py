@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poise.reps.cycles import EDGE_SHARE, SHARE, Curve, Cycle, named
+from poise.reps.cycles import EDGE_SHARE, SHARE, Curve, Cycle, read_measure
 from poise.reps.exercise import Exercise, Rule
-from poise.reps.people import Measured
-from poise.reps.viewpoint import seen_from
+from poise.reps.measures import PersonMeasures
+from poise.reps.viewpoint import is_seen_from
 
 FLOOR = 0.02
 # A person walks who moves sideways, from the rest before a repetition to the rest after it, by more than this many
@@ -43,9 +43,9 @@ class Verdict:
     small: bool = False
 
 
-def rule_value(person: Measured, rule: Rule, line: Curve, cycle: Cycle) -> float:
+def rule_value(person: PersonMeasures, rule: Rule, line: Curve, cycle: Cycle) -> float:
     """Measure what a rule is about; NaN where it was not seen, or from where it does not show."""
-    if rule.view and not seen_from(person, rule.view, _span(person, cycle)):
+    if rule.view and not is_seen_from(person, rule.view, _span(person, cycle)):
         return np.nan
     one = _at_moment(person, rule.signal, rule.at, line, cycle)
     if not rule.over:
@@ -54,9 +54,9 @@ def rule_value(person: Measured, rule: Rule, line: Curve, cycle: Cycle) -> float
     return one / max(other, 1e-3) if np.isfinite(other) else np.nan
 
 
-def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cycle) -> float:
+def _at_moment(person: PersonMeasures, name: str, moment: str, line: Curve, cycle: Cycle) -> float:
     span = _span(person, cycle)
-    value, sure = (column[span] for column in named(person, name, cycle.side))
+    value, sure = (column[span] for column in read_measure(person, name, cycle.side))
     progress = line.value[span]
     good = np.isfinite(value) & np.isfinite(progress)
     # Legs behind a desk or below the picture's edge are guessed, and a guess rules nothing out.
@@ -80,15 +80,15 @@ def _at_moment(person: Measured, name: str, moment: str, line: Curve, cycle: Cyc
     return {"rest": rest, "effort": effort, "change": effort - rest}[moment]
 
 
-def _span(person: Measured, cycle: Cycle) -> slice:
+def _span(person: PersonMeasures, cycle: Cycle) -> slice:
     return slice(*np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9]))
 
 
-def drift(person: Measured, cycle: Cycle) -> float:
+def drift(person: PersonMeasures, cycle: Cycle) -> float:
     """Return how far the hips (or, unseen, the shoulders) moved sideways over a cycle, torso lengths, or NaN."""
     first, past = np.searchsorted(person.time, [cycle.start - 1e-9, cycle.end + 1e-9])
     for name in ("hip_x", "shoulder_x"):
-        x = named(person, name, "both")[0][first:past]
+        x = read_measure(person, name, "both")[0][first:past]
         x = x[np.isfinite(x)]
         if len(x) >= 4:
             ends = max(1, len(x) // 8)
@@ -96,7 +96,7 @@ def drift(person: Measured, cycle: Cycle) -> float:
     return float("nan")
 
 
-def _walks(person: Measured, exercise: Exercise, cycle: Cycle) -> bool:
+def _walks(person: PersonMeasures, exercise: Exercise, cycle: Cycle) -> bool:
     way = drift(person, cycle)
     if not (way > PLACE and way > PACE * (cycle.end - cycle.start)):
         return False
@@ -124,8 +124,8 @@ def rule_score(rule: Rule, value: float) -> float:
     return max(0.0, 1.0 - beyond / rule.soft) if rule.soft > 0 else 0.0
 
 
-def judge(
-    person: Measured,
+def judge_cycle(
+    person: PersonMeasures,
     exercise: Exercise,
     line: Curve,
     cycle: Cycle,
@@ -179,7 +179,7 @@ def judge(
     return Verdict(fit, "", round(min(conf, 1.0), 3))
 
 
-def _held(person: Measured, exercise: Exercise, line: Curve, cycle: Cycle) -> list[tuple[Rule, float]]:
+def _held(person: PersonMeasures, exercise: Exercise, line: Curve, cycle: Cycle) -> list[tuple[Rule, float]]:
     """Return each rule and how well it holds; of a group, the first with the best score of all."""
     out: list[tuple[Rule, float]] = []
     for rule in exercise.rules:

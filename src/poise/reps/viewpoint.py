@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from poise.geometry import Floats
-from poise.reps.people import Measured
+from poise.reps.measures import PersonMeasures
 from poise.reps.signals import COLUMN, fill_gaps, smooth
 
 HEIGHTS = frozenset(
@@ -27,7 +27,7 @@ _SQUARE, _HALFWAY = 0.72, 0.5
 _STEADY, _TURNED = 0.25, 0.5
 
 
-def turning(person: Measured, inside: Floats | slice = slice(None)) -> float:
+def measure_turning(person: PersonMeasures, inside: Floats | slice = slice(None)) -> float:
     """Return, in [0, 1], how far the view changes: 0 from one side all the time, 1 from the front and from the side."""
     width = _width(person)[inside]
     width = width[np.isfinite(width)]
@@ -37,7 +37,7 @@ def turning(person: Measured, inside: Floats | slice = slice(None)) -> float:
     return float(np.clip((change - _STEADY) / (_TURNED - _STEADY), 0.0, 1.0))
 
 
-def seen_from(person: Measured, view: str, span: slice) -> bool:
+def is_seen_from(person: PersonMeasures, view: str, span: slice) -> bool:
     """Return whether a stretch is seen from ``front`` (or behind) or ``side``; True where shoulders are not seen."""
     width = person.values[span, COLUMN["shoulder_width"]]
     width = width[np.isfinite(width)]
@@ -47,7 +47,7 @@ def seen_from(person: Measured, view: str, span: slice) -> bool:
     return front == (view == "front")
 
 
-def _width(person: Measured) -> Floats:
+def _width(person: PersonMeasures) -> Floats:
     """Return the width of the shoulders, steadied over half a second."""
     width = person.values[:, COLUMN["shoulder_width"], None]
     return smooth(person.time, fill_gaps(person.time, width, max_gap_s=0.5), seconds=0.4)[:, 0]
