@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from poise.bodies.hands import readable
 from poise.geometry import Floats
 from poise.gestures.definitions.body_measures import body_measures
 from poise.gestures.definitions.definition import Definitions
 from poise.gestures.definitions.history import BodyHistory
 from poise.gestures.definitions.scorers import BodyScorer, HandScorer, pick_body_gesture, pick_hand_gesture
 from poise.gestures.events import UNKNOWN, Gesture, GestureEvent, GestureEvents
-from poise.gestures.hand_measures import readable
 from poise.gestures.movements.move_watch import MoveWatch, with_move
 from poise.gestures.movements.taught_moves import TaughtMoves
 from poise.gestures.movements.traces import SPACE

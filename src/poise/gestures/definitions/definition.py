@@ -10,8 +10,8 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
+from poise.bodies import hands as hand_measures
 from poise.errors import FormatError, suggest
-from poise.gestures import hand_measures
 from poise.gestures.definitions import body_measures
 from poise.gestures.definitions.history import STATISTICS
 from poise.skeletons import get

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies import hands as hand_measures
 from poise.geometry import Bools, Floats
-from poise.gestures import hand_measures
 from poise.gestures.definitions import body_measures
 from poise.gestures.definitions.definition import Definition
 from poise.gestures.definitions.history import BodyHistory, bridge_gaps, take_statistic

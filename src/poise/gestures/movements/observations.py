@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poise.bodies import hands as hand_measures
 from poise.geometry import Floats
-from poise.gestures import hand_measures
 from poise.results import Results
 
 # Hands below this are too doubtful; MediaPipe's own limit.

@@ -17,8 +17,8 @@ from typing import Literal
 
 import numpy as np
 
+from poise.bodies import hands as hand_measures
 from poise.geometry import Bools, Floats
-from poise.gestures import hand_measures
 from poise.gestures.definitions.body_measures import body_scale
 from poise.gestures.movements.observations import Observation
 from poise.skeletons import get

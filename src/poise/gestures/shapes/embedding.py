@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from poise.bodies.hands import FINGERS, distances, palm_size, spatial
 from poise.geometry import Floats
-from poise.gestures.hand_measures import FINGERS, distances, palm_size, spatial
 from poise.skeletons import Skeleton
 
 # The components below are what the files of taught sets hold: whoever changes one raises the format in shape_file.py.

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from poise.bodies.hands import FINGERS, palm_size, spatial
 from poise.geometry import Floats
-from poise.gestures.hand_measures import FINGERS, palm_size, spatial
 from poise.gestures.shapes.embedding import HAND
 from poise.skeletons import Skeleton
 
