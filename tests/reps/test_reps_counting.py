@@ -10,14 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rep_figures import NAMES, drawn, front_view, person, results, shaken, side_view, wave
 
+from poise.bodies.angles import joint_angle
+from poise.bodies.scale import torso_length
 from poise.frames import Frame, Media
 from poise.reps import Person, all_exercises, count_reps, exercise_from_points, get_exercise, measure_person
 from poise.reps.counting import count_exercise
 from poise.reps.cycles import Cycle, merge_sides, turning_points
 from poise.reps.offline import count_person
 from poise.reps.recognition import recognise_exercise
+from poise.reps.series import fill_gaps, smooth
 from poise.reps.signals import NAMES as MEASURES
-from poise.reps.signals import angle, body_scale, fill_gaps, smooth
 from poise.reps.unknown_exercise import count_unknown
 from poise.results import Results
 
@@ -44,7 +46,7 @@ def counted(one: Person, name: str) -> int:
 
 
 def test_angle_of_a_right_angle_is_90() -> None:
-    assert angle(np.array([1.0, 0.0]), np.zeros(2), np.array([0.0, 2.0])) == pytest.approx(90.0)
+    assert joint_angle(np.array([1.0, 0.0]), np.zeros(2), np.array([0.0, 2.0])) == pytest.approx(90.0)
 
 
 def test_turning_points_ignore_small_turns() -> None:
@@ -76,7 +78,7 @@ def test_long_gaps_stay_open() -> None:
 
 
 def test_the_ruler_is_the_torso_when_seen_square_on() -> None:
-    assert body_scale(side_view(3), np.ones((3, 17))) == pytest.approx(np.full(3, 100.0), rel=0.05)
+    assert torso_length(side_view(3), np.ones((3, 17))) == pytest.approx(np.full(3, 100.0), rel=0.05)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from poise.bodies.angles import angle_between, norms
 from poise.geometry import Bools, Floats
 
 # Points of each finger from the palm to the tip. Source: skeletons/hand21.toml.
@@ -71,7 +72,7 @@ def spatial(xy: Floats, xyz: Floats | None) -> Floats:
 
 def palm_size(points: Floats) -> Floats:
     """Return the ``(N,)`` mean distance from the wrist to the four knuckles; NaN where it is 0."""
-    size = np.linalg.norm(points[:, _KNUCKLES] - points[:, :1], axis=-1).mean(axis=1)
+    size = norms(points[:, _KNUCKLES] - points[:, :1]).mean(axis=1)
     scale: Floats = np.where(size > 0, size, np.nan)
     return scale
 
@@ -96,32 +97,23 @@ def hand_measures(xy: Floats, points: Floats) -> Floats:
     flat = np.concatenate([xy, np.zeros((*xy.shape[:-1], 1))], axis=-1)
     both = np.stack([points, flat])[:, :, _CHAINS]  # (2, N, 5, 4, 3)
     bones = np.diff(both, axis=3)
-    bends = _angle(bones[..., :-1, :], bones[..., 1:, :]).sum(axis=3)
+    bends = angle_between(bones[..., :-1, :], bones[..., 1:, :]).sum(axis=3)
     bend = bends.max(axis=0)
     scale = palm_size(points)
     tips = both[0, :, :, 3]
     along = tips - both[0, :, _STARTS[0], _STARTS[1]].swapaxes(0, 1)
-    ups = _angle(along, _UP)
-    out = np.linalg.norm(points[:, _LAP] - points[:, 4:5], axis=-1).min(axis=1) / scale
+    ups = angle_between(along, _UP)
+    out = norms(points[:, _LAP] - points[:, 4:5]).min(axis=1) / scale
     opened = np.minimum((out - _OUT) / _OUT_SCALE, (_BENT - bends[0, :, 0]) / _BENT_SCALE)
-    reach = np.linalg.norm(tips[:, 1] - points[:, 0], axis=-1) / scale
-    spread = _angle(along[:, 1], along[:, 2])
-    palm = _angle(points[:, 9] - points[:, 0], _UP)
+    reach = norms(tips[:, 1] - points[:, 0]) / scale
+    spread = angle_between(along[:, 1], along[:, 2])
+    palm = angle_between(points[:, 9] - points[:, 0], _UP)
     measures: Floats = np.column_stack([bend, ups, opened, out, reach, spread, palm])
     return measures
 
 
 def distances(points: Floats, pairs: np.ndarray) -> Floats:
     """Return ``(N, P)`` distances between ``(P, 2)`` pairs of points, in palm sizes."""
-    between = np.linalg.norm(points[:, pairs[:, 0]] - points[:, pairs[:, 1]], axis=-1)
+    between = norms(points[:, pairs[:, 0]] - points[:, pairs[:, 1]])
     scaled: Floats = between / palm_size(points)[:, None]
     return scaled
-
-
-def _angle(a: Floats, b: Floats) -> Floats:
-    """Return the degrees between vectors along the last axis; NaN where one has no length."""
-    length = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cosine = (a * b).sum(axis=-1) / length
-    angle: Floats = np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0)))
-    return angle

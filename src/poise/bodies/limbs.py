@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.angles import norms
+from poise.geometry import Floats
 from poise.skeletons import Skeleton
-
-Floats = NDArray[Any]
 
 # Words in the names of keypoints that say which part they are of; the first that fits counts.
 _WORDS = {
@@ -56,7 +56,28 @@ def limbs(skeleton: Skeleton) -> tuple[tuple[int, int], ...]:
     )
 
 
-def lengths(xy: Floats, edges: tuple[tuple[int, int], ...]) -> Floats:
+def lengths(xy: Floats, edges: Sequence[tuple[int, int]] | NDArray[np.intp]) -> Floats:
     """Return ``(..., E)`` lengths of limbs in the picture, pixels, from ``(..., K, 2)`` points."""
     ends = np.array(edges, dtype=np.intp).reshape(-1, 2)
-    return np.asarray(np.linalg.norm(xy[..., ends[:, 0], :] - xy[..., ends[:, 1], :], axis=-1))
+    return norms(xy[..., ends[:, 0], :] - xy[..., ends[:, 1], :])
+
+
+def relative_lengths(xy: Floats, conf: Floats, edges: NDArray[np.intp], *, min_conf: float = 0.3) -> Floats:
+    """Measure the limbs relative to each other: the logarithm of each length less the mean of all.
+
+    Args:
+        xy: ``(N, K, 2)`` keypoints, pixels.
+        conf: ``(N, K)``.
+        edges: ``(E, 2)`` the limbs' keypoints.
+        min_conf: Both ends must be this sure.
+
+    Returns:
+        ``(N, E)``, free of scale; NaN for a limb that is not seen.
+    """
+    if not edges.size or not len(xy):
+        return np.full((len(xy), len(edges)), np.nan)
+    length = lengths(xy, edges)
+    seen = (conf[:, edges] >= min_conf).all(axis=-1) & (length > 1e-3)
+    logs = np.where(seen, np.log(np.where(seen, length, 1.0)), 0.0)
+    mean = logs.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return np.where(seen & (seen.sum(axis=1) >= 3)[:, None], logs - mean[:, None], np.nan)

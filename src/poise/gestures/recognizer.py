@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from poise.bodies.hands import readable
+from poise.bodies.points import read_points
 from poise.geometry import Floats
 from poise.gestures.definitions.body_measures import body_measures
 from poise.gestures.definitions.definition import Definitions
@@ -228,7 +229,7 @@ class GestureRecognizer:
         return gestures
 
     def _of_bodies(self, result: Results, time: float | None, ids: Sequence[int | None] | None = None) -> list[Gesture]:
-        skeleton, points = result.skeleton, result.keypoints
+        skeleton = result.skeleton
         taught = self._taught(result)
         own = {one.skeleton for one in self.taught} | {one.skeleton for one in self.moves}
         if skeleton.name != "coco17" and skeleton.name in own:
@@ -239,8 +240,7 @@ class GestureRecognizer:
                 f"gestures need keypoints of skeleton 'hand21' or 'coco17', got {skeleton.name!r}; "
                 "convert them with Skeleton.convert, or use a model of those"
             )
-        xy = np.asarray(points.xy, dtype=np.float64)
-        conf = np.ones(xy.shape[:2]) if points.conf is None else np.asarray(points.conf, dtype=np.float64)
+        xy, conf = read_points(result)
         if self.mirrored:
             xy, conf = xy[:, skeleton.flip_idx], conf[:, skeleton.flip_idx]
         known = _ids(result) if ids is None else ids

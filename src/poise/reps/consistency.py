@@ -8,7 +8,8 @@ import numpy as np
 
 from poise.geometry import Floats
 from poise.reps.measures import PersonMeasures
-from poise.reps.signals import COLUMN, fill_gaps
+from poise.reps.series import fill_gaps
+from poise.reps.signals import COLUMN
 
 # Heights over the body, which turning round does not change; of a pair, the higher and the lower one, for networks swap
 # left and right.

@@ -10,10 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.angles import joint_angle, norms
+from poise.filters.offline import runs
 from poise.geometry import Floats
 from poise.reps.exercise import Exercise, Signal
 from poise.reps.measures import PersonMeasures
-from poise.reps.signals import COLUMN, SIDED, angle, fill_gaps, runs, smooth
+from poise.reps.series import correlation, fill_gaps, smooth
+from poise.reps.signals import COLUMN, SIDED
 from poise.reps.viewpoint import HEIGHTS, measure_turning
 
 # A repetition must cover this share of the set's usual travel; less is a twitch, or the way into position.
@@ -85,10 +88,7 @@ def read_signal(person: PersonMeasures, signal: Signal, side: str) -> tuple[Floa
     if signal.points:
         at = list(signal.points)
         p = np.where((person.conf >= 0.15)[..., None], person.xy, np.nan)[:, at]
-        if len(at) == 3:
-            value = angle(p[:, 0], p[:, 1], p[:, 2])
-        else:
-            value = np.linalg.norm(p[:, 0] - p[:, 1], axis=-1) / person.scale
+        value = joint_angle(p[:, 0], p[:, 1], p[:, 2]) if len(at) == 3 else norms(p[:, 0] - p[:, 1]) / person.scale
         return value, person.conf[:, at].min(axis=1)
     return read_measure(person, signal.name, side)
 
@@ -167,7 +167,7 @@ def fuse_signals(
     unit = (steady - low) / reach
     for _ in range(2):
         line = _mean(unit, weight)
-        agree = np.array([_correlation(unit[inside, j], line[inside]) for j in range(unit.shape[1])])
+        agree = np.array([correlation(unit[inside, j], line[inside]) for j in range(unit.shape[1])])
         weight = np.where(agree > 0.3, weight, 0.0) if (agree > 0.3).any() else weight
     line = _mean(unit, weight)
     total = weight.sum()
@@ -217,15 +217,6 @@ def _mean(unit: Floats, weight: Floats) -> Floats:
             total > 0.02 * weight.sum() + 1e-12, (there * np.nan_to_num(unit)).sum(axis=1) / total, np.nan
         )
     return out
-
-
-def _correlation(a: Floats, b: Floats) -> float:
-    good = np.isfinite(a) & np.isfinite(b)
-    if good.sum() < 3:
-        return 0.0
-    x, y = a[good] - a[good].mean(), b[good] - b[good].mean()
-    norm = np.sqrt((x * x).sum() * (y * y).sum())
-    return float((x * y).sum() / norm) if norm > 0 else 0.0
 
 
 def turning_points(values: Floats, swing: float) -> list[int]:
@@ -292,8 +283,8 @@ def usual_depth(depths: list[float], least: float) -> float:
     return float(np.median(sizes[sizes >= SHARE * np.percentile(sizes, 85)]))
 
 
-def _cycles_in(line: Curve, run: NDArray[np.intp], swing: float) -> list[Cycle]:
-    first, past = int(run[0]), int(run[1])
+def _cycles_in(line: Curve, run: tuple[int, int], swing: float) -> list[Cycle]:
+    first, past = run
     if past - first < 3:
         return []
     time, value = line.time[first:past], line.value[first:past]

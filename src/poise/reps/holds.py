@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from poise.filters.offline import runs
 from poise.reps.counting import Count
 from poise.reps.cycles import read_measure
 from poise.reps.exercise import Exercise
 from poise.reps.measures import PersonMeasures
-from poise.reps.signals import fill_gaps, runs, smooth
+from poise.reps.series import fill_gaps, smooth
 from poise.reps.verdicts import FLOOR, rule_score
 
 # A position counts as kept from this long on; a way through it on the floor is shorter.

@@ -12,7 +12,8 @@ from poise.reps.counting import count_exercise
 from poise.reps.cycles import Curve, Cycle, find_cycles, read_measure, usual_depth
 from poise.reps.exercise import Exercise, Rule, Signal
 from poise.reps.measures import PersonMeasures
-from poise.reps.signals import SIDED, WHOLE, fill_gaps, smooth
+from poise.reps.series import correlation, fill_gaps, smooth
+from poise.reps.signals import SIDED, WHOLE
 
 # Places in the picture change with the camera; what is learnt must not depend on where it stands.
 _PLACES = ("hip_x", "hip_y", "shoulder_x", "shoulder_y", "wrist_y", "ankle_y")
@@ -99,7 +100,7 @@ def _moments(found: list[Cycle]) -> tuple[list[float], list[float]]:
 
 def _assemble(person: PersonMeasures, name: str, tried: list[_Candidate], first: _Candidate) -> Exercise:
     """Make an exercise of one measure and those that go with it; others are another movement."""
-    same = [first] + [c for c in tried if c is not first and _together(c.values, first.values) > 0.7][: _MOST - 1]
+    same = [first] + [c for c in tried if c is not first and correlation(c.values, first.values) > 0.7][: _MOST - 1]
     made = Exercise(name, tuple(c.signal for c in same), summary="Learnt from a demonstration.", min_rep_s=0.3)
     reps = count_exercise(person, made).reps
     level = read_measure(person, "trunk_tilt", "both")[0]
@@ -118,11 +119,6 @@ def _assemble(person: PersonMeasures, name: str, tried: list[_Candidate], first:
         made, rules=rules, min_rep_s=round(max(0.2, 0.3 * min(lengths)), 2),
         max_rep_s=round(max(4.0, 5 * max(lengths)), 1),
     )  # fmt: skip
-
-
-def _together(a: Floats, b: Floats) -> float:
-    good = np.isfinite(a) & np.isfinite(b)
-    return float(np.corrcoef(a[good], b[good])[0, 1]) if good.sum() > 4 else 0.0
 
 
 def format_exercise(exercise: Exercise) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from poise.bodies.points import read_coco_points
 from poise.errors import suggest
 from poise.events.event import tell_assumed
 from poise.geometry import Floats
 from poise.reps.counting import Count, Rep, count_exercise
 from poise.reps.exercise import Exercise, all_exercises, exercise_from_points, get_exercise
 from poise.reps.measures import MeasureWindow, PersonMeasures
-from poise.reps.people import Follower, coco_points, identify_rows
+from poise.reps.people import Follower, identify_rows
 from poise.reps.recognition import MIN_SCORE, recognise_exercise
 from poise.results import Results
 
@@ -118,7 +119,7 @@ class RepCounter:
         """
         if result.time_from == "assumed" and not self._told:
             self._told = tell_assumed()
-        xy, conf = coco_points(result)
+        xy, conf = read_coco_points(result)
         boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
         events: list[RepEvent] = []
         for row, number in identify_rows(result, xy, conf, boxes, self._follower):

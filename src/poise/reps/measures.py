@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poise.bodies.scale import torso_length
 from poise.geometry import Bools, Floats
-from poise.reps.signals import LENGTHS, body_scale, measure
+from poise.reps.signals import LENGTHS, measure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +42,7 @@ MIN_POINT_CONF = 0.15
 
 def measure_person(time: Floats, xy: Floats, conf: Floats, *, min_conf: float = MIN_POINT_CONF) -> PersonMeasures:
     """Measure a person, with one ruler for the whole stretch (the 80th percentile of the frames' own)."""
-    own = body_scale(xy, conf)
+    own = torso_length(xy, conf)
     known = own[np.isfinite(own)]
     one = float(np.percentile(known, 80)) if len(known) else np.nan
     scale = np.full(len(time), one)
@@ -101,5 +102,5 @@ class MeasureWindow:
         self._new = []
         values, sure = measure(xy, conf, np.ones(len(xy)), min_conf=MIN_POINT_CONF)
         self._xy, self._conf = np.concatenate([self._xy, xy]), np.concatenate([self._conf, conf])
-        self._own = np.concatenate([self._own, body_scale(xy, conf)])
+        self._own = np.concatenate([self._own, torso_length(xy, conf)])
         self._values, self._sure = np.concatenate([self._values, values]), np.concatenate([self._sure, sure])

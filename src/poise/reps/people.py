@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poise.bodies.points import read_coco_points
 from poise.geometry import Bools, Floats, box_area, box_iou
 from poise.results import Results
-from poise.skeletons import get
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,19 +38,6 @@ class Person:
     def part(self, keep: Bools | slice) -> Person:
         """Return some of the frames."""
         return Person(self.id, *(getattr(self, n)[keep] for n in ("frame", "time", "xy", "conf", "box")))
-
-
-def coco_points(result: Results) -> tuple[Floats, Floats]:
-    """Return ``(N, 17, 2)`` pixels and ``(N, 17)`` confidence of a result in COCO's order."""
-    coco = get("coco17")
-    xy = np.asarray(result.keypoints.xy, dtype=np.float64)
-    conf = result.keypoints.conf
-    sure = np.where(np.isfinite(xy).all(axis=-1), 1.0, 0.0) if conf is None else np.asarray(conf, dtype=np.float64)
-    if result.skeleton != coco:
-        both = np.concatenate([xy, sure[..., None]], axis=-1).astype(np.float32)
-        both = result.skeleton.convert(both, coco)
-        xy, sure = both[..., :2].astype(np.float64), both[..., 2].astype(np.float64)
-    return xy, np.where(np.isfinite(xy).all(axis=-1), np.nan_to_num(sure), 0.0)
 
 
 def drop_doubles(xy: Floats, conf: Floats, boxes: Floats, box_conf: Floats) -> list[int]:
@@ -140,7 +127,7 @@ def collect_people(results: Iterable[Results]) -> list[Person]:
     rows: dict[int, list[tuple[float, float, Floats, Floats, Floats]]] = {}
     follower = Follower()
     for result in results:
-        xy, conf = coco_points(result)
+        xy, conf = read_coco_points(result)
         boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
         for i, number in identify_rows(result, xy, conf, boxes, follower):
             if number > 0:

@@ -16,7 +16,8 @@ from poise.geometry import Floats
 from poise.reps.counting import Rep
 from poise.reps.cycles import read_measure
 from poise.reps.offline import CountedPerson, RepClip
-from poise.reps.signals import SIDED, WHOLE, smooth
+from poise.reps.series import smooth
+from poise.reps.signals import SIDED, WHOLE
 
 _DRAWN = "0° to 180°"  # the column that is a drawing, left out on a phone
 _W, _H = 1000, 220  # the curve's own coordinates; it is drawn as wide as the page

@@ -11,7 +11,8 @@ from poise.reps.cycles import SHARE, Curve, find_cycles, read_measure, usual_dep
 from poise.reps.exercise import Exercise, Signal
 from poise.reps.measures import PersonMeasures
 from poise.reps.recognition import large
-from poise.reps.signals import SIDED, WHOLE, fill_gaps, smooth
+from poise.reps.series import correlation, fill_gaps, smooth
+from poise.reps.signals import SIDED, WHOLE
 from poise.reps.verdicts import PLACE
 
 # A movement must repeat this often to be called periodic: two alike may be chance.
@@ -133,7 +134,7 @@ def measure_periodicity(time: Floats, value: Floats, *, shortest_s: float = 0.5)
     lags = np.arange(max(1, int(shortest_s / step)), len(x) // LEAST_REPS + 1)
     if len(lags) < 3:
         return 0.0, 0.0
-    r = np.array([_same(x[:-lag], x[lag:]) for lag in lags])
+    r = np.array([correlation(x[:-lag], x[lag:]) for lag in lags])
     inner = np.flatnonzero((r[1:-1] >= r[:-2]) & (r[1:-1] >= r[2:])) + 1
     if not len(inner):
         return 0.0, 0.0
@@ -141,11 +142,6 @@ def measure_periodicity(time: Floats, value: Floats, *, shortest_s: float = 0.5)
     # The first peak that is nearly as high: two periods repeat as well as one.
     first = inner[r[inner] >= 0.85 * r[best]][0] if r[best] > 0 else best
     return float(r[first]), float(lags[first] * step)
-
-
-def _same(a: Floats, b: Floats) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / max(np.sqrt(np.square(a).sum() * np.square(b).sum()), 1e-12))
 
 
 def _gait(person: PersonMeasures) -> bool:
@@ -159,7 +155,7 @@ def _gait(person: PersonMeasures) -> bool:
     knee = np.stack([read_measure(person, "knee_angle", side)[0] for side in ("left", "right")], axis=1)
     for legs, least in ((ahead, 0.12), (knee, 6.0)):
         both = legs[np.isfinite(legs).all(axis=1)]
-        if len(both) < 8 or both.std(axis=0).min() < least or _same(both[:, 0], both[:, 1]) > -0.2:
+        if len(both) < 8 or both.std(axis=0).min() < least or correlation(both[:, 0], both[:, 1]) > -0.2:
             continue
         # Legs that go apart and together also move against each other, but never pass.
         behind, before = np.percentile(both[:, 0] - both[:, 1], (10, 90))

@@ -9,6 +9,7 @@ import numpy as np
 from poise.reps.cycles import EDGE_SHARE, SHARE, Curve, Cycle, read_measure
 from poise.reps.exercise import Exercise, Rule
 from poise.reps.measures import PersonMeasures
+from poise.reps.series import correlation
 from poise.reps.viewpoint import is_seen_from
 
 FLOOR = 0.02
@@ -74,8 +75,7 @@ def _at_moment(person: PersonMeasures, name: str, moment: str, line: Curve, cycl
     low, high = progress.min(), progress.max()
     share = (progress - low) / max(high - low, 1e-9)
     if moment == "corr":
-        x, y = value - value.mean(), share - share.mean()
-        return float((x * y).sum() / max(np.sqrt((x * x).sum() * (y * y).sum()), 1e-9))
+        return correlation(value, share)
     rest, effort = float(np.median(value[share <= 0.25])), float(np.median(value[share >= 0.75]))
     return {"rest": rest, "effort": effort, "change": effort - rest}[moment]
 

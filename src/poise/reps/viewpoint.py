@@ -10,7 +10,8 @@ import numpy as np
 
 from poise.geometry import Floats
 from poise.reps.measures import PersonMeasures
-from poise.reps.signals import COLUMN, fill_gaps, smooth
+from poise.reps.series import fill_gaps, smooth
+from poise.reps.signals import COLUMN
 
 HEIGHTS = frozenset(
     {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from poise.bodies.points import read_points
 from poise.clips.angles._names import AngleSet, angle_set
 from poise.clips.angles._table import Table
 from poise.drawing import Curve, Style, chart, draw, draw_label, limbs
@@ -116,15 +117,14 @@ def draw_angles(
     style = style or Style()
     angles = angles or angle_set(result.skeleton.name)
     picture = draw(result, style=style, labels=result.boxes.is_track, conf=False)
-    xy = np.asarray(result.keypoints.xy, dtype=np.float64)
-    conf = np.ones(xy.shape[:2]) if result.keypoints.conf is None else np.asarray(result.keypoints.conf)
+    xy, conf = read_points(result)
     size = float(min(picture.shape[:2]))
     wanted = [j for j, name in enumerate(angles.joints) if names is None or name in names]
     for person, sure in zip(xy, conf, strict=True):
         for j in wanted:
             at = angles.joint_points[j]
             points = person[at].mean(axis=1)
-            if np.isfinite(points).all() and np.nan_to_num(sure[at]).min() >= style.min_conf:
+            if np.isfinite(points).all() and sure[at].min() >= style.min_conf:
                 turn = draw_arc(picture, points, size)
                 bent = angles.joint_sign[j] * (turn - angles.joint_neutral[j])
                 _write(picture, points, f"{bent:.0f}°", size, font=style.font)

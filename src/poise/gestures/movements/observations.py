@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poise.bodies import hands as hand_measures
+from poise.bodies.points import read_points
 from poise.geometry import Floats
 from poise.results import Results
 
@@ -39,11 +40,9 @@ class Observation:
 
 def observe_body(bodies: Results, row: int) -> Observation:
     """Return what a row of a body model's results shows."""
-    conf = bodies.keypoints.conf
-    xy = np.asarray(bodies.keypoints.xy[row], dtype=np.float64)
+    xy, conf = read_points(bodies)
     space = np.asarray(bodies.keypoints.xyz[row], dtype=np.float64)
-    sure = np.ones(len(xy)) if conf is None else np.asarray(conf[row], dtype=np.float64)
-    return Observation(xy, sure, xyz=space if np.isfinite(space).all() else None)
+    return Observation(xy[row], conf[row], xyz=space if np.isfinite(space).all() else None)
 
 
 def observe_hand(hands: Results, row: int, *, left: bool) -> Observation:

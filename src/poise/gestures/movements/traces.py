@@ -18,8 +18,8 @@ from typing import Literal
 import numpy as np
 
 from poise.bodies import hands as hand_measures
+from poise.bodies.scale import median_trunk
 from poise.geometry import Bools, Floats
-from poise.gestures.definitions.body_measures import body_scale
 from poise.gestures.movements.observations import Observation
 from poise.skeletons import get
 
@@ -170,7 +170,7 @@ class Tracer:
         return np.full(2, np.nan)
 
     def _body_pose(self, seen: Floats) -> Floats:
-        scale = self._scaled(body_scale(seen[None]))
+        scale = self._scaled(median_trunk(seen[None]))
         shoulders, hips = (seen[list(pair)].mean(axis=0) for pair in _CHAINS)
         upper = (seen[_UPPER] - shoulders) / scale
         lower = (seen[_LOWER] - hips) / scale

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poise.bodies.points import read_points
 from poise.errors import SourceError
 from poise.frames import Frame, continues
 from poise.gestures.events import NONE
@@ -19,7 +20,7 @@ from poise.gestures.movements.traces import mirrored as turned_round
 from poise.gestures.shapes.embedding import unmirrored
 from poise.gestures.shapes.examples import ExamplePicture
 from poise.gestures.streams.frames import track_bodies
-from poise.gestures.streams.hand_finder import HandFinder, points_of_bodies
+from poise.gestures.streams.hand_finder import HandFinder
 from poise.gestures.streams.hand_follower import wrist_pairs
 from poise.results import Results
 
@@ -175,7 +176,7 @@ def _videos(path: Path, hands: Pose | None, body: Pose, watch: Watch | None) -> 
         found = None if finder is None else finder.find(frame, result)
         mine: list[int | None] = []
         if found is not None and result.skeleton.name == "coco17":
-            rows, _ = wrist_pairs(np.asarray(found.keypoints.xy, dtype=np.float64), *points_of_bodies(result))
+            rows, _ = wrist_pairs(np.asarray(found.keypoints.xy, dtype=np.float64), *read_points(result))
             mine = [row if row >= 0 else None for row in rows.tolist()]
         # Only the points are kept: a folder of videos would not fit into memory.
         small = result.replace(orig_img=np.broadcast_to(np.uint8(0), result.orig_img.shape))

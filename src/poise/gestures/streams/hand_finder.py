@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poise.bodies.points import read_points
 from poise.estimators import Estimate, Options, to_results
 from poise.estimators.hands import rois_from_hands
 from poise.estimators.roi import RoiMemory
@@ -85,7 +86,7 @@ class HandFinder:
         result = to_results(frame, found, self._estimator)
         if bodies is None or not len(bodies) or bodies.skeleton.name != "coco17":
             return result
-        empty = _empty(wrist_squares(*points_of_bodies(bodies)), result)
+        empty = _empty(wrist_squares(*read_points(bodies)), result)
         if self._memory is not None:
             empty = self._turn_of(empty, frame.time)
         if not len(empty):
@@ -122,13 +123,6 @@ class HandFinder:
             conf=None if found.conf is None else found.conf[:1],
             xyz=None if found.xyz is None else found.xyz[:1],
         )
-
-
-def points_of_bodies(bodies: Results) -> tuple[Floats, Floats]:
-    """Return ``(N, K, 2)`` keypoints and ``(N, K)`` conf, 1 where the network gives none."""
-    xy = np.asarray(bodies.keypoints.xy, dtype=np.float64)
-    conf = bodies.keypoints.conf
-    return xy, np.ones(xy.shape[:2]) if conf is None else np.asarray(conf, dtype=np.float64)
 
 
 def _empty(squares: Floats, hands: Results) -> Floats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.points import read_points
 from poise.geometry import Floats
 from poise.results import Results
 
@@ -301,8 +302,7 @@ def follow_hands(
     right = np.array([hands.names.get(int(one)) == "right_hand" for one in np.asarray(hands.boxes.cls)], dtype=bool)
     for result, named in zip(results, ids, strict=True):
         if result.skeleton.name == "coco17":
-            points, conf = np.asarray(result.keypoints.xy, dtype=np.float64), result.keypoints.conf
-            sure = np.ones(points.shape[:2]) if conf is None else np.asarray(conf, dtype=np.float64)
+            points, sure = read_points(result)
             people = [one for one in named if one is not None]
             tracked = people if len(people) == len(points) else None
             return follower.update(xy, right, hands.time, bodies=(points, sure), people=tracked)
