@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from poise.clips import Clip
 from poise.errors import PoiseError
-from poise.motion.angles import csv_text, draw_angles, plot_angles
+from poise.motion.angles import csv_text, draw_angles, joint_names, plot_angles
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+# People whose ranges are shown.
+_MOST_IDS = 3
 
 
 def check_plot(path: Path, *, overwrite: bool) -> None:
@@ -26,6 +29,33 @@ def check_plot(path: Path, *, overwrite: bool) -> None:
         raise ValueError(f"{path}: a plot is written as {', '.join(_PICTURES)}, got {path.suffix or 'no ending'!r}")
     if path.exists() and not overwrite:
         raise PoiseError(f"{path}: exists already; choose another name, or pass --overwrite")
+
+
+def ranges(table: dict[str, NDArray[Any]], names: Sequence[str] | None = None) -> str:
+    """Return between which values each angle goes, as lines for a person.
+
+    Args:
+        table: Columns of :func:`poise.motion.angles.angle_rows`.
+        names: Which angles; None: the joints.
+    """
+    every = table["name"].astype(str)
+    people, frames = np.unique(table["id"], return_counts=True)
+    longest = sorted(people[np.argsort(-frames, kind="stable")[:_MOST_IDS]].tolist())
+    rows = [("id", "angle", "least", "greatest", "±", "trusted")]
+    for person in longest:
+        for name in names if names is not None else joint_names(every):
+            at = (every == name) & (table["id"] == person) & np.isfinite(table["value"])
+            if at.any():
+                value, sigma = table["value"][at], float(np.median(table["sigma"][at]))
+                unit, digits = ("°", 0) if table["unit"][at][0] == "deg" else (" trunks", 2)
+                ends = *(f"{v:z.{digits}f}{unit}" for v in (value.min(), value.max())), f"{sigma:.{digits}f}"
+                rows.append((str(person), name, *ends, f"{table['trusted'][at].mean():.0%}"))
+    if len(rows) == 1:
+        return "nobody was seen whose angles could be measured"
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(f"{c:{'<' if i == 1 else '>'}{wide[i]}}" for i, c in enumerate(row)).rstrip() for row in rows]
+    more = len(people) - len(longest)
+    return "\n".join([*lines, *([f"and {more} more, who were seen for less time"] if more else [])])
 
 
 def write_plot(table: dict[str, NDArray[Any]], path: Path, names: Sequence[str] | None) -> None:

@@ -39,7 +39,7 @@ def plot_angles(table: Table, names: Sequence[str] | None = None, *, ids: Iterab
         PoiseError: The table has nothing to draw.
     """
     every = table["name"].astype(str)
-    asked = list(names) if names is not None else _joints(every)
+    asked = list(names) if names is not None else joint_names(every)
     kinds: dict[str, list[str]] = {}
     for name in asked:
         kinds.setdefault(name.removeprefix("left_").removeprefix("right_"), []).append(name)
@@ -72,8 +72,8 @@ def plot_angles(table: Table, names: Sequence[str] | None = None, *, ids: Iterab
     return np.concatenate(pictures)
 
 
-def _joints(every: NDArray[Any]) -> list[str]:
-    """Return the joints of a table: what has two sides and bends, in the table's order."""
+def joint_names(every: NDArray[Any]) -> list[str]:
+    """Return the joints among a table's names: what has two sides and bends, in the table's order."""
     ends = ("_flexion", "_elevation", "_dorsiflexion")
     return [name for name in dict.fromkeys(every.tolist()) if name.endswith(ends) and not name.endswith("_difference")]
 
