@@ -128,3 +128,11 @@ def test_two_addresses_that_do_not_answer_are_one_sentence(
         "run 'poise weights pack rtmpose-t --out rtmpose-t.zip' on a machine with a network, and "
         "'poise weights import rtmpose-t.zip' here"
     )
+
+
+def test_a_detector_where_nothing_is_searched_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["angles", str(bent_elbow(tmp_path / "bend.npz")), "--detector", "nanodet-416"]) == 2
+
+    assert "nothing is searched in a saved clip; leave --detector out" in capsys.readouterr().err
+    assert main(["predict", "x.jpg", "--model", "hands", "--detector", "nanodet-416"]) == 1
+    assert "hands: detector= is for models that refine boxes; leave 'nanodet-416' out" in capsys.readouterr().err

@@ -41,7 +41,7 @@ def ranges(table: dict[str, NDArray[Any]], names: Sequence[str] | None = None) -
     every = table["name"].astype(str)
     people, frames = np.unique(table["id"], return_counts=True)
     longest = sorted(people[np.argsort(-frames, kind="stable")[:_MOST_IDS]].tolist())
-    rows = [("id", "angle", "least", "greatest", "±", "trusted")]
+    rows: list[tuple[str, ...]] = [("id", "angle", "least", "greatest", "±", "trusted")]
     for person in longest:
         for name in names if names is not None else joint_names(every):
             at = (every == name) & (table["id"] == person) & np.isfinite(table["value"])

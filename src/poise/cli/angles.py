@@ -69,6 +69,9 @@ def angles(
         check_plot(plot, overwrite=overwrite)
     if save and video.suffix == ".npz":
         raise ValueError(f"{video}: --save draws on the video, so give the video itself; a saved clip has no pictures")
+    told = [f"--{key}" for key, value in own_arguments(own).items() if value is not None]
+    if told and video.suffix == ".npz":
+        raise ValueError(f"{video}: nothing is searched in a saved clip; leave {' and '.join(told)} out")
     report = Reporter(quiet=quiet, lines=False)
     if video.suffix == ".npz":
         clip = Clip.load(video)
