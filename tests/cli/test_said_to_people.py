@@ -136,3 +136,25 @@ def test_a_detector_where_nothing_is_searched_is_told(tmp_path: Path, capsys: py
     assert "nothing is searched in a saved clip; leave --detector out" in capsys.readouterr().err
     assert main(["predict", "x.jpg", "--model", "hands", "--detector", "nanodet-416"]) == 1
     assert "hands: detector= is for models that refine boxes; leave 'nanodet-416' out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "message"),
+    [
+        ("weights fetch --bad", "weights fetch", "Unknown option: --bad."),
+        ("reps learn --bad x", "reps learn", "Unknown option: --bad."),
+        ("data convert", "data convert", "SOURCE requires an argument"),
+        ("weights fetch", "weights fetch", "weights fetch needs a name"),
+        ("predict", "predict", "predict needs a source"),
+        ("weights fetsh", "weights", "poise weights takes no 'fetsh'; did you mean 'fetch'?"),
+        ("info a.onnx b.onnx", "info", "poise info takes no 'b.onnx'"),
+    ],
+)
+def test_wrong_use_points_to_the_help_of_its_own_command(
+    words: str, command: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+
+    said, hint = capsys.readouterr().err.splitlines()
+    assert message in said
+    assert hint == f"poise: see 'poise {command} --help'"
