@@ -75,7 +75,9 @@ def run(application: cyclopts.App, words: list[str]) -> int:
         code = application(words, exit_on_error=False, print_error=False)
         return int(code or 0)
     except cyclopts.CycloptsError as error:
-        return _complain(_unknown(error, application, words) or _first_line(error), 2, hint=_command(application, words))
+        return _complain(
+            _unknown(error, application, words) or _first_line(error), 2, hint=_command(application, words)
+        )
     except (ValueError, TypeError) as error:
         return _complain(str(error), 2, hint=_command(application, words))
     except PoiseError as error:

@@ -13,6 +13,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
+from poise.cli._help import INSIDE
 from poise.cli._report import Reporter
 from poise.cli.teach import teach
 from poise.text import plain
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from poise.results import Results
     from poise.sinks import SinkBase
 
-gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.")
+gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.", group_commands=INSIDE)
 gestures.command(teach)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import cyclopts
 from cyclopts import Parameter
 
+from poise.cli._help import INSIDE
 from poise.cli._options import Own, own_arguments
 from poise.cli._report import Reporter
 from poise.text import say, say_json
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from poise.motion.reps import Clip
     from poise.results import Results
 
-reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.")
+reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.", group_commands=INSIDE)
 
 
 @reps.default
