@@ -47,6 +47,20 @@ def write_clip(path: Path, frames: int) -> Path:
     return path
 
 
+def cut_off(whole: Path, clip: Path) -> Path:
+    """Write the first two thirds of a video, with the index of all of it."""
+    front = clip.with_name("front.mp4")
+    with av.open(str(whole)) as read, av.open(str(front), "w", options={"movflags": "faststart"}) as out:
+        copy = out.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux_one(packet)
+    data = front.read_bytes()
+    clip.write_bytes(data[: len(data) * 2 // 3])
+    return clip
+
+
 def words(command: list[str], clip: Path) -> list[str]:
     return [str(clip) if word == "CLIP" else word for word in command]
 
@@ -142,22 +156,62 @@ def test_a_damaged_video_is_exit_code_1_for_every_command(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    whole = write_clip(tmp_path / "whole.mp4", 20)
-    front = tmp_path / "front.mp4"
-    with av.open(str(whole)) as read, av.open(str(front), "w", options={"movflags": "faststart"}) as out:
-        copy = out.add_stream_from_template(read.streams.video[0])
-        for packet in read.demux():
-            if packet.dts is not None:
-                packet.stream = copy
-                out.mux_one(packet)
-    clip = tmp_path / "clip.mp4"
-    data = front.read_bytes()
-    clip.write_bytes(data[: len(data) * 2 // 3])
+    clip = cut_off(write_clip(tmp_path / "whole.mp4", 20), tmp_path / "clip.mp4")
 
     assert main(words((SAVING | READING)[name], clip)) == 1
     assert "clip.mp4: damaged video" in capsys.readouterr().err
-    for path in Path("runs").rglob("manifest.json"):
-        assert json.loads(path.read_text("utf-8"))["status"] != "running"
+    found = list(Path("runs").rglob("manifest.json"))
+    assert [path.parent.name for path in found] == ([name] if name in (*SAVING, "fix") else [])
+    for path in found:
+        said = json.loads(path.read_text("utf-8"))
+        assert said["status"] == "failed"
+        assert "clip.mp4: damaged video" in said["errors"][0]
+        assert 0 < said["counts"]["frames"] < 20
+        assert (path.parent / "clip.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", ["angles", "reps"])
+def test_a_damaged_video_fails_the_run_of_a_command_that_reads_it_twice(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from poise import samples
+
+    monkeypatch.chdir(tmp_path)
+    cut_off(samples.squats, tmp_path / "clip.mp4")
+
+    assert main([name, "clip.mp4", "--save", "--model", "body-fast", "--quiet"]) == 1
+
+    said = manifest(tmp_path, name)
+    assert said["status"] == "failed"
+    assert "clip.mp4: damaged video" in said["errors"][0]
+    assert (tmp_path / "runs/pose" / name / "clip.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", [*SAVING, "fix"])
+def test_a_run_of_which_nothing_came_leaves_no_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"no video")
+
+    assert main(words((SAVING | READING)[name], clip)) == 1
+
+    assert list(Path("runs").rglob("*")) in ([], [Path("runs/pose")])
+    assert "saved to" not in capsys.readouterr().err
+
+
+def test_one_bad_picture_of_several_fails_the_run_and_keeps_the_others(
+    tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+
+    assert main(["predict", str(photo), "bad.jpg", "--model", "body-fast", "--quiet"]) == 1
+
+    said = manifest(tmp_path, "predict")
+    assert (said["status"], said["counts"]["frames"], said["files"]) == ("failed", 1, ["demo.jpg"])
+    assert "bad.jpg" in said["errors"][0]
 
 
 @pytest.mark.parametrize("name", [*SAVING, *READING])
@@ -266,8 +320,9 @@ def test_passwords_are_nowhere(
 
     address = "http://me:geheim@127.0.0.1:1/live.mjpg?pwd=geheim&n=1"
     monkeypatch.setattr(sys, "argv", ["poise", "predict", address])
+    (tmp_path / "run").mkdir()  # a folder that the run has made itself would go with it
     with pytest.raises(SourceError) as caught:
-        Pose("body-fast").predict(address, save=True, project=tmp_path, name="run")
+        Pose("body-fast").predict(address, save=True, project=tmp_path, name="run", exist_ok=True)
 
     assert "geheim" not in str(caught.value) + caplog.text
     text = (tmp_path / "run/manifest.json").read_text("utf-8")

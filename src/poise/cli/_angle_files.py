@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.cli._report import silent
 from poise.clips import Clip
 from poise.errors import PoiseError
 from poise.motion.angles import csv_text, draw_angles, joint_names, plot_angles
+
+if TYPE_CHECKING:
+    from poise.sinks import RunFolder
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 # People whose ranges are shown.
@@ -66,29 +70,33 @@ def write_plot(table: dict[str, NDArray[Any]], path: Path, names: Sequence[str] 
 
 
 def save_run(
+    folder: RunFolder,
     clip: Clip,
     table: dict[str, NDArray[Any]],
     video: Path,
     *,
     names: Sequence[str] | None,
-    project: Path | None,
-    name: str | None,
-    exist_ok: bool,
-) -> Path:
-    """Write the video with its angles, the plot and the table into a run's folder; returns the folder."""
-    from poise.sinks import RunFolder, open_sink
+    overwrite: bool,
+    errors: Sequence[str],
+) -> None:
+    """Write the video with its angles, the plot and the table into a run's folder.
+
+    With messages of what could not be read, the run has failed.
+    """
+    from poise.sinks import open_sink
     from poise.sources import open_source
 
-    folder = RunFolder(project or "runs/pose", name or "angles", exist_ok=exist_ok)
     folder.manifest("running", source=clip.source)
     plot, rows = folder.path / "angles.png", folder.path / "angles.csv"
     with folder:
         target = folder.path / f"{video.stem}.mp4"
-        sink = open_sink(target, overwrite=exist_ok, render=lambda result: draw_angles(result, names=names))
-        folder.at_end(lambda: {"counts": {"frames": len(clip)}, "files": [*sink.paths, plot, rows]})
-        with open_source(str(video)) as frames, sink:
+        sink = open_sink(target, overwrite=overwrite, render=lambda result: draw_angles(result, names=names))
+        told: dict[str, Any] = {"errors": list(errors)} if errors else {}
+        counts = {"frames": len(clip)}
+        folder.at_end(lambda: {"counts": counts, "files": [*sink.paths, plot, rows], **told})
+        # What is wrong with it was told when it was read first.
+        with open_source(str(video), on_error=silent, on_note=silent) as frames, sink:
             for result in clip.results(frames):
                 sink.write(result)
         write_plot(table, plot, names)
         rows.write_text(csv_text(table), encoding="utf-8")
-    return folder.path

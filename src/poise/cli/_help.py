@@ -18,7 +18,7 @@ COMMANDS = {
 }
 
 # Of a command that has commands of its own.
-INSIDE = Group("Commands", sort_key=0)
+INSIDE = Group("Commands")
 
 # Options by what they are for, the same in every command; a word ending in "*" stands for all that begin so.
 _OPTIONS = {

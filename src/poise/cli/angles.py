@@ -59,6 +59,7 @@ def angles(
     from poise.clips import Clip
     from poise.motion.angles import angle_rows, check_table, csv_text, write_table
     from poise.second_pass import second_pass
+    from poise.sinks import RunFolder
 
     printed = str(out) == STDIN
     if printed:
@@ -90,7 +91,9 @@ def angles(
         write_plot(table, plot, names)
         report.console.print(f"plot in {plot}", soft_wrap=True, markup=False)
     if save:
-        report.saved(save_run(clip, table, video, names=names, project=project, name=name, exist_ok=exist_ok))
+        folder = RunFolder(project or "runs/pose", name or "angles", exist_ok=exist_ok)
+        save_run(folder, clip, table, video, names=names, overwrite=exist_ok, errors=report.errors)
+        report.saved(folder.path)
     if out is not None:
         write_table(table, out, overwrite=overwrite)
         report.console.print(f"{len(table['frame'])} rows in {out}", soft_wrap=True, markup=False)

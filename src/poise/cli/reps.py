@@ -96,7 +96,8 @@ def count(
     if report is not None:
         show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
-        show.console.print(f"video: {kept.video(clip, out, overwrite=overwrite)}", soft_wrap=True)
+        video = kept.video(clip, out, overwrite=overwrite, errors=show.errors)
+        show.console.print(f"video: {video}", soft_wrap=True)
     return show.code
 
 
