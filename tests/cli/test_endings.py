@@ -34,11 +34,13 @@ READING = {
 }
 
 
-def write_clip(path: Path, frames: int) -> Path:
-    """Write a video of noise, in which nobody is."""
+def write_clip(path: Path, frames: int, *, wide: bool = False) -> Path:
+    """Write a video of noise, in which nobody is; its pixels are twice as wide as high if asked for."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        if wide:
+            stream.codec_context.sample_aspect_ratio = 2
         noise = np.random.default_rng(0).integers(0, 255, (48, 96, 3), dtype=np.uint8)
         for index in range(frames):
             grey = np.ascontiguousarray(noise[:, index % 32 : index % 32 + 64])
@@ -168,6 +170,26 @@ def test_a_damaged_video_is_exit_code_1_for_every_command(
         assert "clip.mp4: damaged video" in said["errors"][0]
         assert 0 < said["counts"]["frames"] < 20
         assert (path.parent / "clip.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", [*SAVING, *READING])
+def test_notes_about_a_source_are_a_line_and_quiet_silences_them(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = write_clip(tmp_path / "clip.mp4", 3, wide=True)
+    command = words((SAVING | READING)[name], clip)
+
+    assert main([*command, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    for path in tmp_path.iterdir():
+        if path.suffix in (".json", ".csv", ".html"):
+            path.unlink()
+    assert main(command) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "its pixels are not square" in line] == [
+        f"poise: {clip}: its pixels are not square; frames are given as 128 x 48, as players show them"
+    ]
 
 
 @pytest.mark.parametrize("name", ["angles", "reps"])

@@ -23,6 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from poise.addresses import masked
+from poise.cli._notes import hush
 from poise.frames import Media, continues
 from poise.results import Results
 from poise.text import brief, one_line, plain, say, screen
@@ -54,6 +55,8 @@ class Reporter:
         self.folder: Path | None = None
         self._lines = lines and not quiet
         self._quiet = quiet
+        if quiet:
+            hush()
 
     def error(self, error: Exception) -> None:
         """Report one file that could not be read; the run goes on."""

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._help import INSIDE
-from poise.cli._report import Reporter
+from poise.cli._report import Reporter, ready
 from poise.cli.teach import teach
 from poise.text import plain
 
@@ -84,9 +84,9 @@ def watch(
         raise ValueError("--hands-only needs a set with gestures of hands")
     if hands_only and (whole := [one.name for one in recognizer.moves if one.part != "hand"]):
         raise ValueError(f"--hands-only leaves out the body that the movements of {', '.join(whole)} need")
-    find_hands = Pose(hands, threads=threads, device=device) if "hand" in parts else None
+    find_hands = Pose(ready(hands), threads=threads, device=device) if "hand" in parts else None
     body = body or ("body-3d" if recognizer.in_space else "body-fast")
-    find_bodies = None if hands_only else Pose(body, threads=threads, device=device)
+    find_bodies = None if hands_only else Pose(ready(body), threads=threads, device=device)
     if find_bodies is not None:
         recognizer.check_body(body, find_bodies.skeleton.name)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]

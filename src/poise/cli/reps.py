@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from poise.cli._help import INSIDE
 from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter
+from poise.cli._report import Reporter, ready
 from poise.text import say, say_json
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def count(
                 raise PoiseError(f"{target} exists; pass --overwrite to replace it")
             check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    pose = Pose(model, threads=threads, device=device, **own_arguments(own))
+    pose = Pose(ready(model), threads=threads, device=device, **own_arguments(own))
     frames = show.watch(_people(pose, source, show))
     if not (quiet or show.console.is_terminal):
         frames = _progress(frames)
@@ -92,7 +92,7 @@ def count(
     else:
         _tell(clip)
     for warning in dict.fromkeys(w for one in clip.people for w in one.found.warnings):
-        say(f"poise: {warning}", file=sys.stderr)
+        show.console.print(f"poise: {warning}", soft_wrap=True)
     if report is not None:
         show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
@@ -139,7 +139,7 @@ def learn(
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
     check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    people = gather(show.watch(_people(Pose(model, threads=threads), source, show)))
+    people = gather(show.watch(_people(Pose(ready(model), threads=threads), source, show)))
     if not people:
         raise PoiseError(f"{source}: nobody was found in it")
     main = people[0]
