@@ -48,7 +48,8 @@ def watch(
 ) -> int:
     """Say what the hands and bodies in SOURCE show: pictures, folders, videos, webcam.
 
-    Without --json, one line a gesture of a picture, and one as a gesture of a video begins and ends.
+    Without --json, one line a gesture of a picture, and one as a gesture of a video begins and ends; then standard
+    error says which were seen, when and how often.
 
     Args:
         source: Picture, video, folder, glob, camera number or webcam, address, or - for standard input.
@@ -71,7 +72,7 @@ def watch(
         raise ValueError("gestures needs a source: a picture, video, folder, camera number, webcam, or - for input")
     if events and not json:
         raise ValueError("--events goes with --json; without --json only what begins and ends is printed of a video")
-    from poise.gesturing import GesturePainter, watch_gestures
+    from poise.gesturing import GesturePainter, GestureTally, watch_gestures
     from poise.model import Pose
     from poise.motion.gestures import GestureRecognizer
 
@@ -99,8 +100,11 @@ def watch(
         vid_stride=vid_stride,
     )
     say = (_events if events else _records) if json else _lines
-    painter = GesturePainter()
+    painter, tally = GesturePainter(), GestureTally()
     with ExitStack() as stack:
+        if not json:
+            # However it ends: a camera is ended by Ctrl-C.
+            stack.callback(lambda: [report.console.print(line, soft_wrap=True) for line in tally.lines()])
         # Closing the generator is what frees the camera when Ctrl-C comes between two frames.
         stack.callback(seen.close)
         sinks = _pictures(stack, report, save=save, out=out, overwrite=overwrite)
@@ -112,6 +116,7 @@ def watch(
             for line in say(one):
                 sys.stdout.write(plain(line) + "\n")
             sys.stdout.flush()
+            tally.add(one)
     return report.finish()
 
 
