@@ -20,7 +20,7 @@ from poise.text import plain
 
 if TYPE_CHECKING:
     from poise.frames import Image
-    from poise.gesturing import Seen
+    from poise.gesturing import GestureTally, Seen
     from poise.results import Results
     from poise.sinks import SinkBase
 
@@ -104,7 +104,7 @@ def watch(
     with ExitStack() as stack:
         if not json:
             # However it ends: a camera is ended by Ctrl-C.
-            stack.callback(lambda: [report.console.print(line, soft_wrap=True) for line in tally.lines()])
+            stack.callback(_told, report, tally)
         # Closing the generator is what frees the camera when Ctrl-C comes between two frames.
         stack.callback(seen.close)
         sinks = _pictures(stack, report, save=save, out=out, overwrite=overwrite)
@@ -180,6 +180,11 @@ def _lines(one: Seen) -> list[str]:
     name = one.frame.media.name
     said = [f"{name}  {seen.part.replace('_', ' ')}  {seen.gesture}  {seen.conf:.2f}" for seen in one.gestures]
     return said or [f"{name}  nothing found"]
+
+
+def _told(report: Reporter, tally: GestureTally) -> None:
+    for line in tally.lines():
+        report.console.print(line, soft_wrap=True)
 
 
 def _plain(result: Results) -> Image:
