@@ -41,17 +41,17 @@ def test_a_bend_is_drawn_where_it_happens() -> None:
     curve = near(plot_angles(table(value, np.ones(100, bool))), BLUE)
 
     columns = np.linspace(66, 940 - 22, 100).astype(int)
-    rows = np.array([np.flatnonzero(curve[70:, x]).mean() for x in columns[[10, 50, 90]]])
-    # The axes are 140 pixels high for 120 degrees (80 and half as much for air): 80 degrees are 93 pixels.
+    rows = np.array([np.flatnonzero(curve[56:, x]).mean() for x in columns[[10, 50, 90]]])
+    # The axes are 140 pixels high for 90.4 degrees: 80, and 13 % of them for air.
     assert rows[0] == pytest.approx(rows[2], abs=1)
-    assert rows[0] - rows[1] == pytest.approx(80 * 140 / 120, abs=4)
+    assert rows[0] - rows[1] == pytest.approx(80 * 140 / 90.4, abs=4)
 
 
 def test_what_the_view_falsifies_is_grey() -> None:
     trusted = np.arange(100) < 50
 
-    # The curve runs a tenth above the axis, far below the legend.
-    picture = plot_angles(table(np.full(100, 30.0), trusted))[178:190]
+    # A level curve runs in the middle of the axes, below the legend.
+    picture = plot_angles(table(np.full(100, 30.0), trusted))[124:136]
 
     blue, grey = (np.flatnonzero(near(picture, c).any(axis=0)) for c in (BLUE, GREY))
     middle = 66 + (940 - 22 - 66) / 2

@@ -102,7 +102,8 @@ def _room(curves: Sequence[Curve]) -> tuple[float, float]:
     values = np.concatenate([np.asarray(curve.y, dtype=np.float64) for curve in curves])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     span = max(high - low, 10.0)
-    return low - 0.05 * span, high + 0.08 * span
+    middle = (low + high) / 2
+    return middle - 0.55 * span, middle + 0.58 * span
 
 
 def draw_angles(
