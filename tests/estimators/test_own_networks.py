@@ -350,6 +350,14 @@ def test_a_detector_alone_finds_no_keypoints() -> None:
         Pose(NETWORKS / "rtmdet.onnx", spec={"family": "rtmdet"})
 
 
+@pytest.mark.parametrize("detector", ["nanodet-416", "movenet-multipose", "body-accurate"])
+def test_a_bundled_body_searches_with_another_detector(detector: str, photo: Path) -> None:
+    (found,) = Pose("body-fast", detector=detector)(photo)
+
+    assert len(found) == 1
+    assert found.boxes.conf[0] > 0.8
+
+
 def test_arguments_of_files_are_refused_for_registered_models() -> None:
     with pytest.raises(ModelError, match="body: skeleton= and spec= are for network files"):
         Pose("body", skeleton="coco17")

@@ -90,7 +90,7 @@ def events(
         from poise.gestures import GestureRecognizer, GestureWatch
 
         asked = GestureRecognizer(gestures or None, mirrored=mirrored)
-        found_by = Pose(hands, device=device, threads=threads) if "hand" in asked.parts else None
+        found_by = Pose(ready(hands), device=device, threads=threads) if "hand" in asked.parts else None
         more.append(watch := GestureWatch(asked, hands=found_by))
     wanted = detectors(zones=zone or (), falls=falls, posture=posture, more=more)
     told = _notes(wanted)

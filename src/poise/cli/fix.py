@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter, ready
+from poise.cli._report import Reporter, ready, silent
 from poise.files.text import say, say_json
 
 
@@ -65,14 +65,18 @@ def fix(
     mended, fixed = second_pass(clip, max_join_s=max_join, max_gap_s=max_gap, swaps=swaps, gate=gate, steady=steady)
     if save:
         # What is wrong with it was told in the first pass.
-        with open_source(str(video), on_error=_silent, on_note=_silent) as frames:
+        with open_source(str(video), on_error=silent, on_note=silent) as frames:
             folder = write(
-                mended, fixed, frames, project=project, name=name, exist_ok=exist_ok, model=pose.name, steady=steady
+                mended,
+                fixed,
+                frames,
+                project=project,
+                name=name,
+                exist_ok=exist_ok,
+                errors=report.errors,
+                model=pose.name,
+                steady=steady,
             )
         report.saved(folder)
     say_json(fixed.summary()) if json else say(fixed.text())
     return report.finish()
-
-
-def _silent(_: object) -> None:
-    """Say nothing."""

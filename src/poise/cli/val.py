@@ -88,6 +88,7 @@ def val(
         raise ValueError("--calibrate takes one model as it is, without --calibration")
     if data is None and len(models) > 1:
         raise ValueError("val needs --data to compare two models on")
+    from poise.cli._notes import hush
     from poise.cli._report import ready
     from poise.cli._scores import compared, report
     from poise.estimators.calibration import write_calibration
@@ -97,6 +98,8 @@ def val(
     from poise.validation import calibration_of
 
     console = screen(stderr=True, quiet=quiet)
+    if quiet:
+        hush()
     scored = []
     for word in models:
         pose = Pose(

@@ -113,7 +113,7 @@ def recognise(
         ModelError: It is none of the families, or contradicts what is said of it.
         FormatError: A field of ``spec`` that is not known.
     """
-    table = _said(session, name, path, spec)
+    table = declared(session, path, spec, name=name)
     family = table.setdefault("family", family_of(session))
     if family is None or family not in (*refiners.FAMILIES, *detectors.FAMILIES):
         known = [*refiners.FAMILIES, *detectors.FAMILIES]
@@ -148,9 +148,9 @@ def recognise_detector(
         ModelError: It is none of the families, or contradicts what is said of it.
         FormatError: A field of ``spec`` that is not known.
     """
-    table = _said(session, name, path, spec)
+    table = declared(session, path, spec, name=name)
     if "family" not in table:
-        table["family"] = family_of(session) or _detecting(session, name, told="mean" in table)
+        table["family"] = family_of(session) or shared_family(session, name, told="mean" in table)
     if table["family"] not in detectors.FAMILIES:
         known = ", ".join(sorted(detectors.FAMILIES))
         raise ModelError(
@@ -199,8 +199,11 @@ def named(count: int, skeleton: str | Path | Skeleton | None, session: Session |
     return Skeleton(f"points{count}", tuple(f"point_{i}" for i in range(count)), flip_idx=tuple(range(count)))
 
 
-def _said(session: Session, name: str, path: Path | None, spec: Mapping[str, Any] | None) -> dict[str, Any]:
+def declared(
+    session: Session, path: Path | None, spec: Mapping[str, Any] | None = None, *, name: str = ""
+) -> dict[str, Any]:
     """Return what is said of a network, the surest last: beside the file, in it, by the user."""
+    name = name or str(path)
     table: dict[str, Any] = dict(deployed(path)) if path is not None else {}
     if _fixed(_picture(session, name)):
         table.pop("size", None)  # the network's own shape is surer than what lies beside it
@@ -284,7 +287,7 @@ def _size(session: Session, family: str) -> tuple[int, int] | None:
     return None
 
 
-def _detecting(session: Session, name: str, *, told: bool) -> str | None:
+def shared_family(session: Session, name: str, *, told: bool) -> str | None:
     """Return the family of a detector whose outputs several families share."""
     boxes = [t for t in session.outputs if len(t.shape) == 3]
     if len(boxes) != 1:

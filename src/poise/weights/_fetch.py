@@ -123,7 +123,8 @@ def transfer(
         said = "sends on and on" if 300 <= error.code < 400 else f"answers {error.code} {error.reason}"
         raise ModelError(f"{address}: the server {said}") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise ModelError(f"{address}: no answer: {getattr(error, 'reason', None) or error}") from error
+        reason = getattr(error, "reason", None) or error
+        raise ModelError(f"{address}: no answer: {getattr(reason, 'strerror', None) or reason}") from error
     with answer:
         try:
             done, total = _receive(address, answer, have, part, note, look=look, progress=progress, limits=limits)
