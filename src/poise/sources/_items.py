@@ -119,6 +119,18 @@ class Array(_Base):
 
 
 @dataclass(frozen=True)
+class Given(_Base):
+    """A frame that says itself where it is from and when it was taken."""
+
+    frame: Frame
+    slow: ClassVar[bool] = False
+
+    def read(self, how: How) -> Iterator[Frame | Word]:
+        """Give it as it is."""
+        yield self.frame
+
+
+@dataclass(frozen=True)
 class PilImage(_Base):
     """A picture of Pillow."""
 

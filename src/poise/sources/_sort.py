@@ -16,6 +16,7 @@ import PIL.Image
 
 from poise import files
 from poise.errors import SourceError
+from poise.frames import Frame
 from poise.sources import _items, _web
 from poise.sources._items import Item
 from poise.sources._names import (
@@ -86,6 +87,8 @@ def sort(source: Any, number: deque[int], follow: bool = False) -> Iterator[Item
         raise TypeError(f"the source is {source}; {_GIVE}")
     if isinstance(source, (int, np.integer)):
         yield _camera(int(source))
+    elif isinstance(source, Frame):
+        yield _items.Given(source.media.name, source)
     elif isinstance(source, PIL.Image.Image):
         name = getattr(source, "filename", "") or f"PIL image {position}"
         yield _items.PilImage(printable(os.fsdecode(name)), source)

@@ -42,8 +42,8 @@ def open_source(
     Args:
         source: A path (picture, video, folder, glob, ``.txt`` file of paths), an http, rtsp or similar address, a
             camera number or ``"webcam"``, ``"-"`` for standard input, a ``(H, W[, C])`` or ``(N, H, W, C)`` uint8 BGR
-            array, a PIL image, the bytes of a file, an open binary file, or any mixture of those in lists, tuples or
-            iterators. Iterators are read as frames are asked for.
+            array, a PIL image, a :class:`poise.frames.Frame` (given on as it is), the bytes of a file, an open binary
+            file, or any mixture of those in lists, tuples or iterators. Iterators are read as frames are asked for.
         vid_stride: Give every n-th frame of videos and streams; ``index`` and ``time`` stay those of the video.
         stream_buffer: Give every frame of a live source. Off: a consumer that is too slow gets the newest frame, and
             ``dropped`` counts those that it missed.
