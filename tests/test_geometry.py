@@ -71,13 +71,13 @@ def test_iou_of_a_box_with_itself_is_one(corners: np.ndarray) -> None:
 def test_iou_of_known_boxes(other: list[float], expected: float) -> None:
     iou = geometry.box_iou(np.array([[0.0, 0.0, 10.0, 10.0]]), np.array([other], dtype=np.float64))
 
-    assert iou.entry() == pytest.approx(expected)
+    assert iou.item() == pytest.approx(expected)
 
 
 def test_iou_of_whole_numbers_is_a_fraction() -> None:
     iou = geometry.box_iou(np.array([[0, 0, 10, 10]]), np.array([[5, 0, 15, 10]]))
 
-    assert iou.entry() == pytest.approx(1 / 3)
+    assert iou.item() == pytest.approx(1 / 3)
 
 
 def test_iou_with_no_boxes_is_empty() -> None:
@@ -132,7 +132,7 @@ def test_oks_counts_only_labelled_points() -> None:
     labelled = np.zeros((1, 17), dtype=bool)
     labelled[0, :8] = True
 
-    assert geometry.oks(pred, true, area=np.ones(1), visible=labelled, sigmas=SIGMAS).entry() == 0.5
+    assert geometry.oks(pred, true, area=np.ones(1), visible=labelled, sigmas=SIGMAS).item() == 0.5
 
 
 def test_oks_of_a_point_that_was_not_predicted_is_zero() -> None:
@@ -141,7 +141,7 @@ def test_oks_of_a_point_that_was_not_predicted_is_zero() -> None:
     pred[0, 0] = np.nan
     oks = geometry.oks(pred, true, area=np.ones(1), visible=np.ones((1, 17), bool), sigmas=SIGMAS)
 
-    assert oks.entry() == pytest.approx(16 / 17)
+    assert oks.item() == pytest.approx(16 / 17)
 
 
 def test_oks_of_a_target_without_labels_is_zero() -> None:
