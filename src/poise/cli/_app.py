@@ -10,10 +10,10 @@ from typing import Any
 
 import cyclopts
 
-from poise._version import __version__
 from poise.cli._help import Grouped, group_of, place_of
 from poise.cli._sizes import sizes
 from poise.errors import PoiseError, suggest
+from poise.extras.version import __version__
 from poise.files.addresses import masked
 from poise.files.text import brief, say
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from poise._version import __version__
+from poise.extras.version import __version__
 from poise.networks import Checkpoint, PoseNetwork, metadata
 from poise.skeletons import Skeleton, get
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from poise._version import __version__
+from poise.extras.version import __version__
 from poise.geometry import Floats
 from poise.reps.counting import Rep
 from poise.reps.detect import named

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-from poise._version import __version__
 from poise.errors import PoiseError
+from poise.extras.version import __version__
 from poise.files.addresses import masked
 from poise.files.writing import PathLike, numbered, write_atomically, writing
 from poise.results import Results

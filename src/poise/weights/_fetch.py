@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from poise._version import __version__
 from poise.errors import ModelError
+from poise.extras.version import __version__
 from poise.weights._cache import locked, parts, temporary, unwritable, writable
 
 # Called with bytes done and bytes in all (None when the server does not say).
