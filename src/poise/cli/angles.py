@@ -9,8 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
-from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter, ready
+from poise.cli._options import Opening, RunName
+from poise.cli._report import Reporter
 from poise.files.text import say
 
 
@@ -25,12 +25,9 @@ def angles(
     model: str = "body",
     repair: bool = True,
     overwrite: bool = False,
-    project: Path | None = None,
-    name: str | None = None,
-    exist_ok: bool = False,
-    device: str | None = None,
     quiet: bool = False,
-    own: Own | None = None,
+    run: RunName | None = None,
+    opening: Opening | None = None,
 ) -> int:
     """Measure joint and segment angles, distances and symmetry of the people in VIDEO.
 
@@ -48,12 +45,9 @@ def angles(
         model: A name from 'poise models', a network file, or a published name.
         repair: Repair the clip first, as 'poise fix' does.
         overwrite: Replace an existing table or plot.
-        project: Folder of the runs (runs/pose).
-        name: Name of the run (angles, angles2, ...).
-        exist_ok: Write into an existing run's folder.
-        device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
-        own: The options below.
+        run: Where it is saved.
+        opening: How the model is opened.
     """
     from poise.cli._angle_files import check_plot, ranges, save_run, write_plot
     from poise.clips import Clip
@@ -70,17 +64,15 @@ def angles(
         check_plot(plot, overwrite=overwrite)
     if save and video.suffix == ".npz":
         raise ValueError(f"{video}: --save draws on the video, so give the video itself; a saved clip has no pictures")
-    told = [f"--{key}" for key, value in own_arguments(own).items() if value is not None]
+    opening, run = opening or Opening(), run or RunName()
+    told = [f"--{key}" for key in ("detector", "skeleton") if getattr(opening, key) is not None]
     if told and video.suffix == ".npz":
         raise ValueError(f"{video}: nothing is searched in a saved clip; leave {' and '.join(told)} out")
     report = Reporter(quiet=quiet, lines=False)
     if video.suffix == ".npz":
         clip = Clip.load(video)
     else:
-        from poise.model import Pose
-
-        pose = Pose(ready(model), device=device, **own_arguments(own))
-        found = pose.track(str(video), stream=True, verbose=False, on_error=report.error)
+        found = opening.open(model).track(str(video), stream=True, verbose=False, on_error=report.error)
         clip = Clip.of(report.watch(found))
     if repair:
         clip, _ = second_pass(clip)
@@ -91,8 +83,8 @@ def angles(
         write_plot(table, plot, names)
         report.console.print(f"plot in {plot}", soft_wrap=True, markup=False)
     if save:
-        folder = RunFolder(project or "runs/pose", name or "angles", exist_ok=exist_ok)
-        save_run(folder, clip, table, video, names=names, overwrite=exist_ok, errors=report.errors)
+        folder = RunFolder(run.project or "runs/pose", run.name or "angles", exist_ok=run.exist_ok)
+        save_run(folder, clip, table, video, names=names, overwrite=run.exist_ok, errors=report.errors)
         report.saved(folder.path)
     if out is not None:
         write_table(table, out, overwrite=overwrite)

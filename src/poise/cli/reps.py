@@ -11,7 +11,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from poise.cli._help import INSIDE
-from poise.cli._options import Own, own_arguments
+from poise.cli._options import Opening
 from poise.cli._report import Reporter, ready
 from poise.files.text import say, say_json
 
@@ -39,10 +39,8 @@ def count(
     exercises: Path | None = None,
     model: str = "body",
     overwrite: bool = False,
-    threads: int | None = None,
-    device: str | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
-    own: Own | None = None,
+    opening: Opening | None = None,
 ) -> int:
     """Count the repetitions in SOURCE: a video, or with --live a camera or address.
 
@@ -57,14 +55,11 @@ def count(
         exercises: A folder of your own exercises (.toml).
         model: A name from 'poise models', or a network file.
         overwrite: Let --out and --report replace files that exist.
-        threads: CPU threads a network uses.
-        device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
-        own: The options below.
+        opening: How the model is opened.
     """
     from poise.errors import PoiseError
     from poise.files.writing import check_writable
-    from poise.model import Pose
     from poise.reps import count_reps, get
 
     if exercise != "auto":
@@ -75,7 +70,7 @@ def count(
                 raise PoiseError(f"{target} exists; pass --overwrite to replace it")
             check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    pose = Pose(ready(model), threads=threads, device=device, **own_arguments(own))
+    pose = (opening or Opening()).open(model)
     frames = show.watch(_people(pose, source, show))
     if not (quiet or show.console.is_terminal):
         frames = _progress(frames)
