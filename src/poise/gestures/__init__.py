@@ -25,6 +25,7 @@ from poise.gestures.streams.detector import GestureWatch
 from poise.gestures.streams.frames import GestureFrame, watch_gestures
 from poise.gestures.streams.hand_finder import HandFinder
 from poise.gestures.streams.painter import GesturePainter
+from poise.gestures.streams.tally import GestureTally
 
 __all__ = [
     "Gesture",
@@ -33,6 +34,7 @@ __all__ = [
     "GestureFrame",
     "GesturePainter",
     "GestureRecognizer",
+    "GestureTally",
     "GestureWatch",
     "HandFinder",
     "MoveExample",

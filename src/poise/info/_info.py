@@ -45,6 +45,7 @@ class Info:
         origin: The checkpoint that it was exported from.
         training: Settings and metrics of its training.
         certificate: The certificate of its export, shortened.
+        usage: How it is run: a line for the terminal and one for Python; else why it is not.
     """
 
     file: str
@@ -76,6 +77,7 @@ class Info:
     origin: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     certificate: Mapping[str, Any] = field(default_factory=dict)
+    usage: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return all of it as JSON."""
@@ -113,6 +115,8 @@ class Info:
             "training": ", ".join(f"{k} {v}" for k, v in self.training.items()),
             "certificate": ", ".join(f"{k} {v}" for k, v in self.certificate.items()),
             "sha256": self.sha256,
+            "to run it": self.usage[0] if self.usage else "",
+            "or": self.usage[1] if len(self.usage) > 1 else "",
         }
         width = max(map(len, lines))
         # A name in the file may hold line breaks, and would write lines of its own.

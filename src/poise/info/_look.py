@@ -12,6 +12,7 @@ from poise.errors import ModelError
 from poise.info._info import Info
 from poise.info._metadata import MOST_CONFIG, brief, picture_size, said, short
 from poise.info._openvino import openvino
+from poise.info._usage import pose_usage, usage
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
 from poise.networks import Checkpoint, cost, read_checkpoint
 
@@ -80,6 +81,7 @@ def _checkpoint(path: Path, size: int, sha: str) -> Info:
         version=found.version,
         date=found.date,
         description=found.description,
+        usage=pose_usage(path),
         training=short(found.train_args) | {k: brief(v) for k, v in found.train_metrics.items() if "mAP50-95" in k},
     )
 
@@ -107,6 +109,7 @@ def _onnx(path: Path, data: bytes, sha: str) -> Info:
         precision=precision,
         opset=found.opset,
         producer=found.producer,
+        usage=usage(path, found.inputs, found.outputs, found.metadata),
         **said(found.metadata, path),
     )
 
@@ -149,6 +152,7 @@ def _torchscript(path: Path, size: int, sha: str) -> Info:
         imgsz=(height, width),
         inputs=("images float32[?, 3, ?, ?]",),
         precision=precision,
+        usage=pose_usage(path) if meta.get("task") == "pose" else (),
         **said(meta, path),
     )
 
