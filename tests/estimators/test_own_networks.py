@@ -65,7 +65,7 @@ def test_points_that_nobody_names_are_numbered_and_stay_themselves_in_a_mirror()
     skeleton = recognise(heatmap(5), name="my.onnx").skeleton
 
     assert skeleton is not None
-    assert skeleton.keypoints == ("point_0", "point_1", "point_2", "point_3", "point_4")
+    assert skeleton.keypoints == tuple(f"keypoint_{i}" for i in range(5))
     assert list(skeleton.flip_idx) == [0, 1, 2, 3, 4]
 
 

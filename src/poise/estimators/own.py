@@ -16,7 +16,7 @@ from poise.estimators.recognise import describe
 from poise.estimators.spec import Spec
 from poise.files.text import valid
 from poise.runtime import Session, Tensor
-from poise.skeletons import Skeleton, get
+from poise.skeletons import Skeleton, get, skeleton_of
 
 # Skeletons by their number of keypoints, of the data sets that networks are usually trained on.
 BY_COUNT = {
@@ -192,11 +192,10 @@ def named(count: int, skeleton: str | Path | Skeleton | None, session: Session |
         return chosen
     words = _names(session.metadata.get("kpt_names", "")) if session is not None else ()
     if len(words) == count == len(set(words)):
-        return Skeleton(f"points{count}", words)
+        return skeleton_of(count, words)
     if count in BY_COUNT:
         return get(BY_COUNT[count])
-    # A mirror cannot be guessed of points without names: each stays itself.
-    return Skeleton(f"points{count}", tuple(f"point_{i}" for i in range(count)), flip_idx=tuple(range(count)))
+    return skeleton_of(count)
 
 
 def declared(

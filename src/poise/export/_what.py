@@ -9,7 +9,7 @@ from pathlib import Path
 
 from poise.extras.version import __version__
 from poise.networks import Checkpoint, PoseNetwork, metadata
-from poise.skeletons import Skeleton, get
+from poise.skeletons import Skeleton, skeleton_of
 
 STRIDE = 32
 
@@ -88,10 +88,6 @@ def of_network(network: PoseNetwork) -> Checkpoint:
     """Describe a network that was never in a file."""
     k = network.kpt_shape[0]
     names = {0: "person" if k == 17 else "object"} if network.nc == 1 else {i: f"class{i}" for i in range(network.nc)}
-    points = tuple(f"keypoint_{i}" for i in range(k))
-    bones = (
-        get("coco17") if k == 17 else Skeleton(f"{names[0]}{k}", points, flip_idx=tuple(range(k)), instance=names[0])
-    )
     return Checkpoint(
         source=Path(f"{network.family}{network.scale}-pose"),
         format="state_dict",
@@ -99,7 +95,7 @@ def of_network(network: PoseNetwork) -> Checkpoint:
         scale=network.scale,
         names=names,
         kpt_shape=network.kpt_shape,
-        skeleton=bones,
+        skeleton=skeleton_of(k, instance=names[0] if len(names) == 1 else "object"),
         weights={},
         branches=branches(network),
     )
