@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from poise import skeletons
+from poise.skeletons import get, skeleton_of
 
 SHARED = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 
