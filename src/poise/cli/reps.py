@@ -77,7 +77,7 @@ def count(
     if live:
         return _live(frames, exercise, exercises, json=json) or show.code
     if report is not None or save or out is not None:
-        from poise.cli._reps_files import Kept
+        from poise.reps.replay import Kept
 
         kept = Kept()
         frames = kept.watch(frames)

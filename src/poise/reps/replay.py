@@ -1,4 +1,4 @@
-"""What ``poise reps`` writes besides its answer: the report and the annotated video."""
+"""What is drawn of a counted clip: the report's pictures and the annotated video, from a second reading of the file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from poise.cli._report import silent
 from poise.errors import PoiseError
 from poise.files.writing import write_atomically
 from poise.frames import Image
-from poise.reps import RepClip
+from poise.reps.offline import RepClip
 from poise.reps.overlay import draw_reps
 from poise.reps.report import ReportPicture, render_report
 from poise.reps.timeline import Timeline
@@ -45,7 +44,7 @@ class Kept:
         if not Path(self._path).is_file():
             raise PoiseError(f"{self._path}: pictures can only be drawn of a video file, which is read a second time")
         # What is wrong with it was told when it was read first.
-        with open_source(self._path, on_error=silent, on_note=silent) as frames:
+        with open_source(self._path, on_error=_ignore, on_note=_ignore) as frames:
             by_index = {result.frame: result for result in self._found}
             for frame in frames:
                 if frame.index in by_index:
@@ -127,3 +126,7 @@ def _small(picture: Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=68, optimize=True)
     return buffer.getvalue()
+
+
+def _ignore(_: object) -> None:
+    """Say nothing."""
