@@ -162,3 +162,14 @@ def test_nobody_with_an_id_is_told() -> None:
 def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="window_s must be"):
         RepCounter("squat", **wrong)
+
+
+def test_an_event_is_a_line_of_json() -> None:
+    counter = RepCounter("squat")
+
+    events = [event for result in results([drawn("squat", reps=2)]) for event in counter.update(result)]
+
+    assert [(event.id, event.count) for event in events] == [(1, 1), (1, 2)]
+    record = events[1].record()
+    assert list(record) == ["id", "exercise", "count", "start", "peak", "end", "depth", "side", "conf"]
+    assert record["start"] < record["peak"] < record["end"]

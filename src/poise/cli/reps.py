@@ -77,10 +77,10 @@ def count(
     if live:
         return _live(frames, exercise, exercises, json=json) or show.code
     if report is not None or save or out is not None:
-        from poise.reps.replay import Kept
+        from poise.reps.replay import Replay
 
-        kept = Kept()
-        frames = kept.watch(frames)
+        replay = Replay()
+        frames = replay.keep(frames)
     clip = count_reps(frames, exercise, folder=exercises)
     if json:
         say_json(clip.record())
@@ -89,9 +89,9 @@ def count(
     for warning in dict.fromkeys(w for one in clip.people for w in one.found.warnings):
         show.console.print(f"poise: {warning}", soft_wrap=True)
     if report is not None:
-        show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
+        show.console.print(f"report: {replay.write_report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
-        video = kept.video(clip, out, overwrite=overwrite, errors=show.errors)
+        video = replay.write_video(clip, out, overwrite=overwrite, errors=show.errors)
         show.console.print(f"video: {video}", soft_wrap=True)
     return show.code
 
@@ -122,26 +122,18 @@ def learn(
         quiet: Show nothing but results and errors.
     """
     from poise.errors import PoiseError
-    from poise.files.writing import check_writable, write_atomically
+    from poise.files.writing import check_writable
     from poise.model import Pose
-    from poise.reps import read_exercise
-    from poise.reps.counting import count_exercise
-    from poise.reps.learning import format_exercise, learn_exercise
-    from poise.reps.measures import measure_person
-    from poise.reps.people import collect_people
+    from poise.reps.learning import learn_from_clip, write_exercise
 
     target = out or Path(f"{name}.toml")
     if target.exists() and not overwrite:
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
     check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    people = collect_people(show.watch(_people(Pose(ready(model), threads=threads), source, show)))
-    if not people:
-        raise PoiseError(f"{source}: nobody was found in it")
-    main = people[0]
-    measures = measure_person(main.time, main.xy, main.conf)
-    write_atomically(target, format_exercise(learn_exercise(measures, name, reps=reps)))
-    again = count_exercise(measures, read_exercise(target)).count
+    found = show.watch(_people(Pose(ready(model), threads=threads), source, show))
+    exercise, again = learn_from_clip(found, name, reps=reps, source=source)
+    write_exercise(exercise, target)
     say(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")
     return show.code
 
@@ -176,17 +168,10 @@ def _live(frames: Iterator[Results], exercise: str, folder: Path | None, *, json
     counter = RepCounter(exercise, folder=folder)
     for result in frames:
         for event in counter.update(result):
-            total = counter.state(event.id).count
-            rep = event.rep
             if json:
-                line = {
-                    "time": round(result.time, 3), "id": event.id, "exercise": event.exercise, "count": total,
-                    "start": round(rep.start, 3), "peak": round(rep.peak, 3), "end": round(rep.end, 3),
-                    "depth": round(rep.depth, 3), "side": rep.side, "conf": round(rep.conf, 3),
-                }  # fmt: skip
-                say_json(line, flush=True)
+                say_json({"time": round(result.time, 3), **event.record()}, flush=True)
             else:
-                say(f"{result.time:8.2f} s  #{event.id}  {event.exercise}  {total}", flush=True)
+                say(f"{result.time:8.2f} s  #{event.id}  {event.exercise}  {event.count}", flush=True)
     return 0
 
 

@@ -50,6 +50,13 @@ class Rep:
         """Seconds from rest to the peak, and back."""
         return self.peak - self.start, self.end - self.peak
 
+    def record(self) -> dict[str, float | str]:
+        """Return plain values for JSON; times in seconds."""
+        return {
+            "start": round(self.start, 3), "peak": round(self.peak, 3), "end": round(self.end, 3),
+            "depth": round(self.depth, 3), "side": self.side, "conf": round(self.conf, 3),
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from poise.errors import FormatError
+from poise.errors import FormatError, PoiseError
+from poise.files.writing import write_atomically
 from poise.geometry import Floats
 from poise.reps.counting import count_exercise
 from poise.reps.cycles import Curve, Cycle, find_cycles, read_measure, usual_depth
 from poise.reps.exercise import Exercise, Rule, Signal
-from poise.reps.measures import PersonMeasures
+from poise.reps.measures import PersonMeasures, measure_person
+from poise.reps.people import collect_people
 from poise.reps.series import correlation, fill_gaps, smooth
 from poise.reps.signals import SIDED, WHOLE
+from poise.results import Results
 
 # Places in the picture change with the camera; what is learnt must not depend on where it stands.
 _PLACES = ("hip_x", "hip_y", "shoulder_x", "shoulder_y", "wrist_y", "ankle_y")
@@ -91,6 +96,39 @@ def learn_exercise(person: PersonMeasures, name: str, *, reps: int) -> Exercise:
     made = [_assemble(person, name, tried, first) for first in tried[:_TRIES]]
     # The clearest that counts its own demonstration.
     return next((exercise for exercise in made if count_exercise(person, exercise).count == reps), made[0])
+
+
+def learn_from_clip(
+    results: Iterable[Results], name: str, *, reps: int, source: str = "the clip"
+) -> tuple[Exercise, int]:
+    """Learn an exercise from the main person of a clip; see :func:`learn_exercise`.
+
+    Args:
+        results: The frames of the demonstration in order, tracked or not.
+        name: Of the exercise.
+        reps: How many repetitions it shows.
+        source: What the clip is called in errors.
+
+    Returns:
+        The exercise, and how many repetitions of the demonstration are counted with it.
+
+    Raises:
+        ValueError: ``reps`` is below 2.
+        FormatError: No measure shows that many repetitions.
+        PoiseError: Nobody was found.
+    """
+    people = collect_people(results)
+    if not people:
+        raise PoiseError(f"{source}: nobody was found in it")
+    measures = measure_person(people[0].time, people[0].xy, people[0].conf)
+    exercise = learn_exercise(measures, name, reps=reps)
+    return exercise, count_exercise(measures, exercise).count
+
+
+def write_exercise(exercise: Exercise, path: str | Path) -> Path:
+    """Write an exercise as the TOML that :func:`poise.reps.read_exercise` reads."""
+    write_atomically(Path(path), format_exercise(exercise))
+    return Path(path)
 
 
 def _moments(found: list[Cycle]) -> tuple[list[float], list[float]]:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -130,9 +131,8 @@ class RepCounter:
                 person = self._people[number] = _LivePerson(self._known, self.exercise, self._window, self._every)
             self._people.move_to_end(number)
             size = float(np.sqrt(max(float(np.prod(boxes[row, 2:] - boxes[row, :2])), 0.0)))
-            events += [
-                RepEvent(number, rep, name) for rep, name in person.update(result.time, xy[row], conf[row], size)
-            ]
+            made = person.update(result.time, xy[row], conf[row], size)
+            events += [RepEvent(number, rep, name, person.total) for rep, name in made]
         for number in [n for n, p in self._people.items() if result.time - p.last > self._patience]:
             del self._people[number]
         while len(self._people) > self._most:
@@ -148,11 +148,17 @@ class RepEvent:
         id: Who did it.
         rep: The repetition.
         exercise: What it was.
+        count: Repetitions of this person so far.
     """
 
     id: int
     rep: Rep
     exercise: str
+    count: int
+
+    def record(self) -> dict[str, Any]:
+        """Return plain values for a line of JSON; times in seconds."""
+        return {"id": self.id, "exercise": self.exercise, "count": self.count, **self.rep.record()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,17 +69,7 @@ class RepClip:
                 "count": found.count,
                 "count_low": found.count_low,
                 "count_high": found.count_high,
-                "reps": [
-                    {
-                        "start": round(rep.start, 3),
-                        "peak": round(rep.peak, 3),
-                        "end": round(rep.end, 3),
-                        "depth": round(rep.depth, 3),
-                        "side": rep.side,
-                        "conf": round(rep.conf, 3),
-                    }
-                    for rep in found.reps
-                ],
+                "reps": [rep.record() for rep in found.reps],
                 "rejected": [
                     {"start": round(r.start, 3), "end": round(r.end, 3), "reason": r.reason} for r in found.rejected
                 ],
