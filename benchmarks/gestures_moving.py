@@ -30,7 +30,7 @@ from poise.gestures.movements.learning import distances as apart_of
 from poise.gestures.movements.observations import Observation, observe_body
 from poise.gestures.movements.spotter import Spotter
 from poise.gestures.movements.taught_moves import TaughtMoves, best_fit
-from poise.gestures.movements.traces import columns
+from poise.gestures.movements.traces import trace_columns
 
 Looks = list[tuple[float, Observation]]
 # Kind, clip, tries, stream and true spans of each exercise clip.
@@ -110,11 +110,11 @@ def signs(shared: Path, cache: Path, part: Any) -> tuple[TaughtMoves, list[dict[
     """Teach ten signs, and tell them in other networks' points."""
     folder = shared / "data/gestures/asl_clips"
     clips = json.loads((folder / "labels.json").read_text())
-    what = columns(part, "coco17")
+    layout = trace_columns(part, "coco17")
     fast = {one["sign"]: looks(folder / one["file"], "body-fast", cache) for one in clips}
     other = {one["sign"]: looks(folder / one["file"], "body", cache) for one in clips}
     signer = {one["sign"]: one["person"] for one in clips}
-    tries = [MoveExample(sign, sign, trim_movement(trace(part, seen), what)) for sign, seen in fast.items()]
+    tries = [MoveExample(sign, sign, trim_movement(trace(part, seen), layout)) for sign, seen in fast.items()]
     moves = learn_moves("signs", part, tries)
     rows: list[dict[str, Any]] = []
     for words, source, step, tempo in (
@@ -154,7 +154,7 @@ def signs(shared: Path, cache: Path, part: Any) -> tuple[TaughtMoves, list[dict[
 def repetitions(shared: Path, cache: Path, *, skeleton: str = "coco17") -> Reps:
     """Return kind, clip, tries, stream and true spans of every exercise clip."""
     labels = json.loads((shared / "data/videos/labels.json").read_text())
-    what = columns("body", skeleton)
+    layout = trace_columns("body", skeleton)
     found = []
     for one in labels["exercises"]:
         kind = next(name for key, name in KINDS.items() if one["exercise"].startswith(key))
@@ -162,7 +162,7 @@ def repetitions(shared: Path, cache: Path, *, skeleton: str = "coco17") -> Reps:
         seen = bodies(path, "body", cache) if skeleton == "coco17" else in_space(path, cache)
         spans = [(rep["start"] / one["fps"], rep["end"] / one["fps"]) for rep in one["rep_frames"]]
         tries = [
-            MoveExample(kind, f"{path.stem} #{n}", trim_movement(trace("body", part, skeleton=skeleton), what))
+            MoveExample(kind, f"{path.stem} #{n}", trim_movement(trace("body", part, skeleton=skeleton), layout))
             for n, (a, b) in enumerate(spans)
             if (part := [s for s in seen if a <= s[0] <= b])
         ]
@@ -214,9 +214,9 @@ def distances(reps: Reps, skeleton: str = "coco17") -> list[dict[str, Any]]:
     tries = [one for _, _, ts, _, _ in reps for one in ts]
     clips = np.array([name for _, name, ts, _, _ in reps for _ in ts])
     kinds = np.array([one.label for one in tries])
-    what = columns("body", skeleton)
-    weights = np.stack([column_weights([one.rows], what) for one in tries])
-    apart = apart_of(tries, tries, weights, what).T
+    layout = trace_columns("body", skeleton)
+    weights = np.stack([column_weights([one.rows], layout) for one in tries])
+    apart = apart_of(tries, tries, weights, layout).T
     same = clips[:, None] == clips[None]
     kind = kinds[:, None] == kinds[None]
     rows = []
@@ -245,7 +245,7 @@ def silent(sets: dict[str, TaughtMoves], shared: Path, cache: Path) -> list[dict
         for name, moves in sets.items():
             start = time.process_time()
             said = Counter(spotted(moves, seen))
-            row[name] = ", ".join(f"{count} {what}" for what, count in said.items()) or "-"
+            row[name] = ", ".join(f"{count} {layout}" for layout, count in said.items()) or "-"
             row[f"{name} ms"] = 1e3 * (time.process_time() - start) / max(len(seen), 1)
         rows.append(row)
     return rows

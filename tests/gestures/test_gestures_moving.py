@@ -30,7 +30,7 @@ from poise.gestures.movements.move_file import write_moves
 from poise.gestures.movements.observations import Observation, observe_body
 from poise.gestures.movements.spotter import Spotter
 from poise.gestures.movements.taught_moves import TaughtMoves
-from poise.gestures.movements.traces import RATE, Tracer, columns, mirrored
+from poise.gestures.movements.traces import RATE, Tracer, mirrored, trace_columns
 from poise.gestures.movements.warper import Warper
 from poise.gestures.sets import read_set
 from poise.results import Results
@@ -39,7 +39,7 @@ from poise.skeletons import get
 
 ASSET = np.load(Path(__file__).parents[1] / "assets/signs.npz")
 SIGNS = ("again", "milk", "no", "thanks")
-BOTH, BODY = columns("both", "coco17"), get("coco17")
+BOTH, BODY = trace_columns("both", "coco17"), get("coco17")
 
 
 def looks(sign: str, model: str = "body-fast", *, tempo: float = 1.0, step: int = 1) -> list[tuple[float, Observation]]:
@@ -219,7 +219,7 @@ def test_a_mirrored_person_in_space_gives_the_mirrored_trace() -> None:
 
     np.testing.assert_allclose(
         trace("body", turned, skeleton="blazepose33"),
-        mirrored(trace("body", looks_in_space(points), skeleton="blazepose33"), columns("body", "blazepose33")),
+        mirrored(trace("body", looks_in_space(points), skeleton="blazepose33"), trace_columns("body", "blazepose33")),
         atol=1e-6,
     )
 
@@ -227,7 +227,7 @@ def test_a_mirrored_person_in_space_gives_the_mirrored_trace() -> None:
 def test_without_places_in_space_there_is_nothing_to_compare() -> None:
     rows = trace("body", [(0.0, Observation(np.zeros((33, 2)), np.ones(33)))], skeleton="blazepose33")
 
-    assert rows.shape == (1, len(columns("body", "blazepose33").names))
+    assert rows.shape == (1, len(trace_columns("body", "blazepose33").names))
     assert np.isnan(rows).all()
 
 
@@ -236,8 +236,8 @@ def test_a_real_wave_is_told_from_another_side(shared: Path) -> None:
     seen = [(one.time, observe_body(one, 0)) for one in results if len(one)]
     cos, sin = np.cos(0.9), np.sin(0.9)
     turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
-    what = columns("body", "blazepose33")
-    first = trim_movement(trace("body", [one for one in seen if one[0] < 3.0], skeleton="blazepose33"), what)
+    layout = trace_columns("body", "blazepose33")
+    first = trim_movement(trace("body", [one for one in seen if one[0] < 3.0], skeleton="blazepose33"), layout)
     moves = learn_moves("waves", "body", [MoveExample("wave", "first", first)], skeleton="blazepose33")
 
     turned = [(at, Observation(one.xy, one.conf, xyz=one.xyz @ turn)) for at, one in seen if one.xyz is not None]
@@ -260,9 +260,9 @@ def test_a_mirrored_picture_gives_the_mirrored_trace() -> None:
 
 @pytest.mark.parametrize("skeleton", ["coco17", "dog24", "hand21"])
 def test_any_skeleton_has_columns_that_exchange_in_pairs(skeleton: str) -> None:
-    what = columns("body", skeleton)
+    layout = trace_columns("body", skeleton)
 
-    np.testing.assert_array_equal(what.partner[what.partner], np.arange(len(what.names)))
+    np.testing.assert_array_equal(layout.partner[layout.partner], np.arange(len(layout.names)))
 
 
 def test_a_skeleton_of_its_own_can_be_followed() -> None:
@@ -439,8 +439,8 @@ def one_hand(sign: str, model: str) -> list[tuple[float, Observation]]:
 
 @pytest.mark.parametrize("sign", SIGNS)
 def test_a_hand_alone_is_followed_too(sign: str) -> None:
-    what = columns("hand", "hand21")
-    shown = [MoveExample(one, one, trim_movement(trace("hand", one_hand(one, "body-fast")), what)) for one in SIGNS]
+    layout = trace_columns("hand", "hand21")
+    shown = [MoveExample(one, one, trim_movement(trace("hand", one_hand(one, "body-fast")), layout)) for one in SIGNS]
 
     moves = learn_moves("hands", "hand", shown)
 
@@ -456,7 +456,7 @@ def test_the_same_movement_of_the_other_hand_has_the_same_palm() -> None:
 
     np.testing.assert_allclose(
         trace("hand", turned),
-        mirrored(trace("hand", seen), columns("hand", "hand21")),
+        mirrored(trace("hand", seen), trace_columns("hand", "hand21")),
         atol=1e-6,
     )
 
@@ -546,8 +546,8 @@ def frame(seen: list[Observation], at: float, media: Media, ids: list[int]) -> R
 @pytest.fixture
 def arms(tmp_path: Path) -> Path:
     """A set that was taught from bodies alone."""
-    what = columns("body", "coco17")
-    shown = [MoveExample(sign, sign, trim_movement(trace("body", looks(sign)), what)) for sign in ("again", "thanks")]
+    layout = trace_columns("body", "coco17")
+    shown = [MoveExample(sign, sign, trim_movement(trace("body", looks(sign)), layout)) for sign in ("again", "thanks")]
     return write_moves(learn_moves("arms", "body", shown), tmp_path / "arms.toml")
 
 

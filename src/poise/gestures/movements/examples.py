@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poise.geometry import Floats
 from poise.gestures.events import NONE
 from poise.gestures.movements.observations import Observation
-from poise.gestures.movements.traces import BACK, RATE, Columns, Part, Tracer
+from poise.gestures.movements.traces import BACK, RATE, Part, TraceColumns, Tracer
 
 # Ends of an example are cut where everything moves less than this share of its quick moments, or than this many trunks
 # (palms) in 0.15 s, which is what the networks' noise makes of somebody who stands still.
@@ -47,15 +47,15 @@ def trace(part: Part, observations: Sequence[tuple[float, Observation]], *, skel
     return np.concatenate(rows) if rows else np.empty((0, len(tracer.columns.names)))
 
 
-def trim_movement(rows: Floats, what: Columns) -> Floats:
+def trim_movement(rows: Floats, layout: TraceColumns) -> Floats:
     """Return the ``(T, D)`` rows without the rest before and after the movement."""
-    busy = _busy(rows, what)
+    busy = _busy(rows, layout)
     return rows[max(busy[0] - 2, 0) : busy[-1] + 1] if len(busy) else rows[:0]
 
 
-def split_movements(rows: Floats, what: Columns, *, rest_s: float = 0.6) -> list[Floats]:
+def split_movements(rows: Floats, layout: TraceColumns, *, rest_s: float = 0.6) -> list[Floats]:
     """Return the movements in ``(T, D)`` rows, parted by rests of at least ``rest_s`` seconds and without them."""
-    busy = _busy(rows, what)
+    busy = _busy(rows, layout)
     if not len(busy):
         return []
     gaps = np.flatnonzero(np.diff(busy) > rest_s * RATE)
@@ -95,12 +95,12 @@ def select_usable(examples: Sequence[MoveExample]) -> tuple[list[MoveExample], l
     return used, said
 
 
-def _busy(rows: Floats, what: Columns) -> NDArray[np.intp]:
+def _busy(rows: Floats, layout: TraceColumns) -> NDArray[np.intp]:
     """Return the rows in which something moves."""
     if not len(rows):
         return np.empty(0, dtype=np.intp)
-    moved = np.array(["moved" in name for name in what.names])
-    bends = np.array([name.endswith("_bend") for name in what.names])
+    moved = np.array(["moved" in name for name in layout.names])
+    bends = np.array([name.endswith("_bend") for name in layout.names])
     bent = rows[:, bends]
     turned = bent - np.concatenate([bent[:1].repeat(min(BACK, len(bent)), axis=0), bent[:-BACK]])
     changes = np.abs(np.concatenate([rows[:, moved], _BEND_SHARE * turned], axis=1))

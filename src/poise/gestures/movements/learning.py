@@ -12,7 +12,7 @@ from poise.geometry import Floats
 from poise.gestures.events import NONE, UNKNOWN
 from poise.gestures.movements.examples import MAX_ROWS, MIN_ROWS, MoveExample
 from poise.gestures.movements.taught_moves import TaughtMoves, best_fit, spreads
-from poise.gestures.movements.traces import RATE, SPACE, Columns, Part, columns, mirrored
+from poise.gestures.movements.traces import RATE, SPACE, Part, TraceColumns, mirrored, trace_columns
 from poise.gestures.movements.warper import Warper
 
 # A hand has 12 columns and a wrist 4; this weight makes the two count about alike.
@@ -54,7 +54,7 @@ def learn_moves(
     skeleton = "hand21" if part == "hand" else skeleton
     if part == "both" and skeleton != "coco17":
         raise ValueError(f"part 'both' needs a body of skeleton 'coco17', got {skeleton!r}; take another body model")
-    what = columns(part, skeleton)
+    layout = trace_columns(part, skeleton)
     for one in examples:
         if one.label != NONE and not MIN_ROWS <= len(one.rows) <= MAX_ROWS:
             raise ValueError(
@@ -66,10 +66,10 @@ def learn_moves(
         raise ValueError("teaching needs at least one example of a gesture; got none besides 'none'")
     shown = [one for one in examples if one.label != NONE]
     if mirror:
-        shown += [MoveExample(one.label, one.source, mirrored(one.rows, what)) for one in shown]
+        shown += [MoveExample(one.label, one.source, mirrored(one.rows, layout)) for one in shown]
     labels = np.array([classes.index(one.label) for one in shown], dtype=np.intp)
-    weights = np.stack([column_weights([one.rows for one in shown if one.label == label], what) for label in classes])
-    apart = distances(shown, [*examples], weights[labels], what)
+    weights = np.stack([column_weights([one.rows for one in shown if one.label == label], layout) for label in classes])
+    apart = distances(shown, [*examples], weights[labels], layout)
     believed = _BELIEVED_SPACE if skeleton == SPACE else _BELIEVED
     limits = np.array([_limit(c, label, shown, labels, examples, apart, believed) for c, label in enumerate(classes)])
     kept = np.concatenate([_typical(np.flatnonzero(labels == c), shown, apart, examples) for c in range(len(classes))])
@@ -116,9 +116,9 @@ def find_move_conflicts(moves: TaughtMoves) -> list[str]:
     return said
 
 
-def column_weights(examples: Sequence[Floats], what: Columns) -> Floats:
+def column_weights(examples: Sequence[Floats], layout: TraceColumns) -> Floats:
     """Return the ``(D,)`` weights of a class's columns; their mean is 1."""
-    base = np.where(what.hand, _HAND_WEIGHT, 1.0)
+    base = np.where(layout.hand, _HAND_WEIGHT, 1.0)
     if not examples:
         return np.asarray(base / base.mean())
     energy = np.mean([_energy(rows) for rows in examples], axis=0)
@@ -137,9 +137,11 @@ def _energy(rows: Floats) -> Floats:
     return energy
 
 
-def distances(shown: Sequence[MoveExample], examples: Sequence[MoveExample], weights: Floats, what: Columns) -> Floats:
+def distances(
+    shown: Sequence[MoveExample], examples: Sequence[MoveExample], weights: Floats, layout: TraceColumns
+) -> Floats:
     """Return ``(N, M)`` distance of each template from the nearest stretch of each example."""
-    warper = Warper([one.rows for one in shown], list(weights), spreads(what), what.hand)
+    warper = Warper([one.rows for one in shown], list(weights), spreads(layout), layout.hand)
     apart = np.full((len(shown), len(examples)), np.inf)
     for m, one in enumerate(examples):
         warper.reset()

@@ -17,7 +17,7 @@ from poise.geometry import Floats
 from poise.gestures.events import NONE
 from poise.gestures.movements.examples import MAX_ROWS
 from poise.gestures.movements.taught_moves import TaughtMoves
-from poise.gestures.movements.traces import PARTS, RATE, columns
+from poise.gestures.movements.traces import PARTS, RATE, trace_columns
 from poise.gestures.shapes.shape_file import limits_of, quoted
 from poise.skeletons import get
 from poise.skeletons.tomlfile import TomlFile
@@ -99,7 +99,7 @@ def parse_moves(file: TomlFile) -> TaughtMoves:
         raise file.wrong("skeleton", str(error.args[0])) from None
     if {"both": "coco17", "hand": "hand21"}.get(part, skeleton) != skeleton:
         raise file.wrong("skeleton", f"part {part!r} does not go with skeleton {skeleton!r}")
-    width = len(columns(part, skeleton).names)
+    width = len(trace_columns(part, skeleton).names)
     examples = table["examples"]
     if not isinstance(examples, dict) or not examples or NONE in examples:
         raise file.wrong("examples", f"'examples' must be a table of gestures, got {examples!r}")

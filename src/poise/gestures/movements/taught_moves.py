@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from poise.geometry import Floats
 from poise.gestures.events import NONE, UNKNOWN
-from poise.gestures.movements.traces import Columns, Part, columns
+from poise.gestures.movements.traces import Part, TraceColumns, trace_columns
 from poise.gestures.movements.warper import Warper
 
 # How much a column varies between two who make the same movement seen from the same side: places in trunks, their
@@ -50,8 +50,8 @@ class TaughtMoves:
 
     def warper(self) -> Warper:
         """Return what follows all templates."""
-        what = columns(self.part, self.skeleton)
-        return Warper(self.templates, list(self.weights[self.labels]), spreads(what), what.hand)
+        layout = trace_columns(self.part, self.skeleton)
+        return Warper(self.templates, list(self.weights[self.labels]), spreads(layout), layout.hand)
 
 
 def best_fit(moves: TaughtMoves, rows: Floats) -> str:
@@ -64,9 +64,9 @@ def best_fit(moves: TaughtMoves, rows: Floats) -> str:
     return moves.classes[moves.labels[nearest]] if ratio[nearest] <= 1.0 else UNKNOWN
 
 
-def spreads(what: Columns) -> Floats:
+def spreads(layout: TraceColumns) -> Floats:
     """Return the ``(D,)`` spreads of columns."""
-    change = np.array(["moved" in name for name in what.names])
-    shape = what.hand | np.array(["bend" in name or "points" in name or "faces" in name for name in what.names])
+    change = np.array(["moved" in name for name in layout.names])
+    shape = layout.hand | np.array(["bend" in name or "points" in name or "faces" in name for name in layout.names])
     spread: Floats = np.where(change, _CHANGE, np.where(shape, _HAND, _PLACE))
     return spread

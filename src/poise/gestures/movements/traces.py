@@ -59,7 +59,7 @@ _THUMB = hand_measures.NAMES.index("thumb_open")
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class TraceColumns:
     """What the columns of a trace are.
 
     Attributes:
@@ -95,9 +95,9 @@ class Tracer:
         self._way: Floats = np.zeros(2)
 
     @property
-    def columns(self) -> Columns:
+    def columns(self) -> TraceColumns:
         """What the columns are."""
-        return columns(self.part, self.skeleton)
+        return trace_columns(self.part, self.skeleton)
 
     def add(self, time: float, observation: Observation) -> tuple[Floats, Floats]:
         """Take the next observation.
@@ -262,7 +262,7 @@ def _layout(part: Part, skeleton: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def columns(part: Part, skeleton: str) -> Columns:
+def trace_columns(part: Part, skeleton: str) -> TraceColumns:
     """Return what the columns of a trace of this part and skeleton are."""
     fingers = ("thumb_bend", "index_bend", "middle_bend", "ring_bend", "pinky_bend", "thumb_open")
     shape = [*fingers, *(f"{way}_{axis}" for way in ("points", "faces") for axis in "xyz")]
@@ -285,7 +285,7 @@ def columns(part: Part, skeleton: str) -> Columns:
         found = [(point, axis) for point in points for axis in axes]
         found += [(side, one) for side in ("left_hand", "right_hand") for one in shape] if part == "both" else []
         found += [(point, f"moved_{axis}") for point in moving for axis in axes]
-    return Columns(
+    return TraceColumns(
         tuple(f"{place}_{one}" for place, one in found),
         np.array([place in ("left_hand", "right_hand") for place, _ in found]),
         np.array([found.index((twins.get(place, place), one)) for place, one in found], dtype=np.intp),
@@ -294,7 +294,7 @@ def columns(part: Part, skeleton: str) -> Columns:
     )
 
 
-def mirrored(trace: Floats, what: Columns) -> Floats:
+def mirrored(trace: Floats, layout: TraceColumns) -> Floats:
     """Return the ``(T, D)`` trace of the same movement made with the other side."""
-    turned: Floats = trace[:, what.partner] * what.sign
+    turned: Floats = trace[:, layout.partner] * layout.sign
     return turned

@@ -15,7 +15,7 @@ from poise.frames import Frame, continues
 from poise.gestures.events import NONE
 from poise.gestures.movements.examples import MoveExample, split_movements, trace, trim_movement
 from poise.gestures.movements.observations import Observation, observe_body, observe_hand, observe_person
-from poise.gestures.movements.traces import Part, columns
+from poise.gestures.movements.traces import Part, trace_columns
 from poise.gestures.movements.traces import mirrored as turned_round
 from poise.gestures.shapes.embedding import unmirrored
 from poise.gestures.shapes.examples import ExamplePicture
@@ -113,7 +113,7 @@ def collect_moves(
         SourceError: A folder is not there or holds no video that can be read.
     """
     skeleton = "hand21" if part == "hand" else body.skeleton.name
-    what = columns(part, skeleton)
+    layout = trace_columns(part, skeleton)
     examples = []
     for folder in folders:
         path = Path(folder)
@@ -122,16 +122,16 @@ def collect_moves(
         for name, observations in collect_observations(path, part=part, hands=hands, body=body, watch=watch):
             rows = trace(part, observations, skeleton=skeleton)
             if mirrored:
-                rows = turned_round(rows, what)
+                rows = turned_round(rows, layout)
             if path.name == NONE:
                 examples.append(MoveExample(NONE, name, rows))
             elif split:
-                found = split_movements(rows, what)
+                found = split_movements(rows, layout)
                 examples += [MoveExample(path.name, f"{name} #{n}", one) for n, one in enumerate(found, 1)] or [
                     MoveExample(path.name, name, rows[:0])
                 ]
             else:
-                examples.append(MoveExample(path.name, name, trim_movement(rows, what)))
+                examples.append(MoveExample(path.name, name, trim_movement(rows, layout)))
     return examples
 
 
