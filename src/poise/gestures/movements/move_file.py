@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import textwrap
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from poise.errors import FormatError, suggest
 from poise.files.writing import write_atomically
 from poise.geometry import Floats
 from poise.gestures.events import NONE
 from poise.gestures.movements.examples import MAX_ROWS
 from poise.gestures.movements.taught_moves import TaughtMoves
 from poise.gestures.movements.traces import PARTS, RATE, trace_columns
-from poise.gestures.shapes.shape_file import limits_of, quoted
-from poise.skeletons import get
+from poise.gestures.set_file import (
+    check_keys,
+    is_count,
+    quoted,
+    read_base64,
+    read_halves,
+    read_limits,
+    read_skeleton,
+    to_halves,
+)
 from poise.skeletons.tomlfile import TomlFile
 
 _KEYS = ("name", "kind", "format", "part", "skeleton", "rate", "limits", "examples", "weights", "templates")
@@ -54,7 +59,7 @@ def write_moves(moves: TaughtMoves, path: str | Path) -> Path:
         "# Rows a second of the templates.",
         f"rate = {RATE:g}",
         "# float16, little endian, base64: how much each column says, one row a gesture.",
-        f"weights = {_wrapped(np.ascontiguousarray(moves.weights[rows], dtype='<f2').tobytes())}",
+        f"weights = {_wrapped(to_halves(moves.weights[rows]))}",
         f"# Bytes, zlib, base64: every template's changes from row to row, in steps of {_STEP}; {_UNSEEN} is not seen.",
         f"templates = {_wrapped(zlib.compress(_packed([moves.templates[i] for i in order]), 9))}",
         "",
@@ -79,24 +84,14 @@ def parse_moves(file: TomlFile) -> TaughtMoves:
         FormatError: The file is wrong: its line, what was found, what was expected.
     """
     table = file.table
-    for key in table:
-        if key not in _KEYS:
-            raise file.wrong(key, f"unknown key {key!r}{suggest(key, _KEYS)}")
-    for key in _KEYS:
-        if key not in table:
-            raise FormatError(
-                f"{file.path}: a set of movements needs {key!r}; teach it anew: poise gestures teach --moving"
-            )
+    check_keys(file, _KEYS, kind="a set of movements", again="poise gestures teach --moving")
     for key, known in (("format", _FORMAT), ("rate", RATE)):
         if table[key] != known:
             raise file.wrong(key, f"{key} {table[key]!r} is not known here, expected {known:g}; update poise")
-    part, skeleton = table["part"], str(table["skeleton"])
+    part = table["part"]
     if part not in PARTS:
         raise file.wrong("part", f"'part' must be one of {', '.join(PARTS)}, got {part!r}")
-    try:
-        get(skeleton)
-    except KeyError as error:
-        raise file.wrong("skeleton", str(error.args[0])) from None
+    skeleton = read_skeleton(file).name
     if {"both": "coco17", "hand": "hand21"}.get(part, skeleton) != skeleton:
         raise file.wrong("skeleton", f"part {part!r} does not go with skeleton {skeleton!r}")
     width = len(trace_columns(part, skeleton).names)
@@ -104,33 +99,29 @@ def parse_moves(file: TomlFile) -> TaughtMoves:
     if not isinstance(examples, dict) or not examples or NONE in examples:
         raise file.wrong("examples", f"'examples' must be a table of gestures, got {examples!r}")
     for name, rows in examples.items():
-        if not isinstance(rows, list) or not rows or not all(_whole(n) and 2 <= n <= MAX_ROWS for n in rows):
+        if not isinstance(rows, list) or not rows or not all(is_count(n, MAX_ROWS, least=2) for n in rows):
             raise file.wrong(
                 name,
                 f"gesture {name!r} must list the rows of its templates, from 2 to {MAX_ROWS} each; got {rows!r}",
                 table="examples",
             )
-    limits = limits_of(file, list(examples))
+    limits = read_limits(file, list(examples))
     lengths = [n for rows in examples.values() for n in rows]
     size = sum(lengths) * width
     if size > _MOST_BYTES:
         raise file.wrong(
             "examples", f"{sum(lengths)} rows of templates are too many, expected at most {_MOST_BYTES // width}"
         )
-    try:
-        raw = base64.b64decode("".join(table["weights"].split()), validate=True)
-        weights = np.frombuffer(raw, dtype="<f2").astype(np.float64)
-    except (AttributeError, binascii.Error, ValueError) as error:
-        raise file.wrong("weights", f"'weights' is not base64 of float16 numbers: {error}") from None
+    weights = read_halves(file, "weights")
     if len(weights) != len(examples) * width or not (np.isfinite(weights) & (weights > 0)).all():
         raise file.wrong(
             "weights", f"'weights' must be {len(examples)} rows of {width} numbers above 0, got {len(weights)}"
         )
     try:
-        packed = base64.b64decode("".join(table["templates"].split()), validate=True)
+        packed = read_base64(table["templates"])
         # Never more than is announced, whatever the bytes would grow to.
         data = zlib.decompressobj().decompress(packed, size + 1)
-    except (AttributeError, binascii.Error, ValueError, zlib.error) as error:
+    except (ValueError, zlib.error) as error:
         raise file.wrong("templates", f"'templates' is not compressed base64: {error}") from None
     if len(data) != size:
         raise file.wrong(
@@ -151,10 +142,6 @@ def parse_moves(file: TomlFile) -> TaughtMoves:
 
 def _shown(moves: TaughtMoves) -> list[tuple[int, str]]:
     return [(c, name) for c, name in enumerate(moves.classes) if name != NONE]
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _packed(templates: list[Floats]) -> bytes:

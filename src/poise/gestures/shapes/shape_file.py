@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from poise.errors import FormatError, suggest
 from poise.files.writing import write_atomically
 from poise.geometry import Floats
 from poise.gestures.events import NONE
+from poise.gestures.set_file import check_keys, is_count, quoted, read_halves, read_limits, read_skeleton, to_halves
 from poise.gestures.shapes.embedding import HAND, size
 from poise.gestures.shapes.taught_shapes import TaughtShapes
-from poise.skeletons import get, names
+from poise.skeletons import names
 from poise.skeletons.tomlfile import TomlFile
 
 _KEYS = ("name", "kind", "format", "skeleton", "upright", "limits", "spread", "examples", "vectors")
@@ -25,8 +22,6 @@ _KEYS = ("name", "kind", "format", "skeleton", "upright", "limits", "spread", "e
 _MORE_KEYS = ("points", "flip_idx")
 # Format 1 held other measures of hands and one limit for all.
 _FORMAT = 2
-# Half precision holds three digits: more than an embedding means.
-_STORED = np.dtype("<f2")
 # More than this is no set of examples; it keeps a stranger's file from filling the memory.
 _MOST_EXAMPLES, _MOST_POINTS = 20_000, 2_048
 
@@ -90,12 +85,7 @@ def parse_shapes(file: TomlFile) -> TaughtShapes:
         raise file.wrong("format", "format 1 holds the measures of an older Poise; teach it anew from its pictures")
     if version != _FORMAT or isinstance(version, bool):
         raise file.wrong("format", f"format {version!r} is not known here, expected {_FORMAT}; update poise")
-    for key in table:
-        if key not in _KEYS + _MORE_KEYS:
-            raise file.wrong(key, f"unknown key {key!r}{suggest(key, _KEYS + _MORE_KEYS)}")
-    for key in _KEYS:
-        if key not in table:
-            raise FormatError(f"{file.path}: a taught set needs {key!r}; teach it anew: poise gestures teach")
+    check_keys(file, _KEYS, kind="a taught set", again="poise gestures teach", optional=_MORE_KEYS)
     for key in ("name", "skeleton"):
         if not isinstance(table[key], str) or not table[key]:
             raise file.wrong(key, f"{key!r} must be text, got {table[key]!r}")
@@ -103,12 +93,8 @@ def parse_shapes(file: TomlFile) -> TaughtShapes:
         raise file.wrong("upright", f"'upright' must be true or false, got {table['upright']!r}")
     skeleton, points = table["skeleton"], table.get("points")
     if points is None:
-        try:
-            known = get(skeleton)
-        except KeyError as error:
-            raise file.wrong("skeleton", str(error.args[0])) from None
-        components = size(known, upright=table["upright"])
-    elif not _is_count(points, _MOST_POINTS) or skeleton in names():
+        components = size(read_skeleton(file), upright=table["upright"])
+    elif not is_count(points, _MOST_POINTS) or skeleton in names():
         raise file.wrong(
             "points", f"'points' must be from 1 to {_MOST_POINTS}, of a skeleton of your own, got {points!r}"
         )
@@ -118,19 +104,12 @@ def parse_shapes(file: TomlFile) -> TaughtShapes:
     if not isinstance(examples, dict) or not examples:
         raise file.wrong("examples", f"'examples' must be a table of class names and counts, got {examples!r}")
     for name, count in examples.items():
-        if not _is_count(count, _MOST_EXAMPLES):
+        if not is_count(count, _MOST_EXAMPLES):
             raise file.wrong("examples", f"class {name!r} must have from 1 to {_MOST_EXAMPLES} examples, got {count!r}")
     total = sum(examples.values())
     if total > _MOST_EXAMPLES:
         raise file.wrong("examples", f"a set must have at most {_MOST_EXAMPLES} examples, got {total}")
-    unpacked: dict[str, Floats] = {}
-    for key in ("spread", "vectors"):
-        try:
-            raw = base64.b64decode(table[key], validate=True)
-            unpacked[key] = np.frombuffer(raw, dtype=_STORED).astype(np.float64)
-        except (binascii.Error, TypeError, ValueError) as error:
-            raise file.wrong(key, f"{key!r} is not base64 of float16 numbers: {error}") from None
-    spread, vectors = unpacked["spread"], unpacked["vectors"]
+    spread, vectors = read_halves(file, "spread"), read_halves(file, "vectors")
     if len(spread) != components or not ((spread > 0) & np.isfinite(spread)).all():
         found = f"{len(spread)} numbers" if len(spread) != components else "others"
         raise file.wrong("spread", f"'spread' must be {components} numbers above 0, got {found}")
@@ -140,7 +119,7 @@ def parse_shapes(file: TomlFile) -> TaughtShapes:
         )
     if np.isinf(vectors).any():
         raise file.wrong("vectors", "'vectors' must be finite numbers, or NaN where a point was not seen")
-    limits = limits_of(file, [name for name in examples if name != NONE])
+    limits = read_limits(file, [name for name in examples if name != NONE])
     return TaughtShapes(
         table["name"],
         skeleton,
@@ -155,23 +134,6 @@ def parse_shapes(file: TomlFile) -> TaughtShapes:
     )
 
 
-def limits_of(file: TomlFile, names: Sequence[str]) -> dict[str, float]:
-    """Return the limit of each name.
-
-    Raises:
-        FormatError: The file holds those of other names, or what is no limit.
-    """
-    limits = file.table["limits"]
-    if not isinstance(limits, dict) or sorted(limits) != sorted(names):
-        raise file.wrong(
-            "limits", f"'limits' must be a table of a number for each of {', '.join(names)}, got {limits!r}"
-        )
-    for name, limit in limits.items():
-        if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 < limit < 1e300:
-            raise file.wrong(name, f"the limit of {name!r} must be a number above 0, got {limit!r}", table="limits")
-    return {name: float(limit) for name, limit in limits.items()}
-
-
 def _flip_idx(flips: Any, points: int, file: TomlFile) -> tuple[int, ...]:
     if flips == []:
         return ()
@@ -181,22 +143,9 @@ def _flip_idx(flips: Any, points: int, file: TomlFile) -> tuple[int, ...]:
     return tuple(flips)
 
 
-def _is_count(value: Any, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
-
-
 def _flips(taught: TaughtShapes) -> str:
     return f"flip_idx = [{', '.join(str(one) for one in taught.flip_idx)}]"
 
 
-def quoted(name: str) -> str:
-    """Return text as a TOML string: JSON's, except that TOML takes no pairs of surrogates and escapes DEL."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError(f"the name {name!r} cannot be written as text; rename its folder") from None
-    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
 def _pack(array: Floats) -> str:
-    return base64.b64encode(np.ascontiguousarray(array, dtype=_STORED).tobytes()).decode()
+    return base64.b64encode(to_halves(array)).decode()
