@@ -12,8 +12,7 @@ from poise import samples
 from poise.cli import main
 from poise.clips import Clip
 from poise.clips.angles import _plot, draw_angles, plot_angles
-from poise.clips.angles._plot import draw_arc
-from poise.drawing import Curve, label_size
+from poise.drawing import Curve, JointArc, label_size
 from poise.errors import PoiseError
 from poise.frames import Frame, Media
 from poise.results import Results
@@ -67,7 +66,10 @@ def test_nothing_to_plot_is_said() -> None:
 def test_the_arc_says_the_angle() -> None:
     picture = np.zeros((200, 200, 3), np.uint8)
 
-    assert draw_arc(picture, [(100, 20), (100, 100), (180, 100)], 200) == pytest.approx(90)
+    arc = JointArc.of([(100, 20), (100, 100), (180, 100)])
+    arc.draw(picture, 0.28 * arc.limb, 1.5)
+
+    assert arc.degrees == pytest.approx(90)
     assert picture[70:95, 105:130].any()
     assert not picture[110:, :90].any()
 

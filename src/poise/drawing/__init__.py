@@ -1,6 +1,7 @@
 """Draw keypoints on pictures, and show them."""
 
 from poise.drawing._annotator import Annotator, colors
+from poise.drawing._arc import JointArc
 from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
@@ -18,6 +19,7 @@ from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
 __all__ = [
     "Annotator",
     "Curve",
+    "JointArc",
     "Style",
     "Trails",
     "Video",

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from poise.bodies.points import read_points
 from poise.clips.angles._names import AngleSet, angle_set
 from poise.clips.angles._table import Table
-from poise.drawing import Curve, Style, chart, draw, draw_label, label_size, limbs, place_beside
+from poise.drawing import Curve, JointArc, Style, chart, draw, draw_label, label_size, place_beside
 from poise.errors import PoiseError
 from poise.frames import Image
 from poise.results import Results
@@ -22,7 +22,8 @@ _LEFT, _RIGHT, _DOUBTED = "#0072b2", "#d55e00", "#b9b4ae"
 _SIZE = (940, 250)
 _MOST_IDS = 3
 _GREY = "not trusted"  # named once in a chart
-_ARC, _DARK = (40, 176, 255), (30, 26, 24)
+_DARK = (30, 26, 24)
+_LEAST_RADIUS = 5.0  # pixels; a smaller arc is a blot
 
 
 def plot_angles(table: Table, names: Sequence[str] | None = None, *, ids: Iterable[int] | None = None) -> Image:
@@ -133,33 +134,17 @@ def draw_angles(
             at = angles.joint_points[j]
             points = person[at].mean(axis=1)
             if np.isfinite(points).all() and sure[at].min() >= style.min_conf:
-                turn = draw_arc(picture, points, size)
-                bent = angles.joint_sign[j] * (turn - angles.joint_neutral[j])
-                taken.append(_write(picture, points, f"{bent:.0f}°", size, taken, font=style.font))
+                arc = JointArc.of(points)
+                if (radius := 0.28 * arc.limb) >= _LEAST_RADIUS:
+                    arc.draw(picture, radius, max(1.5, size / 240))
+                bent = angles.joint_sign[j] * (arc.degrees - angles.joint_neutral[j])
+                taken.append(_write(picture, arc, f"{bent:.0f}°", size, taken, font=style.font))
     return picture
-
-
-def draw_arc(picture: Image, points: ArrayLike, size: float) -> float:
-    """Draw the arc between two limbs in place; returns the inner angle, degrees.
-
-    Args:
-        picture: ``(H, W, 3)`` uint8 BGR.
-        points: ``(3, 2)`` pixels; the joint is in the middle.
-        size: The shorter side of the picture, pixels.
-    """
-    a, b, c = np.asarray(points, dtype=np.float64)
-    first, turn = _turn(a, b, c)
-    radius = _radius(a, b, c)
-    if radius >= 5:
-        steps = first + np.linspace(0, 1, 24) * turn
-        arc = b + radius * np.stack([np.cos(steps), np.sin(steps)], axis=1)
-        limbs(picture, arc[:-1], arc[1:], _ARC, max(1.5, size / 240), outline=1.0)
-    return float(abs(np.degrees(turn)))
 
 
 def _write(
     picture: Image,
-    points: NDArray[np.float64],
+    arc: JointArc,
     words: str,
     size: float,
     taken: list[tuple[int, int, int, int]],
@@ -167,21 +152,9 @@ def _write(
     font: str | None,
 ) -> tuple[int, int, int, int]:
     """Write beside the joint, best on the outer side of the bend, off the other numbers; returns the label's place."""
-    a, b, c = points
-    first, turn = _turn(a, b, c)
     letter = max(10.0, size / 38)
     others = np.array(taken, dtype=np.float64).reshape(-1, 4)
     room = label_size(words, letter, font=font)
-    place = place_beside(picture.shape[:2], b, first + 0.5 * turn + np.pi, size / 60, room, others)
+    place = place_beside(picture.shape[:2], arc.joint.tolist(), arc.middle + np.pi, size / 60, room, others)
     draw_label(picture, place[:2], words, _DARK, letter, font=font, alpha=0.75)
     return place
-
-
-def _turn(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> tuple[float, float]:
-    """Return the direction of the first limb and the turn to the second, radians, the shorter way."""
-    first, second = (np.arctan2(*(p - b)[::-1]) for p in (a, c))
-    return float(first), float((second - first + np.pi) % (2 * np.pi) - np.pi)
-
-
-def _radius(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> float:
-    return 0.28 * float(min(np.linalg.norm(a - b), np.linalg.norm(c - b)))
