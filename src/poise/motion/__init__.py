@@ -7,7 +7,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-_ROOMS = {"angles": "clips.angles", "gestures": "gestures", "reps": "reps", "events": "events.event"}
+_ROOMS = {
+    "angles": "clips.angles", "gestures": "gestures", "reps": "reps", "reps.signals": "reps.signals",
+    "events": "events.event",
+}  # fmt: skip
 _MODULES = {
     "falls": "events", "heatmap": "events", "posture": "events", "zonefile": "events", "zones": "events",
     "fix": "clips", "jitter": "clips", "repair": "clips", "swaps": "clips", "smoothing": "filters",
