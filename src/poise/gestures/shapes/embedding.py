@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from poise.bodies.angles import angle_between, norms
 from poise.bodies.hands import FINGERS, distances, palm_size, spatial
 from poise.geometry import Floats
 from poise.skeletons import Skeleton
@@ -128,12 +129,10 @@ def _placed(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def _embed_hands(xy: Floats, xyz: Floats | None, *, upright: bool) -> Floats:
     points = spatial(xy, xyz)
     bones = np.diff(points[:, _CHAINS], axis=2)
-    lengths = np.linalg.norm(bones, axis=-1)
-    from_wrist = np.linalg.norm(points - points[:, :1], axis=-1)
+    from_wrist = norms(points - points[:, :1])
     with np.errstate(invalid="ignore", divide="ignore"):
-        reach = from_wrist[:, _TIPS] / (from_wrist[:, _CHAINS[:, 0]] + lengths.sum(axis=-1))
-        cosines = (bones[:, 0, :-1] * bones[:, 0, 1:]).sum(axis=-1) / (lengths[:, 0, :-1] * lengths[:, 0, 1:])
-    bent = np.rad2deg(np.arccos(np.clip(cosines, -1.0, 1.0))).sum(axis=1, keepdims=True)
+        reach = from_wrist[:, _TIPS] / (from_wrist[:, _CHAINS[:, 0]] + norms(bones).sum(axis=-1))
+    bent = angle_between(bones[:, 0, :-1], bones[:, 0, 1:]).sum(axis=1, keepdims=True)
     between = distances(points, _PAIRS)
     away = between[:, len(_TO_TIPS) :].min(axis=1, keepdims=True)
     columns = [

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.bodies.points import read_points
+from poise.bodies.angles import norms
+from poise.bodies.points import ELBOWS, HIPS, SHOULDERS, WRISTS, read_points
 from poise.geometry import Floats
 from poise.results import Results
 
 Index = NDArray[np.intp]
 
-# Shoulder, elbow and wrist of the left and the right arm in coco17.
-_SHOULDERS, _ELBOWS, _WRISTS, _HIPS = [5, 6], [7, 8], [9, 10], [11, 12]
 # Wrists and elbows below this say nothing: the body networks' own limit for drawing. A wrist without its elbow must be
 # this much surer, for it could be a guess.
 MIN_WRIST, MIN_LONE_WRIST = 0.2, 0.4
@@ -58,13 +57,13 @@ def forearms(xy: Floats, conf: Floats) -> Floats:
         ``(N, 2)`` of the left and the right arm, pixels; NaN where the wrist is not seen, or is doubtful without its
         elbow.
     """
-    shoulders, hips = xy[:, _SHOULDERS], xy[:, _HIPS].mean(axis=1)
-    width = np.linalg.norm(shoulders[:, 0] - shoulders[:, 1], axis=-1)
-    trunk = np.linalg.norm(shoulders.mean(axis=1) - hips, axis=-1)
-    elbow = conf[:, _ELBOWS] >= MIN_WRIST
-    long = np.where(elbow, np.linalg.norm(xy[:, _WRISTS] - xy[:, _ELBOWS], axis=-1), np.nan)
+    shoulders, hips = xy[:, SHOULDERS], xy[:, HIPS].mean(axis=1)
+    width = norms(shoulders[:, 0] - shoulders[:, 1])
+    trunk = norms(shoulders.mean(axis=1) - hips)
+    elbow = conf[:, ELBOWS] >= MIN_WRIST
+    long = np.where(elbow, norms(xy[:, WRISTS] - xy[:, ELBOWS]), np.nan)
     least = np.fmax(_FOREARM_A_WIDTH * width, _FOREARM_A_TRUNK * trunk)[:, None]
-    seen = conf[:, _WRISTS] >= np.where(elbow, MIN_WRIST, MIN_LONE_WRIST)
+    seen = conf[:, WRISTS] >= np.where(elbow, MIN_WRIST, MIN_LONE_WRIST)
     lengths: Floats = np.where(seen, np.fmax(long, least), np.nan)
     return lengths
 
@@ -84,7 +83,7 @@ def wrist_pairs(hands: Floats, bodies: Floats, conf: Floats) -> tuple[Index, Flo
     rows, sides = np.full(len(hands), -1), np.zeros(len(hands))
     if not len(hands) or not len(bodies):
         return rows, sides
-    away = np.linalg.norm(hands[:, None, None, 0] - bodies[None, :, _WRISTS], axis=-1)
+    away = np.linalg.norm(hands[:, None, None, 0] - bodies[None, :, WRISTS], axis=-1)
     off = away / forearms(bodies, conf)
     off = np.where(np.isfinite(off), off, np.inf)
     near = np.where(off <= _NEAR, off, np.inf)
