@@ -9,9 +9,14 @@ import cyclopts
 from cyclopts import Parameter
 
 from poise import weights as store
+from poise.cli._help import INSIDE
 from poise.files.text import one_line, say, say_json, screen
 
-weights = cyclopts.App(name="weights", help="List, fetch, pack, import and remove weight files that are not bundled.")
+weights = cyclopts.App(
+    name="weights",
+    help="List, fetch, pack, import and remove weight files that are not bundled.",
+    group_commands=INSIDE,
+)
 
 
 @weights.default

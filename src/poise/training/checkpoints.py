@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from poise._version import __version__
 from poise.datasets import DataSpec
 from poise.errors import ModelError, PoiseError
+from poise.extras.version import __version__
 from poise.files.writing import write_all
 from poise.networks import Checkpoint, PoseNetwork, arrays
 from poise.networks.network import Pose26Head
