@@ -24,7 +24,7 @@ class Engine:
 
     Attributes:
         device: cpu, cuda, cuda:1, ...
-        runtime: onnxruntime, openvino, torch or auto.
+        runtime: onnxruntime, openvino, torch (checkpoints) or auto.
         threads: CPU threads a network uses.
         precision: f32, or auto to allow a faster one.
     """

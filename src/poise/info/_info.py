@@ -45,6 +45,7 @@ class Info:
         origin: The checkpoint that it was exported from.
         training: Settings and metrics of its training.
         certificate: The certificate of its export, shortened.
+        engine: What runs it here unless another engine is asked for.
         usage: How it is run: a line for the terminal and one for Python; else why it is not.
     """
 
@@ -77,6 +78,7 @@ class Info:
     origin: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     certificate: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = ""
     usage: tuple[str, ...] = ()
 
     def to_json(self) -> str:
@@ -106,6 +108,7 @@ class Info:
             "inputs": "; ".join(self.inputs),
             "outputs": "; ".join(self.outputs),
             "precision": self.precision,
+            "runs in": self.engine,
             "opset": _number(self.opset),
             "end to end": "" if self.end2end is None else str(self.end2end).lower(),
             "licence": self.licence,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from poise import files
@@ -15,6 +16,7 @@ from poise.info._openvino import openvino
 from poise.info._usage import pose_usage, usage
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
 from poise.networks import Checkpoint, cost, read_checkpoint
+from poise.runtime import fastest
 
 _WORDS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
 
@@ -28,7 +30,18 @@ def info(path: str | Path) -> Info:
     Raises:
         ModelError: There is no such file, or it is damaged or of an unknown kind.
     """
-    path = Path(path)
+    found = _look(Path(path))
+    ways = {"openvino": "openvino", "torchscript": "torch", "onnx": "onnxruntime"}
+    return replace(found, engine=ways.get(found.format) or _engine())
+
+
+def _engine() -> str:
+    """Say what runs a checkpoint: the fastest engine that is installed."""
+    plain, allowed = fastest() or "", fastest(precision="auto")
+    return plain if allowed == plain else f"{plain}; {allowed} with precision 'auto'"
+
+
+def _look(path: Path) -> Info:
     if path.is_dir():
         found = sorted(path.glob("*.xml"))
         if not found:

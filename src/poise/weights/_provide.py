@@ -27,6 +27,7 @@ from poise.weights._cache import (
 )
 from poise.weights._faster import forget_faster
 from poise.weights._fetch import Progress, begun_at, transfer
+from poise.weights._graphs import remove_graphs
 from poise.weights._registry import Card, Network, load, model, network
 from poise.weights._store import ENDINGS, cached
 
@@ -285,6 +286,7 @@ def remove(name: str, *, forget: bool = False) -> list[Path]:
             continue
         with locked(target):
             if target.is_file():
+                gone += remove_graphs(digest(target))
                 target.unlink()
                 gone.append(target)
             gone += sweep(target) + forget_faster(target)
