@@ -145,6 +145,22 @@ def check_plain(path: str | Path, *, most: int | None = None) -> None:
     _check(os.stat(path), path, most)  # noqa: PTH116
 
 
+def no_file(path: str | Path) -> str:
+    """Return in words why a path is no plain file: it is not there, or is something else.
+
+    Example:
+        >>> no_file("nowhere.yaml"), no_file("/")
+        ('no such file', 'a folder where a file is expected')
+    """
+    try:
+        check_plain(path)
+    except NotRead as error:
+        return str(error)
+    except (OSError, ValueError):
+        pass
+    return "no such file"
+
+
 def _check(about: os.stat_result, path: str | Path, most: int | None) -> None:
     if not stat.S_ISREG(about.st_mode):
         what = next((word for test, word in _KINDS if test(about.st_mode)), "no plain file")

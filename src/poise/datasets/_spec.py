@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from poise.datasets._find import place, tails
+from poise import files
+from poise.datasets._find import any_case, exists, place, tails
 from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, from_yaml, lone_sides
 from poise.skeletons.yamlfile import described, yaml_table
@@ -129,7 +130,7 @@ def yaml_in(folder: Path) -> Path | None:
     for file in found:
         if file.is_file():
             return file
-    others = [file for file in sorted(folder.glob("*.y*ml"))[:50] if file.is_file() and _describes(file)]
+    others = [file for file in sorted(folder.glob(any_case("*.y*ml")))[:50] if file.is_file() and _describes(file)]
     return others[0] if len(others) == 1 else None
 
 
@@ -146,7 +147,7 @@ def find_yaml(path: str | Path) -> Path:
     """Return the file itself, or the bundled description of that name.
 
     Raises:
-        FormatError: Neither is there; with the nearest bundled name.
+        FormatError: Neither is there; with the nearest bundled name. Or it is no plain file.
     """
     file = Path(path)
     if file.is_file():
@@ -155,6 +156,8 @@ def find_yaml(path: str | Path) -> Path:
     bundled = known.get(file.name if file.suffix else f"{file.name}.yaml")
     if bundled is not None and len(file.parts) == 1:
         return bundled
+    if exists(file):
+        raise FormatError(f"{file}: {files.no_file(file)}")
     raise FormatError(f"{file}: no such file{suggest(file.name, known)} (descriptions that come with Poise)")
 
 

@@ -191,7 +191,7 @@ def _files(data: Any) -> list[Path]:
         lines = files.read_text(path, most=files.MOST_LABELS).split("\n")
         return [path.parent / line.strip() for line in lines if line.strip()]
     if not path.is_file():
-        raise SourceError(f"{path}: no such file or folder")
+        raise SourceError(f"{path}: {files.no_file(path) if path.exists() else 'no such file or folder'}")
     return [path]
 
 

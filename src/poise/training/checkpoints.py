@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from poise import files
 from poise._version import __version__
 from poise.datasets import DataSpec
 from poise.errors import ModelError, PoiseError
@@ -170,7 +171,7 @@ def read_state(path: str | Path) -> State:
     """
     path = Path(path)
     if not path.is_file():
-        raise ModelError(f"{path}: no such file; resume continues a training from its weights/last.pt")
+        raise ModelError(f"{path}: {files.no_file(path)}; resume continues a training from its weights/last.pt")
     content = read_plain(path)
     training = content.get("training") if isinstance(content, dict) else None
     if not isinstance(training, dict) or "model" not in content:

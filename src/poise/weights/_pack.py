@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from poise import files
 from poise._version import __version__
 from poise.errors import FormatError, ModelError
 from poise.weights._archive import extract
@@ -95,7 +96,7 @@ def bring(path: Path, *, name: str | None = None) -> list[Path]:
         FormatError: The pack's manifest is damaged, or of a later version.
     """
     if not path.is_file():
-        raise ModelError(f"{path}: no such file")
+        raise ModelError(f"{path}: {files.no_file(path)}")
     if name is None and zipfile.is_zipfile(path):
         listed = _manifest(path)
         if listed is not None:

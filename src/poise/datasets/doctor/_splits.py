@@ -11,6 +11,7 @@ import numpy as np
 
 from poise import files
 from poise.datasets._dataset import Dataset, Scan, YoloDataset
+from poise.datasets._find import any_case
 from poise.datasets._labels import Problem
 from poise.datasets.doctor._table import Table, yaml_line
 
@@ -90,10 +91,10 @@ def _without_picture(dataset: YoloDataset) -> Iterator[Problem]:
     for folder in sorted({path.parent for path in expected}):
         if not folder.is_dir():
             continue
-        for file in sorted(folder.glob("*.txt")):
+        for file in sorted(folder.glob(any_case("*.txt"))):
             # Beside pictures there are lists and notes, too.
             if file not in expected and not (folder in beside and not _looks_like_labels(file)):
-                if file.name == "classes.txt":
+                if file.name.lower() == "classes.txt":
                     continue
                 yield Problem(
                     "label-without-picture",
