@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from poise.datasets import open_dataset, parse_labels, read_spec, scan
-from poise.datasets.doctor import check
+from poise.datasets.doctor import check, quick
 from poise.errors import FormatError
 
 FILE = Path("labels/a.txt")
@@ -505,3 +505,95 @@ def test_corners_of_a_plate_are_mirrored(tmp_path: Path) -> None:
 def test_a_file_without_any_point_says_so(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no keypoints; expected at least one labelled point"):
         open_dataset(labelme(tmp_path, [ONE, TWO]))
+
+
+KEPT = "0 .5 .5 .2 .4 .25 .5 2\n"
+WRITTEN = {
+    "a mark of UTF-8": b"\xef\xbb\xbf" + KEPT.encode(),
+    "UTF-16 of Windows": KEPT.encode("utf-16"),
+    "lines of Windows": KEPT.replace("\n", "\r\n").encode(),
+    "lines of an old Mac": KEPT.replace("\n", "\r").encode(),
+    "tabs": KEPT.replace(" ", "\t").encode(),
+    "powers of ten": b"0.0 5e-1 5.0E-01 +2e-1 .4 2.5e-1 0.50 2.000000e+00\n",
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_label_files_are_read_however_they_are_written(tmp_path: Path, how: str) -> None:
+    file = yolo(tmp_path, [KEPT], "kpt_shape: [1, 3]\nnames: [cat]\n")
+    (tmp_path / "labels/train/0.txt").write_bytes(WRITTEN[how])
+
+    labels, problems = open_dataset(file).read(0)
+
+    assert problems == []
+    assert labels.xy.tolist() == [[[15, 20]]]
+    assert check(file).ok
+
+
+def test_a_description_in_another_encoding_is_read_or_says_where(tmp_path: Path) -> None:
+    file = yolo(tmp_path, [KEPT], "kpt_shape: [1, 3]\nnames: [Löwe]\n")
+    text = file.read_text()
+
+    file.write_text(text, encoding="utf-16")
+    assert read_spec(file).names == {0: "Löwe"}
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(FormatError) as caught:
+        read_spec(file)
+
+    assert str(caught.value).endswith("not text in UTF-8 (byte 0xf6 in line 4); save it in UTF-8")
+
+
+def test_a_wrong_line_of_a_description_is_named_once(tmp_path: Path) -> None:
+    file = yolo(tmp_path, [KEPT], "kpt_shape: [1, 3]\nnames:\t[cat]\n")
+
+    (problem,) = check(file).problems
+
+    assert problem.line == 4
+    assert problem.message.startswith("not a readable YAML file: ")
+
+
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_values_without_spaces_are_told_what_they_lack(sign: str) -> None:
+    (problem,) = parse_labels(KEPT.replace(" ", sign), FILE, size=(9, 9), classes=1, kpt_shape=(1, 3))[1]
+
+    assert problem.message == "1 column, expected 8 (class, box of 4, 1 x 3)"
+    assert problem.mend == "write spaces between the values"
+
+
+def test_labels_of_two_pictures_in_one_file_are_named(tmp_path: Path) -> None:
+    file = yolo(tmp_path, [KEPT, KEPT], "kpt_shape: [1, 3]\nnames: [cat]\n")
+    kit.picture(tmp_path, "images/train/0.jpg", (64, 48))
+
+    (problem,) = [p for p in check(file).problems if p.kind == "shared-labels"]
+
+    assert problem.file == tmp_path / "labels/train/0.txt"
+    assert problem.message == "the labels of both 0.jpg and 0.png"
+
+
+def test_a_set_without_a_labelled_keypoint_is_a_warning(tmp_path: Path) -> None:
+    file = yolo(tmp_path, ["0 .5 .5 .2 .4 0 0 0"] * 2, "kpt_shape: [1, 3]\nnames: [cat]\n")
+    found = open_dataset(file)
+
+    (problem,) = [p for p in check(file).problems if p.kind == "never-labelled"]
+    (also,) = [p for p in quick(found, scan(found)) if p.kind == "never-labelled"]
+
+    assert problem.severity == "warning"
+    assert problem.message == "none of 2 instances has a labelled keypoint: a network learns boxes only"
+    assert also.message == problem.message
+
+
+def test_what_cannot_be_read_is_named_once_with_one_mend(tmp_path: Path) -> None:
+    file = yolo(tmp_path, [KEPT, KEPT], "kpt_shape: [1, 3]\nnames: [cat]\n")
+    picture, labels = tmp_path / "images/train/0.png", tmp_path / "labels/train/1.txt"
+    picture.write_bytes(picture.read_bytes()[:200])
+    labels.write_bytes(b"0 .5 \xff")
+
+    (broken,) = [str(p) for p in check(file).problems if p.kind == "unreadable-picture"]
+    assert broken.startswith(f"{picture}: truncated PNG: ")
+    assert broken.endswith("before the picture does; copy it again, or take it out of the data set")
+    for problems in (check(file).problems, scan(open_dataset(file)).problems):
+        (odd,) = [str(p) for p in problems if p.kind == "unreadable-labels"]
+        assert odd == (
+            f"{labels}: not a readable text file: not text in UTF-8 (byte 0xff in line 1); save it in UTF-8; mend or "
+            "remove the file"
+        )

@@ -285,11 +285,13 @@ def scan(dataset: Dataset, *, watch: Callable[[Iterable[int]], Iterable[int]] | 
             usable = not any(p.severity == "error" for p in problems)
             found.problems.extend(problems)
         except SourceError as error:
-            text = str(error).removeprefix(f"{dataset.paths[i]}: ")
-            mend = "mend or remove the picture"
+            text = str(error).removeprefix(f"{dataset.paths[i]}: ").removesuffix("; copy it again")
+            mend = "copy it again, or take it out of the data set"
             found.problems.append(Problem("unreadable-picture", "error", dataset.paths[i], None, text, mend))
         except FormatError as error:
-            found.problems.append(Problem("unreadable-labels", "error", dataset.paths[i], None, str(error), ""))
+            where = dataset.label_path(i) if isinstance(dataset, YoloDataset) else dataset.paths[i]
+            text = str(error).removeprefix(f"{where}: ")
+            found.problems.append(Problem("unreadable-labels", "error", where, None, text, "mend or remove the file"))
         found.labels.append(labels)
         found.sizes.append(size)
         found.usable.append(usable)

@@ -210,7 +210,10 @@ def _names(table: Mapping[str, Any], file: Path) -> dict[int, str]:
     if not isinstance(names, dict) or not names:
         raise FormatError(f"{file}: names must be a list of classes or 'number: name' lines, got {names!r}")
     if sorted(map(str, names)) != sorted(map(str, range(len(names)))):
-        raise FormatError(f"{file}: names must be numbered from 0 to {len(names) - 1}, got {list(names)}")
+        raise FormatError(
+            f"{file}: names must be numbered from 0 to {len(names) - 1}, got {list(names)[:20]}; label files "
+            "name classes by these numbers, so those in between need a name too"
+        )
     if isinstance(count, int) and count != len(names):
         raise FormatError(f"{file}: nc is {count}, but names lists {len(names)} classes")
     return {int(number): str(name) for number, name in sorted(names.items(), key=lambda pair: int(pair[0]))}

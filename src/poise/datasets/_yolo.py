@@ -92,8 +92,10 @@ def parse_labels(
             wrong(
                 "wrong-columns",
                 number,
-                f"{len(words)} columns, expected {columns} (class, box of 4, {k} x {d})",
-                f"correct the line, or kpt_shape in the data set's YAML{_other_shape(len(words), k, d)}",
+                f"{len(words)} column{'s' if len(words) != 1 else ''}, expected {columns} (class, box of 4, {k} x {d})",
+                "write spaces between the values"
+                if len(words) == 1 and _joined(words[0])
+                else f"correct the line, or kpt_shape in the data set's YAML{_other_shape(len(words), k, d)}",
             )
             continue
         try:
@@ -212,6 +214,11 @@ def _to_pixels(table: NDArray[np.float64], size: tuple[int, int], k: int, d: int
     # Without visibility every keypoint is labelled, unless it is negative. Source: the field's reader.
     visibility = points[..., 2] if d == 3 else np.where((points < 0).any(-1), 0, 2)
     return Labels.of(table[:, 0], np.concatenate([centre - extent / 2, centre + extent / 2], 1), xy, visibility)
+
+
+def _joined(word: str) -> bool:
+    """Return whether a line without spaces has other signs between its values."""
+    return len([part for part in word.replace(";", ",").split(",") if part]) >= 5
 
 
 def _other_shape(columns: int, k: int, d: int) -> str:

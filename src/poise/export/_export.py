@@ -97,7 +97,7 @@ def export_certified(
         batch: Pictures a run, where the input is not dynamic.
         opset: ONNX operator set, 11 to 20.
         simplify: Fold constants of the graph.
-        data: Pictures for the comparison and for int8's calibration: a data YAML (with labels, for average precision),
+        data: Pictures for the comparison and for int8's calibration: a data set (its labels give average precision),
             a folder, a file, or a list. None: the bundled picture, which is enough to prove fp32.
         out: The file to write, or a folder; None: beside the checkpoint, named after it.
         overwrite: Replace a file that is there.
@@ -138,7 +138,7 @@ def export_certified(
         check_writable(target)
     if precision == "int8" and data is None:
         raise ValueError("precision 'int8' needs pictures of what the network finds; give data= a folder or data YAML")
-    pictures = gather(data, most=most_pictures)
+    pictures = gather(data, most=most_pictures, keypoints=network.kpt_shape[0])
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with writing(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=".poise-export-") as scratch:

@@ -35,6 +35,7 @@ def check_splits(table: Table, scans: Sequence[Scan]) -> Iterator[Problem]:
         if isinstance(dataset, YoloDataset):
             yield from _without_picture(dataset)
             yield from _without_labels(dataset)
+            yield from _shared_labels(dataset)
     yield from check_classes(table)
 
 
@@ -126,6 +127,24 @@ def _without_labels(dataset: YoloDataset) -> Iterator[Problem]:
             "has no label file: it is trained on as background",
             f"right if there is nothing to find; else label it in {dataset.label_path(i)}",
         )
+
+
+def _shared_labels(dataset: YoloDataset) -> Iterator[Problem]:
+    """Name pictures that differ in their endings only: their labels are in one file."""
+    first: dict[Path, Path] = {}
+    for i, path in enumerate(dataset.paths):
+        file = dataset.label_path(i)
+        other = first.setdefault(file, path)
+        if other != path and file.is_file():
+            yield Problem(
+                "shared-labels",
+                "warning",
+                file,
+                None,
+                f"the labels of both {other.name} and {path.name}",
+                "right if they are one picture, then keep one of them; else rename one, with labels of its own",
+                picture=path,
+            )
 
 
 def check_classes(table: Table) -> Iterator[Problem]:
