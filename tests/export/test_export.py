@@ -24,6 +24,7 @@ from poise.frames import Image  # noqa: E402
 from poise.networks import PoseNetwork, build, open_session  # noqa: E402
 from poise.runtime import open_session as open_file  # noqa: E402
 from poise.sources import open_source  # noqa: E402
+from poise.writing import held  # noqa: E402
 
 # Small networks gain nothing from more, and lose much where other work shares the cores.
 torch.set_num_threads(1)
@@ -476,3 +477,28 @@ def test_a_label_file_of_another_format_is_a_set_too(tmp_path: Path) -> None:
     found = list(gather([tmp_path / "b.json"], most=9, keypoints=2))
 
     assert [len(truth.classes) for *_, truth in found if truth is not None] == [1, 1]
+
+
+def test_what_a_killed_export_left_is_removed_and_what_another_works_in_is_not(tmp_path: Path) -> None:
+    dead, alive, unknown = (tmp_path / f".poise-export-{name}" for name in ("dead", "alive", "unknown"))
+    for folder in (dead, alive, unknown):
+        (folder / "export").mkdir(parents=True)
+    (dead / ".lock").touch()
+    with (alive / ".lock").open("wb") as lock:
+        assert held(lock)
+        made(tmp_path)
+
+    left = {path.name for path in tmp_path.glob(".poise-export-*")}
+    assert left == {alive.name, unknown.name}
+
+
+def test_an_export_that_is_stopped_leaves_nothing_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("poise.export._export.certify", stop)
+
+    with pytest.raises(KeyboardInterrupt, match=r"stopped; .*\.onnx was not written"):
+        made(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []

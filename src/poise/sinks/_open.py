@@ -18,7 +18,7 @@ from poise.sinks._sink import Render, SinkBase, refuse_existing
 from poise.sinks._tables import CsvSink, ParquetSink, recover_parquet
 from poise.sinks._video import VideoSink
 from poise.sinks._videofile import CONTAINERS
-from poise.writing import PathLike, check_writable
+from poise.writing import PathLike, check_folder, check_writable
 
 _ENDINGS = ".jsonl .json .coco.json .coco-results.json .csv .parquet .mp4 .m4v .mov .mkv .gif .webp .png .jpg .jpeg"
 
@@ -44,7 +44,7 @@ def open_sink(path: PathLike, *, render: Render | None = None, overwrite: bool =
         return JsonLinesSink(sys.stdout)
     target = Path(path)
     suffix = target.suffix.lower()
-    check_writable(target / "_" if target.is_dir() else target)
+    (check_folder if target.is_dir() else check_writable)(target)
     if target.is_dir() or (not suffix and not target.exists()):
         return PictureSink(target, render, overwrite=overwrite)
     if target.name.lower().endswith(".coco.json"):

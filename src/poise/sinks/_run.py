@@ -24,7 +24,7 @@ from poise.sinks._rows import printable
 from poise.sinks._sink import Render, SinkBase, Stems, default_render
 from poise.sinks._tables import CsvSink
 from poise.sinks._video import VideoFolderSink
-from poise.writing import PathLike, numbered, write_atomically, writing
+from poise.writing import PathLike, check_folder, numbered, write_atomically, writing
 
 S = TypeVar("S", bound=SinkBase)
 Status = Literal["running", "done", "interrupted", "failed"]
@@ -66,6 +66,16 @@ class RunFolder:
         self._written = False
         self._facts: dict[str, Any] = {}
         self._at_end: list[Callable[[], Mapping[str, Any]]] = []
+
+    @staticmethod
+    def check(project: PathLike, name: str, *, exist_ok: bool = False) -> None:
+        """Find out before the work whether the folder of a run can be made; nothing is made.
+
+        Raises:
+            PoiseError: It cannot.
+        """
+        base = Path(project) / name
+        check_folder(base if exist_ok else base.parent)
 
     def __enter__(self) -> Self:
         if not self._written:

@@ -83,9 +83,11 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
             write_all(file, whole.getbuffer())
             os.fsync(file.fileno())
         part.replace(path)
-    except (OSError, RuntimeError) as error:
+    except BaseException as error:  # a signal may end it at any line
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if not isinstance(error, (OSError, RuntimeError)):
+            raise
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         old = path.with_name("last.pt").exists()
         further = "; the last epoch is still there. Make room and go on with --resume" if old else ". Make room first"
