@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from poise._version import __version__
+from poise.extras.version import __version__
 
 if TYPE_CHECKING:
     from poise.errors import FormatError, MissingExtra, ModelError, PoiseError, SourceError

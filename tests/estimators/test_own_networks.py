@@ -65,7 +65,7 @@ def test_points_that_nobody_names_are_numbered_and_stay_themselves_in_a_mirror()
     skeleton = recognise(heatmap(5), name="my.onnx").skeleton
 
     assert skeleton is not None
-    assert skeleton.keypoints == ("point_0", "point_1", "point_2", "point_3", "point_4")
+    assert skeleton.keypoints == tuple(f"keypoint_{i}" for i in range(5))
     assert list(skeleton.flip_idx) == [0, 1, 2, 3, 4]
 
 
@@ -362,6 +362,14 @@ def test_a_name_that_is_no_detector_is_told(joined: None) -> None:
 def test_a_detector_alone_finds_no_keypoints() -> None:
     with pytest.raises(ModelError, match=r"finds boxes and no keypoints; .* give it to a network that refines them"):
         Pose(NETWORKS / "rtmdet.onnx", spec={"family": "rtmdet"})
+
+
+@pytest.mark.parametrize("detector", ["nanodet-416", "movenet-multipose", "body-accurate"])
+def test_a_bundled_body_searches_with_another_detector(detector: str, photo: Path) -> None:
+    (found,) = Pose("body-fast", detector=detector)(photo)
+
+    assert len(found) == 1
+    assert found.boxes.conf[0] > 0.8
 
 
 def test_arguments_of_files_are_refused_for_registered_models() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic_gestures import MOVES, OTHERS, act, lasts
 
-from poise.evaluation.synthetic_gestures import MOVES, OTHERS, act, lasts
 from poise.frames import Media
 from poise.gestures import GestureRecognizer
 from poise.gestures.body_measures import NAMES, body_measures

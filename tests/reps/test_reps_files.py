@@ -12,7 +12,9 @@ import pytest
 from rep_figures import drawn, results
 
 from poise.cli import main
-from poise.reps import count_reps, get
+from poise.clips.angles import angle_set, measure
+from poise.reps import count_reps, get, overlay
+from poise.reps.detect import named
 from poise.reps.overlay import draw_reps
 from poise.reps.report import Picture, html
 
@@ -126,3 +128,32 @@ def test_the_counter_is_drawn_beside_the_person() -> None:
 
     assert picture[10:100, 10:150].any()
     assert not blank.orig_img.any()
+
+
+def test_the_angle_on_the_video_is_the_one_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = results([drawn("squat")])[60]
+    said: list[str] = []
+    monkeypatch.setattr(overlay, "draw_label", lambda image, place, words, *_, **__: said.append(words))
+
+    draw_reps(frame, row=0, label="squat", count=3, progress=0.5, exercise=get("squat"))
+
+    angles = angle_set("coco17")
+    xy = frame.keypoints.xy[:1]
+    value = measure(xy, np.ones_like(xy), np.ones(xy.shape[:2]), angles).value[0]
+    both = [f"{value[angles.index(f'{side}_knee_flexion')]:.0f}°" for side in ("left", "right")]
+    assert said[0] in both
+    assert 20 < float(said[0][:-1]) < 160
+
+
+def test_the_report_counts_bends_from_straight() -> None:
+    clip = count_reps(results([drawn("squat")]), "squat")
+    main_person = clip.people[0]
+    inner = named(main_person.measured, "knee_angle", "left")[0]
+    times = main_person.measured.time
+    lows = [np.nanmin(inner[(times >= rep.start) & (times <= rep.end)]) for rep in main_person.found.reps]
+
+    (row,) = re.findall(r"left knee flexion</td><td>(\d+)°</td><td>(\d+)°", html(clip))
+
+    assert int(row[0]) < int(row[1])
+    assert int(row[1]) == pytest.approx(180 - np.median(lows), abs=6)
+    assert "knee angle" not in html(clip)

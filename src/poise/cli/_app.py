@@ -10,10 +10,10 @@ from typing import Any
 
 import cyclopts
 
-from poise._version import __version__
 from poise.cli._help import Grouped, group_of, place_of
 from poise.cli._sizes import sizes
 from poise.errors import PoiseError, suggest
+from poise.extras.version import __version__
 from poise.files.addresses import masked
 from poise.files.text import brief, say
 
@@ -75,11 +75,13 @@ def run(application: cyclopts.App, words: list[str]) -> int:
         code = application(words, exit_on_error=False, print_error=False)
         return int(code or 0)
     except cyclopts.UnusedCliTokensError as error:
-        return _complain(_too_many(application, words, error.unused_tokens or []), 2, hint=words)
+        return _complain(_too_many(application, words, error.unused_tokens or []), 2, hint=_command(application, words))
     except cyclopts.CycloptsError as error:
-        return _complain(_first_line(error), 2, hint=words)
+        return _complain(
+            _unknown(error, application, words) or _first_line(error), 2, hint=_command(application, words)
+        )
     except (ValueError, TypeError) as error:
-        return _complain(str(error), 2, hint=words)
+        return _complain(str(error), 2, hint=_command(application, words))
     except PoiseError as error:
         return _complain(str(error), 1)
     except KeyboardInterrupt as stop:
@@ -219,9 +221,26 @@ def _first_line(error: Any) -> str:
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _complain(message: str, code: int, hint: list[str] | None = None) -> int:
+def _unknown(error: cyclopts.CycloptsError, application: cyclopts.App, words: list[str]) -> str:
+    """Return the sentence for a word that is neither a command nor taken by the one before it; else nothing."""
+    if not isinstance(error, cyclopts.UnusedCliTokensError) or not error.unused_tokens:
+        return ""
+    chain, apps, _ = application.parse_commands(words)
+    word, known = str(error.unused_tokens[0]), [name for name in apps[-1] if not name.startswith("-")]
+    return f"poise {' '.join(chain)} takes no {word!r}{suggest(word, known)}"
+
+
+def _command(application: cyclopts.App, words: list[str]) -> str:
+    """Return the command that a command line names, with that of a command that has several of its own."""
+    try:
+        chain, _, _ = application.parse_commands(words)
+    except (cyclopts.CycloptsError, ValueError, TypeError):
+        return ""
+    return " ".join(chain)
+
+
+def _complain(message: str, code: int, hint: str | None = None) -> int:
     say(f"poise: {brief(masked(message))}", file=sys.stderr)
     if hint is not None:
-        command = hint[0] if hint and hint[0] in _COMMANDS else ""
-        say(f"poise: see 'poise {command + ' ' if command else ''}--help'", file=sys.stderr)
+        say(f"poise: see 'poise {hint + ' ' if hint else ''}--help'", file=sys.stderr)
     return code

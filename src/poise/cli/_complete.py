@@ -109,7 +109,7 @@ def _named(name: str) -> tuple[str, ...]:
         return tuple(word for word in app if not word.startswith("-"))
     return {
         "tracker": ("pose.yaml", "bytetrack.yaml", "botsort.yaml"),
-        "runtime": ("auto", "onnxruntime", "openvino"),
+        "runtime": ("auto", "onnxruntime", "openvino", "torch"),
         "device": ("cpu", "cuda"),
         "precision": ("f32", "auto"),
     }.get(name, ())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from poise.cli._report import silent
 from poise.errors import PoiseError
 from poise.files.writing import write_atomically
 from poise.frames import Image
@@ -44,7 +45,7 @@ class Kept:
         if not Path(self._path).is_file():
             raise PoiseError(f"{self._path}: pictures can only be drawn of a video file, which is read a second time")
         # What is wrong with it was told when it was read first.
-        with open_source(self._path, on_error=_silent, on_note=_silent) as frames:
+        with open_source(self._path, on_error=silent, on_note=silent) as frames:
             by_index = {result.frame: result for result in self._found}
             for frame in frames:
                 if frame.index in by_index:
@@ -67,17 +68,37 @@ class Kept:
         write_atomically(path, html(clip, pictures))
         return path
 
-    def video(self, clip: Clip, path: Path | None, *, overwrite: bool) -> Path:
-        """Write the video with the counter on it; returns its path."""
+    def video(self, clip: Clip, path: Path | None, *, overwrite: bool, errors: Sequence[str] = ()) -> Path:
+        """Write the video with the counter on it; returns its path.
+
+        Args:
+            clip: What was counted.
+            path: The video; None: one in the folder of a new run.
+            overwrite: Replace a file that exists.
+            errors: Messages of what could not be read: with one the run has failed.
+        """
+        from poise.sinks import RunFolder
+
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(clip, path, overwrite=overwrite)
+            return path
+        folder = RunFolder("runs/pose", "reps")
+        folder.manifest("running", source=self._path)
+        target = folder.path / f"{Path(self._path).stem}.mp4"
+        told: dict[str, Any] = {"errors": list(errors)} if errors else {}
+        folder.at_end(lambda: {"counts": {"frames": len(self._found)}, "files": [target], **told})
+        with folder:
+            self._write(clip, target, overwrite=overwrite)
+        return target
+
+    def _write(self, clip: Clip, path: Path, *, overwrite: bool) -> None:
         from poise.sinks import open_sink
 
-        target = path or _free(Path("runs/pose"), Path(self._path).stem)
-        target.parent.mkdir(parents=True, exist_ok=True)
         showing = Showing(clip)
-        with open_sink(target, overwrite=overwrite, render=lambda result: _with_counter(result, showing)) as sink:
+        with open_sink(path, overwrite=overwrite, render=lambda result: _with_counter(result, showing)) as sink:
             for result in self._again():
                 sink.write(result)
-        return target
 
 
 def _plain(result: Results, showing: Showing) -> Image:
@@ -106,17 +127,3 @@ def _small(picture: Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=68, optimize=True)
     return buffer.getvalue()
-
-
-def _free(folder: Path, stem: str) -> Path:
-    """Return a path in runs/pose/reps, reps2, … that does not exist yet."""
-    n = 1
-    while True:
-        target = folder / (f"reps{n}" if n > 1 else "reps") / f"{stem}.mp4"
-        if not target.parent.exists():
-            return target
-        n += 1
-
-
-def _silent(_: object) -> None:
-    """Say nothing."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import cyclopts
 from cyclopts import Parameter
 
-from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter
+from poise.cli._help import INSIDE
+from poise.cli._options import Opening
+from poise.cli._report import Reporter, ready
 from poise.files.text import say, say_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from poise.reps import Clip
     from poise.results import Results
 
-reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.")
+reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.", group_commands=INSIDE)
 
 
 @reps.default
@@ -38,10 +39,8 @@ def count(
     exercises: Path | None = None,
     model: str = "body",
     overwrite: bool = False,
-    threads: int | None = None,
-    device: str | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
-    own: Own | None = None,
+    opening: Opening | None = None,
 ) -> int:
     """Count the repetitions in SOURCE: a video, or with --live a camera or address.
 
@@ -56,14 +55,11 @@ def count(
         exercises: A folder of your own exercises (.toml).
         model: A name from 'poise models', or a network file.
         overwrite: Let --out and --report replace files that exist.
-        threads: CPU threads a network uses.
-        device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
-        own: The options below.
+        opening: How the model is opened.
     """
     from poise.errors import PoiseError
     from poise.files.writing import check_writable
-    from poise.model import Pose
     from poise.reps import count_reps, get
 
     if exercise != "auto":
@@ -74,7 +70,7 @@ def count(
                 raise PoiseError(f"{target} exists; pass --overwrite to replace it")
             check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    pose = Pose(model, threads=threads, device=device, **own_arguments(own))
+    pose = (opening or Opening()).open(model)
     frames = show.watch(_people(pose, source, show))
     if not (quiet or show.console.is_terminal):
         frames = _progress(frames)
@@ -91,11 +87,12 @@ def count(
     else:
         _tell(clip)
     for warning in dict.fromkeys(w for one in clip.people for w in one.found.warnings):
-        say(f"poise: {warning}", file=sys.stderr)
+        show.console.print(f"poise: {warning}", soft_wrap=True)
     if report is not None:
         show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
-        show.console.print(f"video: {kept.video(clip, out, overwrite=overwrite)}", soft_wrap=True)
+        video = kept.video(clip, out, overwrite=overwrite, errors=show.errors)
+        show.console.print(f"video: {video}", soft_wrap=True)
     return show.code
 
 
@@ -137,7 +134,7 @@ def learn(
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
     check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    people = gather(show.watch(_people(Pose(model, threads=threads), source, show)))
+    people = gather(show.watch(_people(Pose(ready(model), threads=threads), source, show)))
     if not people:
         raise PoiseError(f"{source}: nobody was found in it")
     main = people[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from poise.cli._report import Reporter
+from poise.cli._report import Reporter, ready
 from poise.files.text import say
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def teach(
     if not moving and (part == "both" or split):
         raise ValueError("--part both and --split are for movements: add --moving")
     report = Reporter(quiet=quiet, lines=False)
-    find_bodies = Pose(body, threads=threads, device=device)
-    find_hands = None if part == "body" else Pose(hands, threads=threads, device=device)
+    find_bodies = Pose(ready(body), threads=threads, device=device)
+    find_hands = None if part == "body" else Pose(ready(hands), threads=threads, device=device)
     if moving:
         told, said, gestures = _teach_moves(
             report,

@@ -10,7 +10,7 @@ from poise.drawing._matrix import matrix
 from poise.drawing._plot import page, plot, png, show, write
 from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
-from poise.drawing._text import draw_label, label_size, place_label, text
+from poise.drawing._text import draw_label, label_size, place_beside, place_label, text
 from poise.drawing._trails import Trails
 from poise.drawing._video import Video
 from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
@@ -40,6 +40,7 @@ __all__ = [
     "matrix",
     "page",
     "paint_heat",
+    "place_beside",
     "place_label",
     "plot",
     "png",

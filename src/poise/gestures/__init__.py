@@ -17,6 +17,7 @@ from poise.gestures.moving import Spotted, Spotter, TaughtMoves
 from poise.gestures.painter import GesturePainter, event_words
 from poise.gestures.recognizer import DEFAULT_SETS, GestureRecognizer
 from poise.gestures.setfile import write_taught
+from poise.gestures.tally import GestureTally
 from poise.gestures.taught import UNKNOWN, Taught, learn, leave_one_out
 from poise.gestures.tries import Try, movements, trace, trimmed
 from poise.gestures.watch import Seen, watch_gestures
@@ -32,6 +33,7 @@ __all__ = [
     "GestureEvents",
     "GesturePainter",
     "GestureRecognizer",
+    "GestureTally",
     "GestureWatch",
     "HandFinder",
     "Look",

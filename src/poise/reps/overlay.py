@@ -12,6 +12,7 @@ from poise.drawing._text import fill
 from poise.frames import Image
 from poise.geometry import Floats
 from poise.reps.exercise import Exercise
+from poise.reps.signals import SHOWN
 from poise.results import Results
 
 # Which three keypoints an angle is measured at, and which point leaves the trail, by the signal's name.
@@ -24,12 +25,15 @@ _ANGLES: Mapping[str, tuple[str, str, str]] = {
 _GREEN, _AMBER, _DARK, _LIGHT = (88, 200, 98), (40, 176, 255), (30, 26, 24), (238, 242, 245)
 
 
+def first_angle(exercise: Exercise | None) -> str | None:
+    """Return the name of the exercise's first angle; None where it has none."""
+    return next((signal.name for signal in exercise.signals if signal.name in _ANGLES), None) if exercise else None
+
+
 def angle_points(exercise: Exercise | None) -> tuple[str, str, str] | None:
     """Return the points of the exercise's first angle, without their side; None where it has none."""
-    for signal in exercise.signals if exercise else ():
-        if signal.name in _ANGLES:
-            return _ANGLES[signal.name]
-    return None
+    name = first_angle(exercise)
+    return None if name is None else _ANGLES[name]
 
 
 def draw_reps(
@@ -53,7 +57,8 @@ def draw_reps(
         label: What is counted.
         count: Repetitions so far.
         progress: From 0 (rest) to 1 (effort).
-        exercise: What is counted, for its angle.
+        exercise: What is counted, for its angle, which is written as ``poise angles`` measures it: 0 is a straight
+            knee, hip or elbow, and an arm at the side.
         trail: ``(T, 2)`` pixels, where the moving point was in the last second, oldest first.
         flash: From 0 to 1: how fresh the last repetition is; the counter lights up.
         image: A picture to draw on instead of the frame's own.
@@ -75,9 +80,9 @@ def draw_reps(
 
 
 def _arc(picture: Image, result: Results, row: int, exercise: Exercise | None, size: float) -> None:
-    names = angle_points(exercise)
+    signal, names = first_angle(exercise), angle_points(exercise)
     skeleton = result.skeleton
-    if names is None or f"left_{names[1]}" not in skeleton:
+    if signal is None or names is None or f"left_{names[1]}" not in skeleton:
         return
     xy, conf = np.asarray(result.keypoints.xy[row], dtype=np.float64), result.keypoints.conf
     sides = []
@@ -103,7 +108,7 @@ def _arc(picture: Image, result: Results, row: int, exercise: Exercise | None, s
     draw_label(
         picture,
         (spot[0] - size / 30, spot[1] - size / 50),
-        f"{abs(np.degrees(turn)):.0f}°",
+        f"{abs(abs(np.degrees(turn)) - SHOWN[signal][1]):.0f}°",
         _DARK,
         max(11.0, size / 32),
     )

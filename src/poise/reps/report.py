@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from poise._version import __version__
+from poise.extras.version import __version__
 from poise.geometry import Floats
 from poise.reps.counting import Rep
 from poise.reps.detect import named
 from poise.reps.offline import Clip, Counted
-from poise.reps.signals import SIDED, WHOLE, smooth
+from poise.reps.signals import SHOWN, SIDED, WHOLE, smooth
 
 _DRAWN = "0° to 180°"  # the column that is a drawing, left out on a phone
 _W, _H = 1000, 220  # the curve's own coordinates; it is drawn as wide as the page
@@ -223,10 +223,12 @@ def _ranges(main: Counted) -> str:
             if ends is None:
                 continue
             low, high, spread = ends
-            label = f"{side} {name.replace('_', ' ')}" if side != "both" else name.replace("_", " ")
+            called, neutral, zero = SHOWN.get(name, (name.replace("_", " "), 0.0, about))
+            low, high = sorted((abs(low - neutral), abs(high - neutral)))
+            label = f"{side} {called}" if side != "both" else called
             bar = f'<i style="left:{low / 1.8:.1f}%;width:{max(high - low, 1) / 1.8:.1f}%"></i>'
             rows.append(
-                f'<tr title="{escape(about)}"><td>{escape(label)}</td><td>{low:.0f}°</td><td>{high:.0f}°</td>'
+                f'<tr title="{escape(zero)}"><td>{escape(label)}</td><td>{low:.0f}°</td><td>{high:.0f}°</td>'
                 f'<td class="range">{bar}</td><td>±{spread:.0f}°</td></tr>'
             )
     return _table("Angle ranges", ("angle in the picture", "least", "greatest", _DRAWN, "varies"), rows)

@@ -43,6 +43,14 @@ SIDED: dict[str, tuple[str, str]] = {
     "thigh_reach": ("torsos", "distance from shoulder to knee"),
     "leg_reach": ("torsos", "distance from hip to ankle"),
 }
+# What people are shown of a joint: its name, the inner angle at which it reads 0, and what that is. The convention is
+# that of poise.clips.angles, so that one bend has one number in tables, on videos and in reports.
+SHOWN: dict[str, tuple[str, float, str]] = {
+    "elbow_angle": ("elbow flexion", 180.0, "0 is a straight arm"),
+    "shoulder_angle": ("shoulder elevation", 0.0, "0 is an arm along the trunk"),
+    "hip_angle": ("hip flexion", 180.0, "0 is a straight body"),
+    "knee_angle": ("knee flexion", 180.0, "0 is a straight leg"),
+}
 WHOLE: dict[str, tuple[str, str]] = {
     "trunk_lean": ("degrees", "trunk from vertical: 0 upright, 90 lying, 180 upside down"),
     "shoulder_over_hip": ("torsos", "height of the shoulders over the hips"),

@@ -18,15 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from poise import files
-from poise._version import __version__
 from poise.datasets import DataSpec
 from poise.errors import ModelError, PoiseError
+from poise.extras.version import __version__
 from poise.files.writing import write_all
-from poise.networks import Checkpoint, PoseNetwork
-from poise.networks.flow import unit_std
+from poise.networks import Checkpoint, PoseNetwork, arrays
+from poise.networks.network import Pose26Head
 from poise.networks.own import text
-from poise.networks.pose26_head import Pose26Head
 from poise.networks.published import read_plain
+from poise.networks.sigma import unit_std
 
 
 def describe(
@@ -44,8 +44,7 @@ def describe(
     pose26 = isinstance(head, Pose26Head)
     unit: tuple[float, float] | None = None
     if isinstance(head, Pose26Head):
-        x, y = unit_std(head.flow_model).tolist()
-        unit = (x, y)
+        unit = unit_std(arrays(head.flow_model))
     return Checkpoint(
         source=path,
         format="poise",

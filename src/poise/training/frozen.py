@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from poise.networks import PoseNetwork
-from poise.networks.pose26_head import Pose26Head
+from poise.networks.network import Pose26Head
 from poise.training.batch import Batch, Targets
 from poise.training.loader import Loader
 from poise.training.pictures import free_memory

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from poise.datasets import Scan
 from poise.estimators.letterbox import place
 from poise.networks import Checkpoint, PoseNetwork, fold, metadata
-from poise.networks.pose26_head import Pose26Head
+from poise.networks.network import Pose26Head
 from poise.runtime.torch import TorchSession
 from poise.training.assignment import grid
 from poise.training.batch import Targets

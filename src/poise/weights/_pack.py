@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from poise import files
-from poise._version import __version__
 from poise.errors import FormatError, ModelError
+from poise.extras.version import __version__
 from poise.weights._archive import extract
 from poise.weights._cache import digest, locked, settle, temporary, unwritable
 from poise.weights._fetch import Progress

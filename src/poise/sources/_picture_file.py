@@ -9,8 +9,8 @@ from typing import Any
 
 from poise import files
 from poise.frames import Image
-from poise.sources._how import MAX_PIXELS
 from poise.sources._names import cannot_open, printable
+from poise.sources._options import MAX_PIXELS
 from poise.sources._pictures import not_a_picture, open_picture, upright_bgr, upright_size
 
 

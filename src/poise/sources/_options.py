@@ -15,7 +15,7 @@ RECONNECT = 4
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class ReadOptions:
     """How to read.
 
     Attributes:
@@ -70,4 +70,4 @@ class Waiting:
 
 
 # What comes between frames.
-Word = Report | Note | Waiting
+Message = Report | Note | Waiting

@@ -18,7 +18,6 @@ from poise.errors import SourceError
 from poise.frames import Frame, Media, as_image
 from poise.sources import _camera, _web
 from poise.sources._animation import frame_count, is_animated, may_be_animated, read_animation
-from poise.sources._how import How, Note, Report, Word
 from poise.sources._jpeg import Pictures, several_pages
 from poise.sources._names import (
     ANIMATED,
@@ -32,6 +31,7 @@ from poise.sources._names import (
     suffix,
     without_password,
 )
+from poise.sources._options import Message, Note, ReadOptions, Report
 from poise.sources._pictures import not_a_picture, open_picture, upright_bgr
 from poise.sources._video import TO_FILE, count_frames, index_at_end, open_bytes, open_file, read_video
 
@@ -41,7 +41,7 @@ _MOST_BYTES = 256 * 2**20  # of a video that must be held in memory
 _MJPEG_FPS = 25.0  # of pictures one after another; what FFmpeg assumes of them too
 
 
-class Item(Protocol):
+class Entry(Protocol):
     """One entry of a source.
 
     Attributes:
@@ -56,15 +56,15 @@ class Item(Protocol):
     def live(self) -> bool: ...
     @property
     def slow(self) -> bool: ...
-    def read(self, how: How) -> Iterator[Frame | Word]:
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
         """Give its frames."""
         ...
 
-    def count(self, how: How) -> int | None:
+    def count(self, options: ReadOptions) -> int | None:
         """Return the number of frames, None where it is not known without reading them."""
         ...
 
-    def kind(self, how: How) -> Kind:
+    def kind(self, options: ReadOptions) -> Kind:
         """Return ``"image"``, ``"video"`` or ``"stream"``, as well as it is known before reading."""
         ...
 
@@ -75,10 +75,10 @@ class _Base:
     live: ClassVar[bool] = False
     slow: ClassVar[bool] = True
 
-    def count(self, how: How) -> int | None:
+    def count(self, options: ReadOptions) -> int | None:
         return 1
 
-    def kind(self, how: How) -> Kind:
+    def kind(self, options: ReadOptions) -> Kind:
         return "image"
 
 
@@ -89,12 +89,12 @@ class Failed(_Base):
     error: SourceError
     slow: ClassVar[bool] = False
 
-    def read(self, how: How) -> Iterator[Frame | Word]:
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
         """Raise its error."""
         raise self.error
         yield
 
-    def count(self, how: How) -> int | None:
+    def count(self, options: ReadOptions) -> int | None:
         """Return 0."""
         return 0
 
@@ -112,10 +112,22 @@ class Array(_Base):
     lent: bool = False
     slow: ClassVar[bool] = False
 
-    def read(self, how: How) -> Iterator[Frame | Word]:
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
         """Give it as BGR."""
         image = as_image(self.array, name=self.name)
         yield Frame(image.copy() if self.lent and np.may_share_memory(image, self.array) else image, Media(self.name))
+
+
+@dataclass(frozen=True)
+class Given(_Base):
+    """A frame that says itself where it is from and when it was taken."""
+
+    frame: Frame
+    slow: ClassVar[bool] = False
+
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
+        """Give it as it is."""
+        yield self.frame
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,7 @@ class PilImage(_Base):
     picture: PIL.Image.Image
     slow: ClassVar[bool] = False
 
-    def read(self, how: How) -> Iterator[Frame | Word]:
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
         """Give it upright as BGR."""
         yield Frame(upright_bgr(self.picture, self.name), Media(self.name))
 
@@ -136,19 +148,19 @@ class File(_Base):
 
     path: str
 
-    def read(self, how: How) -> Iterator[Frame | Word]:
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
         """Give its frames; what it is decides its content, its ending only what is tried first."""
         if suffix(self.path) in VIDEOS | PLAYLISTS:
             _first_bytes(self.path, self.name)
-            yield from self._video(how)
+            yield from self._video(options)
             return
         try:
             with files.open_plain(self.path) as file:
                 head = file.read(64)
                 if not head:
                     raise SourceError(f"{self.name}: the file is empty (0 bytes)")
-                if (picture := open_picture(file, self.name, how.max_pixels)) is not None:
-                    yield from _pages(picture, file, self.name, self.path, how)
+                if (picture := open_picture(file, self.name, options.max_pixels)) is not None:
+                    yield from _pages(picture, file, self.name, self.path, options)
                     return
         except OSError as error:
             raise cannot_open(self.name, error) from error
@@ -156,12 +168,12 @@ class File(_Base):
             raise not_a_picture(self.name, head)
         if is_document(head):
             raise SourceError(f"{self.name}: neither a picture nor a video: {describe(head)}")
-        yield from self._video(how)
+        yield from self._video(options)
 
-    def _video(self, how: How) -> Iterator[Frame | Word]:
-        return read_video(partial(open_file, self.path, self.name, how.follow), self.name, self.path, how)
+    def _video(self, options: ReadOptions) -> Iterator[Frame | Message]:
+        return read_video(partial(open_file, self.path, self.name, options.follow), self.name, self.path, options)
 
-    def count(self, how: How) -> int | None:
+    def count(self, options: ReadOptions) -> int | None:
         """Return the number of frames that the file states."""
         ending = suffix(self.path)
         if ending in ANIMATED:
@@ -169,19 +181,19 @@ class File(_Base):
                 with files.open_plain(self.path) as file:
                     picture = None
                     if may_be_animated(file.read(1024)):
-                        picture = open_picture(file, self.name, how.max_pixels)
+                        picture = open_picture(file, self.name, options.max_pixels)
                     frames = 1 if picture is None else frame_count(picture)
             except (OSError, SourceError):
                 frames = None
         else:
             frames = 1 if ending in PICTURES else count_frames(self.path, self.name)
-        return None if frames is None else -(-frames // how.vid_stride)
+        return None if frames is None else -(-frames // options.vid_stride)
 
-    def kind(self, how: How) -> Kind:
+    def kind(self, options: ReadOptions) -> Kind:
         """Return what the ending says; animated pictures are looked into."""
         ending = suffix(self.path)
         if ending in ANIMATED:
-            return "image" if (self.count(How(1, how.max_pixels)) or 1) == 1 else "video"
+            return "image" if (self.count(ReadOptions(1, options.max_pixels)) or 1) == 1 else "video"
         return "image" if ending in PICTURES else "video"
 
 
@@ -196,9 +208,11 @@ def _first_bytes(path: str, name: str) -> bytes:
     return head
 
 
-def _pages(picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how: How) -> Iterator[Frame | Word]:
+def _pages(
+    picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, options: ReadOptions
+) -> Iterator[Frame | Message]:
     if is_animated(picture):
-        yield from read_animation(picture, file, name, path, how)
+        yield from read_animation(picture, file, name, path, options)
         return
     notes: list[str] = []
     try:
@@ -215,34 +229,34 @@ class Bytes(_Base):
 
     data: Any
 
-    def read(self, how: How) -> Iterator[Frame | Word]:
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
         """Give its frames."""
-        return _read_bytes(io.BytesIO(self.data), self.name, how)
+        return _read_bytes(io.BytesIO(self.data), self.name, options)
 
-    def count(self, how: How) -> int | None:
+    def count(self, options: ReadOptions) -> int | None:
         """Return the number of frames of a picture or animation, None for a video."""
         try:
-            picture = open_picture(io.BytesIO(self.data), self.name, how.max_pixels)
+            picture = open_picture(io.BytesIO(self.data), self.name, options.max_pixels)
         except SourceError:
             return None
-        return None if picture is None else -(-frame_count(picture) // how.vid_stride)
+        return None if picture is None else -(-frame_count(picture) // options.vid_stride)
 
-    def kind(self, how: How) -> Kind:
+    def kind(self, options: ReadOptions) -> Kind:
         """Return what the header says."""
-        return "image" if self.count(How(1, how.max_pixels)) == 1 else "video"
+        return "image" if self.count(ReadOptions(1, options.max_pixels)) == 1 else "video"
 
 
-def _read_bytes(file: io.BytesIO, name: str, how: How) -> Iterator[Frame | Word]:
+def _read_bytes(file: io.BytesIO, name: str, options: ReadOptions) -> Iterator[Frame | Message]:
     head = file.read(64)
     if not head:
         raise SourceError(f"{name}: nothing in it (0 bytes)")
-    if (picture := open_picture(file, name, how.max_pixels)) is not None:
-        yield from _pages(picture, file, name, "", how)
+    if (picture := open_picture(file, name, options.max_pixels)) is not None:
+        yield from _pages(picture, file, name, "", options)
     elif is_document(head):
         raise SourceError(f"{name}: neither a picture nor a video: {describe(head)}")
     else:
         file.seek(0)
-        yield from read_video(partial(open_bytes, file, name), name, "", how)
+        yield from read_video(partial(open_bytes, file, name), name, "", options)
 
 
 @dataclass(frozen=True)
@@ -251,7 +265,7 @@ class Reader(_Base):
 
     file: IO[bytes] | None
 
-    def read(self, how: How) -> Iterator[Frame | Word]:
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
         """Give its frames: a picture is read whole, a video as it comes."""
         file = self.file
         if file is None:
@@ -259,26 +273,26 @@ class Reader(_Base):
             if file is None:
                 raise SourceError("-: standard input gives no bytes in this program")
         if file.seekable() and not getattr(file, "peek", None):
-            yield from _read_bytes(io.BytesIO(file.read()), self.name, how)
+            yield from _read_bytes(io.BytesIO(file.read()), self.name, options)
             return
         some = getattr(file, "read1", file.read)  # what is there now: a pipe may be slow
         head = b""
         while len(head) < 64 and (more := some(_CHUNK)):
             head += more
         if head[:3] == b"\xff\xd8\xff":
-            yield from self._jpegs(_Before(head, some), how)
+            yield from self._jpegs(_Before(head, some), options)
         elif is_still(head) or is_document(head) or not head:
-            yield from _read_bytes(io.BytesIO(head + file.read()), self.name, how)
+            yield from _read_bytes(io.BytesIO(head + file.read()), self.name, options)
         elif file.seekable():
             file.seek(-len(head), io.SEEK_CUR)
-            yield from read_video(partial(open_bytes, _Seekable(file), self.name), self.name, "", how)
+            yield from read_video(partial(open_bytes, _Seekable(file), self.name), self.name, "", options)
         else:
             while head[4:8] == b"ftyp" and len(head) < _CHUNK and (more := some(_CHUNK)):
                 head += more
             if index_at_end(head):
-                yield from _read_bytes(self._whole(head, some), self.name, how)
+                yield from _read_bytes(self._whole(head, some), self.name, options)
             else:
-                yield from read_video(partial(open_bytes, _Before(head, some), self.name), self.name, "", how)
+                yield from read_video(partial(open_bytes, _Before(head, some), self.name), self.name, "", options)
 
     def _whole(self, head: bytes, some: Callable[[int], bytes]) -> io.BytesIO:
         """Read an MP4 whose index stands at its end into memory."""
@@ -289,21 +303,21 @@ class Reader(_Base):
                 raise SourceError(f"{self.name}: more than {_MOST_BYTES // 2**20} MiB from a pipe, and {TO_FILE}")
         return io.BytesIO(data)
 
-    def _jpegs(self, file: _Before, how: How) -> Iterator[Frame | Word]:
+    def _jpegs(self, file: _Before, options: ReadOptions) -> Iterator[Frame | Message]:
         """Give one picture, or the frames that a camera writes one after another, each as soon as it is there."""
         pictures = Pictures(file.read)
         media = Media(self.name, "video", _MJPEG_FPS)
         for index, data in enumerate(pictures):
             if index == 0 and (several_pages(data) or not pictures.more()):
-                yield from _read_bytes(io.BytesIO(data), self.name, how)
+                yield from _read_bytes(io.BytesIO(data), self.name, options)
                 return
             if index == 0:
                 fps = f"{_MJPEG_FPS:.0f} a second are assumed"
                 yield Note(f"{self.name}: JPEG pictures one after another, which state no times; {fps}")
-            if index % how.vid_stride:
+            if index % options.vid_stride:
                 continue
             try:
-                picture = open_picture(io.BytesIO(data), self.name, how.max_pixels)
+                picture = open_picture(io.BytesIO(data), self.name, options.max_pixels)
                 image = None if picture is None else upright_bgr(picture, self.name)
             except SourceError as error:
                 yield Report(SourceError(f"{error}; frame {index}"), partly=True)
@@ -311,11 +325,11 @@ class Reader(_Base):
             if image is not None:
                 yield Frame(image, media, index, index / _MJPEG_FPS)
 
-    def count(self, how: How) -> int | None:
+    def count(self, options: ReadOptions) -> int | None:
         """Return None: it can be read once only."""
         return None
 
-    def kind(self, how: How) -> Kind:
+    def kind(self, options: ReadOptions) -> Kind:
         """Return ``"video"``: it may be one, and cannot be looked into without being used up."""
         return "video"
 
@@ -349,15 +363,15 @@ class Camera(_Base):
     number: int
     live: ClassVar[bool] = True
 
-    def read(self, how: How) -> Iterator[Frame | Word]:
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
         """Give its frames for ever."""
-        return read_video(partial(_camera.open_camera, self.number), self.name, "", how, live=True)
+        return read_video(partial(_camera.open_camera, self.number), self.name, "", options, live=True)
 
-    def count(self, how: How) -> int | None:
+    def count(self, options: ReadOptions) -> int | None:
         """Return None: it has no end."""
         return None
 
-    def kind(self, how: How) -> Kind:
+    def kind(self, options: ReadOptions) -> Kind:
         """Return ``"stream"``."""
         return "stream"
 
@@ -373,18 +387,18 @@ class Address(_Base):
         """Whether the kind of address says that it is live."""
         return self.address.partition(":")[0].lower() in _web.LIVE
 
-    def read(self, how: How) -> Iterator[Frame | Word]:
+    def read(self, options: ReadOptions) -> Iterator[Frame | Message]:
         """Give its frames."""
         if not _web.is_video(self.address):
             data = _web.fetch(self.address)
             if data is not None:
-                yield from _read_bytes(data, self.name, how)
+                yield from _read_bytes(data, self.name, options)
                 return
         given = 0
         first: SourceError | None = None
         try:
             opened = partial(_web.open_stream, self.address)
-            for thing in read_video(opened, self.name, "", how, live=self.live, remote=True):
+            for thing in read_video(opened, self.name, "", options, live=self.live, remote=True):
                 if not given and isinstance(thing, Report) and not thing.partly:
                     first = thing.error
                     break
@@ -403,19 +417,19 @@ class Address(_Base):
                     raise
             if data is None:
                 raise first
-            yield from _read_bytes(data, self.name, how)
+            yield from _read_bytes(data, self.name, options)
 
-    def count(self, how: How) -> int | None:
+    def count(self, options: ReadOptions) -> int | None:
         """Return 1 for an address that ends like a picture, else None."""
         return 1 if suffix(urlsplit(self.address).path) in PICTURES else None
 
-    def kind(self, how: How) -> Kind:
+    def kind(self, options: ReadOptions) -> Kind:
         """Return ``"image"`` for an address that ends like a picture; what else it is shows when it is read."""
         if self.live:
             return "stream"
-        return "image" if self.count(how) == 1 else "video"
+        return "image" if self.count(options) == 1 else "video"
 
 
-def address_item(address: str) -> Item:
+def address_entry(address: str) -> Entry:
     """Return the entry of an address."""
     return Address(without_password(address), address)

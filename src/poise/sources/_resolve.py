@@ -16,8 +16,9 @@ import PIL.Image
 
 from poise import files
 from poise.errors import SourceError
-from poise.sources import _items, _web
-from poise.sources._items import Item
+from poise.frames import Frame
+from poise.sources import _entries, _web
+from poise.sources._entries import Entry
 from poise.sources._names import (
     PICTURES,
     VIDEOS,
@@ -58,7 +59,7 @@ def _is_glob(text: str) -> bool:
     return glob.has_magic(text) and _SCHEME.match(text) is None
 
 
-def sort(source: Any, number: deque[int], follow: bool = False) -> Iterator[Item]:
+def resolve_entries(source: Any, number: deque[int], follow: bool = False) -> Iterator[Entry]:
     """Give the entries of whatever the user gave.
 
     Args:
@@ -72,7 +73,7 @@ def sort(source: Any, number: deque[int], follow: bool = False) -> Iterator[Item
     """
     if isinstance(source, (list, tuple)):
         for one in source:
-            yield from sort(one, number, follow)
+            yield from resolve_entries(one, number, follow)
         return
     if isinstance(source, (str, os.PathLike)):
         yield from _named(os.fspath(source), follow=follow)
@@ -86,37 +87,39 @@ def sort(source: Any, number: deque[int], follow: bool = False) -> Iterator[Item
         raise TypeError(f"the source is {source}; {_GIVE}")
     if isinstance(source, (int, np.integer)):
         yield _camera(int(source))
+    elif isinstance(source, Frame):
+        yield _entries.Given(source.media.name, source)
     elif isinstance(source, PIL.Image.Image):
         name = getattr(source, "filename", "") or f"PIL image {position}"
-        yield _items.PilImage(printable(os.fsdecode(name)), source)
+        yield _entries.PilImage(printable(os.fsdecode(name)), source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        yield _items.Bytes(f"bytes {position}", source)
+        yield _entries.Bytes(f"bytes {position}", source)
     elif hasattr(source, "read"):
-        yield _items.Reader(printable(str(getattr(source, "name", f"file {position}"))), source)
+        yield _entries.Reader(printable(str(getattr(source, "name", f"file {position}"))), source)
     elif isinstance(source, np.ndarray) or is_tensor(source) or hasattr(source, "__array__"):
         array = from_tensor(source, f"array {position}") if is_tensor(source) else np.asarray(source)
         if array.ndim == 4:
             number[0] = position
             for one in array:
-                yield _items.Array(f"array {number[0]}", one)
+                yield _entries.Array(f"array {number[0]}", one)
                 number[0] += 1
         else:
-            yield _items.Array(f"array {position}", array)
+            yield _entries.Array(f"array {position}", array)
     elif isinstance(source, Iterable) and not isinstance(source, (dict, set, frozenset)):
         number[0] = position
         for one in source:
-            yield from sort(one, number, follow)
+            yield from resolve_entries(one, number, follow)
     else:
         raise TypeError(f"cannot read frames from {type(source).__name__}; {_GIVE}")
 
 
-def _camera(number: int) -> Item:
+def _camera(number: int) -> Entry:
     if number < 0:
         raise ValueError(f"a camera number is 0 or more, got {number}")
-    return _items.Camera(f"camera {number}", number)
+    return _entries.Camera(f"camera {number}", number)
 
 
-def _named(text: str | bytes, base: str = "", *, follow: bool = False) -> Iterator[Item]:
+def _named(text: str | bytes, base: str = "", *, follow: bool = False) -> Iterator[Entry]:
     """Give the entries of a path, address or camera name; relative paths start at ``base``."""
     if isinstance(text, bytes):
         text = os.fsdecode(text)
@@ -126,11 +129,11 @@ def _named(text: str | bytes, base: str = "", *, follow: bool = False) -> Iterat
     name = printable(path)
     scheme = _SCHEME.match(text)
     if "\0" in text:
-        yield _items.Failed(name, SourceError(f"{name!r}: not a path: it holds a zero byte"))
+        yield _entries.Failed(name, SourceError(f"{name!r}: not a path: it holds a zero byte"))
     elif scheme:
         yield from _address(text, scheme[1].lower())
     elif text == "-" and not base:
-        yield _items.Reader("-", None)
+        yield _entries.Reader("-", None)
     elif os.path.isdir(path):
         yield from _folder(path, name)
     elif os.path.exists(path):
@@ -140,7 +143,7 @@ def _named(text: str | bytes, base: str = "", *, follow: bool = False) -> Iterat
         elif suffix(path) == ".txt":
             yield from _list_file(path, name, inside=bool(base), follow=follow)
         else:
-            yield _items.File(name, path)
+            yield _entries.File(name, path)
     elif re.fullmatch(r"[0-9]{1,3}", text):
         yield _camera(int(text))
     elif text.lower() == "webcam":
@@ -148,12 +151,12 @@ def _named(text: str | bytes, base: str = "", *, follow: bool = False) -> Iterat
     elif _is_glob(path):
         yield from _glob(path, name)
     else:
-        yield _items.Failed(name, _missing(path, name))
+        yield _entries.Failed(name, _missing(path, name))
 
 
-def _address(text: str, scheme: str) -> Iterator[Item]:
+def _address(text: str, scheme: str) -> Iterator[Entry]:
     if scheme in _web.WEB | _web.LIVE:
-        yield _items.address_item(text)
+        yield _entries.address_entry(text)
     elif scheme == "file":
         from urllib.request import url2pathname  # imports TLS: only whoever gives such an address pays for it
 
@@ -161,7 +164,7 @@ def _address(text: str, scheme: str) -> Iterator[Item]:
     else:
         known = ", ".join(sorted(_web.WEB | _web.LIVE))
         name = without_password(printable(text))
-        yield _items.Failed(name, SourceError(f"{name}: addresses of kind {scheme!r} are not read; known: {known}"))
+        yield _entries.Failed(name, SourceError(f"{name}: addresses of kind {scheme!r} are not read; known: {known}"))
 
 
 def _missing(path: str, name: str) -> SourceError:
@@ -183,13 +186,13 @@ def _missing(path: str, name: str) -> SourceError:
     return SourceError(f"{name}: no such file or folder{hint}")
 
 
-def _folder(path: str, name: str) -> Iterator[Item]:
+def _folder(path: str, name: str) -> Iterator[Entry]:
     try:
         with os.scandir(path) as entries:
             # Names with a leading dot are what systems hide beside the pictures (".DS_Store", "._photo.jpg").
             found = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
-        yield _items.Failed(name, cannot_open(name, error))
+        yield _entries.Failed(name, cannot_open(name, error))
         return
     files = sorted((one for one, folder in found if not folder), key=natural)
     wanted = [one for one in files if suffix(one) in PICTURES | VIDEOS]
@@ -197,7 +200,7 @@ def _folder(path: str, name: str) -> Iterator[Item]:
         folders = len(found) - len(files)
         inside = f" and {folders} folder{'s' if folders > 1 else ''}" if folders else ""
         deeper = f"; to look into them too give {os.path.join(name, '**', '*')!r}" if folders else ""
-        yield _items.Failed(
+        yield _entries.Failed(
             name,
             SourceError(
                 f"{name}: no pictures or videos (looked for .jpg, .png, .webp, .gif, .tif, .bmp, .mp4, .mov, .avi, "
@@ -206,47 +209,47 @@ def _folder(path: str, name: str) -> Iterator[Item]:
         )
     for one in wanted:
         full = os.path.join(path, one)
-        yield _items.File(printable(full), full)
+        yield _entries.File(printable(full), full)
 
 
-def _glob(pattern: str, name: str) -> Iterator[Item]:
+def _glob(pattern: str, name: str) -> Iterator[Entry]:
     files = sorted((one for one in glob.iglob(pattern, recursive=True) if os.path.isfile(one)), key=natural)
     ending = suffix(pattern)
     # A pattern that names the ending ("*.dat") is taken at its word; "*" means what a folder would mean.
     wanted = files if ending and not glob.has_magic(ending) else [f for f in files if suffix(f) in PICTURES | VIDEOS]
     if not wanted:
         found = f"of {counted(files)} that match, none is a picture or video" if files else "no file matches"
-        yield _items.Failed(name, SourceError(f"{name}: {found}"))
+        yield _entries.Failed(name, SourceError(f"{name}: {found}"))
     for one in wanted:
-        yield _items.File(printable(one), one)
+        yield _entries.File(printable(one), one)
 
 
-def _list_file(path: str, name: str, *, inside: bool, follow: bool) -> Iterator[Item]:
+def _list_file(path: str, name: str, *, inside: bool, follow: bool) -> Iterator[Entry]:
     if inside:
-        yield _items.Failed(name, SourceError(f"{name}: a list of paths inside a list of paths is not read"))
+        yield _entries.Failed(name, SourceError(f"{name}: a list of paths inside a list of paths is not read"))
         return
     try:
         text = files.read_text(path, most=files.MOST_TEXT, encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
-        yield _items.Failed(name, cannot_open(name, error))
+        yield _entries.Failed(name, cannot_open(name, error))
         return
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     if not lines:
-        yield _items.Failed(name, SourceError(f"{name}: no paths in it; expected one path or address a line"))
+        yield _entries.Failed(name, SourceError(f"{name}: no paths in it; expected one path or address a line"))
     base = os.path.dirname(path) or "."
     found = chain.from_iterable(_named(line, base) for line in lines)
-    yield from found if follow else (_below(item, base, name) for item in found)
+    yield from found if follow else (_below(entry, base, name) for entry in found)
 
 
-def _below(item: Item, base: str, name: str) -> Item:
+def _below(entry: Entry, base: str, name: str) -> Entry:
     """Return an entry of a list if it is a file below the list's folder, else why it is not read."""
-    if isinstance(item, _items.Failed):
-        return item
-    if isinstance(item, _items.File) and below(item.path, base):
-        return item
-    what = "which is not below its own folder" if isinstance(item, _items.File) else "and may name files only"
-    return _items.Failed(
-        item.name,
-        SourceError(f"{name}: names {item.name}, {what}; to allow it: follow=True, --follow on the command line"),
+    if isinstance(entry, _entries.Failed):
+        return entry
+    if isinstance(entry, _entries.File) and below(entry.path, base):
+        return entry
+    what = "which is not below its own folder" if isinstance(entry, _entries.File) else "and may name files only"
+    return _entries.Failed(
+        entry.name,
+        SourceError(f"{name}: names {entry.name}, {what}; to allow it: follow=True, --follow on the command line"),
     )

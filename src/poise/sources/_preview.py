@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import PIL.Image
 
-from poise.sources._how import MAX_PIXELS
+from poise.sources._options import MAX_PIXELS
 from poise.sources._pictures import damaged, exif_orientation, not_a_picture, open_picture, turn, upright_size
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Preview:
     """What a cheap look shows.
 
     Attributes:
@@ -28,7 +28,7 @@ class Look:
     grey: PIL.Image.Image
 
 
-def look(data: bytes, name: str, *, smallest: int, max_pixels: int = MAX_PIXELS) -> Look:
+def preview(data: bytes, name: str, *, smallest: int, max_pixels: int = MAX_PIXELS) -> Preview:
     """Decode a picture to grey; a JPEG at the least scale that leaves ``smallest`` pixels a side.
 
     Raises:
@@ -44,4 +44,4 @@ def look(data: bytes, name: str, *, smallest: int, max_pixels: int = MAX_PIXELS)
         grey = picture.convert("L")
     except Exception as error:
         raise damaged(name, picture.format, error) from error
-    return Look(stored, upright, orientation, turn(grey, orientation))
+    return Preview(stored, upright, orientation, turn(grey, orientation))
