@@ -77,9 +77,7 @@ def run(application: cyclopts.App, words: list[str]) -> int:
     except cyclopts.UnusedCliTokensError as error:
         return _complain(_too_many(application, words, error.unused_tokens or []), 2, hint=_command(application, words))
     except cyclopts.CycloptsError as error:
-        return _complain(
-            _unknown(error, application, words) or _first_line(error), 2, hint=_command(application, words)
-        )
+        return _complain(_first_line(error), 2, hint=_command(application, words))
     except (ValueError, TypeError) as error:
         return _complain(str(error), 2, hint=_command(application, words))
     except PoiseError as error:
@@ -219,15 +217,6 @@ def either(words: list[str]) -> list[str]:
 def _first_line(error: Any) -> str:
     text = str(error).strip()
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
-
-
-def _unknown(error: cyclopts.CycloptsError, application: cyclopts.App, words: list[str]) -> str:
-    """Return the sentence for a word that is neither a command nor taken by the one before it; else nothing."""
-    if not isinstance(error, cyclopts.UnusedCliTokensError) or not error.unused_tokens:
-        return ""
-    chain, apps, _ = application.parse_commands(words)
-    word, known = str(error.unused_tokens[0]), [name for name in apps[-1] if not name.startswith("-")]
-    return f"poise {' '.join(chain)} takes no {word!r}{suggest(word, known)}"
 
 
 def _command(application: cyclopts.App, words: list[str]) -> str:
