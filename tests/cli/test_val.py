@@ -160,3 +160,13 @@ def test_a_file_that_cannot_be_written_is_told_before_the_work(
 
     expected = f"poise: {target}: cannot be written: part of the path is a file that exists already\n"
     assert capsys.readouterr().err == expected
+
+
+def test_keypoints_that_nobody_labelled_are_told(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "labels/man.txt").write_text(f"0 0.5 0.5 0.5 0.8 {' '.join(['0 0 0'] * 17)}\n")
+
+    assert main(["val", "body-fast", "--data", "data.yaml"]) == 0
+
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert "keypoint error: median -, 90 % below - pixels" in lines
+    assert "no instance has a labelled keypoint: the scores of keypoints say nothing" in lines
