@@ -146,8 +146,8 @@ def test_a_detector_where_nothing_is_searched_is_told(tmp_path: Path, capsys: py
         ("data convert", "data convert", "SOURCE requires an argument"),
         ("weights fetch", "weights fetch", "weights fetch needs a name"),
         ("predict", "predict", "predict needs a source"),
-        ("weights fetsh", "weights", "poise weights takes no 'fetsh'; did you mean 'fetch'?"),
-        ("info a.onnx b.onnx", "info", "poise info takes no 'b.onnx'"),
+        ("weights fetsh", "weights", "no command named 'weights fetsh'; did you mean 'fetch'?"),
+        ("info a.onnx b.onnx", "info", "info takes FILE and no more, got 'b.onnx' too"),
     ],
 )
 def test_wrong_use_points_to_the_help_of_its_own_command(

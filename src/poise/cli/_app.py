@@ -74,10 +74,10 @@ def run(application: cyclopts.App, words: list[str]) -> int:
             raise ValueError(f"no command named {words[0]!r}{suggest(words[0], _COMMANDS)}")
         code = application(words, exit_on_error=False, print_error=False)
         return int(code or 0)
+    except cyclopts.UnusedCliTokensError as error:
+        return _complain(_too_many(application, words, error.unused_tokens or []), 2, hint=_command(application, words))
     except cyclopts.CycloptsError as error:
-        return _complain(
-            _unknown(error, application, words) or _first_line(error), 2, hint=_command(application, words)
-        )
+        return _complain(_first_line(error), 2, hint=_command(application, words))
     except (ValueError, TypeError) as error:
         return _complain(str(error), 2, hint=_command(application, words))
     except PoiseError as error:
@@ -175,6 +175,21 @@ def _options(application: cyclopts.App, words: list[str]) -> set[str]:
     return {name for argument in apps[-1].assemble_argument_collection() for name in argument.names}
 
 
+def _too_many(application: cyclopts.App, words: list[str], left: list[str]) -> str:
+    """Say which words of a command line have no place in it, and what the command takes."""
+    names, apps, _ = application.parse_commands(words)
+    command, last = " ".join(names), apps[-1]
+    below = [name for name in last if not name.startswith("-")]
+    if below:
+        return f"no command named '{command} {left[0]}'{suggest(left[0], below)}"
+    takes = [argument.name for argument in last.assemble_argument_collection() if argument.index is not None]
+    got = ", ".join(map(repr, left[:5])) + (", …" if len(left) > 5 else "")
+    if not takes:
+        return f"{command} takes options only, each after its name (--name VALUE), got {got}"
+    again = ": call it once for each" if len(takes) == 1 else ""
+    return f"{command} takes {' and '.join(takes)} and no more, got {got} too{again}"
+
+
 def either(words: list[str]) -> list[str]:
     """Give the flags that take a value or none, such as ``--resume`` and ``--resume last.pt``, always one.
 
@@ -202,15 +217,6 @@ def either(words: list[str]) -> list[str]:
 def _first_line(error: Any) -> str:
     text = str(error).strip()
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
-
-
-def _unknown(error: cyclopts.CycloptsError, application: cyclopts.App, words: list[str]) -> str:
-    """Return the sentence for a word that is neither a command nor taken by the one before it; else nothing."""
-    if not isinstance(error, cyclopts.UnusedCliTokensError) or not error.unused_tokens:
-        return ""
-    chain, apps, _ = application.parse_commands(words)
-    word, known = str(error.unused_tokens[0]), [name for name in apps[-1] if not name.startswith("-")]
-    return f"poise {' '.join(chain)} takes no {word!r}{suggest(word, known)}"
 
 
 def _command(application: cyclopts.App, words: list[str]) -> str:

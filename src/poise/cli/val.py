@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from poise.cli._options import Opening, RunName
 from poise.files.text import plain, say, say_json, screen
+from poise.files.writing import check_writable
 
 
 def val(
@@ -73,6 +74,8 @@ def val(
         raise ValueError("--calibrate takes one model as it is, without --calibration")
     if data is None and len(models) > 1:
         raise ValueError("val needs --data to compare two models on")
+    if calibrate is not None:
+        check_writable(calibrate)
     from poise.cli._notes import hush
     from poise.cli._scores import compared, report
     from poise.estimators.calibration import write_calibration

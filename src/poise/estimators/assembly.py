@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from poise import files
 from poise.errors import ModelError, suggest
 from poise.estimators._estimator import Estimator, build
 from poise.estimators.detectors import FAMILIES as DETECTORS
@@ -186,7 +187,7 @@ def _detectors(
     path = Path(asked).expanduser()
     if path.suffix.lower() in (".onnx", ".xml") or path.is_file():
         if not path.is_file():
-            raise ModelError(f"detector {text}: no such file")
+            raise ModelError(f"detector {text}: {files.no_file(path)}")
         opened = open_file(path)
         found = recognise_detector(opened, name=text, path=path, spec=known)
         return [{"network": text}], {text: (opened, found)}

@@ -128,6 +128,8 @@ def recognise(
         loaded = refiners.refiner(found, session) if family in refiners.FAMILIES else detectors.detector(found, session)
     except FormatError as error:
         raise ModelError(f"{name}: {error}; this looks like {describe(session)}") from None
+    if not loaded.keypoints and family in refiners.FAMILIES:
+        raise ModelError(f"{name}: its outputs have no keypoints; this looks like {describe(session)}")
     if not loaded.keypoints:
         return Own(found, None)
     return Own(found, named(loaded.keypoints, skeleton or session.metadata.get("skeleton"), session, name=name))
@@ -152,10 +154,12 @@ def recognise_detector(
     if "family" not in table:
         table["family"] = family_of(session) or shared_family(session, name, told="mean" in table)
     if table["family"] not in detectors.FAMILIES:
-        known = ", ".join(sorted(detectors.FAMILIES))
+        known, said = ", ".join(sorted(detectors.FAMILIES)), table["family"]
+        odd = said is not None and said not in refiners.FAMILIES
+        near = f"no family named {said!r}{suggest(said, detectors.FAMILIES)}; " if odd else ""
         raise ModelError(
-            f"{name}: expected a detector ({known}), but this looks like {describe(session)}; if it is one of them "
-            "under other names, say which: detector={'file': …, 'family': …}"
+            f"{name}: {near}expected a detector ({known}), but this looks like {describe(session)}; if it is one of "
+            "them under other names, say which: detector={'file': …, 'family': …}"
         )
     found = _spec(session, name, table)
     try:

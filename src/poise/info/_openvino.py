@@ -28,6 +28,8 @@ def openvino(path: Path) -> Info:
         text = files.read_bytes(path, most=_MOST_XML)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     # A document type could define entities that grow without end; OpenVINO writes none.
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
         raise ModelError(f"{path}: refused: its XML defines entities, which OpenVINO never writes")

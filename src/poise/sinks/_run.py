@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, TypeVar
 from poise.errors import PoiseError
 from poise.extras.version import __version__
 from poise.files.addresses import masked
-from poise.files.writing import PathLike, numbered, write_atomically, writing
+from poise.files.writing import PathLike, check_folder, numbered, write_atomically, writing
 from poise.results import Results
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import YoloTxtSink
@@ -70,6 +70,16 @@ class RunFolder:
         self._written = False
         self._facts: dict[str, Any] = {}
         self._at_end: list[Callable[[], Mapping[str, Any]]] = []
+
+    @staticmethod
+    def check(project: PathLike, name: str, *, exist_ok: bool = False) -> None:
+        """Find out before the work whether the folder of a run can be made; nothing is made.
+
+        Raises:
+            PoiseError: It cannot.
+        """
+        base = Path(project) / name
+        check_folder(base if exist_ok else base.parent)
 
     def __enter__(self) -> Self:
         if not self._written:

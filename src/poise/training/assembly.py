@@ -12,6 +12,7 @@ from torch import nn
 
 from poise.errors import ModelError, PoiseError
 from poise.networks import PoseNetwork
+from poise.sinks import RunFolder
 from poise.training import optimisers
 from poise.training.autobatch import find_batch
 from poise.training.checkpoints import State, load_optimizer, set_random_state
@@ -125,6 +126,9 @@ def assemble(settings: TrainSettings, *, device: str, group: Group, progress: Pr
     Raises:
         PoiseError: The data, the model or the folder cannot be used.
     """
+    if group.rank == 0 and not settings.resume:
+        # Before all labels are read, which takes minutes for a large set.
+        RunFolder.check(settings.project, settings.name, exist_ok=settings.exist_ok)
     data = open_data(settings)
     run = Run(settings, group)
     try:
@@ -309,6 +313,7 @@ def restore(training: Training, precision: Precision, state: State) -> None:
     training.best_fitness, training.best_epoch = state.best, state.best_epoch
     training.seconds = state.seconds
     training.rows.extend(state.rows)
+    training.kept = len(state.rows)
     set_random_state(state.random)
 
 

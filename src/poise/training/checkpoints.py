@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from poise import files
 from poise.datasets import DataSpec
 from poise.errors import ModelError, PoiseError
 from poise.extras.version import __version__
@@ -81,9 +82,11 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
             write_all(file, whole.getbuffer())
             os.fsync(file.fileno())
         part.replace(path)
-    except (OSError, RuntimeError) as error:
+    except BaseException as error:  # a signal may end it at any line
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if not isinstance(error, (OSError, RuntimeError)):
+            raise
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         old = path.with_name("last.pt").exists()
         further = "; the last epoch is still there. Make room and go on with --resume" if old else ". Make room first"
@@ -169,7 +172,7 @@ def read_state(path: str | Path) -> State:
     """
     path = Path(path)
     if not path.is_file():
-        raise ModelError(f"{path}: no such file; resume continues a training from its weights/last.pt")
+        raise ModelError(f"{path}: {files.no_file(path)}; resume continues a training from its weights/last.pt")
     content = read_plain(path)
     training = content.get("training") if isinstance(content, dict) else None
     if not isinstance(training, dict) or "model" not in content:

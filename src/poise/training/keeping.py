@@ -42,6 +42,7 @@ def keep(training: Training, parts: Parts) -> None:
     parts.tables.write()
     state = snapshot(training, parts.precision, checkpoints.random_state())
     checkpoints.write(training.last, checkpoints.unfinished(about, state))
+    training.kept = done
 
 
 def finish(training: Training, parts: Parts) -> None:

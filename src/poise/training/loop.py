@@ -166,9 +166,9 @@ def ended(training: Training) -> dict[str, Any]:
 
 def interrupted(training: Training) -> str:
     """Say how a training that the user stopped goes on."""
-    if not training.rows:
+    if not training.kept:
         return f"stopped in the first epoch; nothing was kept in {training.save_dir} yet"
     return (
-        f"stopped in epoch {training.epoch + 1}; {training.last} holds the {len(training.rows)} before it. "
+        f"stopped in epoch {training.kept + 1}; {training.last} holds the {training.kept} before it. "
         f"Go on with: poise train --resume {training.last}"
     )

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from poise.errors import PoiseError
 from poise.files.text import screen
+from poise.files.writing import write_atomically
 
 if TYPE_CHECKING:
     from poise.training.state import Training
@@ -110,14 +110,7 @@ class Tables:
         writer.writerows({key: _short(value) for key, value in row.items()} for row in self._rows)
         lines = [json.dumps({k: _json(v) for k, v in row.items()}) + "\n" for row in self._rows]
         for name, text in (("results.csv", table.getvalue()), ("results.jsonl", "".join(lines))):
-            path = self._folder / name
-            part = path.with_name(f"{name}.{os.getpid()}.part")
-            try:
-                part.write_text(text, encoding="utf-8")
-                part.replace(path)
-            except OSError as error:
-                part.unlink(missing_ok=True)
-                raise PoiseError(f"{path}: cannot be written: {error.strerror or error}") from error
+            write_atomically(self._folder / name, text)
         if self._board is not None:
             row = self._rows[-1]
             for key, value in row.items():

@@ -60,6 +60,8 @@ class Run:
             self._lock = _held(self.folder)
             try:
                 (self.folder / "weights").mkdir(exist_ok=True)
+                for part in (self.folder / "weights").glob("*.part"):  # of a training that was killed while it wrote
+                    part.unlink(missing_ok=True)
                 self.note(settings)
             except OSError as error:
                 raise PoiseError(f"{self.folder}: cannot be written: {error.strerror or error}") from error

@@ -107,11 +107,18 @@ def validate(
         images=len(used),
         instances=len(evidence.box.target_classes),
         speed={step: 1e3 * value / max(len(used), 1) for step, value in seconds.items()},
-        notes=(*notes, *note, *more, *_assumed(dataset, read)),
+        notes=(*notes, *note, *more, *_unseen(expected), *_assumed(dataset, read)),
         skipped=tuple(str(problem) for problem in problems),
         evidence=evidence,
         confusion=confusion,
     )
+
+
+def _unseen(expected: Expected) -> list[str]:
+    """Say so where no keypoint is labelled: scores of keypoints are 0 then, whatever the network finds."""
+    if (expected.visibility > 0).any():
+        return []
+    return ["no instance has a labelled keypoint: the scores of keypoints say nothing"]
 
 
 def _assumed(dataset: Dataset, read: Scan) -> list[str]:
