@@ -16,6 +16,7 @@ VARIANTS: dict[str, tuple[int, dict[str, str]]] = {
     "1 thread": (1, {}),
     "2 threads, as onnxruntime comes": (2, {}),
     "2 threads, never spin": (2, {"session.intra_op.allow_spinning": "0"}),
+    "2 threads, spin for 10 us": (2, {"session.intra_op.spin_duration_us": "10"}),
     "2 threads, stop spinning after a run": (2, {"session.force_spinning_stop": "1"}),
 }
 

@@ -12,20 +12,18 @@ import torch
 from torch import nn
 
 from poise.networks import PoseNetwork, build
+from poise.networks.network import Block
 
 PLACES = {
     "PoseNetwork": "ultralytics.nn.tasks.PoseModel",
     "Conv": "ultralytics.nn.modules.conv.Conv",
     "Concat": "ultralytics.nn.modules.conv.Concat",
+    "Upsample": "ultralytics.nn.modules.conv.Upsample",
     "C2f": "ultralytics.nn.modules.block.C2f",
-    "C3k": "ultralytics.nn.modules.block.C3k",
     "C3k2": "ultralytics.nn.modules.block.C3k2",
-    "Bottleneck": "ultralytics.nn.modules.block.Bottleneck",
     "SPPF": "ultralytics.nn.modules.block.SPPF",
     "C2PSA": "ultralytics.nn.modules.block.C2PSA",
-    "PSABlock": "ultralytics.nn.modules.block.PSABlock",
-    "Attention": "ultralytics.nn.modules.block.Attention",
-    "Expectation": "ultralytics.nn.modules.block.DFL",
+    "Part": "ultralytics.nn.modules.block.C3k",
     "RealNVP": "ultralytics.nn.modules.block.RealNVP",
     "PoseHead": "ultralytics.nn.modules.head.Pose",
     "Pose26Head": "ultralytics.nn.modules.head.Pose26",
@@ -55,9 +53,10 @@ def places(extra: dict[str, str]) -> Iterator[dict[str, type]]:
 
 def disguise(module: nn.Module, classes: dict[str, type]) -> nn.Module:
     """Return a copy of a module tree whose classes are the empty ones."""
-    kind = classes.get(type(module).__name__, type(module))
+    name = module.layer.block if isinstance(module, Block) else type(module).__name__
+    kind = classes.get(name, type(module))
     copy = kind.__new__(kind)
-    copy.__dict__.update(module.__dict__)
+    copy.__dict__.update({key: value for key, value in module.__dict__.items() if key not in ("layer", "about")})
     copy._buffers = dict(module._buffers)
     copy._modules = {name: disguise(child, classes) for name, child in module._modules.items() if child is not None}
     return copy  # type: ignore[no-any-return]
@@ -98,7 +97,7 @@ def save_published(
             "task": "pose",
         }
         model.__dict__.update({**about, **(state or {})})
-        for name in ("sources", "kept", "family", "scale"):
+        for name in ("layers", "family", "scale"):
             del model.__dict__[name]
         head = list(model.model.children())[-1]
         head._buffers.pop("unit_std", None)

@@ -122,3 +122,21 @@ def test_state_that_would_run_code_is_refused(tmp_path: Path) -> None:
         read_state(tmp_path / "last.pt")
 
     assert not (tmp_path / "pwned").exists()
+
+
+def test_a_write_that_is_stopped_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "last.pt"
+    write_archive(path, {"a": 1})
+    old = path.read_bytes()
+    monkeypatch.setattr("os.fsync", stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_archive(path, {"a": 2})
+
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == old

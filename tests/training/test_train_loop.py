@@ -85,6 +85,26 @@ def test_killed_training_resumes_exactly(cards: Path, whole: Any, tmp_path: Path
     assert same(whole, resumed)
 
 
+def test_an_interrupt_counts_the_epochs_that_can_be_gone_on_from(cards: Path, tmp_path: Path) -> None:
+    def stop(training: Any) -> None:
+        # The second epoch is measured, and not yet in last.pt.
+        if len(training.rows) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"stopped in epoch 2; .*last\.pt holds the 1 before it"):
+        run(cards, epochs=3, project=str(tmp_path), callbacks={"on_fit_epoch_end": [stop]})
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_labels_are_read(
+    cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr("poise.training.assembly.open_data", lambda _: pytest.fail("the labels were read"))
+
+    with pytest.raises(PoiseError, match="cannot be written: part of the path is a file"):
+        run(cards, project=str(tmp_path / "file"))
+
+
 @pytest.mark.slow
 def test_interrupt_ends_the_command_with_130_and_says_how_to_go_on(cards: Path, tmp_path: Path) -> None:
     process = start_command(

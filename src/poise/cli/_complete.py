@@ -96,7 +96,7 @@ def _named(name: str) -> tuple[str, ...]:
 
         return tuple(weights.releases())
     if name == "exercise":
-        from poise.reps import names as exercises
+        from poise.reps import exercise_names as exercises
 
         return ("auto", *exercises())
     if name == "skeleton":
@@ -109,7 +109,7 @@ def _named(name: str) -> tuple[str, ...]:
         return tuple(word for word in app if not word.startswith("-"))
     return {
         "tracker": ("pose.yaml", "bytetrack.yaml", "botsort.yaml"),
-        "runtime": ("auto", "onnxruntime", "openvino"),
+        "runtime": ("auto", "onnxruntime", "openvino", "torch"),
         "device": ("cpu", "cuda"),
         "precision": ("f32", "auto"),
     }.get(name, ())

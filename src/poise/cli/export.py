@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import cyclopts
 
-from poise.errors import require
 from poise.files.text import say, screen
 
 
@@ -57,8 +56,8 @@ def export(
         max_det: With --nms, rows of the output.
         batch: Pictures a run, with --no-dynamic.
         opset: ONNX operator set, 11 to 20.
-        simplify: Fold constants of the graph.
-        data: Pictures to compare on, and to calibrate int8 with: a data YAML, a folder, or files.
+        simplify: Accepted for the field's habit; graphs are written with nothing to simplify.
+        data: Pictures to compare on, and to calibrate int8 with: a data set (YAML or label file), a folder, or files.
         out: The file to write; beside the checkpoint unless given.
         overwrite: Replace a file that is there.
         keep_sigma: Keep the keypoints' standard deviation (YOLO26) as a second output.
@@ -69,7 +68,6 @@ def export(
         raise ValueError("export needs a checkpoint: poise export best.pt")
     if imgsz is not None and len(imgsz) > 2:
         raise ValueError(f"--imgsz takes a side, or height and width, got {len(imgsz)} numbers")
-    require("torch", extra="export", feature="poise export")
     from poise.cli._report import fetch
     from poise.export import export_certified
 

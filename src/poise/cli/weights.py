@@ -9,9 +9,15 @@ import cyclopts
 from cyclopts import Parameter
 
 from poise import weights as store
-from poise.files.text import say, say_json, screen
+from poise.cli._help import INSIDE
+from poise.files.text import one_line, say, say_json, screen
+from poise.files.writing import check_writable
 
-weights = cyclopts.App(name="weights", help="List, fetch, pack, import and remove weight files that are not bundled.")
+weights = cyclopts.App(
+    name="weights",
+    help="List, fetch, pack, import and remove weight files that are not bundled.",
+    group_commands=INSIDE,
+)
 
 
 @weights.default
@@ -28,6 +34,10 @@ def show(*, json: bool = False) -> int:
         rows = {
             "folder": str(store.home() / "weights"),
             "cached": [_kept(path, zoo.get(path.name)) for path in kept],
+            "graphs": [
+                {"name": path.name, "origin": origin, "bytes": path.stat().st_size}
+                for path, origin in store.graphs().items()
+            ],
             "published": [{"name": r.name, "maker": r.maker, "licence": r.licence} for r in known],
             "zoo": [
                 {"name": e.name, "maker": e.maker, "licence": e.licence, "cached": e.path.is_file()}
@@ -44,6 +54,13 @@ def show(*, json: bool = False) -> int:
         console.print(f"  {path.name}  {path.stat().st_size / 1e6:.1f} MB{of}", soft_wrap=True)
     if not kept:
         console.print("  (empty)")
+    built = store.graphs()
+    size = sum(path.stat().st_size for path in built) / 1e6
+    if built:
+        console.print(f"graphs built of checkpoints, {size:.1f} MB: poise weights clear", style="bold", soft_wrap=True)
+    for path, origin in built.items():
+        of = f"{one_line(origin)}, sha256 {path.name[:12]}…"
+        console.print(f"  {of}  {path.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
     console.print("published by their makers, fetched when you name them", style="bold")
     for release in known:
         console.print(f"  {release.name}  {release.maker}, {release.licence}")
@@ -124,6 +141,7 @@ def pack(*names: str, out: Annotated[Path, Parameter(name=["--out", "-o"])], ove
         )
     if out.exists() and not overwrite:
         raise PoiseError(f"{out} exists; pass --overwrite to replace it")
+    check_writable(out)
     for entry in (entry for name in names for entry in store.wanted(name)):
         fetch_network(entry)
     packed = store.pack(names, out)
@@ -146,4 +164,12 @@ def remove(*names: str, forget: bool = False) -> int:
     for name in names:
         for path in store.remove(name, forget=forget):
             say(path)
+    return 0
+
+
+@weights.command
+def clear() -> int:
+    """Remove the graphs that were built of checkpoints, and print what is gone; they are built again when needed."""
+    for path in store.remove_graphs():
+        say(path)
     return 0

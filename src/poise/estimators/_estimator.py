@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.frames import Frame, Image
-from poise.results import Results
+from poise.results import Results, Speed
 from poise.runtime import Session
 from poise.skeletons import Skeleton, get
 from poise.weights import Card
@@ -130,5 +130,5 @@ def to_results(frame: Frame, found: Estimate, estimator: Estimator, **speed: Any
         names=estimator.names,
         sigma=found.sigma,
         xyz=found.xyz,
-        speed={**found.speed, **speed},
+        speed=Speed({**found.speed, **speed}, getattr(estimator, "engine", "")),
     )

@@ -44,6 +44,7 @@ class Yolo:
         kpt_shape: Number of keypoints, and values a keypoint (2, or 3 with a confidence).
         stride: Coarsest stride of the network, pixels.
         end2end: True where the network gives each instance once, so that no suppression is needed.
+        engine: What runs it, such as ``"onnxruntime"``.
         licence: What the file says of its licence; empty where it says nothing.
         metadata: All that the file says of itself.
 
@@ -61,6 +62,7 @@ class Yolo:
         self._noted: set[str] = set()
         self.skeleton = network.skeleton
         self.names = network.names
+        self.engine = session.engine
         self.imgsz = network.imgsz
         self.kpt_shape = (network.layout.keypoints, network.layout.values)
         self.stride = network.stride

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from poise import networks
 from poise.errors import ModelError
 from poise.estimators.yolo import Yolo
-from poise.export import _graph, _torchscript
+from poise.export import _onnx
 from poise.export._formats import FORMATS, Format, check_offer, one_precision
 from poise.export._pictures import Pictures, gather
-from poise.export._what import STRIDE, Wish, branches, describe, of_network
+from poise.export._what import STRIDE, Wish, describe, of_network
 from poise.export._writers import WRITERS
-from poise.export.certificate import Bounds, Certificate, certify
-from poise.files.writing import check_writable, write_atomically, writing
-from poise.networks import Checkpoint, PoseNetwork, load, open_session
+from poise.export.certificate import Bounds, Certificate, certify, uncompared
+from poise.extras import engines
+from poise.files.writing import check_writable, held, write_atomically, writing
+from poise.networks import Checkpoint, read_checkpoint
+from poise.networks.onnx_graph import OPSET
 from poise.runtime import Session, Tensor
 from poise.runtime import open_session as open_file
-from poise.runtime.torch import TorchSession
+
+if TYPE_CHECKING:
+    from poise.networks import PoseNetwork
 
 _log = logging.getLogger("poise")
+
+# Folders to work in, and the file in them that a running export holds.
+_SCRATCH, _LOCK = ".poise-export-", ".lock"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +108,8 @@ def export_certified(
         max_det: With ``nms``: rows of the output.
         batch: Pictures a run, where the input is not dynamic.
         opset: ONNX operator set, 11 to 20.
-        simplify: Fold constants of the graph.
-        data: Pictures for the comparison and for int8's calibration: a data YAML (with labels, for average precision),
+        simplify: Accepted for the field's habit: a graph is written with nothing to simplify.
+        data: Pictures for the comparison and for int8's calibration: a data set (its labels give average precision),
             a folder, a file, or a list. None: the bundled picture, which is enough to prove fp32.
         out: The file to write, or a folder; None: beside the checkpoint, named after it.
         overwrite: Replace a file that is there.
@@ -115,17 +127,17 @@ def export_certified(
     """
     precision = one_precision(precision, half, int8)
     check_offer(format, precision, nms, opset, batch)
-    network, about = _read(model, checkpoint, kpt_shape)
+    about = _read(model, checkpoint, kpt_shape)
     if end2end is None:
-        end2end = "one2many" not in branches(network)
+        end2end = "one2many" not in about.branches
     if end2end and nms:
         raise ValueError(
             "nms=True is for the branch that finds an object several times; with end2end=True leave it out"
         )
-    if end2end and "one2one" not in branches(network):
+    if end2end and "one2one" not in about.branches:
         raise ValueError(f"{about.source.name}: {about.family} has no one-to-one branch; leave end2end out")
     height, width = _size(about.imgsz if imgsz is None else imgsz)
-    sigma = keep_sigma and about.family == "yolo26" and _has_sigma(network, end2end)
+    sigma = keep_sigma and about.sigma
     if dynamic is None:
         dynamic = not (format == "openvino" and precision == "int8")
     wish = Wish(
@@ -138,25 +150,46 @@ def export_certified(
         check_writable(target)
     if precision == "int8" and data is None:
         raise ValueError("precision 'int8' needs pictures of what the network finds; give data= a folder or data YAML")
-    pictures = gather(data, most=most_pictures)
+    pictures = gather(data, most=most_pictures, keypoints=about.kpt_shape[0])
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    with writing(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=".poise-export-") as scratch:
-        made = Path(scratch) / target.name
-        said = describe(about, wish)
-        stamp = WRITERS[format](network, about, wish, made, said, pictures)
-        proof = _certify(network, about, wish, made, said, pictures, target.name, bounds)
-        stamp({"poise.certificate": proof.to_json()})
-        return _deliver(made, target, proof)
+    try:
+        with writing(target), _scratch(target.parent) as scratch:
+            made = scratch / target.name
+            said = describe(about, wish)
+            stamp = WRITERS[format](about, wish, made, said, pictures)
+            proof = _certify(about, wish, made, said, pictures, target.name, bounds)
+            stamp({"poise.certificate": proof.to_json()})
+            return _deliver(made, target, proof)
+    except KeyboardInterrupt as stop:
+        stop.args = (f"stopped; {target} was not written",)
+        raise
 
 
-def _read(
-    model: str | Path | PoseNetwork, checkpoint: Checkpoint | None, kpt_shape: tuple[int, int] | None
-) -> tuple[PoseNetwork, Checkpoint]:
-    if isinstance(model, PoseNetwork):
-        return model, checkpoint or of_network(model)
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to work in, on the disk of the result; those of exports that were killed are removed."""
+    for old in folder.glob(f"{_SCRATCH}*"):
+        try:
+            with (old / _LOCK).open("rb+") as lock:
+                # Where there are no locks between processes, nobody knows whether it is still used.
+                dead = os.name == "posix" and held(lock)
+        except OSError:
+            continue
+        if dead:
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH) as name, (Path(name) / _LOCK).open("wb") as lock:
+        held(lock)
+        inside = Path(name) / "export"
+        inside.mkdir()
+        yield inside
+
+
+def _read(model: Any, checkpoint: Checkpoint | None, kpt_shape: tuple[int, int] | None) -> Checkpoint:
     if isinstance(model, str | Path):
-        return load(model, kpt_shape=kpt_shape)
+        return read_checkpoint(model, kpt_shape=kpt_shape)
+    if "torch" in sys.modules and isinstance(model, networks.PoseNetwork):
+        return of_network(model, checkpoint)
     raise TypeError(f"model must be a path or a PoseNetwork, got {type(model).__name__}")
 
 
@@ -168,11 +201,6 @@ def _size(imgsz: Any) -> tuple[int, int]:
     if [height, width] != sides:
         _log.info("imgsz %s rounded up to %d x %d, multiples of %d", imgsz, height, width, STRIDE)
     return height, width
-
-
-def _has_sigma(network: PoseNetwork, end2end: bool) -> bool:
-    held = {name for name, _ in network.head.named_children()}
-    return ("one2one_" if end2end else "") + "cv4_sigma" in held
 
 
 def _target(about: Checkpoint, wish: Wish, out: str | Path | None) -> Path:
@@ -195,7 +223,6 @@ def _name(about: Checkpoint, wish: Wish, form: Format) -> str:
 
 
 def _certify(
-    network: PoseNetwork,
     about: Checkpoint,
     wish: Wish,
     path: Path,
@@ -204,38 +231,59 @@ def _certify(
     name: str,
     bounds: Bounds | None,
 ) -> Certificate:
-    plain = replace(wish, precision="fp32", nms=False)
-    before = _in_torch(_graph.make(network, plain), plain, describe(about, plain))
     after = _open(path, wish, said, about)
-    proof = certify(
-        Yolo(before, name=about.source.name),
-        Yolo(after, name=name),
-        pictures,
-        file=name,
-        origin=about.source.name,
-        format=wish.format,
-        precision=wish.precision,
-        engine=FORMATS[wish.format].engine,
-        bounds=bounds,
-        floor=wish.conf if wish.nms else 0.0,
-        limits=(wish.iou, wish.max_det) if wish.nms else None,
-    )
+    before, against = _original(about, wish)
+    facts: dict[str, Any] = {
+        "file": name,
+        "origin": about.source.name,
+        "format": wish.format,
+        "precision": wish.precision,
+        "engine": after.engine,
+        "against": against,
+        "bounds": bounds,
+        "floor": wish.conf if wish.nms else 0.0,
+    }
+    exported = Yolo(after, name=name)
+    if before is None:
+        proof = uncompared(exported, pictures, **facts)
+    else:
+        limits = (wish.iou, wish.max_det) if wish.nms else None
+        proof = certify(Yolo(before, name=about.source.name), exported, pictures, limits=limits, **facts)
+        before.close()
     after.close()
     return proof
 
 
+def _original(about: Checkpoint, wish: Wish) -> tuple[Session | None, str]:
+    """Return what an export is held against, and what that is in words: torch, or for want of it the float32 graph."""
+    plain = replace(wish, format="onnx", precision="fp32", nms=False, opset=OPSET)
+    if engines.installed("torch"):
+        from poise.export._torchscript import deployed
+
+        return _in_torch(deployed(about, plain), plain, describe(about, plain)), "torch"
+    if wish.precision == "fp32":
+        return None, "nothing: torch is not installed"
+    graph = _onnx.graph(about, plain, describe(about, plain))
+    return open_file(graph, runtime="onnxruntime"), "the float32 graph in onnxruntime: torch is not installed"
+
+
 def _open(path: Path, wish: Wish, said: dict[str, str], about: Checkpoint) -> Session:
     if wish.format == "safetensors":
-        session = open_session(path, end2end=wish.end2end, keep_sigma=wish.sigma, kpt_shape=about.kpt_shape)
-        return _shaped(session, wish)
+        written = read_checkpoint(path, kpt_shape=about.kpt_shape)
+        plain = replace(wish, format="onnx", precision="fp32", opset=OPSET)
+        return open_file(_onnx.graph(written, plain, describe(written, plain)), runtime="onnxruntime")
     if wish.format == "torchscript":
-        return _in_torch(_torchscript.Program(path), wish, said)
+        from poise.export._torchscript import Program
+
+        return _in_torch(Program(path), wish, said)
     if wish.format == "openvino":
         return open_file(next(path.glob("*.xml")), runtime="openvino")
     return open_file(path, runtime="onnxruntime")
 
 
 def _in_torch(module: Any, wish: Wish, said: dict[str, str]) -> Session:
+    from poise.runtime.torch import TorchSession
+
     return _shaped(TorchSession(module, said), wish)
 
 

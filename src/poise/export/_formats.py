@@ -40,20 +40,18 @@ class Format:
         ending: Of the name, after ``best`` or ``best-int8``.
         precisions: What its numbers may be.
         nms: Suppression may be inside.
-        engine: What runs it here.
     """
 
     ending: str
     precisions: tuple[str, ...]
     nms: bool
-    engine: str
 
 
 FORMATS = {
-    "onnx": Format(".onnx", PRECISIONS, nms=True, engine="onnxruntime"),
-    "openvino": Format("_openvino_model", PRECISIONS, nms=True, engine="openvino"),
-    "torchscript": Format(".torchscript", ("fp32",), nms=False, engine="torch"),
-    "safetensors": Format(".safetensors", ("fp32", "fp16"), nms=False, engine="torch"),
+    "onnx": Format(".onnx", PRECISIONS, nms=True),
+    "openvino": Format("_openvino_model", PRECISIONS, nms=True),
+    "torchscript": Format(".torchscript", ("fp32",), nms=False),
+    "safetensors": Format(".safetensors", ("fp32", "fp16"), nms=False),
 }
 
 

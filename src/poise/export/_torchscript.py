@@ -11,12 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from poise.export._graph import Graph
 from poise.export._what import Wish
 from poise.files.writing import write_all
+from poise.networks import Checkpoint, PoseNetwork, deploy, from_checkpoint
 
 
-def write(graph: Graph, wish: Wish, path: Path, said: Mapping[str, str]) -> None:
+def deployed(about: Checkpoint, wish: Wish) -> PoseNetwork:
+    """Return a network in torch as it is exported: folded, with the branch that is wanted."""
+    return deploy(from_checkpoint(about), end2end=wish.end2end, sigma=wish.sigma)
+
+
+def write(about: Checkpoint, wish: Wish, path: Path, said: Mapping[str, str]) -> None:
     """Trace a network and write it, with its metadata as JSON in the record ``config.txt``.
 
     Feature maps' sizes are read while it runs, so other sizes of picture work too.
@@ -24,7 +29,7 @@ def write(graph: Graph, wish: Wish, path: Path, said: Mapping[str, str]) -> None
     picture = torch.zeros(wish.batch, 3, wish.height, wish.width)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        program = torch.jit.trace(graph, picture, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
+        program = torch.jit.trace(deployed(about, wish), picture, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
     _save(program, path, said)
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from poise._version import __version__
-from poise.networks import Checkpoint, PoseNetwork, metadata
-from poise.skeletons import Skeleton, get
+from poise.extras.version import __version__
+from poise.files.text import valid
+from poise.networks import Checkpoint, metadata
+from poise.skeletons import Skeleton, skeleton_of
+
+if TYPE_CHECKING:
+    from poise.networks import PoseNetwork
 
 STRIDE = 32
 
@@ -38,6 +43,11 @@ class Wish:
     conf: float
     iou: float
     max_det: int
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """Pictures a run, height and width of the input; None where they are free."""
+        return None if self.dynamic else (self.batch, self.height, self.width)
 
     @property
     def selected(self) -> bool:
@@ -74,7 +84,7 @@ def describe(checkpoint: Checkpoint, wish: Wish) -> dict[str, str]:
         "docs": "",
         "poise.version": __version__,
         "poise.precision": wish.precision,
-        "poise.origin": checkpoint.source.name,
+        "poise.origin": valid(checkpoint.source.name),
         "poise.skeleton": json.dumps(_bones(checkpoint.skeleton)),
         "poise.sigmas": json.dumps([round(float(s), 6) for s in checkpoint.skeleton.sigmas]),
     }
@@ -84,14 +94,28 @@ def describe(checkpoint: Checkpoint, wish: Wish) -> dict[str, str]:
     return said | own
 
 
-def of_network(network: PoseNetwork) -> Checkpoint:
-    """Describe a network that was never in a file."""
+def of_network(network: PoseNetwork, about: Checkpoint | None = None) -> Checkpoint:
+    """Return a network in memory as a checkpoint.
+
+    Args:
+        network: The network, which needs not to have been in a file.
+        about: What it is, as far as it is known.
+    """
+    from poise.networks import arrays
+
+    weights = arrays(network)
+    head = {name for name, _ in network.head.named_children()}
+    held: dict[str, Any] = {
+        "weights": weights,
+        "fused": not any(".bn." in name for name in weights),
+        "branches": tuple(b for b, part in (("one2many", "cv2"), ("one2one", "one2one_cv2")) if part in head),
+        "sigma": bool(head & {"cv4_sigma", "one2one_cv4_sigma"}),
+        "flow": "flow_model" in head,
+    }
+    if about is not None:
+        return replace(about, **held)
     k = network.kpt_shape[0]
     names = {0: "person" if k == 17 else "object"} if network.nc == 1 else {i: f"class{i}" for i in range(network.nc)}
-    points = tuple(f"keypoint_{i}" for i in range(k))
-    bones = (
-        get("coco17") if k == 17 else Skeleton(f"{names[0]}{k}", points, flip_idx=tuple(range(k)), instance=names[0])
-    )
     return Checkpoint(
         source=Path(f"{network.family}{network.scale}-pose"),
         format="state_dict",
@@ -99,16 +123,9 @@ def of_network(network: PoseNetwork) -> Checkpoint:
         scale=network.scale,
         names=names,
         kpt_shape=network.kpt_shape,
-        skeleton=bones,
-        weights={},
-        branches=branches(network),
+        skeleton=skeleton_of(k, instance=names[0] if len(names) == 1 else "object"),
+        **held,
     )
-
-
-def branches(network: PoseNetwork) -> tuple[str, ...]:
-    """Return the branches of the head that a network holds."""
-    held = {name for name, _ in network.head.named_children()}
-    return tuple(b for b, part in (("one2many", "cv2"), ("one2one", "one2one_cv2")) if part in held)
 
 
 def _bones(skeleton: Skeleton) -> dict[str, object]:

@@ -9,51 +9,43 @@ from pathlib import Path
 import numpy as np
 
 from poise import files
-from poise.export import _graph, _onnx, _openvino, _torchscript
+from poise.export import _onnx, _openvino
 from poise.export._pictures import Pictures
 from poise.export._what import Wish
-from poise.networks import Checkpoint, PoseNetwork, arrays, safetensors, save
+from poise.networks import Checkpoint, safetensors, save
 
 Stamp = Callable[[dict[str, str]], None]
-Writer = Callable[[PoseNetwork, Checkpoint, Wish, Path, dict[str, str], Pictures], Stamp]
+Writer = Callable[[Checkpoint, Wish, Path, dict[str, str], Pictures], Stamp]
 
 
-def _to_onnx(
-    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
-) -> Stamp:
-    k, values = about.kpt_shape
-    rows = {"output0": (6 if wish.selected else 4 + about.nc) + k * values, "sigma": 2 * k}
-    _onnx.write(_graph.make(network, wish), wish, path, said, rows=rows)
+def _to_onnx(about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures) -> Stamp:
+    _onnx.save(path, _onnx.graph(about, wish, said))
     if wish.precision == "int8":
         _onnx.quantise(path, pictures.batches(wish))
         _onnx.stamp(path, said)
     return lambda more: _onnx.stamp(path, more)
 
 
-def _to_openvino(
-    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
-) -> Stamp:
+def _to_openvino(about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures) -> Stamp:
     onnx = path.with_name("graph.onnx")
-    _to_onnx(network, about, wish, onnx, said, pictures)
+    _to_onnx(about, wish, onnx, said, pictures)
     _openvino.write(onnx, path, said, half=wish.precision == "fp16")
     onnx.unlink()
     return lambda more: _openvino.stamp(path, said | more)
 
 
-def _to_torchscript(
-    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
-) -> Stamp:
-    del about, pictures
-    _torchscript.write(_graph.make(network, wish), wish, path, said)
+def _to_torchscript(about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures) -> Stamp:
+    from poise.export import _torchscript
+
+    del pictures
+    _torchscript.write(about, wish, path, said)
     return lambda more: _torchscript.stamp(path, said | more)
 
 
-def _to_safetensors(
-    network: PoseNetwork, about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures
-) -> Stamp:
+def _to_safetensors(about: Checkpoint, wish: Wish, path: Path, said: dict[str, str], pictures: Pictures) -> Stamp:
     del pictures
     kind = np.float16 if wish.precision == "fp16" else np.float32
-    weights = {k: v.astype(kind) if v.dtype.kind == "f" else v for k, v in arrays(network).items()}
+    weights = {k: v.astype(kind) if v.dtype.kind == "f" else v for k, v in about.weights.items()}
     save(path, replace(about, imgsz=max(wish.height, wish.width), end2end=wish.end2end), weights)
 
     def stamp(more: dict[str, str]) -> None:

@@ -55,12 +55,14 @@ class Certificate:
         ap_after: The same of the export.
         box_ap_before: mAP50-95 of boxes of the original.
         box_ap_after: The same of the export.
-        ms_before: Median time of a run of the original in torch, milliseconds a picture.
+        ms_before: Median time of a run of the original, milliseconds a picture.
         ms_after: The same of the export, in ``engine``.
         engine: What ran the export.
         worst: The example that is furthest off.
         failures: Each bound that does not hold, in words; empty: passed.
         bounds: What was asked.
+        against: What the original ran in; begins with "nothing" where it did not run, so that nothing was compared
+            and differences are NaN.
     """
 
     file: str
@@ -94,10 +96,11 @@ class Certificate:
     worst: str
     failures: tuple[str, ...]
     bounds: Bounds = field(repr=False)
+    against: str = "torch"
 
     @property
     def passed(self) -> bool:
-        """True where every bound holds."""
+        """True where every bound that was looked at holds; see ``against`` for whether anything was."""
         return not self.failures
 
     def to_json(self) -> str:
@@ -108,7 +111,7 @@ class Certificate:
     def from_json(cls, text: str) -> Certificate:
         """Read what ``to_json`` wrote."""
         said: dict[str, Any] = json.loads(text)
-        known = {f.name: said[f.name] for f in fields(cls)}
+        known = {f.name: said[f.name] for f in fields(cls) if f.name in said}
         return cls(
             **known
             | {
@@ -124,28 +127,39 @@ class Certificate:
         def pair(a: float | None, b: float | None) -> str:
             return "no labels" if a is None or b is None else f"{a:.4f} before, {b:.4f} after ({b - a:+.4f})"
 
+        compared = not self.against.startswith("nothing")
         lines = {
             "export": f"{self.file} ({self.format}, {self.precision}, {self.imgsz[0]} x {self.imgsz[1]})",
-            "original": self.origin,
+            "original": f"{self.origin}, in {self.against}" if compared else self.origin,
             "pictures": f"{self.pictures}: {self.data}",
-            "detections": f"{self.detections} above conf {self.conf:.3g}; {self.lost} lost, {self.gained} gained"
-            + (f", {self.swapped} swapped for an equal row" if self.swapped else ""),
-            "box error": f"max {self.box_max:.4f} px, median {self.box_median:.4f} px",
-            "point error": f"max {self.point_max:.4f} px, median {self.point_median:.4f} px "
-            f"({self.point_share_median:.3%} of the box's diagonal; 95 in 100 below {self.point_share_tail:.3%})",
-            "conf error": f"max {self.conf_max:.6f}",
         }
-        if self.point_conf_max is not None:
-            lines["point conf"] = f"max {self.point_conf_max:.6f}"
-        if self.sigma_max is not None:
-            lines["sigma error"] = f"max {self.sigma_max:.4f} px"
-        lines |= {
-            "AP, points": pair(self.ap_before, self.ap_after),
-            "AP, boxes": pair(self.box_ap_before, self.box_ap_after),
-            "time": f"{self.ms_before:.1f} ms in torch, {self.ms_after:.1f} ms in {self.engine}",
-            "worst": self.worst or "none",
-            "verdict": "passed" if self.passed else "FAILED: " + "; ".join(self.failures),
-        }
+        found = f"{self.detections} above conf {self.conf:.3g}"
+        if compared:
+            swapped = f", {self.swapped} swapped for an equal row" if self.swapped else ""
+            lines |= {
+                "detections": f"{found}; {self.lost} lost, {self.gained} gained{swapped}",
+                "box error": f"max {self.box_max:.4f} px, median {self.box_median:.4f} px",
+                "point error": f"max {self.point_max:.4f} px, median {self.point_median:.4f} px "
+                f"({self.point_share_median:.3%} of the box's diagonal; 95 in 100 below {self.point_share_tail:.3%})",
+                "conf error": f"max {self.conf_max:.6f}",
+            }
+            if self.point_conf_max is not None:
+                lines["point conf"] = f"max {self.point_conf_max:.6f}"
+            if self.sigma_max is not None:
+                lines["sigma error"] = f"max {self.sigma_max:.4f} px"
+            lines |= {
+                "AP, points": pair(self.ap_before, self.ap_after),
+                "AP, boxes": pair(self.box_ap_before, self.box_ap_after),
+                "time": f"{self.ms_before:.1f} ms the original, {self.ms_after:.1f} ms in {self.engine}",
+                "worst": self.worst or "none",
+                "verdict": "passed" if self.passed else "FAILED: " + "; ".join(self.failures),
+            }
+        else:
+            lines |= {
+                "detections": found,
+                "time": f"{self.ms_after:.1f} ms in {self.engine}",
+                "verdict": f"written, but compared with {self.against}",
+            }
         width = max(map(len, lines))
         return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
 
@@ -177,6 +191,7 @@ def certify(
     format: str,
     precision: str,
     engine: str,
+    against: str = "torch",
     bounds: Bounds | None = None,
     floor: float = 0.0,
     limits: tuple[float, int] | None = None,
@@ -184,7 +199,7 @@ def certify(
     """Run both over the pictures and compare what they find.
 
     Args:
-        original: The network in torch, float32.
+        original: The network in float32.
         exported: The exported file.
         pictures: To run over.
         file: Name of the exported file.
@@ -192,12 +207,13 @@ def certify(
         format: Of the export.
         precision: Of the export.
         engine: What runs the export.
+        against: What runs the original.
         bounds: How far apart they may be; None: those of the precision.
         floor: Confidence below which the export gives nothing (suppression inside the graph).
         limits: Overlap and number of rows of that suppression.
     """
     bounds = bounds or BOUNDS[precision]
-    labelled = pictures.kpt_shape is not None
+    labelled = bool(pictures.truths)
     low = max(_CONF_AP, floor)
     options = Options(conf=low, multi_label=labelled and len(original.names) > 1 and not floor)
     if limits is not None:
@@ -264,8 +280,66 @@ def certify(
         worst=tally.worst[1],
         failures=(),
         bounds=bounds,
+        against=against,
     )
     return _judged(made)
+
+
+def uncompared(
+    exported: Yolo,
+    pictures: Pictures,
+    *,
+    file: str,
+    origin: str,
+    format: str,
+    precision: str,
+    engine: str,
+    against: str,
+    bounds: Bounds | None = None,
+    floor: float = 0.0,
+) -> Certificate:
+    """Run an export over the pictures where there is nothing to hold it against, and say so; as :func:`certify`."""
+    found: list[Estimate] = []
+    options = Options(conf=max(_CONF, floor))
+    for _, image, _ in pictures:
+        if not found:  # the first run of a shape is slower
+            exported([image], options)
+        found += exported([image], options)
+    unknown = float("nan")
+    return Certificate(
+        file=file,
+        origin=origin,
+        format=format,
+        precision=precision,
+        imgsz=(exported.imgsz[1], exported.imgsz[0]),
+        pictures=len(found),
+        data=pictures.origin,
+        conf=options.conf,
+        detections=sum(len(e.boxes) for e in found),
+        lost=0,
+        gained=0,
+        swapped=0,
+        box_max=unknown,
+        box_median=unknown,
+        point_max=unknown,
+        point_median=unknown,
+        point_share_median=unknown,
+        point_share_tail=unknown,
+        conf_max=unknown,
+        point_conf_max=None,
+        sigma_max=None,
+        ap_before=None,
+        ap_after=None,
+        box_ap_before=None,
+        box_ap_after=None,
+        ms_before=unknown,
+        ms_after=_median([e.speed["inference"] for e in found]),
+        engine=engine,
+        worst="",
+        failures=(),
+        bounds=bounds or BOUNDS[precision],
+        against=against,
+    )
 
 
 def _judged(found: Certificate) -> Certificate:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -35,6 +36,14 @@ def load(module: str) -> ModuleType:
         return import_module(module)
     with _importing, _WAYS[root]():
         return import_module(module)
+
+
+def installed(module: str) -> bool:
+    """Return whether a module can be imported, without importing it."""
+    try:
+        return sys.modules[module] is not None if module in sys.modules else find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 @contextmanager

@@ -100,7 +100,12 @@ def number(field: int, value: int) -> bytes:
 def block(field: int, value: bytes | memoryview | str) -> bytes:
     """Write a field that holds bytes, a text or a message."""
     data = value.encode("utf-8") if isinstance(value, str) else bytes(value)
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
+    return head(field, len(data)) + data
+
+
+def head(field: int, size: int) -> bytes:
+    """Write what comes before the bytes of a field that holds so many."""
+    return _varint(field << 3 | 2) + _varint(size)
 
 
 def again(field: int, wire: int, value: int | memoryview) -> bytes:

@@ -45,6 +45,8 @@ class Info:
         origin: The checkpoint that it was exported from.
         training: Settings and metrics of its training.
         certificate: The certificate of its export, shortened.
+        engine: What runs it here unless another engine is asked for.
+        usage: How it is run: a line for the terminal and one for Python; else why it is not.
     """
 
     file: str
@@ -76,6 +78,8 @@ class Info:
     origin: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     certificate: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = ""
+    usage: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return all of it as JSON."""
@@ -104,6 +108,7 @@ class Info:
             "inputs": "; ".join(self.inputs),
             "outputs": "; ".join(self.outputs),
             "precision": self.precision,
+            "runs in": self.engine,
             "opset": _number(self.opset),
             "end to end": "" if self.end2end is None else str(self.end2end).lower(),
             "licence": self.licence,
@@ -113,6 +118,8 @@ class Info:
             "training": ", ".join(f"{k} {v}" for k, v in self.training.items()),
             "certificate": ", ".join(f"{k} {v}" for k, v in self.certificate.items()),
             "sha256": self.sha256,
+            "to run it": self.usage[0] if self.usage else "",
+            "or": self.usage[1] if len(self.usage) > 1 else "",
         }
         width = max(map(len, lines))
         # A name in the file may hold line breaks, and would write lines of its own.

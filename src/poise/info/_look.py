@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from poise import files
@@ -12,8 +13,10 @@ from poise.errors import ModelError
 from poise.info._info import Info
 from poise.info._metadata import MOST_CONFIG, brief, picture_size, said, short
 from poise.info._openvino import openvino
+from poise.info._usage import pose_usage, usage
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
 from poise.networks import Checkpoint, cost, read_checkpoint
+from poise.runtime import fastest
 
 _WORDS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
 
@@ -27,7 +30,18 @@ def info(path: str | Path) -> Info:
     Raises:
         ModelError: There is no such file, or it is damaged or of an unknown kind.
     """
-    path = Path(path)
+    found = _look(Path(path))
+    ways = {"openvino": "openvino", "torchscript": "torch", "onnx": "onnxruntime"}
+    return replace(found, engine=ways.get(found.format) or _engine())
+
+
+def _engine() -> str:
+    """Say what runs a checkpoint: the fastest engine that is installed."""
+    plain, allowed = fastest() or "", fastest(precision="auto")
+    return plain if allowed == plain else f"{plain}; {allowed} with precision 'auto'"
+
+
+def _look(path: Path) -> Info:
     if path.is_dir():
         found = sorted(path.glob("*.xml"))
         if not found:
@@ -80,6 +94,7 @@ def _checkpoint(path: Path, size: int, sha: str) -> Info:
         version=found.version,
         date=found.date,
         description=found.description,
+        usage=pose_usage(path),
         training=short(found.train_args) | {k: brief(v) for k, v in found.train_metrics.items() if "mAP50-95" in k},
     )
 
@@ -107,6 +122,7 @@ def _onnx(path: Path, data: bytes, sha: str) -> Info:
         precision=precision,
         opset=found.opset,
         producer=found.producer,
+        usage=usage(path, found.inputs, found.outputs, found.metadata),
         **said(found.metadata, path),
     )
 
@@ -149,6 +165,7 @@ def _torchscript(path: Path, size: int, sha: str) -> Info:
         imgsz=(height, width),
         inputs=("images float32[?, 3, ?, ?]",),
         precision=precision,
+        usage=pose_usage(path) if meta.get("task") == "pose" else (),
         **said(meta, path),
     )
 

@@ -48,7 +48,9 @@ class Pose(Habits):
             its licence logged; or the path of a network file (``.onnx``, ``.pt``, ``.safetensors``, OpenVINO ``.xml``
             or its folder).
         task: Accepted for the field's habit; only ``"pose"`` exists.
-        runtime: ``"auto"``, ``"onnxruntime"`` or ``"openvino"``.
+        runtime: ``"auto"`` (the fastest that is installed: onnxruntime, or for a checkpoint OpenVINO where a lower
+            precision is allowed), ``"onnxruntime"``, ``"openvino"``, or for a checkpoint ``"torch"``.
+            ``result.speed.engine`` says which ran.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` … A device that is not there is an error.
         threads: CPU threads a network uses; None: the cores that this process may use.
         precision: ``"f32"``, or ``"auto"`` to allow the engine a faster one (bf16 in OpenVINO).
@@ -182,13 +184,12 @@ class Pose(Habits):
 
         Raises:
             ModelError: The model is not a checkpoint, or the exported file differs by more than its precision allows.
-            MissingExtra: torch or onnx is not installed.
+            MissingExtra: What the format needs is not installed: openvino, torch for ``torchscript``, onnx for int8.
         """
         self._require_weights()
         if self.path is None or self.path.suffix.lower() not in CHECKPOINTS:
             there = f"; {self.path} is exported already" if self.path else "; its networks are ONNX files already"
             raise ModelError(f"{self.name}: export() needs a checkpoint ({', '.join(CHECKPOINTS)}){there}")
-        require("torch", extra="export", feature="exporting")
         from poise.export import export
 
         return export(self.path, **({"end2end": self.end2end} | arguments))
@@ -369,7 +370,8 @@ class Pose(Habits):
 
         Args:
             source: File, folder, glob, list, text file of paths, video, camera number, ``rtsp://`` or ``http://``
-                address, ``"-"`` (standard input), ``(H, W, 3)`` uint8 BGR array, PIL image, bytes, or a list of those.
+                address, ``"-"`` (standard input), ``(H, W, 3)`` uint8 BGR array, PIL image,
+                :class:`poise.frames.Frame`, bytes, or a list or iterator of those.
             stream: Return a generator, so that a long video needs no memory; breaking out of it closes the source.
             **arguments: Every field of :class:`Settings`, such as ``conf``, ``imgsz``, ``save``.
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from poise import files
-from poise.errors import ModelError, require
+from poise.errors import ModelError, require, suggest
 from poise.estimators.spec import Spec
 from poise.graphs import optimise
-from poise.runtime import Session, open_session
+from poise.runtime import ENGINES, Session, fastest, open_session
 from poise.weights import ENDINGS, Card, faster, model, models, network, zoo_models
 
 _POINTER = b"version https://git-lfs"
@@ -107,7 +107,7 @@ def open_file(
     Raises:
         ModelError: The file cannot be run.
         ValueError: The runtime does not run such files.
-        MissingExtra: torch is not installed, and a checkpoint is given.
+        MissingExtra: The engine that is asked for is not installed, or only torch has the device and is not.
     """
     ending = path.suffix.lower()
     refuse_pointer(path)
@@ -126,14 +126,31 @@ def open_file(
             quickened(path), runtime=engine, device=device, threads=threads, precision=precision, name=str(path)
         )
     if ending in CHECKPOINTS:
-        if runtime not in ("auto", "torch"):
-            raise ValueError(f"{path}: runtime {runtime!r} runs .onnx files; export it once: poise export {path}")
-        require("torch", extra="train", feature=f"running {path.name} (an exported .onnx needs no torch)")
-        from poise.networks import open_session as open_checkpoint
-
-        return open_checkpoint(path, device=device, threads=threads, precision=precision, end2end=end2end)
+        return _open_checkpoint(path, runtime, device, threads, precision, end2end)
     known = ", ".join((*ENDINGS, ".torchscript", ".xml"))
     raise ModelError(f"{path}: files that end in {ending or 'nothing'!r} cannot be run; expected {known}")
+
+
+def _open_checkpoint(
+    path: Path, runtime: str, device: str, threads: int | None, precision: str, end2end: bool | None
+) -> Session:
+    """Run a checkpoint as a graph in the fastest engine, or in torch where that is asked for or alone has the device.
+
+    "gpu" and "mps" are such devices on most machines, and CUDA where the installed onnxruntime is the one for CPUs.
+    """
+    from poise.networks import graph_of
+
+    engine = fastest(device, precision) if runtime == "auto" else runtime
+    if engine in (None, "torch"):
+        what = "runtime 'torch'" if engine else f"device {device!r} (no other installed engine has it)"
+        require("torch", extra="train", feature=f"{path}: {what}")
+        from poise.networks import open_session as open_in_torch
+
+        return open_in_torch(path, device=device, threads=threads, precision=precision, end2end=end2end)
+    if engine not in ENGINES:
+        raise ValueError(f"no runtime named {engine!r}{suggest(engine, ['auto', 'torch', *ENGINES])}")
+    graph = graph_of(path, end2end=end2end)
+    return open_session(graph, runtime=engine, device=device, threads=threads, precision=precision, name=str(path))
 
 
 def refuse_pointer(path: Path) -> None:

@@ -1,6 +1,6 @@
 """YOLO-pose networks and their checkpoints.
 
-Reading a checkpoint needs numpy alone; what needs torch is loaded when it is first used.
+Reading a checkpoint and building its graph need numpy alone; whatever a name needs is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -9,20 +9,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from poise.errors import require
-from poise.networks.architectures import FAMILIES
-from poise.networks.checkpoint import Checkpoint, read_checkpoint
-from poise.networks.cost import Cost, cost
-from poise.networks.metadata import metadata
-from poise.networks.own import save
 
 if TYPE_CHECKING:
-    from poise.networks.deployment import deploy, fold
-    from poise.networks.loading import arrays, from_checkpoint, load, open_session
+    from poise.networks.about import metadata
+    from poise.networks.architectures import FAMILIES
+    from poise.networks.checkpoint import Checkpoint, read_checkpoint
+    from poise.networks.deployment import arrays, deploy, fold
+    from poise.networks.loading import from_checkpoint, load, open_session
     from poise.networks.network import PoseNetwork, build
+    from poise.networks.onnx_graph import write_graph
+    from poise.networks.own import save
+    from poise.networks.ready import graph_of
+    from poise.networks.size import Cost, cost
 
+_LIGHT = {
+    "FAMILIES": "architectures",
+    "Checkpoint": "checkpoint",
+    "Cost": "size",
+    "cost": "size",
+    "graph_of": "ready",
+    "metadata": "about",
+    "read_checkpoint": "checkpoint",
+    "save": "own",
+    "write_graph": "onnx_graph",
+}
 _TORCH = {
     "PoseNetwork": "network",
-    "arrays": "loading",
+    "arrays": "deployment",
     "build": "network",
     "deploy": "deployment",
     "fold": "deployment",
@@ -42,18 +55,21 @@ __all__ = [
     "deploy",
     "fold",
     "from_checkpoint",
+    "graph_of",
     "load",
     "metadata",
     "open_session",
     "read_checkpoint",
     "save",
+    "write_graph",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _TORCH:
+    if name in _TORCH:
+        require("torch", extra="train", feature=f"poise.networks.{name}")
+    elif name not in _LIGHT:
         raise AttributeError(f"module 'poise.networks' has no attribute {name!r}")
-    require("torch", extra="train", feature=f"poise.networks.{name}")
-    value = getattr(import_module(f"poise.networks.{_TORCH[name]}"), name)
+    value = getattr(import_module(f"poise.networks.{(_LIGHT | _TORCH)[name]}"), name)
     globals()[name] = value
     return value

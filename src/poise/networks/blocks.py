@@ -1,4 +1,6 @@
-"""The building blocks. Children are named as in the published checkpoints, so that weights load by name.
+"""The building blocks of all families, each described once. No torch here.
+
+Parts are named as in the published checkpoints, so that weights load by name.
 
 Source: C2f and SPPF: YOLOv5/v8; C3k2 and C2PSA: YOLO11; position-sensitive attention: YOLOv10 (Wang et al. 2024,
 arXiv:2405.14458), section 3.3.
@@ -6,194 +8,126 @@ arXiv:2405.14458), section 3.3.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from collections.abc import Callable, Sequence
 
 from poise.networks.architectures import Layer
+from poise.networks.scope import Scope, Value
 
 
-class Conv(nn.Module):
-    """Convolution, batch norm, SiLU; padded so that stride 1 keeps the size."""
-
-    def __init__(
-        self, c1: int, c2: int, kernel: int = 1, stride: int = 1, groups: int = 1, linear: bool = False
-    ) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(c1, c2, kernel, stride, kernel // 2, groups=groups, bias=False)
-        self.bn: nn.Module = nn.BatchNorm2d(c2, eps=1e-3, momentum=0.03)
-        self.act = nn.Identity() if linear else nn.SiLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(B, c1, H, W)`` to ``(B, c2, H / stride, W / stride)``."""
-        return self.act(self.bn(self.conv(x)))  # type: ignore[no-any-return]
-
-
-class Bottleneck(nn.Module):
+def bottleneck(at: Scope, x: Value, channels: int, e: float, add: bool) -> Value:
     """Two 3x3 convolutions through ``e`` times the channels, with a shortcut."""
-
-    def __init__(self, channels: int, e: float, add: bool) -> None:
-        super().__init__()
-        hidden = int(channels * e)
-        self.cv1 = Conv(channels, hidden, 3)
-        self.cv2 = Conv(hidden, channels, 3)
-        self.add = add
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Keep the shape."""
-        y: Tensor = self.cv2(self.cv1(x))
-        return x + y if self.add else y
+    y = at.conv("cv1", x, int(channels * e), 3)
+    y = at.conv("cv2", y, channels, 3)
+    return x + y if add else y
 
 
-class C2f(nn.Module):
-    """Split in two, send one half through a chain of blocks, and join every link of the chain."""
-
-    def __init__(self, c1: int, c2: int, repeats: int, *, add: bool = False, e: float = 0.5) -> None:
-        super().__init__()
-        self.hidden = int(c2 * e)
-        self.cv1 = Conv(c1, 2 * self.hidden)
-        self.cv2 = Conv((2 + repeats) * self.hidden, c2)
-        self.m = nn.ModuleList(self.link(self.hidden, add) for _ in range(repeats))
-
-    def link(self, channels: int, add: bool) -> nn.Module:
-        """Make one link of the chain."""
-        return Bottleneck(channels, 1.0, add)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(B, c1, H, W)`` to ``(B, c2, H, W)``."""
-        chain = list(self.cv1(x).split(self.hidden, 1))
-        for link in self.m:
-            chain.append(link(chain[-1]))
-        return self.cv2(torch.cat(chain, 1))  # type: ignore[no-any-return]
+def c2f(at: Scope, x: Value, c2: int, repeats: int, *, add: bool = False) -> Value:
+    """A chain of bottlenecks."""
+    return _chain(at, x, c2, repeats, 0.5, lambda link, y, hidden: bottleneck(link, y, hidden, 1.0, add))
 
 
-class C3k(nn.Module):
+def c3k2(
+    at: Scope, x: Value, c2: int, repeats: int, *, c3k: bool = False, e: float = 0.5, attention: bool = False
+) -> Value:
+    """A chain whose links are narrow bottlenecks, C3k blocks, or a bottleneck with attention."""
+
+    def link(at: Scope, y: Value, hidden: int) -> Value:
+        if attention:
+            return psa_block(at / "1", bottleneck(at / "0", y, hidden, 0.5, True), hidden)
+        return c3k_block(at, y, hidden, 2) if c3k else bottleneck(at, y, hidden, 0.5, True)
+
+    return _chain(at, x, c2, repeats, e, link)
+
+
+def _chain(at: Scope, x: Value, c2: int, repeats: int, e: float, link: Callable[[Scope, Value, int], Value]) -> Value:
+    """Split in two, send one half through a chain of links, and join every link of the chain."""
+    hidden = int(c2 * e)
+    chain = [*at.split(at.conv("cv1", x, 2 * hidden), (hidden, hidden))]
+    for i in range(repeats):
+        chain.append(link(at / f"m.{i}", chain[-1], hidden))
+    return at.conv("cv2", at.concat(chain), c2)
+
+
+def c3k_block(at: Scope, x: Value, channels: int, repeats: int) -> Value:
     """Two paths, one through a chain of bottlenecks."""
-
-    def __init__(self, channels: int, repeats: int) -> None:
-        super().__init__()
-        hidden = channels // 2
-        self.cv1 = Conv(channels, hidden)
-        self.cv2 = Conv(channels, hidden)
-        self.cv3 = Conv(2 * hidden, channels)
-        self.m = nn.Sequential(*(Bottleneck(hidden, 1.0, True) for _ in range(repeats)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Keep the shape."""
-        return self.cv3(torch.cat((self.m(self.cv1(x)), self.cv2(x)), 1))  # type: ignore[no-any-return]
+    hidden = channels // 2
+    deep = at.conv("cv1", x, hidden)
+    for i in range(repeats):
+        deep = bottleneck(at / f"m.{i}", deep, hidden, 1.0, True)
+    return at.conv("cv3", at.concat((deep, at.conv("cv2", x, hidden))), channels)
 
 
-class C3k2(C2f):
-    """A C2f whose links are narrow bottlenecks, C3k blocks, or a bottleneck with attention."""
-
-    def __init__(
-        self, c1: int, c2: int, repeats: int, *, c3k: bool = False, e: float = 0.5, attention: bool = False
-    ) -> None:
-        self.c3k, self.attention = c3k, attention
-        super().__init__(c1, c2, repeats, add=True, e=e)
-
-    def link(self, channels: int, add: bool) -> nn.Module:
-        """Make one link of the chain."""
-        if self.attention:
-            return nn.Sequential(Bottleneck(channels, 0.5, add), PSABlock(channels))
-        return C3k(channels, 2) if self.c3k else Bottleneck(channels, 0.5, add)
-
-
-class SPPF(nn.Module):
+def sppf(at: Scope, x: Value, c1: int, c2: int, *, linear: bool = False, add: bool = False) -> Value:
     """Pool three times with the same window and join all four scales."""
-
-    def __init__(self, c1: int, c2: int, *, linear: bool = False, add: bool = False) -> None:
-        super().__init__()
-        self.cv1 = Conv(c1, c1 // 2, linear=linear)
-        self.cv2 = Conv(c1 // 2 * 4, c2)
-        self.m = nn.MaxPool2d(5, stride=1, padding=2)
-        self.add = add and c1 == c2
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(B, c1, H, W)`` to ``(B, c2, H, W)``."""
-        scales = [self.cv1(x)]
-        for _ in range(3):
-            scales.append(self.m(scales[-1]))
-        y: Tensor = self.cv2(torch.cat(scales, 1))
-        return x + y if self.add else y
+    scales = [at.conv("cv1", x, c1 // 2, act=not linear)]
+    for _ in range(3):
+        scales.append(at.pool(scales[-1]))
+    y = at.conv("cv2", at.concat(scales), c2)
+    return x + y if add and c1 == c2 else y
 
 
-class Attention(nn.Module):
+def attention(at: Scope, x: Value, channels: int, heads: int) -> Value:
     """Self-attention over the cells of a feature map, with a depthwise convolution as position code."""
-
-    def __init__(self, channels: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.value = channels // heads
-        self.key = self.value // 2
-        self.qkv = Conv(channels, channels + 2 * self.key * heads, linear=True)
-        self.proj = Conv(channels, channels, linear=True)
-        self.pe = Conv(channels, channels, 3, groups=channels, linear=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Keep the shape."""
-        b, c, h, w = x.shape
-        # The channels of query, key and value lie together a head, not a kind.
-        joined = self.qkv(x).view(b, self.heads, 2 * self.key + self.value, h * w)
-        q, k, v = joined.split((self.key, self.key, self.value), 2)
-        weights = ((q.transpose(-2, -1) @ k) * self.key**-0.5).softmax(-1)
-        mixed = (v @ weights.transpose(-2, -1)).reshape(b, c, h, w)
-        return self.proj(mixed + self.pe(v.reshape(b, c, h, w)))  # type: ignore[no-any-return]
+    value = channels // heads
+    key = value // 2
+    joined = at.conv("qkv", x, channels + 2 * key * heads, act=False)
+    # The channels of query, key and value lie together a head, not a kind.
+    q, k, v = at.split(at.reshape(joined, (0, heads, 2 * key + value, -1)), (key, key, value), 2)
+    weights = at.softmax(at.matmul(at.transpose(q, (0, 1, 3, 2)), k) * key**-0.5, 3)
+    mixed = at.like(at.matmul(v, at.transpose(weights, (0, 1, 3, 2))), x)
+    place = at.conv("pe", at.like(v, x), channels, 3, groups=channels, act=False)
+    return at.conv("proj", mixed + place, channels, act=False)
 
 
-class PSABlock(nn.Module):
+def psa_block(at: Scope, x: Value, channels: int) -> Value:
     """Attention and a two-layer perceptron, each with a shortcut."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.attn = Attention(channels, max(channels // 64, 1))
-        self.ffn = nn.Sequential(Conv(channels, 2 * channels), Conv(2 * channels, channels, linear=True))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Keep the shape."""
-        x = x + self.attn(x)
-        return x + self.ffn(x)  # type: ignore[no-any-return]
+    x = x + attention(at / "attn", x, channels, max(channels // 64, 1))
+    return x + at.conv("ffn.1", at.conv("ffn.0", x, 2 * channels), channels, act=False)
 
 
-class C2PSA(nn.Module):
+def c2psa(at: Scope, x: Value, c2: int, repeats: int) -> Value:
     """Split in two and send one half through attention blocks."""
-
-    def __init__(self, c1: int, c2: int, repeats: int) -> None:
-        super().__init__()
-        self.hidden = c2 // 2
-        self.cv1 = Conv(c1, 2 * self.hidden)
-        self.cv2 = Conv(2 * self.hidden, c2)
-        self.m = nn.Sequential(*(PSABlock(self.hidden) for _ in range(repeats)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(B, c1, H, W)`` to ``(B, c2, H, W)``."""
-        a, b = self.cv1(x).split(self.hidden, 1)
-        return self.cv2(torch.cat((a, self.m(b)), 1))  # type: ignore[no-any-return]
+    hidden = c2 // 2
+    a, b = at.split(at.conv("cv1", x, 2 * hidden), (hidden, hidden))
+    for i in range(repeats):
+        b = psa_block(at / f"m.{i}", b, hidden)
+    return at.conv("cv2", at.concat((a, b)), c2)
 
 
-class Concat(nn.Module):
-    """Join feature maps along their channels."""
-
-    def forward(self, maps: list[Tensor]) -> Tensor:
-        """``(B, c_i, H, W)`` each to ``(B, sum of c_i, H, W)``."""
-        return torch.cat(maps, 1)
-
-
-def build_block(layer: Layer) -> nn.Module:
-    """Make the block of one layer of a plan; the head is made elsewhere."""
-    c1, c2 = sum(layer.inputs), layer.channels
+def block(at: Scope, layer: Layer, inputs: Sequence[Value]) -> Value:
+    """Run the block of one layer of a plan; the head is described elsewhere."""
+    x, c1, c2 = inputs[0], sum(layer.inputs), layer.channels
     match layer.block:
         case "Conv":
-            return Conv(c1, c2, 3, **layer.options)
+            return at.conv("", x, c2, 3, **layer.options)
         case "C2f":
-            return C2f(c1, c2, layer.repeats, **layer.options)
+            return c2f(at, x, c2, layer.repeats, **layer.options)
         case "C3k2":
-            return C3k2(c1, c2, layer.repeats, **layer.options)
+            return c3k2(at, x, c2, layer.repeats, **layer.options)
         case "SPPF":
-            return SPPF(c1, c2, **layer.options)
+            return sppf(at, x, c1, c2, **layer.options)
         case "C2PSA":
-            return C2PSA(c1, c2, layer.repeats)
+            return c2psa(at, x, c2, layer.repeats)
         case "Upsample":
-            return nn.Upsample(scale_factor=2, mode="nearest")
+            return at.double(x)
         case "Concat":
-            return Concat()
+            return at.concat(inputs)
     raise ValueError(f"no block named {layer.block!r}")
+
+
+def features(layers: Sequence[Layer], images: Value, run: Callable[[Layer, Sequence[Value]], Value]) -> list[Value]:
+    """Run all layers but the head, and return the feature maps that the head reads, finest first.
+
+    Args:
+        layers: Of the plan.
+        images: ``(B, 3, H, W)`` RGB in [0, 1], H and W multiples of 32.
+        run: Runs one layer.
+    """
+    last = {source: layer.index for layer in layers for source in layer.source}
+    kept = {-1: images}
+    for layer in layers[:-1]:
+        kept[layer.index] = run(layer, [kept[source] for source in layer.source])
+        for source in layer.source:
+            if last[source] == layer.index:
+                del kept[source]  # in evaluation nothing else holds it
+    return [kept[source] for source in layers[-1].source]

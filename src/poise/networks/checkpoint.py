@@ -9,17 +9,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from poise import files
 from poise.errors import ModelError
 from poise.files.text import valid
 from poise.networks import own, published
 from poise.networks.architectures import FAMILIES, STRIDES
 from poise.networks.archive import Archive
 from poise.networks.found import Found
+from poise.networks.reading import read_bytes
 from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
-from poise.networks.skeleton import skeleton_of
-from poise.skeletons import Skeleton
+from poise.skeletons import Skeleton, skeleton_of
 
 # The first bytes of a pickle of torch's format before 1.6 (2020): a magic number of ten bytes.
 _OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -109,8 +108,11 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
     Raises:
         ModelError: The file is no YOLO-pose network, is damaged, or is refused; with the reason.
     """
-    path = Path(path)
-    data = _read_bytes(path)
+    return parse_checkpoint(Path(path), read_bytes(Path(path)), kpt_shape=kpt_shape)
+
+
+def parse_checkpoint(path: Path, data: bytes, *, kpt_shape: tuple[int, int] | None = None) -> Checkpoint:
+    """Make sense of a checkpoint's bytes; see :func:`read_checkpoint`."""
     if data[:4] == b"PK\x03\x04":
         found = published.read(path, Archive(path, data))
     elif data.startswith(_OLD_TORCH[:14]):
@@ -123,15 +125,6 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
     else:
         raise ModelError(f"{path}: {_guess(data)}; expected a torch checkpoint (.pt) or a .safetensors file")
     return _assemble(path, found, kpt_shape)
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return files.read_bytes(path, most=files.MOST_NETWORK)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _guess(data: bytes) -> str:
@@ -162,7 +155,7 @@ def _assemble(path: Path, found: Found, given: tuple[int, int] | None) -> Checkp
         scale=identity.scale,
         names=names,
         kpt_shape=shape,
-        skeleton=found.skeleton or skeleton_of(shape, names, found.kpt_names, found.kpt_sigmas, name=str(path)),
+        skeleton=found.skeleton or _skeleton(path, shape[0], names, found),
         weights=found.weights,
         fused=identity.fused,
         branches=identity.branches,
@@ -180,3 +173,11 @@ def _assemble(path: Path, found: Found, given: tuple[int, int] | None) -> Checkp
         train_metrics=found.train_metrics,
         train_results=found.train_results,
     )
+
+
+def _skeleton(path: Path, count: int, names: Mapping[int, str], found: Found) -> Skeleton:
+    instance = next(iter(names.values())) if len(names) == 1 else "object"
+    try:
+        return skeleton_of(count, found.kpt_names or (), instance=instance, sigmas=found.kpt_sigmas)
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}") from error

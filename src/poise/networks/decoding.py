@@ -1,87 +1,71 @@
-"""From what a head says a cell to boxes and keypoints in pixels of the network's input."""
+"""From what a head says a cell to boxes and keypoints in pixels of the network's input. No torch here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-from torch import Tensor
+from poise.networks.scope import Scope, Value
 
 
-def anchors(maps: Sequence[Tensor], strides: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Place one anchor in the middle of every cell.
+def expectation(at: Scope, boxes: Value, bins: int) -> Value:
+    """Turn ``(B, 4 * bins, A)`` distributions over 0 … bins-1 into their means, ``(B, 4, A)``.
 
-    Args:
-        maps: ``(B, C, H, W)`` feature maps, finest first.
-        strides: Input pixels per cell of each.
-
-    Returns:
-        ``(2, A)`` x and y in cells of the own level, and ``(1, A)`` strides; levels one after the other, rows first.
+    The bins are the weights of a convolution, for its name in checkpoints.
     """
-    points, sizes = [], []
-    for level, stride in zip(maps, strides, strict=True):
-        h, w = level.shape[2:]
-        x = torch.arange(w, device=level.device, dtype=torch.float32) + 0.5
-        y = torch.arange(h, device=level.device, dtype=torch.float32) + 0.5
-        grid = torch.stack((x.expand(h, w), y.unsqueeze(1).expand(h, w))).flatten(1)
-        points.append(grid)
-        sizes.append(torch.full_like(grid[:1], stride))
-    return torch.cat(points, 1), torch.cat(sizes, 1)
+    each = at.softmax(at.transpose(at.reshape(boxes, (0, 4, bins, -1)), (0, 2, 1, 3)), 1)
+    return at.reshape(at.bare("dfl.conv", each, 1, bias=False), (0, 4, -1))
 
 
-def corners(distances: Tensor, points: Tensor, strides: Tensor) -> Tensor:
+def corners(at: Scope, distances: Value, points: Value, strides: Value) -> Value:
     """Turn ``(B, 4, A)`` distances left, top, right, bottom in cells into x1, y1, x2, y2 in pixels."""
-    near, far = distances.chunk(2, 1)
-    return torch.cat((points - near, points + far), 1) * strides
+    near, far = at.split(distances, (2, 2))
+    return at.concat((points - near, points + far)) * strides
 
 
-def centres(distances: Tensor, points: Tensor, strides: Tensor) -> Tensor:
+def centres(at: Scope, distances: Value, points: Value, strides: Value) -> Value:
     """Turn ``(B, 4, A)`` distances left, top, right, bottom in cells into centre, width, height in pixels."""
-    near, far = distances.chunk(2, 1)
+    near, far = at.split(distances, (2, 2))
     first, second = points - near, points + far
-    return torch.cat(((first + second) / 2, second - first), 1) * strides
+    return at.concat(((first + second) * 0.5, second - first)) * strides
 
 
-def keypoints(raw: Tensor, points: Tensor, strides: Tensor, values: int, *, factor: float, offset: float) -> Tensor:
-    """Turn ``(B, K * values, A)`` raw numbers into pixels, and the third of three into a confidence.
+def keypoints(
+    at: Scope, raw: Value, points: Value, strides: Value, shape: tuple[int, int], *, factor: float, offset: float
+) -> Value:
+    """Turn ``(B, K * D, A)`` raw numbers into pixels, and the third of three into a confidence.
 
     ``pixel = (factor * raw + point + offset) * stride``.
     """
-    b, rows, count = raw.shape
-    parts = raw.view(b, rows // values, values, count)
-    xy = (parts[:, :, :2] * factor + (points + offset)) * strides
-    if values == 2:
-        return xy.reshape(b, rows, count)
-    return torch.cat((xy, parts[:, :, 2:].sigmoid()), 2).reshape(b, rows, count)
+    k, values = shape
+    parts = at.reshape(raw, (0, k, values, -1))
+    xy, *conf = at.split(parts, (2, 1), 2) if values == 3 else (parts,)
+    scaled = xy if factor == 1 else xy * factor
+    places = (scaled + (points if offset == 0 else points + offset)) * strides
+    return at.reshape(at.concat((places, at.sigmoid(conf[0])), 2) if conf else places, (0, k * values, -1))
 
 
-def select(boxes: Tensor, scores: Tensor, points: Tensor, sigma: Tensor | None, limit: int) -> tuple[Tensor, ...]:
+def select(
+    at: Scope, boxes: Value, scores: Value, points: Value, sigma: Value | None, classes: int, limit: int
+) -> tuple[Value, ...]:
     """Keep the best (anchor, class) pairs of a head that gives one anchor an instance.
 
     The best ``limit`` anchors by their best class are taken first, then the best ``limit`` pairs among these anchors:
     one anchor may appear with several classes.
 
     Args:
+        at: Where it is computed.
         boxes: ``(B, 4, A)`` corners.
         scores: ``(B, C, A)`` in [0, 1].
         points: ``(B, K * D, A)``.
         sigma: ``(B, 2K, A)`` or None.
+        classes: C.
         limit: Most rows.
 
     Returns:
         ``(B, n, 6 + K * D)`` x1, y1, x2, y2, score, class, keypoints, best first, and ``(B, n, 2K)`` sigma if given;
         n is the smaller of ``limit`` and A.
     """
-    b, classes, count = scores.shape
-    n = min(limit, count)
-    best = scores.amax(1).topk(n, 1).indices
-    among = scores.transpose(1, 2).gather(1, best.unsqueeze(2).expand(b, n, classes))
-    top, pair = among.reshape(b, n * classes).topk(n, 1)
-    anchor = best.gather(1, pair // classes)
-
-    def rows(columns: Tensor) -> Tensor:
-        return columns.transpose(1, 2).gather(1, anchor.unsqueeze(2).expand(b, n, columns.shape[1]))
-
-    label = (pair % classes).to(top.dtype)
-    found = torch.cat((rows(boxes), top.unsqueeze(2), label.unsqueeze(2), rows(points)), 2)
-    return (found,) if sigma is None else (found, rows(sigma))
+    count = at.fewer(scores, limit)
+    _, best = at.top(at.largest(scores), count)
+    score, pair = at.top(at.reshape(at.rows(scores, best), (0, -1)), count)
+    anchor = at.pick(best, pair // classes)
+    found = at.concat((at.rows(boxes, anchor), at.column(score), at.column(pair % classes), at.rows(points, anchor)), 2)
+    return (found,) if sigma is None else (found, at.rows(sigma, anchor))

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from poise.networks.blocks import Conv
-from poise.networks.flow import unit_std
-from poise.networks.network import PoseNetwork
-from poise.networks.pose26_head import BRANCHES, PARTS, Pose26Head
+from poise.networks.folding import with_norm
+from poise.networks.heads import BRANCHES, PARTS, branch_of
+from poise.networks.network import Conv, Pose26Head, PoseNetwork
+from poise.networks.sigma import unit_std
 
 
 def fold(network: nn.Module) -> None:
-    """Fold every batch norm into the convolution before it, in place.
-
-    ``W' = W g / sqrt(var + eps)`` and ``b' = beta - mean g / sqrt(var + eps)`` for each output channel.
-    """
+    """Fold every batch norm into the convolution before it, in place."""
     for module in network.modules():
         if isinstance(module, Conv) and isinstance(module.bn, nn.BatchNorm2d):
             conv, bn = module.conv, module.bn
-            assert bn.running_mean is not None
-            assert bn.running_var is not None
+            norm: Any = (bn.weight, bn.bias, bn.running_mean, bn.running_var)
             with torch.no_grad():
-                # In double precision: the variance of a dead channel is tiny, and the folding is done once.
-                gain = bn.weight.double() / torch.sqrt(bn.running_var.double() + bn.eps)
-                weight = conv.weight.double() * gain.view(-1, 1, 1, 1)
-                bias = bn.bias.double() - bn.running_mean.double() * gain
-            conv.weight = nn.Parameter(weight.to(conv.weight.dtype), requires_grad=False)
-            conv.bias = nn.Parameter(bias.to(conv.weight.dtype), requires_grad=False)
+                found = with_norm(conv.weight.double(), [part.double() for part in norm], bn.eps)
+            conv.weight, conv.bias = (nn.Parameter(part.to(conv.weight.dtype), requires_grad=False) for part in found)
             module.bn = nn.Identity()
 
 
@@ -70,17 +64,19 @@ def deploy_in_place(
     """Make a network itself ready for use; see :func:`deploy`."""
     made: PoseNetwork = network.eval().requires_grad_(False)
     head = made.head
+    held = [name for name, prefix in BRANCHES.items() if prefix + "cv2" in head._modules]
+    branch = branch_of(made.family, held, end2end=end2end)
     if isinstance(head, Pose26Head):
-        branch = "one2one" if end2end else "one2many"
-        if BRANCHES[branch] + "cv2" not in head._modules:
-            raise ValueError(f"this network holds only its other branch; end2end must be {not end2end}")
         head.end2end = end2end
         head.sigma = sigma and BRANCHES[branch] + "cv4_sigma" in head._modules
         if head.sigma and "flow_model" in head._modules:
-            head.unit_std = unit_std(head.flow_model).to(head.unit_std.device)
+            head.unit_std = torch.tensor(unit_std(arrays(head.flow_model)), device=head.unit_std.device)
         drop(made, branches={branch}, sigma=head.sigma, flow=False)
-    elif end2end:
-        raise ValueError(f"{network.family} has no one-to-one branch; end2end must be False")
     if folded:
         fold(made)
     return made
+
+
+def arrays(network: nn.Module) -> dict[str, NDArray[Any]]:
+    """Return a network's state dict as numpy arrays, as :func:`poise.networks.save` takes them."""
+    return {key: value.detach().cpu().numpy() for key, value in network.state_dict().items()}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from poise.errors import ModelError
+from poise.networks.about import metadata
 from poise.networks.checkpoint import Checkpoint, read_checkpoint
 from poise.networks.deployment import deploy_in_place, drop, fold
-from poise.networks.metadata import metadata
-from poise.networks.network import PoseNetwork, build
-from poise.networks.pose26_head import Pose26Head
+from poise.networks.leaves import check
+from poise.networks.network import Pose26Head, PoseNetwork, build
 from poise.runtime import Session
 from poise.runtime.torch import TorchSession
 
@@ -37,11 +35,11 @@ def load(path: str | Path, *, kpt_shape: tuple[int, int] | None = None) -> tuple
 
 def from_checkpoint(checkpoint: Checkpoint) -> PoseNetwork:
     """Make the network of a checkpoint that was read; see :func:`load`."""
+    check(checkpoint)
     network = build(checkpoint.family, checkpoint.scale, checkpoint.nc, checkpoint.kpt_shape, empty=True)
     if checkpoint.fused:
         fold(network)
     drop(network, branches=set(checkpoint.branches), sigma=checkpoint.sigma, flow=checkpoint.flow)
-    _check(network.state_dict(), checkpoint)
     weights = {key: _tensor(value) for key, value in checkpoint.weights.items()}
     for key, value in network.state_dict().items():  # integers that an older file does not count
         if key not in weights:  # torch.zeros_like on the meta device would import half a compiler
@@ -94,30 +92,7 @@ def open_session(
     return TorchSession(ready, about, device=device, threads=threads, precision=precision)
 
 
-def arrays(network: nn.Module) -> dict[str, NDArray[Any]]:
-    """Return a network's state dict as numpy arrays, as :func:`save` takes them."""
-    return {key: value.detach().cpu().numpy() for key, value in network.state_dict().items()}
-
-
 def _tensor(array: NDArray[Any]) -> Tensor:
     """Copy an array into a tensor; every kind of float becomes float32, in which networks run."""
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     return torch.tensor(native, dtype=torch.float32 if native.dtype.kind == "f" else torch.int64)
-
-
-def _check(expected: Mapping[str, Tensor], checkpoint: Checkpoint) -> None:
-    """Say in one sentence how weights differ from what their network needs."""
-    counted = {key for key in expected if key.endswith("num_batches_tracked")}
-    missing = [key for key in expected if key not in checkpoint.weights and key not in counted]
-    surplus = [key for key in checkpoint.weights if key not in expected]
-    what = f"{checkpoint.source}: not the weights of {checkpoint.name} with {checkpoint.nc} classes and kpt_shape "
-    what += str(list(checkpoint.kpt_shape))
-    for kind, keys in (("missing", missing), ("surplus", surplus)):
-        if keys:
-            raise ModelError(
-                f"{what}: {len(keys)} tensors are {kind}: {', '.join(keys[:3])}{', …' if keys[3:] else ''}"
-            )
-    for key, value in expected.items():
-        found = np.shape(checkpoint.weights.get(key, np.zeros(())))
-        if found != tuple(value.shape):
-            raise ModelError(f"{what}: tensor {key!r} has shape {list(found)}, expected {list(value.shape)}")

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise import files
 from poise.errors import ModelError
 from poise.networks import own
 from poise.networks.archive import Archive
 from poise.networks.found import Found
 from poise.networks.pickled import Instance, TensorRef
+from poise.networks.reading import read_bytes
 from poise.networks.safetensors import widen
 from poise.networks.unpickle import unpickle
 
@@ -70,7 +70,7 @@ def read_plain(path: str | Path) -> Any:
         ModelError: It is no such archive, or is refused; with the reason.
     """
     path = Path(path)
-    archive = Archive(path, _whole(path))
+    archive = Archive(path, read_bytes(path))
     root = unpickle(archive.read("data.pkl"), name=str(path))
     refs: dict[str, TensorRef] = {}
 
@@ -107,13 +107,6 @@ def read_plain(path: str | Path) -> Any:
         return item
 
     return fill(named)
-
-
-def _whole(path: Path) -> bytes:
-    try:
-        return files.read_bytes(path, most=files.MOST_NETWORK)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _module(path: Path, archive: Archive, model: Instance, top: Mapping[Any, Any]) -> Found:

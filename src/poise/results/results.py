@@ -25,6 +25,18 @@ _SPEED = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
 _FIELDS = ("orig_img", "boxes", "keypoints", "names", "frame", "time", "media", "speed", "time_from", "save_dir")
 
 
+class Speed(dict[str, float]):
+    """Milliseconds a stage, and what ran the network.
+
+    Attributes:
+        engine: Such as ``"onnxruntime"``; empty where it is not known.
+    """
+
+    def __init__(self, stages: Mapping[str, float], engine: str = "") -> None:
+        super().__init__(stages)
+        self.engine = engine
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
     """The instances of one frame: boxes, keypoints, and where and when they are from.
@@ -41,7 +53,8 @@ class Results:
         frame: Zero-based index in its source.
         time: Seconds from the start of its source.
         media: The source that the frame is from.
-        speed: Milliseconds for ``preprocess``, ``inference``, ``postprocess``.
+        speed: Milliseconds for ``preprocess``, ``inference``, ``postprocess``; ``speed.engine`` says what ran the
+            network (``"onnxruntime"``, ``"openvino"``, ``"torch"``), where it is one.
         time_from: Where the time is from, as :class:`~poise.frames.Frame` says it: ``"assumed"`` where nobody said.
         save_dir: The run's folder where it was saved, else None.
     """
@@ -53,7 +66,7 @@ class Results:
     frame: int = 0
     time: float = 0.0
     media: Media = field(default_factory=lambda: Media("array"))
-    speed: Mapping[str, float] = field(default_factory=lambda: dict(_SPEED))
+    speed: Mapping[str, float] = field(default_factory=lambda: Speed(_SPEED))
     time_from: TimeFrom = "source"
     save_dir: str | None = None
     _single: bool = False
@@ -106,7 +119,7 @@ class Results:
             frame.index,
             frame.time,
             frame.media,
-            dict(speed or _SPEED),
+            speed if isinstance(speed, Speed) else Speed(speed or _SPEED),
             frame.time_from,
         )
 

@@ -34,6 +34,15 @@ _DTYPES = {
 }
 
 
+# By default a session's threads spin while they wait for work, in a run between its nodes and after it, and keep the
+# next network, the decoder, the encoder and other programs waiting. On two cores that others use too, a YOLO26n takes
+# 148 ms so, 81 where they never spin, 79 where they spin for 10 us; with the cores to itself 37, 41 and 38: most nodes
+# follow each other within that time. Longer waits bring nothing on free cores and cost on busy ones
+# (benchmarks/threads.py).
+_TIMED = tuple(int(part) for part in ort.__version__.split(".")[:2] if part.isdigit()) >= (1, 26)
+_SPINNING = ("session.intra_op.spin_duration_us", "10") if _TIMED else ("session.intra_op.allow_spinning", "0")
+
+
 class OnnxRuntimeSession:
     """A network in ONNX Runtime."""
 
@@ -76,11 +85,7 @@ def open(network: Path | bytes, *, device: str, threads: int | None, precision: 
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or usable_cores()
-    # By default a session's threads spin while they wait for work, in a run between its nodes and after it, and keep
-    # the next network, the decoder, the encoder and other programs waiting: on two cores that others use too,
-    # MultiPose and two Thunder crops take 222 ms, 152 where they stop after each run, 85 where they never spin
-    # (benchmarks/threads.py). CPU time falls alike.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(*_SPINNING)
     settings = [(provider, {"device_id": number})] if number else [provider]
     try:
         session = ort.InferenceSession(

@@ -97,6 +97,7 @@ class Training:
         best_epoch: Its epoch, from 1.
         pending: Batches whose gradients wait for a step.
         rows: Lines of ``results.csv``.
+        kept: Epochs that ``last.pt`` holds.
         seconds: Time of the training until now.
         stop: Set it to end the training after this epoch.
         why: Why it ended.
@@ -125,6 +126,7 @@ class Training:
     best_epoch: int = 0
     pending: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
+    kept: int = 0
     seconds: float = 0.0
     stop: bool = False
     why: str = ""

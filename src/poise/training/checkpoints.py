@@ -17,14 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from poise._version import __version__
+from poise import files
 from poise.errors import ModelError, PoiseError
+from poise.extras.version import __version__
 from poise.files.writing import write_all
-from poise.networks import Checkpoint
-from poise.networks.flow import unit_std
+from poise.networks import Checkpoint, arrays
+from poise.networks.network import Pose26Head
 from poise.networks.own import text
-from poise.networks.pose26_head import Pose26Head
 from poise.networks.published import read_plain
+from poise.networks.sigma import unit_std
 from poise.training.callbacks import Training
 from poise.training.optimisers import load_optimizer_state
 from poise.training.step import Precision
@@ -37,8 +38,7 @@ def describe(training: Training) -> Checkpoint:
     pose26 = isinstance(head, Pose26Head)
     unit: tuple[float, float] | None = None
     if isinstance(head, Pose26Head):
-        x, y = unit_std(head.flow_model).tolist()
-        unit = (x, y)
+        unit = unit_std(arrays(head.flow_model))
     return Checkpoint(
         source=training.last,
         format="poise",
@@ -76,9 +76,11 @@ def write_archive(path: Path, content: Mapping[str, Any]) -> None:
             write_all(file, buffer.getbuffer())
             os.fsync(file.fileno())
         part.replace(path)
-    except (OSError, RuntimeError) as error:
+    except BaseException as error:  # a signal may end it at any line
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if not isinstance(error, (OSError, RuntimeError)):
+            raise
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         old = path.with_name("last.pt").exists()
         further = "; the last epoch is still there. Make room and go on with --resume" if old else ". Make room first"
@@ -160,7 +162,7 @@ def read_state(path: str | Path) -> ResumeState:
     """
     path = Path(path)
     if not path.is_file():
-        raise ModelError(f"{path}: no such file; resume continues a training from its weights/last.pt")
+        raise ModelError(f"{path}: {files.no_file(path)}; resume continues a training from its weights/last.pt")
     content = read_plain(path)
     training = content.get("training") if isinstance(content, dict) else None
     if not isinstance(training, dict) or "model" not in content:
@@ -236,6 +238,7 @@ def restore(training: Training, precision: Precision, state: ResumeState) -> Non
     training.best_fitness, training.best_epoch = state.best, state.best_epoch
     training.seconds = state.seconds
     training.rows.extend(state.rows)
+    training.kept = len(state.rows)
     set_random_state(state.random)
 
 

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 from poise.datasets import Dataset, Scan
 from poise.errors import FormatError
 from poise.networks import PoseNetwork
-from poise.networks.pose26_head import Pose26Head
+from poise.networks.network import Pose26Head
 from poise.skeletons import lone_sides
 from poise.training import pixels
 from poise.training.augmentation import Augmentation

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from poise.sinks import RunFolder
 from poise.training import devices
 from poise.training.callbacks import Callbacks, Training
 from poise.training.checkpoints import describe
@@ -43,6 +44,9 @@ def train(settings: TrainSettings, *, callbacks: Callbacks | None = None) -> Tra
     progress = Progress(quiet=not settings.verbose or group.rank > 0)
     log = progress.print_line
     with devices.reproducible(seed=settings.seed, deterministic=settings.deterministic):
+        if group.rank == 0 and not settings.resume:
+            # Before all labels are read, which takes minutes for a large set.
+            RunFolder.check(settings.project, settings.name, exist_ok=settings.exist_ok)
         data = open_data(settings)
         run = Run(settings, group)
         with run.recorded():
@@ -181,9 +185,9 @@ def summarise(training: Training) -> dict[str, Any]:
 
 def interruption(training: Training) -> str:
     """Return how a training that the user stopped goes on, for its message."""
-    if not training.rows:
+    if not training.kept:
         return f"stopped in the first epoch; nothing was kept in {training.save_dir} yet"
     return (
-        f"stopped in epoch {training.epoch + 1}; {training.last} holds the {len(training.rows)} before it. "
+        f"stopped in epoch {training.kept + 1}; {training.last} holds the {training.kept} before it. "
         f"Go on with: poise train --resume {training.last}"
     )

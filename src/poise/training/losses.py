@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from poise.networks.architectures import FAMILIES
-from poise.networks.network import PoseNetwork
-from poise.networks.pose26_head import Pose26Head
+from poise.networks.network import Pose26Head, PoseNetwork
 from poise.training.assignment import Assignment, Grid, Predicted, assign, grid
 from poise.training.examples import Targets
 from poise.training.loss_terms import (

@@ -67,6 +67,8 @@ class Run:
             self._lock = _lock_folder(self.folder)
             try:
                 (self.folder / "weights").mkdir(exist_ok=True)
+                for part in (self.folder / "weights").glob("*.part"):  # of a training that was killed while it wrote
+                    part.unlink(missing_ok=True)
                 self.write_settings(settings)
             except OSError as error:
                 raise PoiseError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
@@ -122,6 +124,7 @@ class Run:
         self._tables.write(training.rows)
         state = checkpoints.snapshot(training, precision)
         checkpoints.write_archive(training.last, checkpoints.resumable_content(checkpoint, state))
+        training.kept = done
 
     def drop_state(self, training: Training) -> None:
         """Take the state out of ``last.pt``, as the training is finished."""

@@ -18,7 +18,7 @@ from poise.datasets import Scan
 from poise.estimators.letterbox import place
 from poise.evaluation.metrics import PoseMetrics
 from poise.networks import Checkpoint, PoseNetwork, fold, metadata, open_session
-from poise.networks.pose26_head import Pose26Head
+from poise.networks.network import Pose26Head
 from poise.runtime import Session
 from poise.runtime.torch import TorchSession
 from poise.training.assignment import grid

@@ -111,11 +111,18 @@ def validate(
         images=len(used),
         instances=len(evidence.box.target_classes),
         speed={step: 1e3 * value / max(len(used), 1) for step, value in seconds.items()},
-        notes=(*notes, *order_notes, *score_notes, *_label_assumptions(dataset, labels)),
+        notes=(*notes, *order_notes, *score_notes, *_unlabelled(expected), *_label_assumptions(dataset, labels)),
         skipped=tuple(str(problem) for problem in problems),
         evidence=evidence,
         confusion=confusion,
     )
+
+
+def _unlabelled(expected: Expected) -> list[str]:
+    """Return a note where no keypoint is labelled: scores of keypoints are 0 then, whatever the network finds."""
+    if (expected.visibility > 0).any():
+        return []
+    return ["no instance has a labelled keypoint: the scores of keypoints say nothing"]
 
 
 def _label_assumptions(dataset: Dataset, labels: Scan) -> list[str]:

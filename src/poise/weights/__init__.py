@@ -3,6 +3,9 @@
 from poise.weights._cache import home
 from poise.weights._faster import faster
 from poise.weights._fetch import download
+from poise.weights._graphs import NAME as GRAPH_NAME
+from poise.weights._graphs import ORIGIN as GRAPH_ORIGIN
+from poise.weights._graphs import graphs, kept_graph, remove_graphs
 from poise.weights._pack import bring, pack
 from poise.weights._provide import fetch, prepare, provide, remove, wanted
 from poise.weights._registry import Card, Network, load, model, models, network, networks, zoo_models
@@ -10,6 +13,8 @@ from poise.weights._store import ENDINGS, Release, cached, find, put, releases
 
 __all__ = [
     "ENDINGS",
+    "GRAPH_NAME",
+    "GRAPH_ORIGIN",
     "Card",
     "Network",
     "Release",
@@ -19,7 +24,9 @@ __all__ = [
     "faster",
     "fetch",
     "find",
+    "graphs",
     "home",
+    "kept_graph",
     "load",
     "model",
     "models",
@@ -31,6 +38,7 @@ __all__ = [
     "put",
     "releases",
     "remove",
+    "remove_graphs",
     "wanted",
     "zoo_models",
 ]
