@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_made_is_told_before_the_labels_are_read(
     cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("mine")
-    monkeypatch.setattr("poise.training.assembly.open_data", lambda _: pytest.fail("the labels were read"))
+    monkeypatch.setattr("poise.training.loop.open_data", lambda _: pytest.fail("the labels were read"))
 
     with pytest.raises(PoiseError, match="cannot be written: part of the path is a file"):
         run(cards, project=str(tmp_path / "file"))
