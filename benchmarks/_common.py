@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
+# Scenes that tests and benchmarks share.
+sys.path.append(str(ROOT / "tests"))
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from synthetic_falls import tip_over
 
 from poise.clips import Clip
-from poise.evaluation.synthetic_falls import tip_over
 from poise.events.posture import measure
 from poise.frames import Frame, Media
 from poise.results import Results

@@ -38,7 +38,7 @@ from poise.drawing import Style, sheet
 from poise.gestures import GesturePainter, watch_gestures
 from poise.model.second_pass import second_pass
 from poise.sources import open_source
-from poise.training.plots import label_overview
+from poise.training.plots import draw_labels
 
 ASSETS, OUT = ROOT / "tests/assets", ROOT / "docs/assets"
 # Frames of gestures.mp4 in which the hand is open, and shows two fingers.
@@ -142,7 +142,7 @@ def labels(path: Path) -> None:
         for picture in (ROOT / "src/poise/cli/demo.jpg", ASSETS / "park.jpg"):
             shutil.copy(picture, folder)
         dataset = open_dataset(ASSETS / "people.coco.json", images=folder)
-        rgb(label_overview(dataset.spec, scan(dataset))).save(path, optimize=True)
+        rgb(draw_labels(dataset.spec, scan(dataset))).save(path, optimize=True)
 
 
 def augmentation(path: Path) -> None:

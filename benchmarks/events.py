@@ -3,7 +3,7 @@
 DIR holds tracked clips as poise.clips.Clip files, NAME.MODEL.clip.npz; missing ones are made by running the networks.
 
 Prints: falls, posture changes and zone events per minute over every clip, and the fall alarms of two plain detectors;
-falls made of real tracks (poise.evaluation.synthetic_falls) that are found, by direction, camera and noise, and what
+falls made of real tracks (tests/synthetic_falls) that are found, by direction, camera and noise, and what
 looks like falls and raises alarms; alarms of exercises and dances that were made; postures against labels made by eye;
 counts at zones and lines against counts made by eye; the cost of a frame.
 """

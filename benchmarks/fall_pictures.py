@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from _common import arguments, save, table
 from PIL import Image
+from synthetic_falls import tip_angles
 
 from poise import FallWatch, Pose
-from poise.evaluation.synthetic_falls import tip_angles
 from poise.frames import Frame, Media
 from poise.sources import open_source
 from poise.tracking import Tracker, follow_stream

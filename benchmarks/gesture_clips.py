@@ -6,7 +6,7 @@ gesture_labels/clips.toml, judged by eye.
 
 Prints for each clip and model how many events of the sets "body" and "moves" are right, false and missed, and how late
 they come; with --varied the same of the clips mirrored, with half of the frames and with noise; with --made the same of
-gestures made of a real track (poise.evaluation.synthetic_gestures); with --noise how far networks place points from
+gestures made of a real track (tests/synthetic_gestures); with --noise how far networks place points from
 frame to frame; with --speed the cost of a body.
 """
 
@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 from _common import ROOT, arguments, save, table
+from synthetic_gestures import MOVES, OTHERS, act, lasts
 
 from poise.clips import Clip
-from poise.evaluation.synthetic_gestures import MOVES, OTHERS, act, lasts
 from poise.frames import Media
 from poise.gestures import GestureRecognizer
 from poise.gestures.events import GestureEvent

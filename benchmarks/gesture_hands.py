@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from poise.gestures import GestureRecognizer
-from poise.gestures.following import wrist_pairs
+from poise.gestures.streams.hand_follower import wrist_pairs
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get

@@ -26,7 +26,7 @@ from taught_gestures import look
 
 from poise.frames import Image
 from poise.gestures import GestureRecognizer
-from poise.gestures.examples import Picture
+from poise.gestures.shapes.examples import ExamplePicture
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
@@ -35,7 +35,7 @@ HAND = get("hand21")
 TRUE = {"call": "call", "four": "four", "rock": "rock"}
 
 
-def from_mediapipe(path: Path) -> list[Picture]:
+def from_mediapipe(path: Path) -> list[ExamplePicture]:
     """Read what mediapipe found."""
     with path.open("rb") as file:
         found = pickle.load(file)  # noqa: S301 - written by the person who runs this
@@ -43,11 +43,11 @@ def from_mediapipe(path: Path) -> list[Picture]:
     for name, hands in found.items():
         xy = np.array([hand["xy"] for hand in hands]).reshape(-1, 21, 2)
         xyz = np.array([hand["xyz"] for hand in hands]).reshape(-1, 21, 3)
-        pictures.append(Picture(Path(name).parent.name, name, xy, xyz))
+        pictures.append(ExamplePicture(Path(name).parent.name, name, xy, xyz))
     return pictures
 
 
-def crops(name: str, pictures: list[Picture]) -> None:
+def crops(name: str, pictures: list[ExamplePicture]) -> None:
     found = sum(len(one.xy) > 0 for one in pictures)
     print(f"{name}: a hand found in {found} of {len(pictures)} pictures ({found / len(pictures):.3f})")
     recognizer = GestureRecognizer("hands")

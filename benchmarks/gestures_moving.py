@@ -23,17 +23,18 @@ import numpy as np
 from _common import arguments, save, table
 
 from poise.clips import Clip
-from poise.gestures.learning import column_weights, learn_moves
-from poise.gestures.learning import distances as apart_of
-from poise.gestures.looks import Look, body_look
-from poise.gestures.moving import Spotter, TaughtMoves, best_fit
-from poise.gestures.taught import UNKNOWN
-from poise.gestures.traces import columns
-from poise.gestures.tries import Try, trace, trimmed
+from poise.gestures.events import UNKNOWN
+from poise.gestures.movements.examples import MoveExample, trace, trim_movement
+from poise.gestures.movements.learning import column_weights, learn_moves
+from poise.gestures.movements.learning import distances as apart_of
+from poise.gestures.movements.observations import Observation, observe_body
+from poise.gestures.movements.spotter import Spotter
+from poise.gestures.movements.taught_moves import TaughtMoves, best_fit
+from poise.gestures.movements.traces import trace_columns
 
-Looks = list[tuple[float, Look]]
+Looks = list[tuple[float, Observation]]
 # Kind, clip, tries, stream and true spans of each exercise clip.
-Reps = list[tuple[str, str, list[Try], Looks, list[tuple[float, float]]]]
+Reps = list[tuple[str, str, list[MoveExample], Looks, list[tuple[float, float]]]]
 KINDS = {
     "squat": "squat", "push-up": "push-up", "biceps curl": "curl", "lunge": "lunge", "jumping jack": "jumping jack",
     "sit-up": "sit-up", "shoulder press": "press", "lat pull-down": "pull-down",
@@ -45,10 +46,10 @@ def looks(path: Path, model: str, cache: Path) -> Looks:
     kept = cache / f"{path.stem}.{model}.looks.npz"
     if not kept.exists():
         from poise import Pose
-        from poise.gestures import gather_looks
+        from poise.gestures.streams.example_folders import collect_observations
 
         cache.mkdir(parents=True, exist_ok=True)
-        found = dict(gather_looks(path, part="both", hands=Pose("hands"), body=Pose(model)))
+        found = dict(collect_observations(path, part="both", hands=Pose("hands"), body=Pose(model)))
         ((_, seen),) = found.items()
         np.savez_compressed(
             kept, time=[at for at, _ in seen], xy=[one.xy for _, one in seen], conf=[one.conf for _, one in seen],
@@ -56,7 +57,7 @@ def looks(path: Path, model: str, cache: Path) -> Looks:
         )  # fmt: skip
     data = np.load(kept)
     return [
-        (float(at), Look(xy, conf, hands=hands, flat=flat))
+        (float(at), Observation(xy, conf, hands=hands, flat=flat))
         for at, xy, conf, hands, flat in zip(
             *(data[key] for key in ("time", "xy", "conf", "hands", "flat")), strict=True
         )
@@ -76,7 +77,7 @@ def bodies(path: Path, model: str, cache: Path) -> Looks:
     main = int(np.nan_to_num(sides.prod(axis=-1)).sum(axis=1).argmax())
     seen = np.isfinite(clip.boxes[main, :, 0])
     conf = np.nan_to_num(clip.conf[main])
-    return [(float(clip.times[t]), Look(clip.xy[main, t].astype(float), conf[t])) for t in np.flatnonzero(seen)]
+    return [(float(clip.times[t]), Observation(clip.xy[main, t].astype(float), conf[t])) for t in np.flatnonzero(seen)]
 
 
 def in_space(path: Path, cache: Path) -> Looks:
@@ -89,13 +90,13 @@ def in_space(path: Path, cache: Path) -> Looks:
         for result in Pose("body-3d").predict(path, stream=True):
             if len(result):
                 sides = np.asarray(result.boxes.xyxy[:, 2:]) - np.asarray(result.boxes.xyxy[:, :2])
-                look = body_look(result, int(sides.prod(axis=1).argmax()))
+                look = observe_body(result, int(sides.prod(axis=1).argmax()))
                 seen.append((result.time, look.xy, look.conf, look.xyz))
         times, xy, conf, xyz = zip(*seen, strict=True)
         np.savez_compressed(kept, time=times, xy=xy, conf=conf, xyz=xyz)
     data = np.load(kept)
     columns_of = (data[key] for key in ("time", "xy", "conf", "xyz"))
-    return [(float(at), Look(xy, conf, xyz=xyz)) for at, xy, conf, xyz in zip(*columns_of, strict=True)]
+    return [(float(at), Observation(xy, conf, xyz=xyz)) for at, xy, conf, xyz in zip(*columns_of, strict=True)]
 
 
 def spotted(moves: TaughtMoves, seen: Looks) -> list[str]:
@@ -109,11 +110,11 @@ def signs(shared: Path, cache: Path, part: Any) -> tuple[TaughtMoves, list[dict[
     """Teach ten signs, and tell them in other networks' points."""
     folder = shared / "data/gestures/asl_clips"
     clips = json.loads((folder / "labels.json").read_text())
-    what = columns(part, "coco17")
+    layout = trace_columns(part, "coco17")
     fast = {one["sign"]: looks(folder / one["file"], "body-fast", cache) for one in clips}
     other = {one["sign"]: looks(folder / one["file"], "body", cache) for one in clips}
     signer = {one["sign"]: one["person"] for one in clips}
-    tries = [Try(sign, sign, trimmed(trace(part, seen), what)) for sign, seen in fast.items()]
+    tries = [MoveExample(sign, sign, trim_movement(trace(part, seen), layout)) for sign, seen in fast.items()]
     moves = learn_moves("signs", part, tries)
     rows: list[dict[str, Any]] = []
     for words, source, step, tempo in (
@@ -153,7 +154,7 @@ def signs(shared: Path, cache: Path, part: Any) -> tuple[TaughtMoves, list[dict[
 def repetitions(shared: Path, cache: Path, *, skeleton: str = "coco17") -> Reps:
     """Return kind, clip, tries, stream and true spans of every exercise clip."""
     labels = json.loads((shared / "data/videos/labels.json").read_text())
-    what = columns("body", skeleton)
+    layout = trace_columns("body", skeleton)
     found = []
     for one in labels["exercises"]:
         kind = next(name for key, name in KINDS.items() if one["exercise"].startswith(key))
@@ -161,7 +162,7 @@ def repetitions(shared: Path, cache: Path, *, skeleton: str = "coco17") -> Reps:
         seen = bodies(path, "body", cache) if skeleton == "coco17" else in_space(path, cache)
         spans = [(rep["start"] / one["fps"], rep["end"] / one["fps"]) for rep in one["rep_frames"]]
         tries = [
-            Try(kind, f"{path.stem} #{n}", trimmed(trace("body", part, skeleton=skeleton), what))
+            MoveExample(kind, f"{path.stem} #{n}", trim_movement(trace("body", part, skeleton=skeleton), layout))
             for n, (a, b) in enumerate(spans)
             if (part := [s for s in seen if a <= s[0] <= b])
         ]
@@ -213,9 +214,9 @@ def distances(reps: Reps, skeleton: str = "coco17") -> list[dict[str, Any]]:
     tries = [one for _, _, ts, _, _ in reps for one in ts]
     clips = np.array([name for _, name, ts, _, _ in reps for _ in ts])
     kinds = np.array([one.label for one in tries])
-    what = columns("body", skeleton)
-    weights = np.stack([column_weights([one.rows], what) for one in tries])
-    apart = apart_of(tries, tries, weights, what).T
+    layout = trace_columns("body", skeleton)
+    weights = np.stack([column_weights([one.rows], layout) for one in tries])
+    apart = apart_of(tries, tries, weights, layout).T
     same = clips[:, None] == clips[None]
     kind = kinds[:, None] == kinds[None]
     rows = []
@@ -244,7 +245,7 @@ def silent(sets: dict[str, TaughtMoves], shared: Path, cache: Path) -> list[dict
         for name, moves in sets.items():
             start = time.process_time()
             said = Counter(spotted(moves, seen))
-            row[name] = ", ".join(f"{count} {what}" for what, count in said.items()) or "-"
+            row[name] = ", ".join(f"{count} {layout}" for layout, count in said.items()) or "-"
             row[f"{name} ms"] = 1e3 * (time.process_time() - start) / max(len(seen), 1)
         rows.append(row)
     return rows

@@ -19,16 +19,16 @@ import torch
 from _common import arguments, save, table
 
 from poise.datasets import Dataset, Scan, open_dataset, scan
-from poise.training import Augmentation, Loader, _warp, pictures
-from poise.training.augment import affine, draw, place_mosaic
-from poise.training.instances import cut, from_labels, join, transform
+from poise.training import Augmentation, Loader, picture_cache, pixels
+from poise.training.augmentation import draw_affine, paint, place_mosaic
+from poise.training.examples import cut, from_labels, join, transform
 
 MAKER = Augmentation()
 
 
 def epoch_rates(dataset: Dataset, found: Scan, imgsz: int, batch: int, workers: int, cache: Any) -> dict[str, Any]:
     """Return pictures a second, the better of two epochs after a first."""
-    pictures.SMALL = 0  # "none" is what a large data set sees
+    picture_cache.SMALL = 0  # "none" is what a large data set sees
     start = time.perf_counter()
     loader = Loader(dataset, found, imgsz=imgsz, batch=batch, augmentation=MAKER, workers=workers, cache=cache)
     fill = time.perf_counter() - start
@@ -64,7 +64,9 @@ def stages(dataset: Dataset, found: Scan, imgsz: int) -> dict[str, Any]:
     few = [i for i in range(len(dataset)) if found.usable[i]][:16]
     raw = [dataset.image(i) for i in few]
     sizes = [tuple(max(1, round(v * imgsz / max(found.sizes[i]))) for v in found.sizes[i]) for i in few]
-    small = [np.ascontiguousarray(_warp.resize(image, size)[..., ::-1]) for image, size in zip(raw, sizes, strict=True)]
+    small = [
+        np.ascontiguousarray(pixels.resize(image, size)[..., ::-1]) for image, size in zip(raw, sizes, strict=True)
+    ]
     size, canvas = (imgsz, imgsz), (2 * imgsz, 2 * imgsz)
     planes = np.empty((3, imgsz, imgsz), np.uint8)
 
@@ -72,7 +74,7 @@ def stages(dataset: Dataset, found: Scan, imgsz: int) -> dict[str, Any]:
         rng = np.random.default_rng(i)
         four = [int(v) for v in rng.choice(len(few), 4)]
         shifts = place_mosaic([small[j] for j in four], imgsz, rng)
-        return four, shifts, *affine(canvas, size, rng, MAKER)
+        return four, shifts, *draw_affine(canvas, size, rng, MAKER)
 
     def labels(i: int) -> None:
         four, shifts, matrix, scale = scene(i)
@@ -82,18 +84,18 @@ def stages(dataset: Dataset, found: Scan, imgsz: int) -> dict[str, Any]:
 
     def pixels(i: int) -> np.ndarray:
         four, shifts, matrix, _ = scene(i)
-        return draw([small[j] for j in four], shifts, canvas, matrix, size)
+        return paint([small[j] for j in four], shifts, canvas, matrix, size)
 
     made = [pixels(i) for i in range(8)]
 
     def turned(i: int) -> None:
         four, shifts, _, _ = scene(i)
-        matrix, _ = affine(canvas, size, np.random.default_rng(i), Augmentation(degrees=10))
-        draw([small[j] for j in four], shifts, canvas, matrix, size)
+        matrix, _ = draw_affine(canvas, size, np.random.default_rng(i), Augmentation(degrees=10))
+        paint([small[j] for j in four], shifts, canvas, matrix, size)
 
     def colours(i: int) -> None:
         h, s, v = np.random.default_rng(i).uniform(-1, 1, 3)
-        _warp.shift_colours(made[i % 8], h * 0.015, 1 + s * 0.7, 1 + v * 0.4)
+        pixels.shift_colours(made[i % 8], h * 0.015, 1 + s * 0.7, 1 + v * 0.4)
 
     def to_planes(i: int) -> None:
         planes[:] = made[i % 8].transpose(2, 0, 1)
@@ -101,7 +103,7 @@ def stages(dataset: Dataset, found: Scan, imgsz: int) -> dict[str, Any]:
     return {
         "imgsz": imgsz,
         "decode one": cpu_ms(lambda i: dataset.image(few[i % len(few)])),
-        "resize one": cpu_ms(lambda i: _warp.resize(raw[i % len(raw)], sizes[i % len(raw)])),
+        "resize one": cpu_ms(lambda i: pixels.resize(raw[i % len(raw)], sizes[i % len(raw)])),
         "draw four": cpu_ms(pixels),
         "draw four, turned": cpu_ms(turned),
         "labels of four": cpu_ms(labels),
@@ -118,7 +120,7 @@ if __name__ == "__main__":
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
     torch.set_num_threads(1)
-    _warp.use_one_thread()
+    pixels.use_one_thread()
     data = open_dataset(given.data or given.shared / "data/tiger-pose/tiger-pose.yaml", "train")
     labelled = scan(data)
     with tempfile.TemporaryDirectory() as folder:
@@ -130,7 +132,7 @@ if __name__ == "__main__":
             for workers in given.workers
         ]
     steps = [stages(data, labelled, imgsz) for imgsz in given.imgsz]
-    drawn_with = _warp.backend()
+    drawn_with = pixels.backend()
     table(rows, title=f"Epochs of {len(data)} pictures, drawn with {drawn_with}")
     table(steps, title="CPU milliseconds")
     save(given.json, backend=drawn_with, epochs=rows, stages=steps)

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from _common import ROOT, arguments, save, table, versions
 
+from poise.bodies.limbs import pair_groups
 from poise.clips import Clip, fix, jitter_index, lag_s, repair_swaps, wobble_index
 from poise.clips.angles import angle_set, measure, velocity
-from poise.clips.limbs import pair_groups
 from poise.filters import Kalman, OneEuro, Smoother, point_sigma, savitzky_golay
 from poise.filters.uncertainty import sizes
 from poise.frames import Frame, Media

@@ -23,9 +23,10 @@ from _exercise_sets import filmed_anew
 from _exercise_sets import scenes as made_scenes
 
 from poise.frames import Frame, Media
-from poise.reps import RepCounter, count_reps, every, gather, get, measured
-from poise.reps.counting import MIN_SCORE, count, recognise
+from poise.reps import RepCounter, all_exercises, collect_people, count_reps, get_exercise, measure_person
+from poise.reps.counting import count_exercise
 from poise.reps.offline import count_person
+from poise.reps.recognition import MIN_SCORE, recognise_exercise
 from poise.results import Results
 from poise.skeletons import get as skeleton
 
@@ -150,7 +151,7 @@ def bench_model(
         errors += peak_errors([r.peak for r in one.reps] if one else [], clip.peaks)
         free = count_reps(results).people
         guess = free[0].found if free else None
-        right = guess is not None and guess.exercise == get(clip.exercise).name
+        right = guess is not None and guess.exercise == get_exercise(clip.exercise).name
         recognised += right
         counter, counter_auto = RepCounter(clip.exercise), RepCounter()
         for result in results if streaming else ():
@@ -223,7 +224,7 @@ def disturbed(kind: str, time: np.ndarray, xy: np.ndarray, conf: np.ndarray) -> 
         xy[..., 0] *= -1
         xy, conf = xy[:, FLIP], conf[:, FLIP]
     elif word == "noise":
-        torso = np.nanmedian(measured(time, xy, conf).scale)
+        torso = np.nanmedian(measure_person(time, xy, conf).scale)
         xy += rng.normal(0, size * torso, xy.shape)
     elif word == "drop":
         gone = rng.random(conf.shape) < size
@@ -269,18 +270,18 @@ KINDS = [
 def bench_robust(shared: Path, folder: Path | None, model: str) -> list[dict[str, Any]]:
     """Count on disturbed keypoints of the main person."""
     clips, _ = labelled(shared)
-    known, rows = every(), []
-    people = {c.file: gather(poses(shared, folder, c.file, model))[0] for c in clips}
+    known, rows = all_exercises(), []
+    people = {c.file: collect_people(poses(shared, folder, c.file, model))[0] for c in clips}
     for kind in KINDS:
         named, auto, right = [], [], 0
         for clip in clips:
             person = people[clip.file]
-            measures = measured(*disturbed(kind, person.time, person.xy, person.conf))
-            named.append((count(measures, get(clip.exercise)).count, clip.reps))
-            scored = recognise(measures, known)
+            measures = measure_person(*disturbed(kind, person.time, person.xy, person.conf))
+            named.append((count_exercise(measures, get_exercise(clip.exercise)).count, clip.reps))
+            scored = recognise_exercise(measures, known)
             best = scored[0][1] if scored and scored[0][0] >= MIN_SCORE else None
             auto.append((best.count if best else 0, clip.reps))
-            right += best is not None and best.exercise == get(clip.exercise).name
+            right += best is not None and best.exercise == get_exercise(clip.exercise).name
         one, two = summary(kind, named), summary(kind, auto)
         rows.append(
             {
@@ -293,22 +294,22 @@ def bench_robust(shared: Path, folder: Path | None, model: str) -> list[dict[str
 
 def bench_sensitivity(shared: Path, folder: Path | None, model: str) -> list[dict[str, Any]]:
     """Leave each clip out in turn: how far the rest's figures hang on any one, and on the two constants they share."""
-    from poise.reps import detect, judge
+    from poise.reps import cycles, verdicts
 
     clips, _ = labelled(shared)
-    people = {c.file: gather(poses(shared, folder, c.file, model))[0] for c in clips}
-    measures = {file: measured(p.time, p.xy, p.conf) for file, p in people.items()}
+    people = {c.file: collect_people(poses(shared, folder, c.file, model))[0] for c in clips}
+    measures = {file: measure_person(p.time, p.xy, p.conf) for file, p in people.items()}
     rows = []
     for share in (0.3, 0.4, 0.45, 0.5, 0.6):
         for scale in (0.7, 1.0, 1.3):
-            detect.SHARE = judge.SHARE = share
+            cycles.SHARE = verdicts.SHARE = share
             right = []
             for clip in clips:
-                exercise = get(clip.exercise)
+                exercise = get_exercise(clip.exercise)
                 loose = type(exercise)(
                     **{f: getattr(exercise, f) for f in exercise.__slots__} | {"min_depth": exercise.min_depth * scale}
                 )
-                right.append(count(measures[clip.file], loose).count == clip.reps)
+                right.append(count_exercise(measures[clip.file], loose).count == clip.reps)
             left_out = [sum(right) - r for r in right]
             rows.append(
                 {
@@ -316,7 +317,7 @@ def bench_sensitivity(shared: Path, folder: Path | None, model: str) -> list[dic
                     "with one clip left out": f"{min(left_out)} to {max(left_out)} of {len(clips) - 1}",
                 }
             )  # fmt: skip
-    detect.SHARE = judge.SHARE = 0.45
+    cycles.SHARE = verdicts.SHARE = 0.45
     return rows
 
 
@@ -324,7 +325,7 @@ def bench_scenes(
     shared: Path, folder: Path | None, split: str, each: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Count on sets that were made; returns a row a movement, and one a kind of dance."""
-    known = every()
+    known = all_exercises()
     sets: dict[tuple[str, str], list[tuple[int, int, bool, bool]]] = {}
     free: dict[str, list[tuple[float, str, int]]] = {}
     for scene in chain(made_scenes(split, each=each), filmed_anew(split, shared, folder, each=each)):
@@ -334,7 +335,7 @@ def bench_scenes(
             seconds = float(np.ptp(scene.person.time))
             free.setdefault(name, []).append((seconds, found.exercise, found.count))
             continue
-        wanted = get(scene.exercise)
+        wanted = get_exercise(scene.exercise)
         counted = count_person(scene.person, wanted).found.count
         right = found.exercise == wanted.name
         row = (counted, scene.reps, right, right and found.count == scene.reps)

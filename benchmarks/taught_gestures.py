@@ -18,9 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from poise.geometry import Floats
-from poise.gestures.embedding import embed
-from poise.gestures.examples import Picture, meant
-from poise.gestures.taught import NONE, UNKNOWN, Taught, learn, leave_one_out
+from poise.gestures.events import NONE, UNKNOWN
+from poise.gestures.shapes.embedding import embed
+from poise.gestures.shapes.examples import ExamplePicture, choose_rows
+from poise.gestures.shapes.learning import learn_shapes, leave_one_out_shapes
+from poise.gestures.shapes.taught_shapes import TaughtShapes
 from poise.skeletons import get
 
 HAND, BODY, FACE = get("hand21"), get("coco17"), get("face468")
@@ -30,28 +32,28 @@ SEEDS, SPLITS = 5, 20
 Told = list[tuple[str, str, float]]
 
 
-def found(path: Path, who: str) -> list[Picture]:
+def found(path: Path, who: str) -> list[ExamplePicture]:
     """Read the hands of the crops as ``who`` found them: poise, flipped (in the mirrored crops), mediapipe."""
     data = np.load(path)
     starts = np.concatenate([[0], np.cumsum(data[f"{who}_count"].astype(int))])
     xy, xyz = data[f"{who}_xy"].astype(float), data[f"{who}_xyz"].astype(float)
     names = zip(data["label"], data["picture"], starts, starts[1:], strict=False)
-    return [Picture(str(label), str(name), xy[a:b], xyz[a:b]) for label, name, a, b in names]
+    return [ExamplePicture(str(label), str(name), xy[a:b], xyz[a:b]) for label, name, a, b in names]
 
 
-def look(shared: Path) -> list[Picture]:
+def look(shared: Path) -> list[ExamplePicture]:
     """Find the hands of the crops with both networks."""
     from poise import Pose
-    from poise.gestures import gather_examples
+    from poise.gestures.streams.example_folders import collect_shapes
 
     folders = [shared / "data/gestures" / name for name in LABELS]
-    return gather_examples(folders, hands=Pose("hands"), body=Pose("body-fast"))
+    return collect_shapes(folders, hands=Pose("hands"), body=Pose("body-fast"))
 
 
-def taught_from(pictures: list[Picture]) -> Taught:
-    rows = meant(HAND, pictures)
+def taught_from(pictures: list[ExamplePicture]) -> TaughtShapes:
+    rows = choose_rows(HAND, pictures)
     used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
-    return learn(
+    return learn_shapes(
         "trial",
         HAND,
         [(one.label, one.xy[row], one.xyz[row]) for one, row in used],
@@ -59,7 +61,7 @@ def taught_from(pictures: list[Picture]) -> Taught:
     )
 
 
-def judge(taught: Taught, one: Picture, *, highest: bool) -> tuple[str, float]:
+def judge(taught: TaughtShapes, one: ExamplePicture, *, highest: bool) -> tuple[str, float]:
     """Return what a picture shows: of its highest hand, or the surest of all hands."""
     if not len(one.xy):
         return UNKNOWN, 1.0
@@ -70,10 +72,12 @@ def judge(taught: Taught, one: Picture, *, highest: bool) -> tuple[str, float]:
     return max(known, key=lambda answer: answer[1]) if known else (UNKNOWN, 1.0)
 
 
-def parts(pictures: list[Picture], train: int, seed: int) -> Iterator[tuple[list[Picture], list[Picture]]]:
+def parts(
+    pictures: list[ExamplePicture], train: int, seed: int
+) -> Iterator[tuple[list[ExamplePicture], list[ExamplePicture]]]:
     rng = np.random.default_rng(seed)
     for _ in range(SPLITS):
-        split: tuple[list[Picture], list[Picture]] = ([], [])
+        split: tuple[list[ExamplePicture], list[ExamplePicture]] = ([], [])
         for label in LABELS:
             mine = [one for one in pictures if one.label == label]
             for place, i in enumerate(rng.permutation(len(mine)).tolist()):
@@ -82,7 +86,7 @@ def parts(pictures: list[Picture], train: int, seed: int) -> Iterator[tuple[list
 
 
 def splits(
-    pictures: list[Picture], *, train: int, seed: int, highest: bool = True, without: tuple[str, ...] = ()
+    pictures: list[ExamplePicture], *, train: int, seed: int, highest: bool = True, without: tuple[str, ...] = ()
 ) -> Told:
     told: Told = []
     for some, rest in parts(pictures, train, seed):
@@ -111,7 +115,7 @@ def report(name: str, seeds: list[Told]) -> None:
     print(f"  {name:46s} {'  '.join(cells)}", flush=True)
 
 
-def crops(name: str, pictures: list[Picture]) -> None:
+def crops(name: str, pictures: list[ExamplePicture]) -> None:
     hands = sum(len(one.xy) > 0 for one in pictures)
     print(f"{name}: a hand found in {hands} of {len(pictures)} pictures ({hands / len(pictures):.3f})")
     seeds = range(SEEDS)
@@ -127,7 +131,7 @@ def crops(name: str, pictures: list[Picture]) -> None:
     if len(seen) < len(pictures):
         report("half/half, where a hand was found", [splits(seen, train=3, seed=seed) for seed in seeds])
     whole = taught_from(seen)
-    alone = leave_one_out(whole, [one.source for one in seen])
+    alone = leave_one_out_shapes(whole, [one.source for one in seen])
     anew = []
     for one in seen:
         fold = taught_from([other for other in seen if other is not one])
@@ -185,7 +189,7 @@ def postures(path: Path) -> None:
         for name in dict.fromkeys(clip.tolist()):
             train = np.flatnonzero(clip != name)
             examples = [(posture[i], xy[i], None) for i in train]
-            taught = learn("trial", BODY, examples, mirror=mirror, groups=clip[train].tolist())
+            taught = learn_shapes("trial", BODY, examples, mirror=mirror, groups=clip[train].tolist())
             said = taught.classify(embed(BODY, xy[clip == name]))
             told += [(posture[i], answer) for i, (answer, _) in zip(np.flatnonzero(clip == name), said, strict=True)]
         right, wrong = np.mean([a == b for a, b in told]), np.mean([b not in (a, UNKNOWN) for a, b in told])
@@ -220,7 +224,7 @@ def faces(shared: Path, *, people: int = 5) -> None:
     for i, pair in enumerate(pairs):
         others = rng.permutation([j for j in range(len(pairs)) if j != i])[:people].tolist()
         examples = [(name, pairs[j][k], None) for j in others for k, name in enumerate(("closed", "open"))]
-        taught = learn("mouth", FACE, examples, groups=[j for j in others for _ in range(2)])
+        taught = learn_shapes("mouth", FACE, examples, groups=[j for j in others for _ in range(2)])
         said = taught.classify(embed(FACE, np.stack(pair)))
         told += [(name, answer) for name, (answer, _) in zip(("closed", "open"), said, strict=True)]
     right = sum(a == b for a, b in told)

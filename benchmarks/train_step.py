@@ -19,11 +19,10 @@ from _common import arguments, save, table, versions
 
 from poise.networks import PoseNetwork, build
 from poise.training import PoseLoss, Targets
-from poise.training.ema import Ema
-from poise.training.keypoints import default_sigmas
-from poise.training.layout import lay_out
-from poise.training.optimisers import choose, clip, make
-from poise.training.schedules import Schedule, set_rates
+from poise.training.initialisation import lay_out_memory
+from poise.training.loss_terms import default_sigmas
+from poise.training.optimisers import Schedule, choose_optimiser, clip_gradients, make_optimiser, set_rates
+from poise.training.step import Ema
 
 
 class Clock:
@@ -81,11 +80,11 @@ def bench(args: Any, setting: str, *, laid_out: bool, optimiser: str, kind: dict
     images, targets = random_batch(args, k)
     images, targets = images.to(args.device), targets.to(args.device)
     if laid_out:
-        lay_out(network)
+        lay_out_memory(network)
         images = images.contiguous(memory_format=torch.channels_last)
     loss = PoseLoss(network, sigmas=default_sigmas((k, values)), epochs=100)
-    choice = choose(optimiser, pictures=210, batch=args.batch, epochs=30, nc=1, lr0=0.001)
-    moved = make(network, choice, weight_decay=5e-4)
+    choice = choose_optimiser(optimiser, pictures=210, batch=args.batch, epochs=30, nc=1, lr0=0.001)
+    moved = make_optimiser(network, choice, weight_decay=5e-4)
     if kind:
         moved = type(moved)(moved.param_groups, **kind)
     rates = Schedule(choice, batches=27, batch=args.batch, epochs=30).at(100)
@@ -106,7 +105,7 @@ def bench(args: Any, setting: str, *, laid_out: bool, optimiser: str, kind: dict
         with clock.part("backward"):
             losses.total.backward()
         with clock.part("clip"):
-            clip(network)
+            clip_gradients(network)
         with clock.part("optimiser"):
             set_rates(moved, rates)
             moved.step()

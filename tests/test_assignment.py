@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poise import assignment
-from poise.assignment import assign, least_cost
+from poise import geometry
+from poise.geometry import assign, least_cost
 
 SHAPES = [(1, 1), (1, 7), (2, 2), (3, 5), (8, 8), (12, 40), (30, 30)]
 
@@ -35,7 +35,7 @@ def test_without_lap_the_pairs_are_those_of_lap(
         cost[rng.random(shape) < 0.3] = np.nan
         with monkeypatch.context() as patch:
             with_lap = assign(cost, max_cost=max_cost)
-            patch.setattr(assignment, "_lap", lambda: None)
+            patch.setattr(geometry, "_lap", lambda: None)
             without = assign(cost, max_cost=max_cost)
 
         # The costs are continuous, so that no two solutions cost the same.

@@ -70,7 +70,7 @@ def test_the_index_and_the_menu_name_every_page() -> None:
 
 def test_no_page_names_the_package_where_pip_would_not_find_it() -> None:
     """Poise is installed from a clone; by its bare name pip would look for it on an index."""
-    told = re.compile(r"pip install[^\n]*['\" ]poise\b")
+    told = re.compile(r"pip install[^\n]*['\" ]poise\b|poise\[")
 
     assert [page.name for page in PAGES if told.search(page.read_text(encoding="utf-8"))] == []
 
@@ -119,3 +119,15 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert not re.search(r":(class|func|meth|mod|attr|data|exc):", page)
     assert not re.search(r"<p>[^<]*&gt;&gt;&gt;", page)
     assert 'class="gp">&gt;&gt;&gt; ' in page  # examples are code
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    house = ROOT / "src/poise"
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    table = "".join(line for line in text.splitlines(keepends=True) if line.startswith("|"))
+    named = set(re.findall(r"`((?:[\w.-]+/)+(?:[\w-]+\.\w+)?|[a-z_]+\.py)`", table))
+
+    rooms = {path.name + "/" for path in house.iterdir() if (path / "__init__.py").exists()}
+    assert len(named) > 40
+    assert sorted(one for one in named if not (house / one).exists() and not list(house.glob(f"*/{one}"))) == []
+    assert sorted(rooms - named - {"motion/", "columns/"}) == []

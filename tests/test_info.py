@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from poise import Pose
+from poise.cli import main
 from poise.errors import ModelError
 from poise.info import info
 from poise.info.onnxfile import read_onnx
@@ -20,6 +23,7 @@ shared = Path(os.environ.get("POISE_SHARED", ROOT.parent / "shared"))
 needs_shared = pytest.mark.skipif(
     not (shared / "fixtures/yolo").is_dir(), reason=f"needs {shared}/fixtures (or POISE_SHARED)"
 )
+SILENT = ["--no-save", "--quiet"]
 BUNDLED = sorted((ROOT / "src/poise/weights/networks").glob("*.onnx"))
 
 
@@ -190,3 +194,43 @@ def test_exports_say_what_they_are(tmp_path: Path) -> None:
         assert found.kpt_shape == (12, 2)
         assert found.precision == "fp32"
         assert found.imgsz == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("simcc", "--model {} --detector nanodet-416"),
+        ("heatmap", "--model {} --detector nanodet-416"),
+        ("rtmo", "--model {}"),
+        ("rtmdet", "--model body --detector {}"),
+        ("yolox", "--model body --detector {}"),
+    ],
+)
+def test_a_network_file_says_how_it_is_run_and_the_line_works(name: str, options: str, photo: Path) -> None:
+    path = ROOT / f"tests/assets/networks/{name}.onnx"
+    network = shlex.quote(str(path))
+
+    terminal, python = info(path).usage
+
+    assert terminal == f"poise predict PICTURE {options.format(network)}"
+    assert main([photo.as_posix() if word == "PICTURE" else word for word in shlex.split(terminal)[1:]] + SILENT) == 0
+    assert isinstance(eval(python.removeprefix("in Python: "), {"Pose": Pose}), Pose)  # noqa: S307
+
+
+def test_boxes_of_two_families_are_run_by_saying_which(tmp_path: Path) -> None:
+    path = tmp_path / "end2end.onnx"
+    path.write_bytes((ROOT / "tests/assets/networks/rtmdet.onnx").read_bytes())
+
+    (line,) = info(path).usage
+
+    assert line.startswith(f'Pose("body", detector={{"file": "{path}", "family": "rtmdet" or "yolox"}})')
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("movenet-multipose", "a MoveNet network"), ("palm-detector", "18 bins of x and 1 of y")]
+)
+def test_a_network_that_cannot_be_run_by_itself_says_why(name: str, why: str) -> None:
+    (line,) = info(ROOT / f"src/poise/weights/networks/{name}.onnx").usage
+
+    assert line.startswith(f"not as it is: {why}")
+    assert "\nto run it" in info(ROOT / f"src/poise/weights/networks/{name}.onnx").table()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from poise._version import __version__
+from poise.extras.version import __version__
 
 if TYPE_CHECKING:
     from poise.errors import FormatError, MissingExtra, ModelError, PoiseError, SourceError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from poise.events.posture import PostureWatch
     from poise.events.zones import ZoneWatch
     from poise.gestures import GestureRecognizer
-    from poise.gestures.detector import GestureWatch
+    from poise.gestures.streams.detector import GestureWatch
     from poise.model import YOLO, Pose
     from poise.reps import RepCounter
     from poise.results import Boxes, Keypoints, Results
@@ -38,7 +38,7 @@ _HOME = {
     "GestureRecognizer": "poise.gestures",
     "EventStream": "poise.events.event",
     "FallWatch": "poise.events.falls",
-    "GestureWatch": "poise.gestures.detector",
+    "GestureWatch": "poise.gestures.streams.detector",
     "PostureWatch": "poise.events.posture",
     "ZoneWatch": "poise.events.zones",
     "PoiseError": "poise.errors",

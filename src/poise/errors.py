@@ -69,7 +69,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
         >>> suggest("zzz", ["a", "b"])
         '; known: a, b'
     """
-    names = sorted(known)
+    names = sorted(set(known))
     near = get_close_matches(word, names, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]!r}?"

@@ -205,3 +205,19 @@ def test_help_is_cheap() -> None:
     assert "'onnxruntime'" not in loaded
     assert "'numpy'" not in loaded
     assert "'PIL'" not in loaded
+
+
+MANY = [
+    ("data check a.yaml b.yaml", "data check takes DATA and no more, got 'b.yaml' too: call it once for each"),
+    ("data convert a b c --format coco", "data convert takes SOURCE and DEST and no more, got 'c' too"),
+    ("info a b.onnx c.onnx", "info takes FILE and no more, got 'b.onnx', 'c.onnx' too: call it once for each"),
+    ("train a.yaml", "train takes options only, each after its name (--name VALUE), got 'a.yaml'"),
+    ("weights fetsh", "no command named 'weights fetsh'; did you mean 'fetch'?"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), MANY)
+def test_a_word_too_many_is_named(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+
+    assert capsys.readouterr().err.splitlines()[0] == f"poise: {said}"

@@ -34,17 +34,33 @@ READING = {
 }
 
 
-def write_clip(path: Path, frames: int) -> Path:
-    """Write a video of noise, in which nobody is."""
+def write_clip(path: Path, frames: int, *, wide: bool = False) -> Path:
+    """Write a video of noise, in which nobody is; its pixels are twice as wide as high if asked for."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        if wide:
+            stream.codec_context.sample_aspect_ratio = 2
         noise = np.random.default_rng(0).integers(0, 255, (48, 96, 3), dtype=np.uint8)
         for index in range(frames):
             grey = np.ascontiguousarray(noise[:, index % 32 : index % 32 + 64])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="bgr24")))
         container.mux(stream.encode())
     return path
+
+
+def cut_off(whole: Path, clip: Path) -> Path:
+    """Write the first two thirds of a video, with the index of all of it."""
+    front = clip.with_name("front.mp4")
+    with av.open(str(whole)) as read, av.open(str(front), "w", options={"movflags": "faststart"}) as out:
+        copy = out.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux_one(packet)
+    data = front.read_bytes()
+    clip.write_bytes(data[: len(data) * 2 // 3])
+    return clip
 
 
 def words(command: list[str], clip: Path) -> list[str]:
@@ -142,22 +158,82 @@ def test_a_damaged_video_is_exit_code_1_for_every_command(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    whole = write_clip(tmp_path / "whole.mp4", 20)
-    front = tmp_path / "front.mp4"
-    with av.open(str(whole)) as read, av.open(str(front), "w", options={"movflags": "faststart"}) as out:
-        copy = out.add_stream_from_template(read.streams.video[0])
-        for packet in read.demux():
-            if packet.dts is not None:
-                packet.stream = copy
-                out.mux_one(packet)
-    clip = tmp_path / "clip.mp4"
-    data = front.read_bytes()
-    clip.write_bytes(data[: len(data) * 2 // 3])
+    clip = cut_off(write_clip(tmp_path / "whole.mp4", 20), tmp_path / "clip.mp4")
 
     assert main(words((SAVING | READING)[name], clip)) == 1
     assert "clip.mp4: damaged video" in capsys.readouterr().err
-    for path in Path("runs").rglob("manifest.json"):
-        assert json.loads(path.read_text("utf-8"))["status"] != "running"
+    found = list(Path("runs").rglob("manifest.json"))
+    assert [path.parent.name for path in found] == ([name] if name in (*SAVING, "fix") else [])
+    for path in found:
+        said = json.loads(path.read_text("utf-8"))
+        assert said["status"] == "failed"
+        assert "clip.mp4: damaged video" in said["errors"][0]
+        assert 0 < said["counts"]["frames"] < 20
+        assert (path.parent / "clip.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", [*SAVING, *READING])
+def test_notes_about_a_source_are_a_line_and_quiet_silences_them(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = write_clip(tmp_path / "clip.mp4", 3, wide=True)
+    command = words((SAVING | READING)[name], clip)
+
+    assert main([*command, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    for path in tmp_path.iterdir():
+        if path.suffix in (".json", ".csv", ".html"):
+            path.unlink()
+    assert main(command) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "its pixels are not square" in line] == [
+        f"poise: {clip}: its pixels are not square; frames are given as 128 x 48, as players show them"
+    ]
+
+
+@pytest.mark.parametrize("name", ["angles", "reps"])
+def test_a_damaged_video_fails_the_run_of_a_command_that_reads_it_twice(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from poise import samples
+
+    monkeypatch.chdir(tmp_path)
+    cut_off(samples.squats, tmp_path / "clip.mp4")
+
+    assert main([name, "clip.mp4", "--save", "--model", "body-fast", "--quiet"]) == 1
+
+    said = manifest(tmp_path, name)
+    assert said["status"] == "failed"
+    assert "clip.mp4: damaged video" in said["errors"][0]
+    assert (tmp_path / "runs/pose" / name / "clip.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", [*SAVING, "fix"])
+def test_a_run_of_which_nothing_came_leaves_no_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"no video")
+
+    assert main(words((SAVING | READING)[name], clip)) == 1
+
+    assert list(Path("runs").rglob("*")) in ([], [Path("runs/pose")])
+    assert "saved to" not in capsys.readouterr().err
+
+
+def test_one_bad_picture_of_several_fails_the_run_and_keeps_the_others(
+    tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+
+    assert main(["predict", str(photo), "bad.jpg", "--model", "body-fast", "--quiet"]) == 1
+
+    said = manifest(tmp_path, "predict")
+    assert (said["status"], said["counts"]["frames"], said["files"]) == ("failed", 1, ["demo.jpg"])
+    assert "bad.jpg" in said["errors"][0]
 
 
 @pytest.mark.parametrize("name", [*SAVING, *READING])
@@ -266,8 +342,9 @@ def test_passwords_are_nowhere(
 
     address = "http://me:geheim@127.0.0.1:1/live.mjpg?pwd=geheim&n=1"
     monkeypatch.setattr(sys, "argv", ["poise", "predict", address])
+    (tmp_path / "run").mkdir()  # a folder that the run has made itself would go with it
     with pytest.raises(SourceError) as caught:
-        Pose("body-fast").predict(address, save=True, project=tmp_path, name="run")
+        Pose("body-fast").predict(address, save=True, project=tmp_path, name="run", exist_ok=True)
 
     assert "geheim" not in str(caught.value) + caplog.text
     text = (tmp_path / "run/manifest.json").read_text("utf-8")

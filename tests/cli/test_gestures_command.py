@@ -123,6 +123,23 @@ def test_an_open_hand_that_becomes_two_fingers_is_two_gestures(capsys: pytest.Ca
     ]
 
 
+def test_a_video_ends_with_what_was_seen_how_often_and_when(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gestures", str(shared / "data/videos/gesture_wave.mp4"), "--set", "body", "--vid-stride", "2"]) == 0
+
+    out, err = capsys.readouterr()
+    assert "waving_right  off" in out
+    (row,) = [line.split() for line in err.splitlines() if line.startswith("waving_right")]
+    # The arm goes to and fro twice, with a rest between.
+    assert row[1:5] == ["#1", "body", "2", "times"]
+
+
+@pytest.mark.parametrize("words", [["--json"], ["--quiet"], []])
+def test_a_video_without_a_gesture_says_so(words: list[str], desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gestures", str(CLIP), "--set", "numbers", "--hands-only", *words]) == 0
+
+    assert ("no gesture was seen" in capsys.readouterr().err) == (not words)
+
+
 def test_events_begin_and_end_once(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = lines(capsys, str(shared / "data/gestures/asl_clips/help.mp4"), "--set", "hands", "--events")
 

@@ -41,6 +41,19 @@ def test_every_command_is_in_a_group_and_the_groups_in_the_order_of_use(capsys: 
     assert titles[:5] == list(COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ("command", "inside"),
+    [("weights", "fetch"), ("data", "check"), ("gestures", "teach"), ("reps", "learn")],
+)
+def test_commands_of_a_command_have_a_group_of_their_own(
+    command: str, inside: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = said(["help", command], capsys)
+
+    assert "Everywhere" not in text
+    assert re.search(rf"^╭─ Commands ─+╮\n(│ .*\n)*│ {inside} ", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize("command", sorted(_COMMANDS))
 def test_no_help_lists_flags_for_empty_lists(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--empty" not in said(["help", command], capsys)

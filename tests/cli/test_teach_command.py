@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from poise.cli import main
-from poise.gestures.definitions import read_set
-from poise.gestures.moving import TaughtMoves
-from poise.gestures.taught import Taught
+from poise.gestures.movements.taught_moves import TaughtMoves
+from poise.gestures.sets import read_set
+from poise.gestures.shapes.taught_shapes import TaughtShapes
 
 CLIP = Path(__file__).parents[1] / "assets/clip.mp4"
 
@@ -72,7 +72,7 @@ def test_shapes_are_taught_from_pictures(shared: Path, desk: Path, capsys: pytes
 
     assert "each judged by the others alone" in capsys.readouterr().out
     taught = read_set("mine.toml")
-    assert isinstance(taught, Taught)
+    assert isinstance(taught, TaughtShapes)
     assert taught.names == ["call", "rock"]
 
 

@@ -147,3 +147,26 @@ def test_labels_of_another_size_are_not_scored(data: Path, capsys: pytest.Captur
 
     assert code == 1
     assert f"{2 * width} x {2 * height} in the file, but the picture is {width} x {height}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["val body-fast --data nowhere.yaml --calibrate", "data check nowhere.yaml --sheet"])
+def test_a_file_that_cannot_be_written_is_told_before_the_work(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    target = tmp_path / f"file/sheet{'.html' if words.startswith('data') else '.toml'}"
+
+    assert main([*words.split(), str(target)]) == 1
+
+    expected = f"poise: {target}: cannot be written: part of the path is a file that exists already\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_keypoints_that_nobody_labelled_are_told(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "labels/man.txt").write_text(f"0 0.5 0.5 0.5 0.8 {' '.join(['0 0 0'] * 17)}\n")
+
+    assert main(["val", "body-fast", "--data", "data.yaml"]) == 0
+
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert "keypoint error: median -, 90 % below - pixels" in lines
+    assert "no instance has a labelled keypoint: the scores of keypoints say nothing" in lines

@@ -117,6 +117,7 @@ def test_a_model_s_weights_are_fetched_where_progress_can_be_shown(
         (["weights", "fetch"], 2, "needs a name"),
         (["weights", "fetch", "rtmpos-t"], 1, "did you mean 'rtmpose-t'"),
         (["weights", "pack", "body", "--out", "x.zip"], 1, "bundled with poise"),
+        (["weights", "pack", "rtmpose-t", "--out", "file/x.zip"], 1, "x.zip: cannot be written: part of the path is a"),
         (["weights", "remove", "rtmpose-t"], 1, "nothing of it is in"),
         (["models", "rtmpos-t"], 1, "did you mean 'rtmpose-t'"),
         (["predict", "x.jpg", "--model", "rtmpos-t"], 1, "did you mean 'rtmpose-t'"),
@@ -126,6 +127,8 @@ def test_a_model_s_weights_are_fetched_where_progress_can_be_shown(
 def test_a_mistake_is_one_sentence(
     words: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("file").write_text("mine")
+
     assert main(words) == code
     assert message in capsys.readouterr().err
 

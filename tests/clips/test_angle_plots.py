@@ -11,8 +11,8 @@ import pytest
 from poise import samples
 from poise.cli import main
 from poise.clips import Clip
-from poise.clips.angles import draw_angles, plot_angles
-from poise.clips.angles._plot import draw_arc
+from poise.clips.angles import _plot, draw_angles, plot_angles
+from poise.drawing import Curve, JointArc, label_size
 from poise.errors import PoiseError
 from poise.frames import Frame, Media
 from poise.results import Results
@@ -40,17 +40,17 @@ def test_a_bend_is_drawn_where_it_happens() -> None:
     curve = near(plot_angles(table(value, np.ones(100, bool))), BLUE)
 
     columns = np.linspace(66, 940 - 22, 100).astype(int)
-    rows = np.array([np.flatnonzero(curve[70:, x]).mean() for x in columns[[10, 50, 90]]])
-    # The axes are 140 pixels high for 120 degrees (80 and half as much for air): 80 degrees are 93 pixels.
+    rows = np.array([np.flatnonzero(curve[56:, x]).mean() for x in columns[[10, 50, 90]]])
+    # The axes are 140 pixels high for 90.4 degrees: 80, and 13 % of them for air.
     assert rows[0] == pytest.approx(rows[2], abs=1)
-    assert rows[0] - rows[1] == pytest.approx(80 * 140 / 120, abs=4)
+    assert rows[0] - rows[1] == pytest.approx(80 * 140 / 90.4, abs=4)
 
 
 def test_what_the_view_falsifies_is_grey() -> None:
     trusted = np.arange(100) < 50
 
-    # The curve runs a tenth above the axis, far below the legend.
-    picture = plot_angles(table(np.full(100, 30.0), trusted))[178:190]
+    # A level curve runs in the middle of the axes, below the legend.
+    picture = plot_angles(table(np.full(100, 30.0), trusted))[124:136]
 
     blue, grey = (np.flatnonzero(near(picture, c).any(axis=0)) for c in (BLUE, GREY))
     middle = 66 + (940 - 22 - 66) / 2
@@ -66,7 +66,10 @@ def test_nothing_to_plot_is_said() -> None:
 def test_the_arc_says_the_angle() -> None:
     picture = np.zeros((200, 200, 3), np.uint8)
 
-    assert draw_arc(picture, [(100, 20), (100, 100), (180, 100)], 200) == pytest.approx(90)
+    arc = JointArc.of([(100, 20), (100, 100), (180, 100)])
+    arc.draw(picture, 0.28 * arc.limb, 1.5)
+
+    assert arc.degrees == pytest.approx(90)
     assert picture[70:95, 105:130].any()
     assert not picture[110:, :90].any()
 
@@ -146,3 +149,43 @@ def test_a_clip_is_a_dataframe() -> None:
     assert table["id"].to_list() == [4] * 17
     assert table["x"].null_count() == 17
     assert table.schema["x"] == pl.Float64
+
+
+def test_numbers_at_joints_that_meet_do_not_hide_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    skeleton = get("coco17")
+    xy = np.full((1, 17, 2), np.nan, np.float32)
+    for side, shift in (("left", 2), ("right", -2)):  # seen from the side
+        for name, place in {"shoulder": (100, 40), "hip": (100, 100), "knee": (110, 150), "ankle": (105, 190)}.items():
+            xy[0, skeleton.index(f"{side}_{name}")] = place[0] + shift, place[1]
+    frame = Frame(np.full((240, 200, 3), 255, np.uint8), Media("a.jpg", "image"))
+    box = np.array([[60, 20, 180, 200, 0.9, 0]], np.float32)
+    result = Results.of(frame, box, xy, np.full((1, 17), 0.9, np.float32), skeleton=skeleton)
+    places = []
+
+    def note(image: np.ndarray, at: tuple[int, int], words: str, colour: object, size: float, **_: object) -> None:
+        places.append((*at[:2], *np.add(at[:2], label_size(words, size))))
+
+    monkeypatch.setattr(_plot, "draw_label", note)
+    draw_angles(result)
+
+    rects = np.array(places)
+    low, high = np.maximum(rects[:, None, :2], rects[None, :, :2]), np.minimum(rects[:, None, 2:], rects[None, :, 2:])
+    assert len(rects) == 4
+    assert (np.all(high > low, axis=-1) == np.eye(4, dtype=bool)).all()
+
+
+def test_what_is_not_trusted_is_named_once_whoever_it_is_of() -> None:
+    left, right = table(np.full(100, 10.0), np.ones(100, bool)), table(np.full(100, 60.0), np.arange(100) < 50)
+    right["name"][:] = "right_knee_flexion"
+    both = {key: np.concatenate([left[key], right[key]]) for key in left}
+    named: list[str] = []
+
+    def chart(curves: list[Curve], **_: object) -> np.ndarray:
+        named.extend(curve.name for curve in curves)
+        return np.zeros((2, 2, 3), np.uint8)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_plot, "chart", chart)
+        plot_angles(both)
+
+    assert sorted(filter(None, named)) == ["left knee flexion", "not trusted", "right knee flexion"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from motion_kit import STANDING, clip_of, walker
 
+from poise.bodies.limbs import pair_groups
 from poise.clips import Clip, repair_swaps
-from poise.clips.limbs import pair_groups
 from poise.clips.swaps import length_cost
 from poise.skeletons import get
 

@@ -238,7 +238,7 @@ def test_a_default_of_the_tool_is_still_found(tmp_path: Path) -> None:
 def test_training_stops_before_it_learns_from_empty_boxes(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from poise.errors import FormatError
-    from poise.training.preparation import open_data
+    from poise.training.data import open_data
 
     for i in range(3):
         photo(tmp_path / f"images/train/{i}.png", i)

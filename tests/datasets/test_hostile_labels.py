@@ -8,6 +8,7 @@ import pickle
 import random
 import re
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +300,59 @@ def test_a_failed_conversion_leaves_nothing_behind(tmp_path: Path) -> None:
         write_datasets([made], tmp_path / "out", format="cvat", pictures="copy")
 
     assert not (tmp_path / "out").exists()
+
+
+def stop_at(number: int) -> Callable[[Iterable[int]], Iterable[int]]:
+    def watch(indices: Iterable[int]) -> Iterator[int]:
+        for i in indices:
+            if i == number:
+                raise KeyboardInterrupt
+            yield i
+
+    return watch
+
+
+@pytest.mark.parametrize("dest", ["out", "out.json", "sub/out.json"])
+def test_a_conversion_that_is_stopped_leaves_nothing_and_says_so(tmp_path: Path, dest: str) -> None:
+    made = kit.table(tmp_path / "made", [ONE, ONE], keypoints=("nose", "tail"))
+    before = set(tmp_path.rglob("*"))
+
+    with pytest.raises(KeyboardInterrupt, match="stopped; nothing was written to"):
+        write_datasets([made], tmp_path / dest, format="coco", pictures="copy", watch=stop_at(1))
+
+    assert set(tmp_path.rglob("*")) - before <= {tmp_path / "sub"}
+
+
+def test_a_file_that_cannot_be_written_takes_its_pictures_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = kit.table(tmp_path / "made", [ONE], keypoints=("nose", "tail"))
+
+    def full(*_: object) -> None:
+        raise FormatError("out.json: cannot be written: the disk is full")
+
+    monkeypatch.setattr("poise.datasets.formats.coco.write_text", full)
+    with pytest.raises(FormatError, match="disk is full"):
+        write_datasets([made], tmp_path / "out.json", format="coco", pictures="copy")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_what_a_killed_conversion_left_is_called_that(tmp_path: Path) -> None:
+    made = kit.table(tmp_path / "made", [ONE], keypoints=("nose", "tail"))
+    kit.picture(tmp_path / "out/images/train", "0.png", (64, 48))
+
+    with pytest.raises(FormatError, match=r"there already, without a data\.yaml: perhaps half written by a conversion"):
+        write_datasets([made], tmp_path / "out", format="yolo")
+
+
+@pytest.mark.parametrize("dest", ["file/out", "file/out.json"])
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(tmp_path: Path, dest: str) -> None:
+    made = kit.table(tmp_path / "made", [ONE], keypoints=("nose", "tail"))
+    (tmp_path / "file").write_text("mine")
+
+    with pytest.raises(PoiseError, match="cannot be written: part of the path is a file"):
+        write_datasets([made], tmp_path / dest, format="coco", watch=stop_at(0))
 
 
 def test_a_table_with_too_many_keypoints_is_refused(tmp_path: Path) -> None:

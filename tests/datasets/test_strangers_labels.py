@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from poise.datasets import open_dataset, parse_labels, read_spec, scan
-from poise.datasets.doctor import check
+from poise.datasets.doctor import check, quick
 from poise.errors import FormatError
 
 FILE = Path("labels/a.txt")
@@ -167,6 +167,59 @@ def test_points_that_are_marked_as_hidden_are(tmp_path: Path, more: dict[str, An
     assert labels.visibility.tolist() == [[1]]
 
 
+SHAPES = {
+    "circle": ({"shape_type": "circle", "points": [[10, 10]]}, [], ("not read: shapes of type circle (1)",)),
+    "half a rectangle": (
+        {"shape_type": "rectangle", "points": [[10, 10]]},
+        ["shapes[2]: a rectangle must have two corners or more, got 1"],
+        (),
+    ),
+    "no points": (
+        {"shape_type": "point", "points": []},
+        ["shapes[2]: points must be [x, y] pairs, got []"],
+        (),
+    ),
+    "two points": (
+        {"shape_type": "point", "points": [[1, 2], [3, 4]]},
+        ["shapes[2]: a point must have one position, got 2"],
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_an_odd_shape_of_labelme_costs_that_shape_and_is_told(tmp_path: Path, name: str) -> None:
+    shape, problems, notes = SHAPES[name]
+    file = labelme(tmp_path, [ONE, point("nose", 10, 10)])
+    table = json.loads(file.read_text())
+    table["shapes"].append({"label": "x", "group_id": None, "flags": {}} | shape)
+    file.write_text(json.dumps(table))
+    found = open_dataset(file)
+
+    labels, told = found.read(0)
+
+    assert labels.xy.tolist() == [[[10, 10]]]
+    assert [str(problem) for problem in told] == [f"{file}: {text}; correct or remove it" for text in problems]
+    assert found.notes == notes  # type: ignore[attr-defined]
+
+
+def test_a_file_of_circles_says_that_these_are_not_read(tmp_path: Path) -> None:
+    file = labelme(tmp_path, [ONE])
+    file.write_text(file.read_text().replace('"rectangle"', '"circle"'))
+
+    with pytest.raises(FormatError, match=r"a.json: no keypoints \(not read: shapes of type circle \(1\)\); expected"):
+        open_dataset(file)
+
+
+def test_a_turned_rectangle_of_x_anylabeling_is_the_upright_one_around_it(tmp_path: Path) -> None:
+    file = labelme(tmp_path, [("cat", [[30, 10], [50, 30], [30, 50], [10, 30]], None), point("nose", 30, 30)])
+    file.write_text(file.read_text().replace('"rectangle"', '"rotation"'))
+
+    labels, _ = open_dataset(file).read(0)
+
+    assert labels.boxes.tolist() == [[10, 10, 50, 50]]
+
+
 def cvat(folder: Path, shapes: str) -> Path:
     kit.picture(folder, "0.png", (100, 80))
     labels = "".join(f"<label><name>{n}</name><type>x</type></label>" for n in ("dog", "cat", "nose", "tail"))
@@ -231,6 +284,19 @@ def test_a_skeleton_of_cvat_takes_the_ungrouped_box_that_is_certainly_its_own(tm
         return
     assert labels.boxes.tolist() == [[x, 5, x + 40, 70] for x in boxes]
     assert labels.xy[:, found.spec.skeleton.index("nose"), 0].tolist() == [x + 5 for x in boxes]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["skeleton", "single points"])
+def test_an_ungrouped_turned_box_of_cvat_is_the_upright_one_around_it(tmp_path: Path, whole: bool) -> None:
+    # 60 x 10 turned by a quarter: 10 x 60 round the same middle.
+    turned = '<box label="dog" xtl="5" ytl="30" xbr="65" ybr="40" rotation="90.0"></box>'
+    points = '<points label="nose" points="33,10"></points><points label="tail" points="37,60"></points>'
+    shapes = f'<skeleton label="dog">{points}</skeleton>{turned}' if whole else points + turned
+    labels, problems = open_dataset(cvat(tmp_path, shapes)).read(0)
+
+    assert problems == []
+    np.testing.assert_allclose(labels.boxes, [[30, 5, 40, 65]], atol=1e-4)
+    assert labels.xy.tolist() == [[[33, 10], [37, 60]]]
 
 
 def studio(folder: Path, tasks: list[dict[str, Any]]) -> Path:
@@ -302,6 +368,55 @@ def test_coco_keypoints_that_are_not_labelled_may_be_nothing(tmp_path: Path, now
     assert problems == []
     assert labels.visibility.tolist() == [[0, 2, 1]]
     assert check(tmp_path / "ann.json").ok
+
+
+@pytest.mark.parametrize(
+    "keypoints",
+    [
+        [[10, 10, 2], [20, 10, 1], [0, 0, 0]],
+        [[10, 10, 2], [20, 10, 1], None],
+        [[10, 10, 2], [20, 10, 1], [None, None, 0]],
+    ],
+)
+def test_coco_keypoints_in_lists_of_their_own_are_read(tmp_path: Path, keypoints: list[Any]) -> None:
+    found = open_dataset(coco(tmp_path, keypoints=keypoints))
+
+    labels, problems = found.read(0)
+
+    assert problems == []
+    assert labels.xy[0, :2].tolist() == [[10, 10], [20, 10]]
+    assert labels.visibility.tolist() == [[2, 1, 0]]
+    assert found.notes == ()  # type: ignore[attr-defined]
+    assert check(tmp_path / "ann.json").ok
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_true_and_false_as_visibility_are_seen_and_not_labelled(tmp_path: Path, nested: bool) -> None:
+    points = [[10, 10, True], [20, 10, False], [30, 10, True]]
+    found = open_dataset(coco(tmp_path, keypoints=points if nested else [v for point in points for v in point]))
+
+    labels, problems = found.read(0)
+
+    assert problems == []
+    assert labels.visibility.tolist() == [[2, 0, 2]]
+    assert found.notes == (  # type: ignore[attr-defined]
+        "1 annotations have true or false as visibility, where COCO has 0, 1 or 2: true is read as 2 (seen), false as "
+        "0 (not labelled)",
+    )
+
+
+@pytest.mark.parametrize("keypoints", [[[10, 10], [20, 10], [30, 10]], [[10, 10, 2], 20, 10, 2, 30, 10, 2, 0, 0]])
+def test_other_lists_are_no_keypoints(tmp_path: Path, keypoints: list[Any]) -> None:
+    (problem,) = open_dataset(coco(tmp_path, keypoints=keypoints)).read(0)[1]
+
+    assert problem.message.startswith("annotation 1: keypoints in lists of their own must be [x, y, v] each, got [[")
+
+
+def test_nested_lists_say_how_many_keypoints_there_are(tmp_path: Path) -> None:
+    points = [[10, 10, 2], [20, 10, 1]]
+    found = open_dataset(coco(tmp_path, category={"keypoints": [], "skeleton": []}, keypoints=points))
+
+    assert found.spec.kpt_shape == (2, 3)
 
 
 @pytest.mark.parametrize(
@@ -390,3 +505,95 @@ def test_corners_of_a_plate_are_mirrored(tmp_path: Path) -> None:
 def test_a_file_without_any_point_says_so(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no keypoints; expected at least one labelled point"):
         open_dataset(labelme(tmp_path, [ONE, TWO]))
+
+
+KEPT = "0 .5 .5 .2 .4 .25 .5 2\n"
+WRITTEN = {
+    "a mark of UTF-8": b"\xef\xbb\xbf" + KEPT.encode(),
+    "UTF-16 of Windows": KEPT.encode("utf-16"),
+    "lines of Windows": KEPT.replace("\n", "\r\n").encode(),
+    "lines of an old Mac": KEPT.replace("\n", "\r").encode(),
+    "tabs": KEPT.replace(" ", "\t").encode(),
+    "powers of ten": b"0.0 5e-1 5.0E-01 +2e-1 .4 2.5e-1 0.50 2.000000e+00\n",
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_label_files_are_read_however_they_are_written(tmp_path: Path, how: str) -> None:
+    file = yolo(tmp_path, [KEPT], "kpt_shape: [1, 3]\nnames: [cat]\n")
+    (tmp_path / "labels/train/0.txt").write_bytes(WRITTEN[how])
+
+    labels, problems = open_dataset(file).read(0)
+
+    assert problems == []
+    assert labels.xy.tolist() == [[[15, 20]]]
+    assert check(file).ok
+
+
+def test_a_description_in_another_encoding_is_read_or_says_where(tmp_path: Path) -> None:
+    file = yolo(tmp_path, [KEPT], "kpt_shape: [1, 3]\nnames: [Löwe]\n")
+    text = file.read_text()
+
+    file.write_text(text, encoding="utf-16")
+    assert read_spec(file).names == {0: "Löwe"}
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(FormatError) as caught:
+        read_spec(file)
+
+    assert str(caught.value).endswith("not text in UTF-8 (byte 0xf6 in line 4); save it in UTF-8")
+
+
+def test_a_wrong_line_of_a_description_is_named_once(tmp_path: Path) -> None:
+    file = yolo(tmp_path, [KEPT], "kpt_shape: [1, 3]\nnames:\t[cat]\n")
+
+    (problem,) = check(file).problems
+
+    assert problem.line == 4
+    assert problem.message.startswith("not a readable YAML file: ")
+
+
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_values_without_spaces_are_told_what_they_lack(sign: str) -> None:
+    (problem,) = parse_labels(KEPT.replace(" ", sign), FILE, size=(9, 9), classes=1, kpt_shape=(1, 3))[1]
+
+    assert problem.message == "1 column, expected 8 (class, box of 4, 1 x 3)"
+    assert problem.mend == "write spaces between the values"
+
+
+def test_labels_of_two_pictures_in_one_file_are_named(tmp_path: Path) -> None:
+    file = yolo(tmp_path, [KEPT, KEPT], "kpt_shape: [1, 3]\nnames: [cat]\n")
+    kit.picture(tmp_path, "images/train/0.jpg", (64, 48))
+
+    (problem,) = [p for p in check(file).problems if p.kind == "shared-labels"]
+
+    assert problem.file == tmp_path / "labels/train/0.txt"
+    assert problem.message == "the labels of both 0.jpg and 0.png"
+
+
+def test_a_set_without_a_labelled_keypoint_is_a_warning(tmp_path: Path) -> None:
+    file = yolo(tmp_path, ["0 .5 .5 .2 .4 0 0 0"] * 2, "kpt_shape: [1, 3]\nnames: [cat]\n")
+    found = open_dataset(file)
+
+    (problem,) = [p for p in check(file).problems if p.kind == "never-labelled"]
+    (also,) = [p for p in quick(found, scan(found)) if p.kind == "never-labelled"]
+
+    assert problem.severity == "warning"
+    assert problem.message == "none of 2 instances has a labelled keypoint: a network learns boxes only"
+    assert also.message == problem.message
+
+
+def test_what_cannot_be_read_is_named_once_with_one_mend(tmp_path: Path) -> None:
+    file = yolo(tmp_path, [KEPT, KEPT], "kpt_shape: [1, 3]\nnames: [cat]\n")
+    picture, labels = tmp_path / "images/train/0.png", tmp_path / "labels/train/1.txt"
+    picture.write_bytes(picture.read_bytes()[:200])
+    labels.write_bytes(b"0 .5 \xff")
+
+    (broken,) = [str(p) for p in check(file).problems if p.kind == "unreadable-picture"]
+    assert broken.startswith(f"{picture}: truncated PNG: ")
+    assert broken.endswith("before the picture does; copy it again, or take it out of the data set")
+    for problems in (check(file).problems, scan(open_dataset(file)).problems):
+        (odd,) = [str(p) for p in problems if p.kind == "unreadable-labels"]
+        assert odd == (
+            f"{labels}: not a readable text file: not text in UTF-8 (byte 0xff in line 1); save it in UTF-8; mend or "
+            "remove the file"
+        )

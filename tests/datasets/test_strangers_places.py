@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -438,3 +439,46 @@ def test_names_that_the_web_and_macos_write_otherwise(tmp_path: Path, written: s
     }
     file.write_text(json.dumps(table))
     assert any("found by their names" in note for note in notes(file))
+
+
+ENDINGS = {
+    "LabelMe": ("a.JSON", "labelme"),
+    "CVAT": ("ANNOTATIONS.XML", "cvat"),
+    "COCO": ("annotations/train.JSON", "coco"),
+    "YOLO": ("SET.YAML", "yolo"),
+    "DeepLabCut": ("labeled-data/v/CollectedData_me.CSV", "dlc"),
+}
+
+
+@pytest.mark.parametrize("tool", ENDINGS)
+def test_files_of_a_folder_are_found_with_large_letters_in_their_endings(tmp_path: Path, tool: str) -> None:
+    name, format = ENDINGS[tool]
+    made, folder = tmp_path / "made", tmp_path / "set"
+    done = convert(yolo(tmp_path / "yolo", "train: images\n", "images/a.png"), made, format=format, pictures="copy")
+    picture = next(made.rglob("*.png"))
+    kit.picture(folder, picture.relative_to(made).as_posix(), (60, 40))
+    # Without the description that Poise writes beside them.
+    for file in [path for path in made.rglob("*") if path.suffix in (".json", ".xml", ".csv", ".txt", ".yaml")]:
+        if (file.suffix == ".yaml") == (format == "yolo") or file.suffix == ".txt":
+            target = folder / (name if file.suffix != ".txt" else file.relative_to(made).with_suffix(".TXT"))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.read_text().replace("path: .", ""))
+
+    labels, problems = open_dataset(folder).read(0)
+
+    assert done.whole
+    assert problems == []
+    assert labels.visibility.tolist() == [[2, 2, 1 if tool != "DeepLabCut" else 2]]
+
+
+def test_a_description_that_is_no_plain_file_is_not_called_missing(tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "pipe.yaml", tmp_path / "folder.yaml"
+    os.mkfifo(pipe)
+    folder.mkdir()
+
+    for path, what in ((pipe, "pipe"), (folder, "folder")):
+        with pytest.raises(FormatError) as caught:
+            read_spec(path)
+        assert str(caught.value) == f"{path}: a {what} where a file is expected"
+    with pytest.raises(FormatError, match=r"none\.yaml: no such file"):
+        read_spec(tmp_path / "none.yaml")

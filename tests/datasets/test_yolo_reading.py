@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.datasets import Labels, YoloDataset, label_path, open_dataset, parse_labels, read_spec, scan, stack
+from poise.datasets.doctor import check
 from poise.errors import FormatError
 
 FILE = Path("labels/a.txt")
@@ -102,10 +103,39 @@ def test_any_text_gives_labels_or_problems(text: str, k: int, d: int) -> None:
         ("a/images/train/b.jpg", "a/labels/train/b.txt"),
         ("images/images/b.jpg", "images/labels/b.txt"),
         ("train/b.c.png", "train/b.c.txt"),
+        ("Images/train/b.jpg", "Labels/train/b.txt"),
     ],
 )
 def test_labels_are_beside_the_last_folder_images(picture: str, labels: str) -> None:
     assert label_path(Path(picture)) == Path(labels)
+
+
+SPELLED = [
+    ("images/a.png", "labels/a.TXT"),
+    ("images/A.PNG", "labels/A.Txt"),
+    ("Images/train/a.JPG", "Labels/train/a.txt"),
+    ("Images/train/a.png", "labels/train/a.TXT"),
+    ("images/train/a.png", "Labels/train/a.txt"),
+    ("all/a.png", "all/a.TXT"),
+]
+
+
+@pytest.mark.parametrize(("picture", "labels"), SPELLED)
+def test_label_files_are_found_with_large_letters_in_their_names(tmp_path: Path, picture: str, labels: str) -> None:
+    kit.picture(tmp_path, picture, (200, 100))
+    file = tmp_path / labels
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(GOOD)
+    (file.parent / "other.TXT").write_text(GOOD)
+    data = described(tmp_path, f"train: {picture.split('/')[0]}\nkpt_shape: [1, 3]\nnames: [cat]")
+
+    found = open_dataset(data)
+    told = [p for p in check(data).problems if p.kind in ("label-without-picture", "picture-without-label")]
+
+    assert isinstance(found, YoloDataset)
+    assert found.label_path(0).samefile(file)
+    assert found.read(0)[0].xy.tolist() == [[[100, 50]]]
+    assert [(p.kind, p.file.name) for p in told] == [("label-without-picture", "other.TXT")]
 
 
 def described(folder: Path, text: str) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.drawing import Curve, chart, matrix, sheet
+from poise.drawing import Curve, chart, matrix, place_beside, sheet
 from poise.drawing._chart import ticks
 from poise.errors import PoiseError
 
@@ -83,3 +85,39 @@ def test_names_of_strangers_are_cut_to_a_line() -> None:
 def test_a_matrix_needs_a_name_for_every_row() -> None:
     with pytest.raises(ValueError, match=r"values must have shape \(1, 1\)"):
         matrix(np.eye(2), ["a"])
+
+
+def test_a_legend_that_would_hide_a_curve_stands_above_the_axes() -> None:
+    x = np.linspace(0, 10, 400)
+    low_and_high = Curve("swing", x, np.where(np.arange(400) % 2, 0.0, 1.0))
+    unnamed = replace(low_and_high, name="")
+
+    named, plain = (chart([curve], y="share") for curve in (low_and_high, unnamed))
+
+    rows, columns = np.nonzero(np.any(named != plain, axis=-1))
+    assert rows.max() < 40  # where the axes begin
+    assert columns.min() > 380
+
+
+def test_a_legend_stands_in_a_free_corner() -> None:
+    x = np.linspace(0, 10, 400)
+    curve = Curve("swing", x, np.where(x < 5, 0.05, 0.95))
+
+    named, plain = (chart([one], y_range=(0, 1)) for one in (curve, replace(curve, name="")))
+
+    rows, columns = np.nonzero(np.any(named != plain, axis=-1))
+    assert (rows.min() > 300, columns.min() > 380) == (True, True)
+
+
+def test_labels_of_points_that_touch_stand_apart() -> None:
+    taken = np.empty((0, 4))
+    for _ in range(6):
+        place = place_beside((200, 300), (150, 100), 0.0, 6.0, (40, 16), taken)
+        low, high = np.maximum(taken[:, :2], place[:2]), np.minimum(taken[:, 2:], place[2:])
+        assert not np.all(high > low, axis=1).any()
+        taken = np.concatenate([taken, [place]])
+    assert taken[0].tolist() == [156, 92, 196, 108]
+
+
+def test_a_label_stays_inside_the_picture() -> None:
+    assert place_beside((100, 100), (99, 99), 0.0, 6.0, (40, 16), np.empty((0, 4)))[2:] <= (100, 100)

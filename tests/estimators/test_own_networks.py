@@ -65,7 +65,7 @@ def test_points_that_nobody_names_are_numbered_and_stay_themselves_in_a_mirror()
     skeleton = recognise(heatmap(5), name="my.onnx").skeleton
 
     assert skeleton is not None
-    assert skeleton.keypoints == ("point_0", "point_1", "point_2", "point_3", "point_4")
+    assert skeleton.keypoints == tuple(f"keypoint_{i}" for i in range(5))
     assert list(skeleton.flip_idx) == [0, 1, 2, 3, 4]
 
 
@@ -204,6 +204,20 @@ def test_a_strange_network_is_told_what_it_looks_like_and_what_to_write() -> Non
         recognise(simcc(dtype="int64"), name="my.onnx")
     with pytest.raises(ModelError, match="a heatmap network has one output"):
         recognise(simcc(), name="my.onnx", spec={"family": "heatmap"})
+
+
+def test_a_network_without_bins_or_keypoints_is_refused() -> None:
+    with pytest.raises(ModelError, match="outputs of 0 and 0 bins for an input of 192 x 256 pixels"):
+        recognise(Stub((1, 3, 256, 192), {"simcc_x": (1, 17, 0), "simcc_y": (1, 17, 0)}), name="my.onnx")
+    none = {"maps": np.zeros((1, 0, 64, 48), np.float32)}
+    with pytest.raises(ModelError, match="its outputs have no keypoints"):
+        recognise(Stub((1, 3, 256, 192), {"maps": (1, 0, 64, 48)}, answer=lambda _: none), name="my.onnx")
+    with pytest.raises(ModelError, match="family 'nanodet': expected outputs"):
+        recognise_detector(
+            Stub((1, 3, 416, 416), {"cls_s8": (1, 80, 52, 52), "reg_s8": (1, 44, 52, 52)}), name="a.onnx"
+        )
+    with pytest.raises(ModelError, match="no family named 'nanodot'; did you mean 'nanodet'"):
+        recognise_detector(Stub((1, 3, 9, 9), {"a": (1, 4)}), name="a.onnx", spec={"family": "nanodot"})
 
 
 def test_detectors_are_told_apart_by_name_where_their_outputs_are_alike() -> None:
@@ -350,8 +364,55 @@ def test_a_detector_alone_finds_no_keypoints() -> None:
         Pose(NETWORKS / "rtmdet.onnx", spec={"family": "rtmdet"})
 
 
+@pytest.mark.parametrize("detector", ["nanodet-416", "movenet-multipose", "body-accurate"])
+def test_a_bundled_body_searches_with_another_detector(detector: str, photo: Path) -> None:
+    (found,) = Pose("body-fast", detector=detector)(photo)
+
+    assert len(found) == 1
+    assert found.boxes.conf[0] > 0.8
+
+
 def test_arguments_of_files_are_refused_for_registered_models() -> None:
     with pytest.raises(ModelError, match="body: skeleton= and spec= are for network files"):
         Pose("body", skeleton="coco17")
     with pytest.raises(ModelError, match="hands: detector= is for models that refine boxes"):
         Pose("hands", detector="nanodet-416")
+
+
+def constant(path: Path, outputs: dict[str, tuple[int, ...]]) -> Path:
+    """Write a network whose outputs hold the mean of its input, in any shape."""
+    onnx = pytest.importorskip("onnx")
+    make, kind = onnx.helper, onnx.TensorProto
+    nodes, shapes, tensors = [make.make_node("ReduceMean", ["input"], ["mean"], keepdims=0)], [], []
+    for name, shape in outputs.items():
+        shapes.append(make.make_tensor(f"{name}_shape", kind.INT64, [len(shape)], shape))
+        nodes.append(make.make_node("Expand", ["mean", f"{name}_shape"], [name]))
+        tensors.append(make.make_tensor_value_info(name, kind.FLOAT, shape))
+    picture = make.make_tensor_value_info("input", kind.FLOAT, (1, 3, 256, 192))
+    graph = make.make_graph(nodes, "constant", [picture], tensors, shapes)
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+def test_outputs_that_do_not_fit_their_family_end_in_a_sentence(tmp_path: Path) -> None:
+    two = constant(tmp_path / "two.onnx", {"simcc_x": (2, 17, 384), "simcc_y": (2, 17, 512)})
+    flat = constant(
+        tmp_path / "flat.onnx", {f"{kind}_s{s}": (1, 80, 9) for kind in ("cls", "reg") for s in (8, 16, 32, 64)}
+    )
+    picture = NETWORKS / "picture.png"
+
+    with pytest.raises(ModelError, match=r"two.onnx: its outputs do not fit the family 'simcc' \(simcc_x \[2, 17, 3"):
+        Pose(two).predict(picture, boxes=[[10, 10, 50, 80]])
+    with pytest.raises(ModelError, match=r"flat.onnx: its outputs do not fit the family 'picodet' \(cls_s8 \[1, 8"):
+        Pose(NETWORKS / "simcc.onnx", detector=flat).predict(picture)
+
+
+def test_a_network_of_another_batch_is_told_which(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    path = constant(tmp_path / "seven.onnx", {"maps": (7, 17, 64, 48)})
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 7
+    onnx.save(model, path)
+
+    with pytest.raises(ModelError, match=r"Got invalid dimensions for input: input .* index: 0 Got: 1 Expected: 7$"):
+        Pose(path).predict(NETWORKS / "picture.png", boxes=[[10, 10, 50, 80]])

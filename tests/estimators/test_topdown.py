@@ -198,9 +198,22 @@ def test_averaging_with_the_own_mirror_doubles_nothing() -> None:
 
 
 class Named:
-    """A session that only has an input."""
+    """A session that only has an input, and names of outputs."""
 
-    inputs = (Tensor("image", (1, 416, 416, 3), np.dtype("uint8")),)
+    def __init__(self, height: int | None = None, width: int | None = None) -> None:
+        self.inputs = (Tensor("image", (1, height, width, 3), np.dtype("uint8")),)
+        names = [f"{kind}_s{stride}" for kind in ("cls", "reg") for stride in (8, 16, 32)]
+        self.outputs = tuple(Tensor(name, (1, None, None, None), np.dtype("float32")) for name in names)
+
+
+@pytest.mark.parametrize(("height", "width", "made"), [(None, None, 224), (416, 416, 416)])
+def test_nanodet_is_given_the_size_that_it_takes(height: int | None, width: int | None, made: int) -> None:
+    network = NanoDet(registered("nanodet-416"), Named(height, width))
+
+    feeds, back = network.prepare(np.full((400, 800, 3), 9, np.uint8))
+
+    assert feeds["image"].shape == (1, made, 416, 3)
+    np.testing.assert_allclose(back, [[800 / 416, 0, 0], [0, 800 / 416, 0]], atol=1e-9)
 
 
 def test_nanodet_distance_is_the_mean_of_its_bins() -> None:
@@ -451,7 +464,7 @@ class Counted:
 
     def __init__(self, name: str) -> None:
         self.inner, self.runs = network(name), 0
-        self.inputs = self.inner.inputs
+        self.inputs, self.outputs = self.inner.inputs, self.inner.outputs
 
     def run(self, feeds):
         self.runs += 1

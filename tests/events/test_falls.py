@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from event_scenes import frame, person
+from synthetic_falls import tip_angles, tip_over
 
-from poise.evaluation.synthetic_falls import tip_angles, tip_over
 from poise.events.falls import FallWatch
 
 RATE = 25

@@ -20,6 +20,7 @@ from poise.errors import FormatError, ModelError  # noqa: E402
 from poise.estimators import Options  # noqa: E402
 from poise.estimators.yolo import Yolo  # noqa: E402
 from poise.export import BOUNDS, Certificate, Exported, export, export_certified  # noqa: E402
+from poise.files.writing import held  # noqa: E402
 from poise.frames import Image  # noqa: E402
 from poise.networks import PoseNetwork, build, open_session  # noqa: E402
 from poise.runtime import open_session as open_file  # noqa: E402
@@ -341,9 +342,10 @@ def test_tiger_passes_in_int8(tmp_path: Path, format: str) -> None:
 @needs_tiger
 def test_average_precision_is_the_fields(tmp_path: Path) -> None:
     """The rows that the field's validation stored give the numbers that it printed."""
+    from poise.datasets import open_dataset
     from poise.estimators import Estimate
     from poise.export._average import average_precision
-    from poise.export._pictures import read_labels
+    from poise.export._pictures import truth_of
 
     folder = shared / "fixtures/tiger"
     rows = json.loads((folder / "yolo26n-pose-valpath-default_one2many_nms.json").read_text())
@@ -351,19 +353,16 @@ def test_average_precision_is_the_fields(tmp_path: Path) -> None:
     expected = json.loads((folder / "yolo26n-pose-val-metrics.json").read_text())["default_one2many_nms"][
         "metrics/mAP50-95(P)"
     ]
-    images = sorted((shared / "data/tiger-pose/val/images").iterdir())
-    blank = np.zeros((720, 1280, 3), dtype=np.uint8)
+    tigers = open_dataset(shared / "data/tiger-pose/tiger-pose.yaml", "val")
     found, truths = [], []
-    for image in images:
+    for i, image in enumerate(tigers.paths):
         own = [r for r in rows if Path(str(r["image"])).stem == image.stem]
         ltwh = np.array([r["bbox_ltwh"] for r in own], dtype=np.float32).reshape(-1, 4)
         scores = np.array([[r["score"], 0] for r in own], dtype=np.float32).reshape(-1, 2)
         boxes = np.concatenate([ltwh[:, :2], ltwh[:, :2] + ltwh[:, 2:], scores], axis=1)
         xy = np.array([np.reshape(r["keypoints"], (12, -1))[:, :2] for r in own], dtype=np.float32).reshape(-1, 12, 2)
-        truth = read_labels(image, blank, (12, 2))
-        assert truth is not None
         found.append(Estimate(boxes, xy))
-        truths.append(truth)
+        truths.append(truth_of(tigers.read(i)[0]))
 
     _, points = average_precision(found, truths, np.full(12, 1 / 12))
 
@@ -375,14 +374,16 @@ def test_average_precision_is_the_fields(tmp_path: Path) -> None:
     [
         ("train: [a\nval: b\n", r"data\.yaml:2: not a readable YAML file"),
         ("- a\n", r"data\.yaml: expected 'key: value' lines, got list"),
-        ("names: [a]\n", r"data\.yaml: expected a data set's YAML with 'train' and 'val'"),
+        ("names: [a]\n", r"data\.yaml: kpt_shape must be"),
+        ("names: [a]\nkpt_shape: [2, 3]\n", r"data\.yaml: names no pictures; expected 'train:' and 'val:'"),
+        ("names: [a]\nkpt_shape: [0, 3]\nval: images\n", r"data\.yaml: kpt_shape must be .* got \[0, 3\]"),
         (
             "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
             + "".join(f"{x}: &{x} [{', '.join(['*' + y] * 10)}]\n" for y, x in itertools.pairwise("abcdefgh"))
             + "val: b\n",
             r"data\.yaml: its aliases \(\*name\) stand for more than",
         ),
-        (None, r"data\.yaml: not a readable YAML file: .*No such file"),
+        (None, r"data\.yaml: no such file"),
     ],
 )
 def test_a_description_that_is_none_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
@@ -394,3 +395,109 @@ def test_a_description_that_is_none_is_refused(text: str | None, message: str, t
 
     with pytest.raises(FormatError, match=message):
         gather(tmp_path / "data.yaml", most=4)
+
+
+ROW = "0 .5 .5 .4 .4 .4 .4 2 .6 .6 1\n"
+
+
+def labelled(folder: Path, rows: list[str | bytes | None], *, moved: bool = False) -> Path:
+    """Write a data set with a picture for each row; ``moved``: its description names a folder of another machine."""
+    rng = np.random.default_rng(0)
+    (folder / "labels/val").mkdir(parents=True)
+    (folder / "images/val").mkdir(parents=True)
+    for i, row in enumerate(rows):
+        PIL.Image.fromarray(rng.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(folder / f"images/val/{i}.png")
+        if row is not None:
+            (folder / f"labels/val/{i}.txt").write_bytes(row if isinstance(row, bytes) else row.encode())
+    start = "/content/set/" if moved else ""
+    (folder / "data.yaml").write_text(f"val: {start}images/val\nkpt_shape: [2, 3]\nflip_idx: [0, 1]\nnames: [cat]\n")
+    return folder / "data.yaml"
+
+
+def test_labels_of_a_set_are_read_as_everywhere(tmp_path: Path) -> None:
+    pytest.importorskip("yaml", reason="needs PyYAML")
+    from poise.export._pictures import gather
+
+    rows = [ROW, b"\xef\xbb\xbf" + ROW.encode(), ROW.encode("utf-16"), "", None]
+    found = list(gather(labelled(tmp_path, rows, moved=True), most=9, keypoints=2))
+
+    truths = [truth for _, _, truth in found]
+    assert [len(truth.classes) for truth in truths if truth is not None] == [1, 1, 1, 0, 0]
+    for truth in truths[:3]:
+        assert truth is not None
+        np.testing.assert_allclose(truth.xy, [[[24, 16], [36, 24]]], rtol=1e-6)
+        np.testing.assert_allclose(truth.boxes, [[18, 12, 42, 28]], rtol=1e-6)
+        assert truth.visible.all()
+
+
+def test_pictures_and_labels_that_cannot_be_read_are_left_out_and_told(tmp_path: Path) -> None:
+    pytest.importorskip("yaml", reason="needs PyYAML")
+    from poise.export._pictures import gather
+
+    data = labelled(tmp_path, [ROW, "0 .5 .5\n", ROW])
+    broken = tmp_path / "images/val/2.png"
+    broken.write_bytes(broken.read_bytes()[:300])
+
+    found = gather(data, most=9, keypoints=2)
+
+    assert [Path(str(file)).name for file in found.files] == ["0.png"]
+    assert [Path(str(file)).name for file in found.calibration] == ["0.png", "1.png"]
+    told = "1 of 3 validation pictures of data.yaml; 2 were left out, as they or their labels cannot be read"
+    assert found.origin == told
+
+
+_NO_AP = ", so average precision is not compared"
+TOLD = {
+    "of another skeleton": ([ROW], 3, f"; its labels have 2 keypoints and the network 3{_NO_AP}"),
+    "all wrong": (["0 .5\n"], 2, f"; none of their labels can be read{_NO_AP}"),
+    "none": (["", None], 2, ""),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_labels_that_cannot_be_compared_with_are_not(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("yaml", reason="needs PyYAML")
+    from poise.export._pictures import gather
+
+    rows, keypoints, told = TOLD[name]
+    found = gather(labelled(tmp_path, [*rows]), most=9, keypoints=keypoints)
+
+    assert found.origin == f"{len(rows)} of {len(rows)} validation pictures of data.yaml{told}"
+    assert [truth for *_, truth in found] == [None] * len(rows)
+
+
+def test_a_label_file_of_another_format_is_a_set_too(tmp_path: Path) -> None:
+    pytest.importorskip("yaml", reason="needs PyYAML")
+    from poise.datasets import convert
+    from poise.export._pictures import gather
+
+    convert(labelled(tmp_path / "a", [ROW, ROW.replace("2", "1")]), tmp_path / "b.json", format="coco")
+
+    found = list(gather([tmp_path / "b.json"], most=9, keypoints=2))
+
+    assert [len(truth.classes) for *_, truth in found if truth is not None] == [1, 1]
+
+
+def test_what_a_killed_export_left_is_removed_and_what_another_works_in_is_not(tmp_path: Path) -> None:
+    dead, alive, unknown = (tmp_path / f".poise-export-{name}" for name in ("dead", "alive", "unknown"))
+    for folder in (dead, alive, unknown):
+        (folder / "export").mkdir(parents=True)
+    (dead / ".lock").touch()
+    with (alive / ".lock").open("wb") as lock:
+        assert held(lock)
+        made(tmp_path)
+
+    left = {path.name for path in tmp_path.glob(".poise-export-*")}
+    assert left == {alive.name, unknown.name}
+
+
+def test_an_export_that_is_stopped_leaves_nothing_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("poise.export._export.certify", stop)
+
+    with pytest.raises(KeyboardInterrupt, match=r"stopped; .*\.onnx was not written"):
+        made(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []

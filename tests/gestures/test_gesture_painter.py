@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from poise.frames import Frame, Media
-from poise.gestures import Gesture, GestureEvent, GesturePainter, GestureRecognizer, Seen, watch_gestures
+from poise.gestures import Gesture, GestureEvent, GestureFrame, GesturePainter, GestureRecognizer, watch_gestures
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
@@ -51,8 +51,8 @@ def somebody(at: Frame) -> Results:
 
 def test_a_label_stands_beside_the_hand() -> None:
     at = frame()
-    seen = Seen(at, hands(at, (300, 300)), None, [Gesture("right_hand", "rock", 0.9, 1, 0)], [])
-    unknown = Seen(at, hands(at, (300, 300)), None, [Gesture("right_hand", "unknown", 0.9, 1, 0)], [])
+    seen = GestureFrame(at, hands(at, (300, 300)), None, [Gesture("right_hand", "rock", 0.9, 1, 0)], [])
+    unknown = GestureFrame(at, hands(at, (300, 300)), None, [Gesture("right_hand", "unknown", 0.9, 1, 0)], [])
 
     label = GesturePainter().paint(seen).orig_img != GesturePainter().paint(unknown).orig_img
 
@@ -63,8 +63,8 @@ def test_a_label_stands_beside_the_hand() -> None:
 
 def test_a_label_of_a_body_does_not_cover_the_face() -> None:
     at = frame()
-    seen = Seen(at, None, somebody(at), [Gesture("body", "hands_raised", 0.9, 1, 0)], [])
-    unknown = Seen(at, None, somebody(at), [Gesture("body", "unknown", 0.9, 1, 0)], [])
+    seen = GestureFrame(at, None, somebody(at), [Gesture("body", "hands_raised", 0.9, 1, 0)], [])
+    unknown = GestureFrame(at, None, somebody(at), [Gesture("body", "unknown", 0.9, 1, 0)], [])
 
     label = GesturePainter().paint(seen).orig_img != GesturePainter().paint(unknown).orig_img
 
@@ -78,7 +78,8 @@ def test_what_begins_is_written_for_two_seconds() -> None:
     at = [frame(time) for time in (1.0, 2.5, 3.5)]
 
     shown = [
-        painter.paint(Seen(one, hands(one), None, [], [event] if one.time == 1.0 else [])).orig_img[400:] for one in at
+        painter.paint(GestureFrame(one, hands(one), None, [], [event] if one.time == 1.0 else [])).orig_img[400:]
+        for one in at
     ]
 
     assert [bool((picture != 127).any()) for picture in shown] == [True, True, False]
@@ -88,14 +89,14 @@ def test_another_video_starts_without_events() -> None:
     painter = GesturePainter()
     event = GestureEvent("on", "rock", "right_hand", 1, 0.0, 0.0, None, 0.9)
     first, second = frame(), frame(media=Media("other.mp4", "video"))
-    painter.paint(Seen(first, hands(first), None, [], [event]))
+    painter.paint(GestureFrame(first, hands(first), None, [], [event]))
 
-    assert (painter.paint(Seen(second, hands(second), None, [], [])).orig_img == 127).all()
+    assert (painter.paint(GestureFrame(second, hands(second), None, [], [])).orig_img == 127).all()
 
 
 def test_a_frame_that_nobody_looked_at_cannot_be_drawn() -> None:
     with pytest.raises(ValueError, match="nothing to draw"):
-        GesturePainter().paint(Seen(frame(), None, None, [], []))
+        GesturePainter().paint(GestureFrame(frame(), None, None, [], []))
 
 
 class _Hands:

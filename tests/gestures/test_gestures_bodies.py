@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic_gestures import MOVES, OTHERS, act, lasts
 
-from poise.evaluation.synthetic_gestures import MOVES, OTHERS, act, lasts
 from poise.frames import Media
 from poise.gestures import GestureRecognizer
-from poise.gestures.body_measures import NAMES, body_measures
-from poise.gestures.past import BodyPast, gravity, statistic, swings, whole
+from poise.gestures.definitions.body_measures import NAMES, body_measures
+from poise.gestures.definitions.history import BodyHistory, bridge_gaps, count_swings, fall_acceleration, take_statistic
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
@@ -316,7 +316,7 @@ def test_other_skeletons_are_refused_with_what_to_do() -> None:
 def test_swings_leave_out_trembling() -> None:
     values = np.array([0, 0.5, 0.48, 0.52, 0, 0.02, 0.5])
 
-    assert swings(values, 0.2) == 2
+    assert count_swings(values, 0.2) == 2
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_swings_leave_out_trembling() -> None:
 def test_statistics_by_hand(kind: str, expected: float) -> None:
     time, values = np.arange(4.0), np.array([[0.0], [3.0], [-1.0], [0.0]])
 
-    assert statistic(time, values, kind)[0] == expected
+    assert take_statistic(time, values, kind)[0] == expected
 
 
 @given(g=st.floats(5.0, 40.0), height=st.floats(0.1, 1.0))
@@ -335,7 +335,7 @@ def test_gravity_is_that_of_a_free_fall(g: float, height: float) -> None:
     air = 2 * (2 * height / g) ** 0.5
     time = np.linspace(0, air, 60)
 
-    assert gravity(time, g / 2 * time * (air - time)) == pytest.approx(g, rel=0.02)
+    assert fall_acceleration(time, g / 2 * time * (air - time)) == pytest.approx(g, rel=0.02)
 
 
 @given(st.floats(0.2, 5.0), st.floats(-300, 300), st.floats(-300, 300), st.booleans())
@@ -349,7 +349,7 @@ def test_measures_do_not_depend_on_place_size_or_view(scale: float, x: float, y:
     ]
     rows = []
     for points in (drawn, seen):
-        past = BodyPast(1.0)
+        past = BodyHistory(1.0)
         past.push(0.0, *(one[0] for one in body_measures(points[None], np.full((1, 17), 0.9))))
         rows.append((past.latest() * past.factors(past.scale()))[free])
 
@@ -361,14 +361,14 @@ def test_a_long_gap_hides_a_measure_and_a_short_one_is_bridged() -> None:
     values[5:8, 0] = np.nan
     values[5:12, 1] = np.nan
 
-    bridged = whole(values)
+    bridged = bridge_gaps(values)
 
     np.testing.assert_allclose(bridged[:, 0], np.arange(20.0))
     assert np.isnan(bridged[:, 1]).all()
 
 
 def test_the_past_keeps_seconds_and_no_more_however_long_it_runs() -> None:
-    past, row, about = BodyPast(1.0), np.zeros(len(NAMES)), np.ones(len(NAMES) + 4)
+    past, row, about = BodyHistory(1.0), np.zeros(len(NAMES)), np.ones(len(NAMES) + 4)
     for n in range(3000):
         past.push(n / 100, row, about)
 

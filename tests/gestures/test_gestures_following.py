@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.gestures import GestureRecognizer
-from poise.gestures.following import BESIDE_BODIES, HandFollower, wrist_pairs
+from poise.gestures.streams.hand_follower import BESIDE_BODIES, HandFollower, wrist_pairs
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get

@@ -11,7 +11,7 @@ import pytest
 
 from poise.errors import FormatError
 from poise.gestures import GestureRecognizer, read_definitions
-from poise.gestures.definitions import bundled
+from poise.gestures.sets import bundled_sets
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
@@ -176,7 +176,7 @@ def test_no_hand_gives_no_gesture() -> None:
     assert GestureRecognizer("hands").recognize(hand("rock_right")[:0]) == []
 
 
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", bundled_sets())
 def test_bundled_sets_have_no_conflicts(name: str) -> None:
     assert GestureRecognizer(name).conflicts == []
 

@@ -18,32 +18,39 @@ from poise import Pose
 from poise.errors import FormatError
 from poise.frames import Media
 from poise.gestures import GestureRecognizer
-from poise.gestures.definitions import read_set
-from poise.gestures.learning import alike, learn_moves, leave_one_out_moves
-from poise.gestures.looks import Look, body_look
-from poise.gestures.movesfile import write_moves
-from poise.gestures.moving import Spotter, TaughtMoves
-from poise.gestures.traces import RATE, Tracer, columns, mirrored
-from poise.gestures.tries import Try, movements, trace, trimmed, usable
-from poise.gestures.warping import Warper
+from poise.gestures.movements.examples import (
+    MoveExample,
+    select_usable,
+    split_movements,
+    trace,
+    trim_movement,
+)
+from poise.gestures.movements.learning import find_move_conflicts, learn_moves, leave_one_out_moves
+from poise.gestures.movements.move_file import write_moves
+from poise.gestures.movements.observations import Observation, observe_body
+from poise.gestures.movements.spotter import Spotter
+from poise.gestures.movements.taught_moves import TaughtMoves
+from poise.gestures.movements.traces import RATE, Tracer, mirrored, trace_columns
+from poise.gestures.movements.warper import Warper
+from poise.gestures.sets import read_set
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get
 
 ASSET = np.load(Path(__file__).parents[1] / "assets/signs.npz")
 SIGNS = ("again", "milk", "no", "thanks")
-BOTH, BODY = columns("both", "coco17"), get("coco17")
+BOTH, BODY = trace_columns("both", "coco17"), get("coco17")
 
 
-def looks(sign: str, model: str = "body-fast", *, tempo: float = 1.0, step: int = 1) -> list[tuple[float, Look]]:
+def looks(sign: str, model: str = "body-fast", *, tempo: float = 1.0, step: int = 1) -> list[tuple[float, Observation]]:
     """What a signer shows, as one of two body networks and the hand network saw it."""
     columns_of = [ASSET[f"{sign}.{model}.{key}"].astype(float) for key in ("time", "xy", "conf", "hands", "flat")]
     rows = list(zip(*columns_of, strict=True))[::step]
-    return [(tempo * at, Look(xy, conf, hands=hands, flat=flat)) for at, xy, conf, hands, flat in rows]
+    return [(tempo * at, Observation(xy, conf, hands=hands, flat=flat)) for at, xy, conf, hands, flat in rows]
 
 
-def tries(*signs: str) -> list[Try]:
-    return [Try(sign, sign, trimmed(trace("both", looks(sign)), BOTH)) for sign in signs]
+def tries(*signs: str) -> list[MoveExample]:
+    return [MoveExample(sign, sign, trim_movement(trace("both", looks(sign)), BOTH)) for sign in signs]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +58,7 @@ def moves() -> TaughtMoves:
     return learn_moves("signs", "both", tries(*SIGNS))
 
 
-def said(moves: TaughtMoves, seen: list[tuple[float, Look]], *, mirrored: bool = False) -> list[str]:
+def said(moves: TaughtMoves, seen: list[tuple[float, Observation]], *, mirrored: bool = False) -> list[str]:
     spotter = Spotter(moves, mirrored=mirrored)
     made = [one.gesture for at, look in seen if (one := spotter.update(at, look))]
     return made + ([last.gesture] if (last := spotter.finish()) else [])
@@ -153,10 +160,12 @@ def test_a_row_that_shows_nothing_costs_as_much_as_a_wrong_one() -> None:
 @given(st.floats(0.3, 3.0), st.floats(-500, 500), st.floats(-500, 500))
 def test_a_trace_does_not_depend_on_place_and_size(scale: float, x: float, y: float) -> None:
     seen = looks("milk")
-    moved = [(at, Look(one.xy * scale + [x, y], one.conf)) for at, one in seen]
+    moved = [(at, Observation(one.xy * scale + [x, y], one.conf)) for at, one in seen]
 
     np.testing.assert_allclose(
-        trace("body", moved), trace("body", [(at, Look(one.xy, one.conf)) for at, one in seen]), atol=1e-6
+        trace("body", moved),
+        trace("body", [(at, Observation(one.xy, one.conf)) for at, one in seen]),
+        atol=1e-6,
     )
 
 
@@ -184,8 +193,8 @@ def in_space(seed: int, frames: int = 12) -> list[np.ndarray]:
     return [rest + np.sin(n / 3) * swing for n in range(frames)]
 
 
-def looks_in_space(points: list[np.ndarray]) -> list[tuple[float, Look]]:
-    return [(n / 20, Look(xyz[:, :2] * 100 + 300, np.ones(33), xyz=xyz)) for n, xyz in enumerate(points)]
+def looks_in_space(points: list[np.ndarray]) -> list[tuple[float, Observation]]:
+    return [(n / 20, Observation(xyz[:, :2] * 100 + 300, np.ones(33), xyz=xyz)) for n, xyz in enumerate(points)]
 
 
 @settings(max_examples=25)
@@ -210,28 +219,28 @@ def test_a_mirrored_person_in_space_gives_the_mirrored_trace() -> None:
 
     np.testing.assert_allclose(
         trace("body", turned, skeleton="blazepose33"),
-        mirrored(trace("body", looks_in_space(points), skeleton="blazepose33"), columns("body", "blazepose33")),
+        mirrored(trace("body", looks_in_space(points), skeleton="blazepose33"), trace_columns("body", "blazepose33")),
         atol=1e-6,
     )
 
 
 def test_without_places_in_space_there_is_nothing_to_compare() -> None:
-    rows = trace("body", [(0.0, Look(np.zeros((33, 2)), np.ones(33)))], skeleton="blazepose33")
+    rows = trace("body", [(0.0, Observation(np.zeros((33, 2)), np.ones(33)))], skeleton="blazepose33")
 
-    assert rows.shape == (1, len(columns("body", "blazepose33").names))
+    assert rows.shape == (1, len(trace_columns("body", "blazepose33").names))
     assert np.isnan(rows).all()
 
 
 def test_a_real_wave_is_told_from_another_side(shared: Path) -> None:
     results = Pose("body-3d").predict(shared / "data/videos/gesture_wave.mp4", stream=True)
-    seen = [(one.time, body_look(one, 0)) for one in results if len(one)]
+    seen = [(one.time, observe_body(one, 0)) for one in results if len(one)]
     cos, sin = np.cos(0.9), np.sin(0.9)
     turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
-    what = columns("body", "blazepose33")
-    first = trimmed(trace("body", [one for one in seen if one[0] < 3.0], skeleton="blazepose33"), what)
-    moves = learn_moves("waves", "body", [Try("wave", "first", first)], skeleton="blazepose33")
+    layout = trace_columns("body", "blazepose33")
+    first = trim_movement(trace("body", [one for one in seen if one[0] < 3.0], skeleton="blazepose33"), layout)
+    moves = learn_moves("waves", "body", [MoveExample("wave", "first", first)], skeleton="blazepose33")
 
-    turned = [(at, Look(one.xy, one.conf, xyz=one.xyz @ turn)) for at, one in seen if one.xyz is not None]
+    turned = [(at, Observation(one.xy, one.conf, xyz=one.xyz @ turn)) for at, one in seen if one.xyz is not None]
 
     assert said(moves, turned)[:1] == ["wave"]
 
@@ -244,29 +253,29 @@ def test_a_mirrored_picture_gives_the_mirrored_trace() -> None:
         xy[:, 0] = 640 - xy[:, 0]
         flat, hands = one.flat[::-1].copy(), one.hands[::-1].copy()
         flat[..., 0], hands[..., 0] = 640 - flat[..., 0], -hands[..., 0]
-        turned.append((at, Look(xy[list(BODY.flip_idx)], one.conf[list(BODY.flip_idx)], hands=hands, flat=flat)))
+        turned.append((at, Observation(xy[list(BODY.flip_idx)], one.conf[list(BODY.flip_idx)], hands=hands, flat=flat)))
 
     np.testing.assert_allclose(trace("both", turned), mirrored(trace("both", seen), BOTH), atol=1e-6)
 
 
 @pytest.mark.parametrize("skeleton", ["coco17", "dog24", "hand21"])
 def test_any_skeleton_has_columns_that_exchange_in_pairs(skeleton: str) -> None:
-    what = columns("body", skeleton)
+    layout = trace_columns("body", skeleton)
 
-    np.testing.assert_array_equal(what.partner[what.partner], np.arange(len(what.names)))
+    np.testing.assert_array_equal(layout.partner[layout.partner], np.arange(len(layout.names)))
 
 
 def test_a_skeleton_of_its_own_can_be_followed() -> None:
     rng = np.random.default_rng(0)
     rest = rng.normal(0, 50, (21, 2))
     wave = [rest + np.sin(at * 6) * np.outer(np.arange(21) == 8, [30, 0]) for at in np.arange(0, 2, 0.05)]
-    seen = [(n * 0.05, Look(xy + 300, np.ones(21))) for n, xy in enumerate(wave)]
+    seen = [(n * 0.05, Observation(xy + 300, np.ones(21))) for n, xy in enumerate(wave)]
     rows = trace("body", seen, skeleton="hand21")
 
-    moves = learn_moves("mine", "body", [Try("wave", "a", rows)], skeleton="hand21")
+    moves = learn_moves("mine", "body", [MoveExample("wave", "a", rows)], skeleton="hand21")
 
-    assert said(moves, [(at, Look(2 * one.xy, one.conf)) for at, one in seen]) == ["wave"]
-    assert said(moves, [(at, Look(seen[0][1].xy, one.conf)) for at, one in seen]) == []
+    assert said(moves, [(at, Observation(2 * one.xy, one.conf)) for at, one in seen]) == ["wave"]
+    assert said(moves, [(at, Observation(seen[0][1].xy, one.conf)) for at, one in seen]) == []
 
 
 def test_movements_are_parted_by_rests() -> None:
@@ -275,7 +284,7 @@ def test_movements_are_parted_by_rests() -> None:
     for name in ("left_wrist_moved_x", "left_wrist_moved_y", "right_wrist_moved_x", "right_wrist_moved_y"):
         rest[:, BOTH.names.index(name)] = 0.0
 
-    found = movements(np.concatenate([rest, rows, rest, rows, rest]), BOTH)
+    found = split_movements(np.concatenate([rest, rows, rest, rows, rest]), BOTH)
 
     assert len(found) == 2
 
@@ -335,7 +344,7 @@ def test_a_mirrored_picture_is_told_when_it_is_said_to_be_one(moves: TaughtMoves
         xy[:, 0] = 640 - xy[:, 0]
         flat, hands = one.flat[::-1].copy(), one.hands[::-1].copy()
         flat[..., 0], hands[..., 0] = 640 - flat[..., 0], -hands[..., 0]
-        seen.append((at, Look(xy[list(BODY.flip_idx)], one.conf[list(BODY.flip_idx)], hands=hands, flat=flat)))
+        seen.append((at, Observation(xy[list(BODY.flip_idx)], one.conf[list(BODY.flip_idx)], hands=hands, flat=flat)))
 
     assert said(moves, seen) == []
     assert said(moves, seen, mirrored=True) == ["milk"]
@@ -353,14 +362,14 @@ def test_a_movement_learned_for_both_sides_is_told_of_either() -> None:
 
 def test_examples_of_none_make_a_gesture_stricter() -> None:
     shown = tries("milk", "thanks")
-    near = Try("none", "no", trace("both", looks("no")))
+    near = MoveExample("none", "no", trace("both", looks("no")))
 
     assert learn_moves("a", "both", [*shown, near]).limits[0] < learn_moves("a", "both", shown).limits[0]
 
 
 def test_the_examples_are_judged_by_those_of_other_sources() -> None:
     again = [
-        Try("milk", f"milk {n}", trimmed(trace("both", looks("milk", model)), BOTH))
+        MoveExample("milk", f"milk {n}", trim_movement(trace("both", looks("milk", model)), BOTH))
         for n, model in enumerate(("body", "body-fast"))
     ]
     shown = [*again, *tries("thanks")]
@@ -371,7 +380,10 @@ def test_the_examples_are_judged_by_those_of_other_sources() -> None:
 
 def test_many_examples_leave_the_most_typical() -> None:
     one = tries("no")[0]
-    many = [Try("no", f"{n}", one.rows + np.random.default_rng(n).normal(0, 0.01, one.rows.shape)) for n in range(20)]
+    many = [
+        MoveExample("no", f"{n}", one.rows + np.random.default_rng(n).normal(0, 0.01, one.rows.shape))
+        for n in range(20)
+    ]
 
     moves = learn_moves("no", "both", many)
 
@@ -382,14 +394,14 @@ def test_many_examples_leave_the_most_typical() -> None:
 @pytest.mark.parametrize(("rows", "word"), [(2, "0.1 s"), (500, "25.0 s")])
 def test_too_short_and_too_long_movements_are_refused(rows: int, word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        learn_moves("signs", "both", [Try("long", "a.mp4", np.zeros((rows, len(BOTH.names))))])
+        learn_moves("signs", "both", [MoveExample("long", "a.mp4", np.zeros((rows, len(BOTH.names))))])
 
 
 def test_two_gestures_of_the_same_movement_are_reported() -> None:
     one, other = tries("milk")[0], tries("thanks")[0]
-    moves = learn_moves("signs", "both", [one, Try("latte", "b.mp4", one.rows), other])
+    moves = learn_moves("signs", "both", [one, MoveExample("latte", "b.mp4", one.rows), other])
 
-    (sentence,) = alike(moves)
+    (sentence,) = find_move_conflicts(moves)
 
     assert sentence.startswith("milk and latte: their examples look the same")
 
@@ -401,13 +413,13 @@ def test_a_body_with_hands_is_one_of_coco17() -> None:
 
 def test_only_none_cannot_be_taught() -> None:
     with pytest.raises(ValueError, match="at least one example of a gesture"):
-        learn_moves("signs", "both", [Try("none", "a.mp4", tries("no")[0].rows)])
+        learn_moves("signs", "both", [MoveExample("none", "a.mp4", tries("no")[0].rows)])
 
 
 def test_what_is_thin_about_the_examples_is_said() -> None:
-    empty = Try("book", "b.mp4", np.empty((0, len(BOTH.names))))
+    empty = MoveExample("book", "b.mp4", np.empty((0, len(BOTH.names))))
 
-    used, sentences = usable([*tries("no", "milk"), empty])
+    used, sentences = select_usable([*tries("no", "milk"), empty])
 
     assert [one.label for one in used] == ["no", "milk"]
     assert "book: nothing that moves was found in b.mp4" in sentences[0]
@@ -416,10 +428,10 @@ def test_what_is_thin_about_the_examples_is_said() -> None:
     assert "no folder 'none'" in sentences[3]
 
 
-def one_hand(sign: str, model: str) -> list[tuple[float, Look]]:
+def one_hand(sign: str, model: str) -> list[tuple[float, Observation]]:
     """Return the right hand alone, where it was seen."""
     return [
-        (at, Look(one.flat[1], np.ones(21), xyz=one.hands[1]))
+        (at, Observation(one.flat[1], np.ones(21), xyz=one.hands[1]))
         for at, one in looks(sign, model)
         if one.flat is not None and one.hands is not None and np.isfinite(one.flat[1]).all()
     ]
@@ -427,8 +439,8 @@ def one_hand(sign: str, model: str) -> list[tuple[float, Look]]:
 
 @pytest.mark.parametrize("sign", SIGNS)
 def test_a_hand_alone_is_followed_too(sign: str) -> None:
-    what = columns("hand", "hand21")
-    shown = [Try(one, one, trimmed(trace("hand", one_hand(one, "body-fast")), what)) for one in SIGNS]
+    layout = trace_columns("hand", "hand21")
+    shown = [MoveExample(one, one, trim_movement(trace("hand", one_hand(one, "body-fast")), layout)) for one in SIGNS]
 
     moves = learn_moves("hands", "hand", shown)
 
@@ -440,10 +452,12 @@ def test_the_same_movement_of_the_other_hand_has_the_same_palm() -> None:
     turned = []
     for at, one in seen:
         xy, xyz = one.xy * [-1, 1] + [640, 0], one.xyz * [-1, 1, 1]  # type: ignore[operator]
-        turned.append((at, Look(xy, one.conf, xyz=xyz, left=True)))
+        turned.append((at, Observation(xy, one.conf, xyz=xyz, left=True)))
 
     np.testing.assert_allclose(
-        trace("hand", turned), mirrored(trace("hand", seen), columns("hand", "hand21")), atol=1e-6
+        trace("hand", turned),
+        mirrored(trace("hand", seen), trace_columns("hand", "hand21")),
+        atol=1e-6,
     )
 
 
@@ -520,7 +534,7 @@ def test_a_file_that_would_grow_is_not_unpacked(moves: TaughtMoves, tmp_path: Pa
 # --- in the recogniser
 
 
-def frame(seen: list[Look], at: float, media: Media, ids: list[int]) -> Results:
+def frame(seen: list[Observation], at: float, media: Media, ids: list[int]) -> Results:
     """Return the bodies of one frame, tracked."""
     xy = np.stack([one.xy for one in seen])
     boxes = np.column_stack([xy.min(axis=1), xy.max(axis=1), ids, np.full(len(ids), 0.9), np.zeros(len(ids))])
@@ -532,8 +546,8 @@ def frame(seen: list[Look], at: float, media: Media, ids: list[int]) -> Results:
 @pytest.fixture
 def arms(tmp_path: Path) -> Path:
     """A set that was taught from bodies alone."""
-    what = columns("body", "coco17")
-    shown = [Try(sign, sign, trimmed(trace("body", looks(sign)), what)) for sign in ("again", "thanks")]
+    layout = trace_columns("body", "coco17")
+    shown = [MoveExample(sign, sign, trim_movement(trace("body", looks(sign)), layout)) for sign in ("again", "thanks")]
     return write_moves(learn_moves("arms", "body", shown), tmp_path / "arms.toml")
 
 

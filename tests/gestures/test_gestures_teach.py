@@ -10,10 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.gestures.embedding import embed
-from poise.gestures.examples import Picture, conflicts, confusion, meant, warnings
-from poise.gestures.taught import UNKNOWN, Taught, learn, leave_one_out
-from poise.gestures.variation import augmented
+from poise.gestures.events import UNKNOWN
+from poise.gestures.shapes.embedding import embed
+from poise.gestures.shapes.examples import (
+    ExamplePicture,
+    choose_rows,
+    find_shape_conflicts,
+    find_warnings,
+    format_confusion,
+)
+from poise.gestures.shapes.learning import learn_shapes, leave_one_out_shapes
+from poise.gestures.shapes.taught_shapes import TaughtShapes
+from poise.gestures.shapes.variation import augmented
 from poise.skeletons import Skeleton, get
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -26,7 +34,7 @@ def points(name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array(HANDS[name]["xy"]), np.array(HANDS[name]["xyz"])
 
 
-def taught(*names: str, none: tuple[str, ...] = ()) -> Taught:
+def taught(*names: str, none: tuple[str, ...] = ()) -> TaughtShapes:
     """Learn from real hands and a few variations of each."""
     rng = np.random.default_rng(3)
     examples = []
@@ -35,20 +43,20 @@ def taught(*names: str, none: tuple[str, ...] = ()) -> Taught:
         flat, deep = augmented(HAND, xy[None], xyz[None], copies=3, rng=rng)
         label = "none" if name in none else HANDS[name]["gesture"]
         examples += [(label, a, b) for a, b in zip(flat, deep, strict=True)]
-    return learn("mine", HAND, examples)
+    return learn_shapes("mine", HAND, examples)
 
 
-def said(one: Taught, name: str) -> str:
+def said(one: TaughtShapes, name: str) -> str:
     xy, xyz = points(name)
     return one.classify(embed(HAND, xy[None], xyz[None]))[0][0]
 
 
-def crops(who: str) -> list[Picture]:
+def crops(who: str) -> list[ExamplePicture]:
     """Return the hands found in the 24 crops."""
     starts = np.concatenate([[0], np.cumsum(CROPS[f"{who}_count"].astype(int))])
     xy, xyz = CROPS[f"{who}_xy"].astype(float), CROPS[f"{who}_xyz"].astype(float)
     return [
-        Picture(str(label), str(name), xy[a:b], xyz[a:b])
+        ExamplePicture(str(label), str(name), xy[a:b], xyz[a:b])
         for label, name, a, b in zip(CROPS["label"], CROPS["picture"], starts, starts[1:], strict=False)
     ]
 
@@ -65,9 +73,9 @@ def halves(who: str, *, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
             order = rng.permutation(len(mine)).tolist()
             train += [mine[i] for i in order[:3] if label not in without]
             test += [mine[i] for i in order[3:]]
-        rows = meant(HAND, train)
+        rows = choose_rows(HAND, train)
         used = [(one.label, one.xy[row], one.xyz[row]) for one, row in zip(train, rows, strict=True)]
-        one = learn("half", HAND, used)
+        one = learn_shapes("half", HAND, used)
         for picture in test:
             row = int(picture.xy[..., 1].mean(axis=1).argmin())
             answer = one.classify(embed(HAND, picture.xy[[row]], picture.xyz[[row]]))[0][0]
@@ -119,7 +127,7 @@ def test_what_is_like_the_folder_none_is_unknown() -> None:
 
 
 def test_one_example_is_enough_to_begin() -> None:
-    one = learn("mine", HAND, [("rock", *points("rock_right"))])
+    one = learn_shapes("mine", HAND, [("rock", *points("rock_right"))])
 
     assert said(one, "rock_right") == "rock"
     assert said(one, "rock_left") == "rock"
@@ -128,37 +136,37 @@ def test_one_example_is_enough_to_begin() -> None:
 
 def test_only_none_cannot_be_taught() -> None:
     with pytest.raises(ValueError, match="at least one example of a gesture"):
-        learn("mine", HAND, [("none", *points("rock_right"))])
+        learn_shapes("mine", HAND, [("none", *points("rock_right"))])
 
 
 @pytest.mark.parametrize("skeleton", [HAND, BODY], ids=lambda one: one.name)
 def test_examples_without_points_cannot_be_taught(skeleton: Skeleton) -> None:
     with pytest.raises(ValueError, match="no example shows enough points"):
-        learn("mine", skeleton, [("rock", np.full((len(skeleton), 2), np.nan), None)] * 2)
+        learn_shapes("mine", skeleton, [("rock", np.full((len(skeleton), 2), np.nan), None)] * 2)
 
 
 def test_an_example_without_points_among_others_does_no_harm() -> None:
     hidden = np.full((21, 2), np.nan)
-    one = learn("mine", HAND, [("rock", *points("rock_right")), ("rock", hidden, None), ("four", hidden, None)])
+    one = learn_shapes("mine", HAND, [("rock", *points("rock_right")), ("rock", hidden, None), ("four", hidden, None)])
 
     assert said(one, "rock_left") == "rock"
 
 
 def test_unknown_cannot_be_taught() -> None:
     with pytest.raises(ValueError, match="name that class 'none'"):
-        learn("mine", HAND, [("unknown", *points("rock_right"))])
+        learn_shapes("mine", HAND, [("unknown", *points("rock_right"))])
 
 
 def test_points_of_another_skeleton_are_refused() -> None:
     with pytest.raises(ValueError, match=r"points of coco17 must have shape \(17, 2\), got \(21, 2\)"):
-        learn("mine", BODY, [("rock", points("rock_right")[0], None)])
+        learn_shapes("mine", BODY, [("rock", points("rock_right")[0], None)])
 
 
 def test_the_order_of_examples_hardly_moves_the_limits() -> None:
     names = ["rock_right", "four_right", "call_right", "rock_left", "four_left", "call_left"]
     examples = [(HANDS[name]["gesture"], *points(name)) for name in names]
 
-    one, other = learn("mine", HAND, examples), learn("mine", HAND, examples[::-1])
+    one, other = learn_shapes("mine", HAND, examples), learn_shapes("mine", HAND, examples[::-1])
 
     forth = dict(zip(one.classes, one.limits, strict=True))
     back = dict(zip(other.classes, other.limits, strict=True))
@@ -172,7 +180,7 @@ def test_crossed_fingers_differ_from_joined_ones() -> None:
     crossed = xyz.copy()
     crossed[[7, 8]], crossed[[11, 12]] = xyz[[11, 12]], xyz[[7, 8]]
 
-    one = learn("mine", HAND, [("crossed", xy, crossed), ("joined", xy, joined)])
+    one = learn_shapes("mine", HAND, [("crossed", xy, crossed), ("joined", xy, joined)])
 
     again = np.stack([crossed, joined]) * 1.3
     assert [name for name, _ in one.classify(embed(HAND, np.stack([xy, xy]), again))] == ["crossed", "joined"]
@@ -182,51 +190,51 @@ def test_up_and_down_differ_where_that_was_asked() -> None:
     xy, xyz = points("thumb_down_right")
     up, deep = xy * [1, -1], xyz * [1, -1, 1]
 
-    one = learn("mine", HAND, [("down", xy, xyz), ("up", up, deep)], upright=True)
+    one = learn_shapes("mine", HAND, [("down", xy, xyz), ("up", up, deep)], upright=True)
 
     assert one.classify(embed(HAND, up[None], deep[None], upright=True))[0][0] == "up"
     assert one.classify(embed(HAND, xy[None], xyz[None], upright=True))[0][0] == "down"
 
 
 def test_hands_with_and_without_depth_can_be_mixed() -> None:
-    one = learn("mine", HAND, [("rock", *points("rock_right")), ("rock", points("rock_left")[0], None)])
+    one = learn_shapes("mine", HAND, [("rock", *points("rock_right")), ("rock", points("rock_left")[0], None)])
 
     assert one.classify(embed(HAND, points("rock_left")[0][None]))[0][0] == "rock"
 
 
 def test_of_two_hands_the_one_that_the_others_show_is_meant() -> None:
     rest, shown = points("four_right"), points("rock_right")
-    both = Picture("rock", "1.jpg", np.stack([rest[0], shown[0]]), np.stack([rest[1], shown[1]]))
-    other = Picture("rock", "2.jpg", points("rock_left")[0][None], points("rock_left")[1][None])
+    both = ExamplePicture("rock", "1.jpg", np.stack([rest[0], shown[0]]), np.stack([rest[1], shown[1]]))
+    other = ExamplePicture("rock", "2.jpg", points("rock_left")[0][None], points("rock_left")[1][None])
 
-    assert meant(HAND, [both, other]) == [1, 0]
+    assert choose_rows(HAND, [both, other]) == [1, 0]
 
 
 def test_some_pictures_without_a_hand_are_reported() -> None:
-    empty = Picture("rock", "dark.jpg", np.empty((0, 21, 2)), np.empty((0, 21, 3)))
-    good = Picture("rock", "day.jpg", points("rock_left")[0][None], points("rock_left")[1][None])
+    empty = ExamplePicture("rock", "dark.jpg", np.empty((0, 21, 2)), np.empty((0, 21, 3)))
+    good = ExamplePicture("rock", "day.jpg", points("rock_left")[0][None], points("rock_left")[1][None])
 
-    sentences = warnings([empty, good], meant(HAND, [empty, good]))
+    sentences = find_warnings([empty, good], choose_rows(HAND, [empty, good]))
 
     assert sentences[0] == "rock: nothing was found in 1 of 2: dark.jpg"
 
 
 def test_a_folder_without_a_hand_is_reported() -> None:
-    empty = Picture("rock", "dark.jpg", np.empty((0, 21, 2)), np.empty((0, 21, 3)))
+    empty = ExamplePicture("rock", "dark.jpg", np.empty((0, 21, 2)), np.empty((0, 21, 3)))
 
-    sentences = warnings([empty], meant(HAND, [empty]))
+    sentences = find_warnings([empty], choose_rows(HAND, [empty]))
 
     assert sentences[0] == "rock: nothing was found in its only picture (dark.jpg), so it was not learned"
 
 
 def test_a_class_of_one_source_is_reported() -> None:
-    one = Picture("rock", "me.mp4", points("rock_left")[0][None], points("rock_left")[1][None])
+    one = ExamplePicture("rock", "me.mp4", points("rock_left")[0][None], points("rock_left")[1][None])
 
-    assert any("rock: all examples are from" in sentence for sentence in warnings([one, one], [0, 0]))
+    assert any("rock: all examples are from" in sentence for sentence in find_warnings([one, one], [0, 0]))
 
 
 def test_confusion_counts_unknown_none_as_right() -> None:
-    table = confusion([("a", "a"), ("a", "unknown"), ("none", "unknown")])
+    table = format_confusion([("a", "a"), ("a", "unknown"), ("none", "unknown")])
 
     assert "2 of 3 right" in table
 
@@ -237,26 +245,31 @@ def test_two_folders_of_one_shape_are_reported() -> None:
     names = ["rock", "horns"] * 5
     examples = list(zip(names, flat, deep, strict=True)) + [("four", *points("four_left"))] * 2
 
-    sentences = conflicts(learn("mine", HAND, examples))
+    sentences = find_shape_conflicts(learn_shapes("mine", HAND, examples))
 
     assert len(sentences) == 1
     assert sentences[0].startswith("rock and horns: nothing tells them apart")
 
 
 def test_the_same_picture_in_two_folders_is_reported() -> None:
-    one = learn("mine", HAND, [("a", *points("rock_left")), ("b", *points("rock_left")), ("c", *points("four_left"))])
+    one = learn_shapes(
+        "mine", HAND, [("a", *points("rock_left")), ("b", *points("rock_left")), ("c", *points("four_left"))]
+    )
 
-    assert [sentence.partition(":")[0] for sentence in conflicts(one)] == ["a and b"]
+    assert [sentence.partition(":")[0] for sentence in find_shape_conflicts(one)] == ["a and b"]
 
 
 def test_different_gestures_do_not_conflict() -> None:
-    assert conflicts(taught("rock_right", "rock_left", "call_right", "call_left", "four_right", "four_left")) == []
+    assert (
+        find_shape_conflicts(taught("rock_right", "rock_left", "call_right", "call_left", "four_right", "four_left"))
+        == []
+    )
 
 
 def test_examples_of_one_picture_never_judge_each_other() -> None:
     one = taught("rock_right")
 
-    assert {answer for _, answer in leave_one_out(one, ["same"] * len(one.labels))} == {"unknown"}
+    assert {answer for _, answer in leave_one_out_shapes(one, ["same"] * len(one.labels))} == {"unknown"}
 
 
 def test_many_frames_of_one_person_do_not_narrow_the_limit() -> None:
@@ -265,7 +278,7 @@ def test_many_frames_of_one_person_do_not_narrow_the_limit() -> None:
     flat, deep = flat + rng.normal(size=flat.shape), deep + rng.normal(size=deep.shape) * 1e-3
     frames = [("rock", a, b) for a, b in zip(flat, deep, strict=True)]
 
-    one, many = learn("mine", HAND, frames[:1]), learn("mine", HAND, frames)
+    one, many = learn_shapes("mine", HAND, frames[:1]), learn_shapes("mine", HAND, frames)
 
     assert many.limits[0] == pytest.approx(one.limits[0], rel=0.15)
     np.testing.assert_allclose(many.spread, one.spread, rtol=0.3)
@@ -275,7 +288,7 @@ def test_examples_far_apart_widen_the_limit_unless_they_are_of_one_group() -> No
     names = ["call_left", "rock_left", "four_left", "point_left", "thumb_down_left"]
     examples = [("anything", *points(name)) for name in names]
 
-    apart, together = learn("mine", HAND, examples), learn("mine", HAND, examples, groups=["me.mp4"] * 5)
+    apart, together = learn_shapes("mine", HAND, examples), learn_shapes("mine", HAND, examples, groups=["me.mp4"] * 5)
 
     assert apart.limits[0] > 1.05 * together.limits[0]
     assert (apart.spread > together.spread).all()
@@ -283,7 +296,7 @@ def test_examples_far_apart_widen_the_limit_unless_they_are_of_one_group() -> No
 
 def test_nothing_found_is_said() -> None:
     with pytest.raises(ValueError, match="nothing was found in any of the examples"):
-        learn("mine", HAND, [])
+        learn_shapes("mine", HAND, [])
 
 
 def test_an_answer_is_surer_near_an_example() -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.gestures.embedding import embed
-from poise.gestures.taught import UNKNOWN, learn
-from poise.gestures.variation import augmented
+from poise.gestures.events import UNKNOWN
+from poise.gestures.shapes.embedding import embed
+from poise.gestures.shapes.learning import learn_shapes
+from poise.gestures.shapes.variation import augmented
 from poise.skeletons import Skeleton, get
 
 POSTURES = np.load(Path(__file__).parents[1] / "assets/postures.npz")
@@ -32,7 +33,7 @@ def postures(*, mirror: bool) -> list[tuple[str, str]]:
     told = []
     for name in dict.fromkeys(clip.tolist()):
         train = np.flatnonzero(clip != name)
-        one = learn(
+        one = learn_shapes(
             "mine", BODY, [(posture[i], xy[i], None) for i in train], mirror=mirror, groups=clip[train].tolist()
         )
         answers = one.classify(embed(BODY, xy[clip == name]))
@@ -52,8 +53,8 @@ def test_a_mirrored_example_is_another_posture_unless_that_was_asked() -> None:
     other = xy[:1, BODY.flip_idx] * [-1, 1]
     examples = [("plank", one, None) for one in xy]
 
-    assert learn("mine", BODY, examples).classify(embed(BODY, other))[0][0] == UNKNOWN
-    assert learn("mine", BODY, examples, mirror=True).classify(embed(BODY, other))[0][0] == "plank"
+    assert learn_shapes("mine", BODY, examples).classify(embed(BODY, other))[0][0] == UNKNOWN
+    assert learn_shapes("mine", BODY, examples, mirror=True).classify(embed(BODY, other))[0][0] == "plank"
 
 
 def arms(xy: np.ndarray, *, raised: bool) -> np.ndarray:
@@ -73,7 +74,9 @@ def standing() -> np.ndarray:
 @pytest.mark.parametrize("hidden", [(), (13, 14, 15, 16), (11, 12, 13, 14, 15, 16), (0, 1, 2, 3, 4), (9, 15, 16)])
 def test_points_out_of_the_picture_do_not_shift_the_others(hidden: tuple[int, ...]) -> None:
     body = standing()[0]
-    one = learn("mine", BODY, [("t_pose", arms(body, raised=False), None), ("raised", arms(body, raised=True), None)])
+    one = learn_shapes(
+        "mine", BODY, [("t_pose", arms(body, raised=False), None), ("raised", arms(body, raised=True), None)]
+    )
     shown = np.stack([arms(body, raised=False), arms(body, raised=True)]) * 0.7 + 40
     shown[:, list(hidden)] = np.nan
 
@@ -87,7 +90,7 @@ def test_an_example_with_hidden_legs_serves_for_whole_people() -> None:
     body = standing()[0]
     half = arms(body, raised=False)
     half[13:] = np.nan
-    one = learn("mine", BODY, [("t_pose", half, None)])
+    one = learn_shapes("mine", BODY, [("t_pose", half, None)])
 
     assert one.classify(embed(BODY, arms(body, raised=False)[None]))[0][0] == "t_pose"
     assert one.classify(embed(BODY, arms(body, raised=True)[None]))[0][0] == UNKNOWN
@@ -95,7 +98,7 @@ def test_an_example_with_hidden_legs_serves_for_whole_people() -> None:
 
 def test_too_few_points_are_unknown() -> None:
     body = standing()[0]
-    one = learn("mine", BODY, [("standing", body, None)])
+    one = learn_shapes("mine", BODY, [("standing", body, None)])
     hidden = body.copy()
     hidden[8:] = np.nan
 
@@ -118,7 +121,7 @@ def test_faces_are_told_however_tilted(degrees: float) -> None:
                 (("closed", closed), ("open", opened)) for _ in range(3)]  # fmt: skip
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
 
-    one = learn("faces", FACE, examples)
+    one = learn_shapes("faces", FACE, examples)
 
     shown = np.stack([closed, opened]) @ np.array([[c, -s], [s, c]])
     assert [name for name, _ in one.classify(embed(FACE, shown))] == ["closed", "open"]
@@ -142,7 +145,7 @@ def test_an_open_mouth_is_told_on_other_real_faces(shared: Path) -> None:
     paths = [*sorted((shared / "data/gestures/rock").glob("*.jpg")), shared / "data/images/single_upper_kitchen.jpg"]
     *known, first, second = (model(path)[0].keypoints.xy[0].astype(float) for path in paths)
 
-    one = learn(
+    one = learn_shapes(
         "mouth", FACE, [pair for face in known for pair in (("closed", face, None), ("open", opened(face), None))]
     )
 
@@ -162,7 +165,7 @@ def test_a_tiger_lies_down(known: bool) -> None:
     tiger = get("tiger12") if known else own
     lying = TIGER * [1, 0.35]
 
-    one = learn("tigers", tiger, [("standing", TIGER, None), ("lying", lying, None)], mirror=True)
+    one = learn_shapes("tigers", tiger, [("standing", TIGER, None), ("lying", lying, None)], mirror=True)
 
     turned = np.stack([TIGER, lying])[:, list(tiger.flip_idx)] * [-1, 1]
     assert [name for name, _ in one.classify(embed(tiger, turned))] == ["standing", "lying"]

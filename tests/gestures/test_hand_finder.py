@@ -11,7 +11,7 @@ from poise.estimators import Estimate
 from poise.estimators.roi import RoiMemory
 from poise.frames import Frame, Media
 from poise.gestures import HandFinder
-from poise.gestures.hand_finder import wrist_squares
+from poise.gestures.streams.hand_finder import wrist_squares
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints, freeze
 from poise.skeletons import get

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import pickle
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -354,3 +355,36 @@ def test_picture_files_of_a_tracked_list_are_numbered(pose: Pose, tmp_path: Path
 
 def test_a_series_of_its_own_says_so() -> None:
     assert Frame(np.zeros((2, 2, 3), np.uint8), Media("a")).time_from == "source"
+
+
+def test_frames_say_themselves_where_they_are_from_and_when_they_were_taken(pose: Pose) -> None:
+    media = Media("camera 3", "stream", 25.0)
+    frames = [Frame(image, media, 5 * i, i / 5) for i, image in enumerate(pictures(12))]
+
+    one_by_one = by_call(pose, "track", iter(frames), persist=True)
+    lazily = list(pose.track(iter(frames), stream=True))
+    sent = list(pose.predict([pickle.loads(pickle.dumps(frame)) for frame in frames]))  # noqa: S301 - made here
+
+    for results in (one_by_one, lazily, sent):
+        assert [(r.media.key, r.frame, r.time) for r in results] == [(media.key, 5 * i, i / 5) for i in range(12)]
+    assert [r.boxes.id.tolist() for r in one_by_one] == [r.boxes.id.tolist() for r in lazily] == [[1]] * 12
+
+
+def test_steadied_frames_of_one_source_go_on_from_call_to_call_and_those_of_another_begin_anew(pose: Pose) -> None:
+    first, second = Media("a.mp4", "video", 30.0), Media("a.mp4", "video", 30.0)
+    images = list(pictures(20))
+    whole = pose.predict([Frame(image, first, i, i / 30) for i, image in enumerate(images)], smooth=True)
+
+    one_by_one = by_call(pose, "predict", (Frame(x, first, i, i / 30) for i, x in enumerate(images)), smooth=True)
+    other = pose.predict(Frame(images[7], second, 0, 0.0), smooth=True)[0]
+
+    for a, b in zip(whole, one_by_one, strict=True):
+        np.testing.assert_array_equal(a.keypoints.xy, b.keypoints.xy)
+    np.testing.assert_array_equal(other.keypoints.xy, pose.predict(images[7])[0].keypoints.xy)
+
+
+def test_a_frame_with_a_time_of_its_own_is_given_no_other(pose: Pose) -> None:
+    frame = Frame(next(pictures(1)), Media("a.mp4", "video", 30.0), 3, 0.1)
+
+    with pytest.raises(ValueError, match=r"a\.mp4: has times of its own"):
+        pose.predict(frame, time=2.0)

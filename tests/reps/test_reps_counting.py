@@ -10,14 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rep_figures import NAMES, drawn, front_view, person, results, shaken, side_view, wave
 
+from poise.bodies.angles import joint_angle
+from poise.bodies.scale import torso_length
 from poise.frames import Frame, Media
-from poise.reps import Person, count_reps, every, from_points, get, measured
-from poise.reps.counting import count, recognise
-from poise.reps.detect import Cycle, merge_sides, turning_points
+from poise.reps import Person, all_exercises, count_reps, exercise_from_points, get_exercise, measure_person
+from poise.reps.counting import count_exercise
+from poise.reps.cycles import Cycle, merge_sides, turning_points
 from poise.reps.offline import count_person
+from poise.reps.recognition import recognise_exercise
+from poise.reps.series import fill_gaps, smooth
 from poise.reps.signals import NAMES as MEASURES
-from poise.reps.signals import angle, body_scale, fill_gaps, smooth
-from poise.reps.unknown import count_unknown
+from poise.reps.unknown_exercise import count_unknown
 from poise.results import Results
 
 TRACKS = Path(__file__).parents[1] / "assets/tracks"
@@ -39,11 +42,11 @@ def real(name: str) -> list[Results]:
 
 
 def counted(one: Person, name: str) -> int:
-    return count(measured(one.time, one.xy, one.conf), get(name)).count
+    return count_exercise(measure_person(one.time, one.xy, one.conf), get_exercise(name)).count
 
 
 def test_angle_of_a_right_angle_is_90() -> None:
-    assert angle(np.array([1.0, 0.0]), np.zeros(2), np.array([0.0, 2.0])) == pytest.approx(90.0)
+    assert joint_angle(np.array([1.0, 0.0]), np.zeros(2), np.array([0.0, 2.0])) == pytest.approx(90.0)
 
 
 def test_turning_points_ignore_small_turns() -> None:
@@ -75,12 +78,12 @@ def test_long_gaps_stay_open() -> None:
 
 
 def test_the_ruler_is_the_torso_when_seen_square_on() -> None:
-    assert body_scale(side_view(3), np.ones((3, 17))) == pytest.approx(np.full(3, 100.0), rel=0.05)
+    assert torso_length(side_view(3), np.ones((3, 17))) == pytest.approx(np.full(3, 100.0), rel=0.05)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_drawn_exercise_is_recognised_and_counted(name: str) -> None:
-    found = count_person(drawn(name, reps=5), None, every()).found
+    found = count_person(drawn(name, reps=5), None, all_exercises()).found
 
     assert (found.exercise, found.count) == (name, 5)
 
@@ -98,13 +101,13 @@ def test_squats_are_counted_at_any_pace_rate_and_size(
     if mirror:
         xy = (xy * [-1, 1])[:, FLIP]
 
-    assert count(measured(one.time, xy, one.conf), get("squat")).count == reps
+    assert count_exercise(measure_person(one.time, xy, one.conf), get_exercise("squat")).count == reps
 
 
 def test_peaks_lie_at_the_deepest_point() -> None:
     one = drawn("squat", reps=4, period=2.0, lead=1.0)
 
-    peaks = [rep.peak for rep in count(measured(one.time, one.xy, one.conf), get("squat")).reps]
+    peaks = [rep.peak for rep in count_exercise(measure_person(one.time, one.xy, one.conf), get_exercise("squat")).reps]
 
     assert peaks == pytest.approx([2.0, 4.0, 6.0, 8.0], abs=0.1)
 
@@ -115,7 +118,7 @@ def test_missing_points_for_a_short_while_change_nothing() -> None:
     gone = np.random.default_rng(1).random(conf.shape) < 0.25
     xy[gone], conf[gone] = np.nan, 0
 
-    assert count(measured(one.time, xy, conf), get("squat")).count == 4
+    assert count_exercise(measure_person(one.time, xy, conf), get_exercise("squat")).count == 4
 
 
 def test_one_hidden_side_is_enough() -> None:
@@ -123,7 +126,7 @@ def test_one_hidden_side_is_enough() -> None:
     conf = one.conf.copy()
     conf[:, 6:17:2] = 0
 
-    assert count(measured(one.time, one.xy, conf), get("biceps curl")).count == 4
+    assert count_exercise(measure_person(one.time, one.xy, conf), get_exercise("biceps curl")).count == 4
 
 
 def test_limbs_in_turn_count_each() -> None:
@@ -146,7 +149,7 @@ def test_both_limbs_at_once_count_once() -> None:
 def test_half_a_repetition_at_the_end_is_rejected_with_a_reason() -> None:
     one = drawn("squat", reps=4, period=2.0, lead=1.0).part(slice(0, 30 + 6 * 30 + 30))
 
-    found = count(measured(one.time, one.xy, one.conf), get("squat"))
+    found = count_exercise(measure_person(one.time, one.xy, one.conf), get_exercise("squat"))
 
     assert found.count == 3
     assert all(r.reason for r in found.rejected)
@@ -169,7 +172,7 @@ def test_a_walker_does_no_exercise() -> None:
     points[:, 6::2] = b[:, 6::2]
     points[..., 0] += 140 * time[:, None]
 
-    found = count_person(person(shaken(points)), None, every()).found
+    found = count_person(person(shaken(points)), None, all_exercises()).found
 
     assert found.count == 0
 
@@ -181,7 +184,7 @@ def test_standing_and_waving_are_no_exercise() -> None:
     waving = front_view(n, raise_=130.0, bend=20 + 35 * np.sin(2 * np.pi * 1.5 * time))
     points[:, 6:11:2] = waving[:, 6:11:2]
 
-    found = count_person(person(shaken(points)), None, every()).found
+    found = count_person(person(shaken(points)), None, all_exercises()).found
 
     assert (found.exercise, found.count) == ("none", 0)
 
@@ -189,7 +192,7 @@ def test_standing_and_waving_are_no_exercise() -> None:
 def test_a_plank_is_held_and_has_no_repetitions() -> None:
     points = side_view(150, trunk=80.0, thigh=-80.0, shank=-80.0, upper=0.0, fore=80.0, hands=(400.0, 500.0))
 
-    found = count_person(person(shaken(points, pixels=0.7)), None, every()).found
+    found = count_person(person(shaken(points, pixels=0.7)), None, all_exercises()).found
 
     assert (found.exercise, found.count) == ("plank", 0)
     assert found.hold_s == pytest.approx(5.0, abs=0.6)
@@ -201,7 +204,7 @@ def test_an_unknown_periodic_movement_is_counted_as_unknown() -> None:
     points = shaken(side_view(n, trunk=50 * w, upper=60 * w, fore=60 * w))
 
     one = person(points)
-    found = count_unknown(measured(one.time, one.xy, one.conf))
+    found = count_unknown(measure_person(one.time, one.xy, one.conf))
 
     assert (found.exercise, found.count) == ("unknown", 5)
 
@@ -210,22 +213,22 @@ def test_too_few_frames_a_repetition_are_told() -> None:
     one = drawn("jumping jack", reps=8, period=1.0, fps=30.0)
     thin = one.part(slice(None, None, 10))
 
-    found = count_person(thin, get("jumping jack")).found
+    found = count_person(thin, get_exercise("jumping jack")).found
 
     assert not found.count or any("frames a repetition" in w for w in found.warnings)
 
 
 def test_nobody_and_a_moment_give_no_repetitions() -> None:
     assert count_reps([], "squat").people == ()
-    assert count_person(drawn("squat").part(slice(0, 3)), get("squat")).found.count == 0
+    assert count_person(drawn("squat").part(slice(0, 3)), get_exercise("squat")).found.count == 0
 
 
 def test_a_person_never_seen_gives_no_repetitions() -> None:
     blind = person(np.full((60, 17, 2), 5.0))
     nothing = Person(1, blind.frame, blind.time, np.full((60, 17, 2), np.nan), np.zeros((60, 17)), blind.box)
 
-    assert count_person(nothing, None, every()).found.count == 0
-    assert count_person(nothing, get("squat")).found.count == 0
+    assert count_person(nothing, None, all_exercises()).found.count == 0
+    assert count_person(nothing, get_exercise("squat")).found.count == 0
 
 
 def test_the_exercising_person_comes_before_a_taller_onlooker() -> None:
@@ -258,7 +261,12 @@ def test_two_sightings_of_one_person_are_one() -> None:
 def test_the_plain_angle_counter_counts_between_its_two_angles() -> None:
     one = drawn("biceps curl", reps=6)
 
-    assert count(measured(one.time, one.xy, one.conf), from_points([6, 8, 10], up_angle=145, down_angle=90)).count == 6
+    assert (
+        count_exercise(
+            measure_person(one.time, one.xy, one.conf), exercise_from_points([6, 8, 10], up_angle=145, down_angle=90)
+        ).count
+        == 6
+    )
 
 
 @pytest.mark.parametrize(
@@ -290,7 +298,7 @@ def test_noise_never_fails(seed: int, n: int) -> None:
     xy[rng.random((n, 17)) < 0.3] = np.nan
     one = Person(1, np.arange(n, dtype=float), np.sort(rng.random(n) * 5), xy, rng.random((n, 17)), np.zeros((n, 4)))
 
-    found = count_person(one, None, every()).found
+    found = count_person(one, None, all_exercises()).found
 
     assert found.count >= 0
 
@@ -298,13 +306,13 @@ def test_noise_never_fails(seed: int, n: int) -> None:
 def test_measures_have_one_column_a_name() -> None:
     one = drawn("squat")
 
-    assert measured(one.time, one.xy, one.conf).values.shape == (len(one), len(MEASURES))
+    assert measure_person(one.time, one.xy, one.conf).values.shape == (len(one), len(MEASURES))
 
 
 def test_recognising_is_the_same_twice() -> None:
     one = drawn("push-up")
-    measures = measured(one.time, one.xy, one.conf)
+    measures = measure_person(one.time, one.xy, one.conf)
 
-    first, second = (recognise(measures, every())[0] for _ in range(2))
+    first, second = (recognise_exercise(measures, all_exercises())[0] for _ in range(2))
 
     assert first[0] == second[0]

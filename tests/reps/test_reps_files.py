@@ -12,9 +12,11 @@ import pytest
 from rep_figures import drawn, results
 
 from poise.cli import main
-from poise.reps import count_reps, get
+from poise.clips.angles import angle_set, measure
+from poise.reps import count_reps, get_exercise, overlay
+from poise.reps.cycles import read_measure
 from poise.reps.overlay import draw_reps
-from poise.reps.report import Picture, html
+from poise.reps.report import ReportPicture, render_report
 
 CLIP = Path(__file__).parents[1] / "assets/clip.mp4"
 
@@ -86,7 +88,10 @@ def test_learning_from_a_clip_without_repetitions_is_told(tmp_path: Path, capsys
 
 
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:
-    page = html(count_reps(results([drawn("squat")])), [Picture(0.5, b"\xff\xd8jpeg"), Picture(1.0, b"\xff\xd8jpeg")])
+    page = render_report(
+        count_reps(results([drawn("squat")])),
+        [ReportPicture(0.5, b"\xff\xd8jpeg"), ReportPicture(1.0, b"\xff\xd8jpeg")],
+    )
 
     links = _Links()
     links.feed(page)
@@ -99,7 +104,7 @@ def test_the_page_shows_every_repetition_and_every_reason() -> None:
     clip = count_reps(results([drawn("squat").part(slice(0, 240))]), "squat")
     found = clip.people[0].found
 
-    page = html(clip)
+    page = render_report(clip)
 
     assert page.count('class="dot"') == found.count
     assert all(no.reason in page for no in found.rejected)
@@ -109,11 +114,11 @@ def test_a_hostile_file_name_stays_text() -> None:
     clip = count_reps(results([drawn("squat")]))
     named = type(clip)('<script>alert(1)</script>"', clip.fps, clip.duration, clip.people)
 
-    assert "<script>alert" not in html(named)
+    assert "<script>alert" not in render_report(named)
 
 
 def test_nobody_gives_a_page_too() -> None:
-    assert "nobody was found" in html(count_reps([]))
+    assert "nobody was found" in render_report(count_reps([]))
 
 
 def test_the_counter_is_drawn_beside_the_person() -> None:
@@ -121,8 +126,43 @@ def test_the_counter_is_drawn_beside_the_person() -> None:
     blank = frame.replace(orig_img=np.zeros((600, 600, 3), np.uint8))
 
     picture = draw_reps(
-        blank, row=0, label="squat", count=3, progress=0.5, exercise=get("squat"), trail=[[100, 100], [120, 130]]
+        blank,
+        row=0,
+        label="squat",
+        count=3,
+        progress=0.5,
+        exercise=get_exercise("squat"),
+        trail=[[100, 100], [120, 130]],
     )
 
     assert picture[10:100, 10:150].any()
     assert not blank.orig_img.any()
+
+
+def test_the_angle_on_the_video_is_the_one_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = results([drawn("squat")])[60]
+    said: list[str] = []
+    monkeypatch.setattr(overlay, "draw_label", lambda image, place, words, *_, **__: said.append(words))
+
+    draw_reps(frame, row=0, label="squat", count=3, progress=0.5, exercise=get_exercise("squat"))
+
+    angles = angle_set("coco17")
+    xy = frame.keypoints.xy[:1]
+    value = measure(xy, np.ones_like(xy), np.ones(xy.shape[:2]), angles).value[0]
+    both = [f"{value[angles.index(f'{side}_knee_flexion')]:.0f}°" for side in ("left", "right")]
+    assert said[0] in both
+    assert 20 < float(said[0][:-1]) < 160
+
+
+def test_the_report_counts_bends_from_straight() -> None:
+    clip = count_reps(results([drawn("squat")]), "squat")
+    main_person = clip.people[0]
+    inner = read_measure(main_person.measured, "knee_angle", "left")[0]
+    times = main_person.measured.time
+    lows = [np.nanmin(inner[(times >= rep.start) & (times <= rep.end)]) for rep in main_person.found.reps]
+
+    (row,) = re.findall(r"left knee flexion</td><td>(\d+)°</td><td>(\d+)°", render_report(clip))
+
+    assert int(row[0]) < int(row[1])
+    assert int(row[1]) == pytest.approx(180 - np.median(lows), abs=6)
+    assert "knee angle" not in render_report(clip)

@@ -7,7 +7,7 @@ import pytest
 from rep_figures import drawn, person, results, shaken, side_view
 
 from poise import RepCounter
-from poise.reps import Person, get
+from poise.reps import Person, get_exercise
 
 
 def test_each_repetition_is_announced_soon_after_it_ends() -> None:
@@ -140,7 +140,7 @@ def test_progress_is_full_at_the_bottom_and_empty_at_rest() -> None:
 
 
 def test_an_empty_stream_counts_nothing() -> None:
-    counter = RepCounter(get("squat"))
+    counter = RepCounter(get_exercise("squat"))
     still = person(shaken(side_view(60)))
     for result in results([still]):
         counter.update(result[np.zeros(1, dtype=bool)])
@@ -162,3 +162,14 @@ def test_nobody_with_an_id_is_told() -> None:
 def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="window_s must be"):
         RepCounter("squat", **wrong)
+
+
+def test_an_event_is_a_line_of_json() -> None:
+    counter = RepCounter("squat")
+
+    events = [event for result in results([drawn("squat", reps=2)]) for event in counter.update(result)]
+
+    assert [(event.id, event.count) for event in events] == [(1, 1), (1, 2)]
+    record = events[1].record()
+    assert list(record) == ["id", "exercise", "count", "start", "peak", "end", "depth", "side", "conf"]
+    assert record["start"] < record["peak"] < record["end"]

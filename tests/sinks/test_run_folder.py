@@ -106,6 +106,14 @@ def test_a_validation_that_cannot_write_has_failed(tmp_path: Path, monkeypatch: 
     assert told(tmp_path / "runs")["status"] == "failed"
 
 
+def test_a_validation_looks_for_its_folder_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+
+    with pytest.raises(PoiseError, match="cannot be written: part of the path is a file"):
+        # The data set is not even looked for.
+        Pose("body-fast").val(tmp_path / "nowhere.yaml", save_json=True, project=tmp_path / "file")
+
+
 def labelled(folder: Path) -> Path:
     """One labelled picture as a COCO file."""
     import PIL.Image

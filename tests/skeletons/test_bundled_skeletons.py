@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from poise import skeletons
+from poise.skeletons import get, skeleton_of
 
 SHARED = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 
@@ -204,3 +205,16 @@ def test_limbs_have_the_side_of_their_points() -> None:
     assert by_name["left_ankle", "left_knee"] == -1
     assert by_name["nose", "right_eye"] == 1
     assert by_name["left_hip", "right_hip"] == 0
+
+
+def test_a_network_that_names_its_points_or_does_not_has_one_skeleton_however_it_is_opened() -> None:
+    assert skeleton_of(17) is get("coco17")
+    assert skeleton_of(12, [str(i) for i in range(12)], instance="Tiger") is get("tiger12")
+    assert skeleton_of(17, get("ap10k17").keypoints, instance="bear") is get("ap10k17")
+    bee = skeleton_of(3, ("head", "left_wing", "right_wing"), instance="bee")
+    assert (bee.name, bee.flip_idx) == ("bee-3", (0, 2, 1))
+    # A data set's own points, numbered by its description, are not COCO's person.
+    own = skeleton_of(17, [f"point_{i}" for i in range(17)], instance="chair")
+    assert (own.name, own.keypoints[3]) == ("chair-17", "point_3")
+    with pytest.raises(ValueError, match="3 different names, got 2"):
+        skeleton_of(3, ("a", "b"))

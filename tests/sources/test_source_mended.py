@@ -29,9 +29,9 @@ def read_noted(source: object, **options: object) -> tuple[list[object], list[st
         return list(frames), notes
 
 
-def times(ticks: Sequence[int | None], **how: object) -> list[float]:
+def times(ticks: Sequence[int | None], **options: object) -> list[float]:
     """Return the times of frames of a 25 fps clock that counts milliseconds."""
-    clock = Clock(0.001, ticks[0], 0.04, **how)
+    clock = Clock(0.001, ticks[0], 0.04, **options)
     return [round(clock.of(SimpleNamespace(pts=tick)), 3) for tick in ticks]
 
 

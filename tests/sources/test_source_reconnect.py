@@ -187,7 +187,7 @@ def test_a_lost_stream_fails_the_run(server: str, tmp_path: Path) -> None:
 
 def test_settings_and_sources_agree_on_the_attempts() -> None:
     from poise.model.settings import Settings
-    from poise.sources._how import RECONNECT
+    from poise.sources._options import RECONNECT
 
     assert Settings().reconnect == RECONNECT
     with pytest.raises(ValueError, match="reconnect"):

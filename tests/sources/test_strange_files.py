@@ -14,7 +14,7 @@ import pytest
 from poise import files
 from poise.errors import SourceError
 from poise.sources import open_source
-from poise.sources._how import MAX_FRAME
+from poise.sources._options import MAX_FRAME
 
 needs_av = pytest.mark.skipif(find_spec("av") is None, reason="needs PyAV (extra 'video')")
 

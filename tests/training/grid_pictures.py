@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from poise.datasets import DataSpec, Labels, Problem
 from poise.errors import SourceError
 from poise.skeletons import Skeleton
-from poise.training import _warp
-from poise.training.instances import Instances
+from poise.training import pixels
+from poise.training.examples import Instances
 
 NAMES = ("nose", "left_hand", "right_hand", "left_foot", "right_foot")
 # RGB channel of a keypoint's dot: what is left is green, right is red, neither is blue.
@@ -122,13 +122,13 @@ def find(image: NDArray[np.uint8], instances: Instances, *, scale: float = 1.0) 
 @contextlib.contextmanager
 def backend(name: str) -> Iterator[None]:
     """Use OpenCV or Pillow inside."""
-    kept = _warp.cv2
+    kept = pixels.cv2
     if name == "pillow":
-        _warp.cv2 = None
+        pixels.cv2 = None
     try:
         yield
     finally:
-        _warp.cv2 = kept
+        pixels.cv2 = kept
 
 
 def _labels(size: tuple[int, int], number: int, rng: np.random.Generator) -> Labels:

@@ -16,23 +16,22 @@ pytest.importorskip("torch", reason="training needs torch")
 from grid_pictures import CHANNEL, GridDataset, backend, find
 
 from poise.datasets import Labels
-from poise.training import _warp
-from poise.training.augment import Augmentation, Frame, affine, augment, draw
-from poise.training.effects import blur, compress, erase, grey
-from poise.training.instances import Instances, Sample, cut, from_labels, join, mirror, transform
-from poise.training.mixing import cutmix, mixup
+from poise.training import pixels
+from poise.training.augmentation import Augmentation, InputSize, augment, cutmix, draw_affine, mixup, paint
+from poise.training.examples import Instances, Sample, cut, from_labels, join, mirror, transform
+from poise.training.pixels import blur, compress, erase, grey
 
-BACKENDS = ["pillow", pytest.param("opencv", marks=pytest.mark.skipif(_warp.cv2 is None, reason="OpenCV is not here"))]
+BACKENDS = ["pillow", pytest.param("opencv", marks=pytest.mark.skipif(pixels.cv2 is None, reason="OpenCV is not here"))]
 STILL = Augmentation(hsv_h=0, hsv_s=0, hsv_v=0, translate=0, scale=0, fliplr=0, mosaic=0)
 SIDE = 96
-FRAME = Frame(size=(SIDE, SIDE), nominal=(SIDE, SIDE))
+INPUT = InputSize(size=(SIDE, SIDE), nominal=(SIDE, SIDE))
 
 
 def make(
     augmentation: Augmentation,
     seed: int,
     *,
-    frame: Frame = FRAME,
+    input_size: InputSize = INPUT,
     dataset: GridDataset | None = None,
     mapped: bool = True,
 ) -> Sample:
@@ -46,7 +45,9 @@ def make(
     rng = np.random.default_rng(seed)
     flip_idx = data.spec.skeleton.flip_idx if mapped else None
     index = seed % len(data)
-    return augment(index, range(len(data)), fetch, rng, frame=frame, augmentation=augmentation, flip_idx=flip_idx)
+    return augment(
+        index, range(len(data)), fetch, rng, input_size=input_size, augmentation=augmentation, flip_idx=flip_idx
+    )
 
 
 def one(xy: list[list[float]], box: list[float]) -> Instances:
@@ -80,7 +81,7 @@ def test_a_painted_keypoint_is_where_its_label_says_after_any_chain(
     name: str, augmentation: Augmentation, seed: int, side: int
 ) -> None:
     with backend(name):
-        sample = make(augmentation, seed, frame=Frame(size=(side, side), nominal=(SIDE, SIDE)))
+        sample = make(augmentation, seed, input_size=InputSize(size=(side, side), nominal=(SIDE, SIDE)))
 
     # Blending lays the dots of two pictures over each other, which moves the middle that is measured.
     limit = 1.0 if not (augmentation.mixup or augmentation.cutmix) else 3.0
@@ -305,7 +306,7 @@ def test_the_map_lands_in_the_middle_on_average(scale: float) -> None:
     rng = np.random.default_rng(0)
 
     centres = np.array(
-        [(affine((200, 100), (96, 96), rng, Augmentation(scale=scale))[0] @ [100, 50, 1]) for _ in range(500)]
+        [(draw_affine((200, 100), (96, 96), rng, Augmentation(scale=scale))[0] @ [100, 50, 1]) for _ in range(500)]
     )
 
     np.testing.assert_allclose(centres[:, :2].mean(0), 48, atol=1.0)
@@ -318,7 +319,7 @@ def test_four_pictures_meet_without_a_seam(name: str) -> None:
     matrix = np.array([[0.7, 0, -10.3], [0, 0.7, -20.1], [0, 0, 1]])
 
     with backend(name):
-        image = draw(tiles, [(0, 0), (96, 0), (0, 96), (96, 96)], (192, 192), matrix, (96, 96))
+        image = paint(tiles, [(0, 0), (96, 0), (0, 96), (96, 96)], (192, 192), matrix, (96, 96))
 
     assert (image == 200).all()
 

@@ -22,9 +22,9 @@ from grid_pictures import GridDataset  # noqa: E402
 from poise.datasets import open_dataset, scan  # noqa: E402
 from poise.errors import FormatError, SourceError  # noqa: E402
 from poise.training import loader as loader_module  # noqa: E402
-from poise.training import pictures as pictures_module  # noqa: E402
-from poise.training.augment import Augmentation  # noqa: E402
-from poise.training.batch import Batch  # noqa: E402
+from poise.training import picture_cache as pictures_module  # noqa: E402
+from poise.training.augmentation import Augmentation  # noqa: E402
+from poise.training.examples import Batch  # noqa: E402
 from poise.training.loader import Loader  # noqa: E402
 
 SIZES = [(96, 64), (64, 96), (128, 128), (200, 100), (96, 80), (80, 96), (64, 64)]
@@ -218,7 +218,7 @@ def test_multi_scale_changes_whole_batches() -> None:
 
 def test_a_damaged_picture_is_replaced_by_the_next_and_noted_once() -> None:
     told: list[str] = []
-    made = loader(GridDataset(SIZES, damaged=(2,)), batch=3, note=told.append)
+    made = loader(GridDataset(SIZES, damaged=(2,)), batch=3, log=told.append)
 
     counts = Counter(names(epochs(made, 0, 1)))
 
@@ -405,7 +405,7 @@ def test_a_disk_that_runs_full_leaves_nothing_behind(tmp_path: Path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pictures_module.Pictures, "_decode_all", full)
+    monkeypatch.setattr(pictures_module.PictureCache, "_decode_all", full)
     made = loader(data, cache="disk")
 
     assert "No space left on device" in made.notes[0]

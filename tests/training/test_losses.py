@@ -13,9 +13,9 @@ from hypothesis import strategies as st  # noqa: E402
 from poise.networks import PoseNetwork, build  # noqa: E402
 from poise.training import Gains, PoseLoss, Targets  # noqa: E402
 from poise.training import assignment as room  # noqa: E402
-from poise.training import keypoints as points  # noqa: E402
+from poise.training import loss_terms as points  # noqa: E402
 from poise.training.assignment import Predicted, assign, candidates, grid  # noqa: E402
-from poise.training.keypoints import default_sigmas  # noqa: E402
+from poise.training.loss_terms import default_sigmas  # noqa: E402
 from poise.training.losses import branch_weights  # noqa: E402
 
 SIZE = (64, 96)

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from tiny import NAMES, draw, settings  # noqa: E402
 
 from poise.training import TrainSettings, settings_of  # noqa: E402
-from poise.training.preparation import Data, open_data  # noqa: E402
+from poise.training.data import Data, open_data  # noqa: E402
 
 
 def opened(file: Path, **changes: Any) -> Data:

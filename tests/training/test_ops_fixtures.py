@@ -9,9 +9,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from poise.networks.flow import RealNVP  # noqa: E402
-from poise.training.boxes import ciou, distribution_loss  # noqa: E402
-from poise.training.keypoints import default_sigmas, likelihood_loss, oks, similarity_loss  # noqa: E402
-from poise.training.musgd import MuSGD, orthogonalise  # noqa: E402
+from poise.training.loss_terms import ciou, default_sigmas, distribution_loss, likelihood_loss, oks, similarity_loss  # noqa: E402
+from poise.training.optimisers import MuSGD, orthogonalise  # noqa: E402
 
 OPS = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "fixtures/yolo/ops.npz"
 COCO = torch.tensor(default_sigmas((17, 3)))

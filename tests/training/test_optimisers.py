@@ -9,12 +9,23 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from poise.networks import PoseNetwork, build  # noqa: E402
-from poise.training.ema import Ema, decay  # noqa: E402
-from poise.training.layout import lay_out  # noqa: E402
-from poise.training.optimisers import Choice, accumulation, choose, clip, make, scaled_decay  # noqa: E402
-from poise.training.schedules import Schedule, cosine, linear, set_rates, warmup_length  # noqa: E402
+from poise.training.initialisation import lay_out_memory  # noqa: E402
+from poise.training.optimisers import (  # noqa: E402
+    OptimiserChoice,
+    Schedule,
+    accumulation,
+    choose_optimiser,
+    clip_gradients,
+    cosine,
+    linear,
+    make_optimiser,
+    scaled_decay,
+    set_rates,
+    warmup_length,
+)
+from poise.training.step import Ema, decay  # noqa: E402
 
-SGD = Choice("SGD", 0.01, 0.937, 0.1)
+SGD = OptimiserChoice("SGD", 0.01, 0.937, 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -28,25 +39,27 @@ def small() -> torch.nn.Module:
 
 
 def test_auto_picks_adamw_for_a_short_training() -> None:
-    assert choose("auto", pictures=210, batch=8, epochs=30, nc=1) == Choice("AdamW", 0.002, 0.9, 0.0)
+    assert choose_optimiser("auto", pictures=210, batch=8, epochs=30, nc=1) == OptimiserChoice("AdamW", 0.002, 0.9, 0.0)
 
 
 def test_auto_picks_musgd_beyond_ten_thousand_steps() -> None:
-    assert choose("auto", pictures=64 * 101, batch=16, epochs=100, nc=1) == Choice("MuSGD", 0.01, 0.9, 0.0)
-    assert choose("auto", pictures=64 * 100, batch=16, epochs=100, nc=1).name == "AdamW"
+    assert choose_optimiser("auto", pictures=64 * 101, batch=16, epochs=100, nc=1) == OptimiserChoice(
+        "MuSGD", 0.01, 0.9, 0.0
+    )
+    assert choose_optimiser("auto", pictures=64 * 100, batch=16, epochs=100, nc=1).name == "AdamW"
 
 
 def test_names_are_taken_in_any_case() -> None:
-    assert choose("sgd", pictures=1, batch=1, epochs=1, nc=1) == SGD
+    assert choose_optimiser("sgd", pictures=1, batch=1, epochs=1, nc=1) == SGD
 
 
 def test_an_unknown_optimiser_is_refused_with_a_suggestion() -> None:
     with pytest.raises(ValueError, match="AdamW"):
-        choose("AdanW", pictures=1, batch=1, epochs=1, nc=1)
+        choose_optimiser("AdanW", pictures=1, batch=1, epochs=1, nc=1)
 
 
 def test_adamw_groups_are_decayed_weights_norms_and_biases(network: PoseNetwork) -> None:
-    groups = make(network, Choice("AdamW", 0.002, 0.9, 0.0), weight_decay=5e-4).param_groups
+    groups = make_optimiser(network, OptimiserChoice("AdamW", 0.002, 0.9, 0.0), weight_decay=5e-4).param_groups
 
     # 126 batch norms; 150 convolutions and 36 linear layers, of which all but 126 have a bias, and so have the norms.
     assert [len(group["params"]) for group in groups] == [186, 126, 186]
@@ -54,7 +67,7 @@ def test_adamw_groups_are_decayed_weights_norms_and_biases(network: PoseNetwork)
 
 
 def test_musgd_trains_class_branches_at_three_times_the_rate(network: PoseNetwork) -> None:
-    groups = make(network, Choice("MuSGD", 0.01, 0.9, 0.0), weight_decay=5e-4).param_groups
+    groups = make_optimiser(network, OptimiserChoice("MuSGD", 0.01, 0.9, 0.0), weight_decay=5e-4).param_groups
 
     names = {id(p): n for n, p in network.named_parameters()}
     for group in groups:
@@ -68,7 +81,7 @@ def test_frozen_parameters_are_in_no_group() -> None:
     network = small()
     network[0].requires_grad_(False)
 
-    assert sum(len(group["params"]) for group in make(network, SGD, weight_decay=0.0).param_groups) == 2
+    assert sum(len(group["params"]) for group in make_optimiser(network, SGD, weight_decay=0.0).param_groups) == 2
 
 
 @pytest.mark.parametrize("name", ["AdamW", "Adam", "SGD", "MuSGD"])
@@ -80,13 +93,13 @@ def test_every_optimiser_goes_on_exactly_from_a_saved_state(name: str) -> None:
             network(torch.rand(2, 3, 8, 8, generator=generator)).square().mean().backward()
             optimiser.step()
 
-    choice = Choice(name, 0.01, 0.9, 0.0)
+    choice = OptimiserChoice(name, 0.01, 0.9, 0.0)
     first = small()
-    optimiser = make(first, choice, weight_decay=1e-3)
+    optimiser = make_optimiser(first, choice, weight_decay=1e-3)
     steps(first, optimiser, 2, seed=1)
     second = small()
     second.load_state_dict(first.state_dict())
-    resumed = make(second, choice, weight_decay=1e-3)
+    resumed = make_optimiser(second, choice, weight_decay=1e-3)
     resumed.load_state_dict(deepcopy(optimiser.state_dict()))
 
     steps(first, optimiser, 2, seed=2)
@@ -100,7 +113,7 @@ def test_a_long_gradient_is_clipped_to_norm_ten() -> None:
     for parameter in network.parameters():
         parameter.grad = torch.full_like(parameter, 100.0)
 
-    before = clip(network)
+    before = clip_gradients(network)
 
     assert before > 10
     norm = torch.cat([p.grad.flatten() for p in network.parameters()]).norm()
@@ -115,7 +128,7 @@ def test_decay_and_accumulation_follow_the_nominal_batch() -> None:
 
 
 def test_learning_rates_equal_those_of_a_recorded_run(shared: Path) -> None:
-    choice = choose("auto", pictures=210, batch=8, epochs=30, nc=1)
+    choice = choose_optimiser("auto", pictures=210, batch=8, epochs=30, nc=1)
     schedule = Schedule(choice, batches=27, batch=8, epochs=30, nbs=8)
     with (shared / "fixtures/tiger/yolo26n-pose-results.csv").open() as file:
         recorded = [float(row["lr/pg0"]) for row in csv.DictReader(file)]
@@ -150,7 +163,7 @@ def test_warmup_of_sgd_moves_momentum_biases_and_accumulation() -> None:
 
 
 def test_rates_reach_every_group() -> None:
-    optimiser = make(small(), SGD, weight_decay=0.0)
+    optimiser = make_optimiser(small(), SGD, weight_decay=0.0)
 
     set_rates(optimiser, Schedule(SGD, batches=10, batch=8, epochs=100).at(0))
 
@@ -207,7 +220,7 @@ def test_laying_out_changes_results_by_rounding_only() -> None:
     second.load_state_dict(first.state_dict())
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
-    lay_out(second)
+    lay_out_memory(second)
 
     expected, found = (
         first(images)["one2many"],

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from tiny import draw, settings  # noqa: E402
+from tiny import draw, run  # noqa: E402
 
 from poise.datasets import open_dataset, scan  # noqa: E402
 from poise.sources import read_picture  # noqa: E402
-from poise.training import Callbacks, settings_of, train  # noqa: E402
-from poise.training.batch import Batch, Targets  # noqa: E402
-from poise.training.plots import Plots, drawn_batch, label_overview, results_sheet, smooth  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    return draw(tmp_path_factory.mktemp("data"))
+from poise.training.examples import Batch, Targets  # noqa: E402
+from poise.training.plots import Plots, draw_batch, draw_labels, draw_results, smooth  # noqa: E402
 
 
 def batch_with(x: float, y: float, *, seen: bool = True) -> Batch:
@@ -38,8 +32,8 @@ def batch_with(x: float, y: float, *, seen: bool = True) -> Batch:
 def test_a_keypoint_is_drawn_where_the_batch_has_it(cards: Path) -> None:
     spec = open_dataset(str(cards), "train").spec
 
-    with_point = drawn_batch(batch_with(90, 150), spec)
-    without = drawn_batch(batch_with(90, 150, seen=False), spec)
+    with_point = draw_batch(batch_with(90, 150), spec)
+    without = draw_batch(batch_with(90, 150, seen=False), spec)
 
     rows, columns = np.nonzero((with_point != without).any(axis=-1))
     # The sheet has a margin of 10 pixels.
@@ -51,7 +45,7 @@ def test_a_picture_keeps_its_colours_in_the_sheet(cards: Path) -> None:
     batch = batch_with(90, 150, seen=False)
     batch.images[0] = torch.tensor([200, 100, 50], dtype=torch.uint8)[:, None, None]  # red, green, blue
 
-    sheet = drawn_batch(batch, open_dataset(str(cards), "train").spec)
+    sheet = draw_batch(batch, open_dataset(str(cards), "train").spec)
 
     assert sheet[130, 130].tolist() == [50, 100, 200]
 
@@ -59,7 +53,7 @@ def test_a_picture_keeps_its_colours_in_the_sheet(cards: Path) -> None:
 def test_label_overview_depends_on_the_labels(cards: Path, tmp_path: Path) -> None:
     first, other = (open_dataset(str(file), "train") for file in (cards, draw(tmp_path, seed=5)))
 
-    pictures = [label_overview(data.spec, scan(data)) for data in (first, other)]
+    pictures = [draw_labels(data.spec, scan(data)) for data in (first, other)]
 
     assert pictures[0].shape == pictures[1].shape
     assert (pictures[0] != pictures[1]).any()
@@ -71,7 +65,7 @@ def test_results_put_train_and_val_into_one_chart() -> None:
         for i in range(9)
     ]
 
-    both, one = results_sheet(rows, 4), results_sheet([{k: v for k, v in r.items() if "val" not in k} for r in rows], 4)
+    both, one = draw_results(rows, 4), draw_results([{k: v for k, v in r.items() if "val" not in k} for r in rows], 4)
 
     assert both.shape == one.shape
     assert (both != one).any()
@@ -81,7 +75,7 @@ def test_results_put_train_and_val_into_one_chart() -> None:
 def test_results_of_any_length_are_drawn(rows: int) -> None:
     table = [{"epoch": i + 1, "train/a_loss": float("nan") if i == 1 else 1.0, "lr/pg0": 0.1} for i in range(rows)]
 
-    assert results_sheet(table).std() > 0
+    assert draw_results(table).std() > 0
 
 
 def test_smoothing_keeps_a_constant_and_leaves_gaps() -> None:
@@ -94,19 +88,19 @@ def test_smoothing_keeps_a_constant_and_leaves_gaps() -> None:
     assert np.delete(out, 7) == pytest.approx(np.full(39, 3.0))
 
 
-def test_a_training_leaves_its_pictures(cards: Path, tmp_path: Path) -> None:
-    done = train(settings_of(settings(cards, plots=True, project=str(tmp_path))))
+def test_a_training_leaves_its_pictures(trained: Any) -> None:
+    folder = trained.training.save_dir
 
-    names = {path.name for path in done.save_dir.iterdir()}
+    names = {path.name for path in folder.iterdir()}
     assert {
         "results.png", "labels.png", "train_batch0.jpg", "train_batch1.jpg", "train_batch2.jpg",
         "train_batch_no_mosaic.jpg", "val_batch0_labels.jpg", "val_batch0_pred.jpg", "PosePR_curve.png",
     } <= names  # fmt: skip
-    assert read_picture(done.save_dir / "val_batch0_labels.jpg").std() > 10
+    assert read_picture(folder / "val_batch0_labels.jpg").std() > 10
 
 
 def test_no_plots_leaves_none(cards: Path, tmp_path: Path) -> None:
-    done = train(settings_of(settings(cards, plots=False, epochs=1, val=False, project=str(tmp_path))))
+    done = run(cards, plots=False, epochs=1, val=False, project=str(tmp_path))
 
     assert not [path for path in done.save_dir.iterdir() if path.suffix in (".png", ".jpg")]
 
@@ -118,8 +112,8 @@ def test_a_plot_that_cannot_be_written_is_one_note(cards: Path, tmp_path: Path) 
         (tmp_path / name).mkdir()
     plots = Plots(tmp_path, notes.append)
 
-    plots.labels(data.spec, scan(data))
-    plots.batch(batch_with(90, 150), data.spec, epoch=0, index=0, mosaic=True)
+    plots.draw_labels(data.spec, scan(data))
+    plots.draw_batch(batch_with(90, 150), data.spec, epoch=0, index=0, mosaic=True)
 
     assert len(notes) == 1
     assert "labels.png" in notes[0]
@@ -133,7 +127,7 @@ def test_a_picture_that_breaks_in_validation_is_named_once(tmp_path: Path, capsy
         picture = tmp_path / "images/val/0.png"
         picture.write_bytes(picture.read_bytes()[:300])
 
-    train(settings_of(settings(file, verbose=True)), callbacks=Callbacks({"on_train_start": [spoil]}))
+    run(file, verbose=True, epochs=1, callbacks={"on_train_start": [spoil]})
 
     # The line is wrapped by the terminal only.
     assert capsys.readouterr().err.count("it is left out") == 1

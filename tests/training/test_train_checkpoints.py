@@ -13,33 +13,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tiny import draw, settings  # noqa: E402
-
 from poise.errors import ModelError, PoiseError  # noqa: E402
 from poise.networks import read_checkpoint  # noqa: E402
-from poise.training import Callbacks, settings_of, train  # noqa: E402
-from poise.training.checkpoints import read_state, write  # noqa: E402
-
-
-class Interrupt:
-    """Stops a training as Ctrl-C does, in the middle of an epoch."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __call__(self, training: Any) -> None:
-        if training.epoch == self.epoch:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training that was stopped in its second epoch."""
-    torch.set_num_threads(1)
-    file = draw(tmp_path_factory.mktemp("data"))
-    with pytest.raises(KeyboardInterrupt, match="--resume"):
-        train(settings_of(settings(file)), callbacks=Callbacks({"on_train_batch_end": [Interrupt(1)]}))
-    return file.parent / "runs/train"
+from poise.training.checkpoints import read_state, write_archive  # noqa: E402
 
 
 def test_own_reader_knows_what_the_network_is(stopped: Path) -> None:
@@ -89,7 +65,7 @@ def test_state_comes_back_bit_by_bit(stopped: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def old(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "last.pt"
-    write(path, {"poise": "old"})
+    write_archive(path, {"poise": "old"})
     yield path
     assert [p.name for p in tmp_path.iterdir()] == ["last.pt"]  # no half-written file beside it
 
@@ -104,7 +80,7 @@ def test_full_disk_loses_nothing_that_was_saved(old: Path, monkeypatch: pytest.M
     with pytest.raises(
         PoiseError, match=r"last\.pt: cannot be written: No space left on device; the last epoch is still there"
     ):
-        write(old, {"poise": "new"})
+        write_archive(old, {"poise": "new"})
 
     assert old.read_bytes() == before
 
@@ -119,7 +95,7 @@ def test_disk_that_fills_up_while_torch_writes(old: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(PoiseError, match="cannot be written"):
-        write(old, {"model": {"a": torch.zeros(10_000)}})
+        write_archive(old, {"model": {"a": torch.zeros(10_000)}})
     monkeypatch.undo()
 
     assert old.read_bytes() == before
@@ -146,3 +122,21 @@ def test_state_that_would_run_code_is_refused(tmp_path: Path) -> None:
         read_state(tmp_path / "last.pt")
 
     assert not (tmp_path / "pwned").exists()
+
+
+def test_a_write_that_is_stopped_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "last.pt"
+    write_archive(path, {"a": 1})
+    old = path.read_bytes()
+    monkeypatch.setattr("os.fsync", stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_archive(path, {"a": 2})
+
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == old

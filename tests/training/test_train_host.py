@@ -6,13 +6,12 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import draw, settings
+from tiny import settings, start_command
 
 torch = pytest.importorskip("torch")
 
@@ -20,11 +19,6 @@ from poise.errors import ModelError, PoiseError  # noqa: E402
 from poise.training.callbacks import Callbacks  # noqa: E402
 from poise.training.loop import train  # noqa: E402
 from poise.training.run import settings_of  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw(tmp_path_factory.mktemp("cards"))
 
 
 def test_the_host_is_as_it_was(cards: Path, tmp_path: Path) -> None:
@@ -49,14 +43,7 @@ def test_the_host_is_as_it_was(cards: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_sigterm_leaves_an_interrupted_training_and_no_process(cards: Path, tmp_path: Path) -> None:
-    words = [f"--{k.replace('_', '-')}={v}" for k, v in settings(cards, epochs=60, workers=1).items() if k != "verbose"]
-    words = [w for w in words if not w.startswith(("--plots", "--project"))] + ["--no-plots", f"--project={tmp_path}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "poise", "train", *words],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    process = start_command(cards, tmp_path)
     assert process.stderr is not None
     said = []
     for line in process.stderr:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +19,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from test_train_checkpoints import Interrupt  # noqa: E402
-from tiny import draw, settings  # noqa: E402
+from tiny import Interrupt, draw, run, settings, start_command  # noqa: E402
 
 from poise import Pose  # noqa: E402
 from poise.cli import main  # noqa: E402
@@ -27,20 +27,6 @@ from poise.errors import FormatError, ModelError, PoiseError  # noqa: E402
 from poise.training import EVENTS, Callbacks, PoseLoss, settings_of, train  # noqa: E402
 from poise.training.losses import Losses  # noqa: E402
 from poise.training.scoring import Score, Scorer  # noqa: E402
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw(tmp_path_factory.mktemp("data"))
-
-
-def run(file: Path, *, callbacks: dict[str, list[Any]] | None = None, **changes: Any) -> Any:
-    return train(settings_of(settings(file, **changes)), callbacks=Callbacks(callbacks))
 
 
 def same(one: Any, other: Any) -> bool:
@@ -51,24 +37,37 @@ def same(one: Any, other: Any) -> bool:
     return rows[0] == rows[1] and weights
 
 
-@pytest.mark.parametrize("optimizer", ["AdamW", "MuSGD"])
-def test_resumed_training_equals_an_unbroken_one(cards: Path, tmp_path: Path, optimizer: str) -> None:
+@pytest.fixture(scope="module")
+def whole(cards: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A training like the one that was stopped, without a break."""
+    return run(cards, project=str(tmp_path_factory.mktemp("runs")))
+
+
+def test_resumed_training_equals_an_unbroken_one(whole: Any, stopped: Path, tmp_path: Path) -> None:
     # Three batches an epoch and two a step: a gradient waits over the end of the epoch.
-    how = {"epochs": 3, "optimizer": optimizer, "project": str(tmp_path)}
+    shutil.copytree(stopped, tmp_path / "broken")
+
+    resumed = train(settings_of({"resume": str(tmp_path / "broken")}))
+
+    assert type(resumed.optimizer).__name__ == "MuSGD"
+    assert same(whole, resumed)
+    tables = [(folder / "results.csv").read_text().splitlines() for folder in (whole.save_dir, tmp_path / "broken")]
+    assert len(tables[0]) == len(tables[1]) == 3
+
+
+def test_resumed_training_with_adamw_equals_an_unbroken_one(cards: Path, tmp_path: Path) -> None:
+    how = {"optimizer": "AdamW", "val": False, "project": str(tmp_path)}
     whole = run(cards, name="whole", **how)
     with pytest.raises(KeyboardInterrupt):
-        run(cards, name="broken", callbacks={"on_train_batch_end": [Interrupt(2)]}, **how)
+        run(cards, name="broken", callbacks={"on_train_batch_end": [Interrupt(1)]}, **how)
 
     resumed = train(settings_of({"resume": str(tmp_path / "broken")}))
 
     assert same(whole, resumed)
-    tables = [(tmp_path / name / "results.csv").read_text().splitlines() for name in ("whole", "broken")]
-    assert len(tables[0]) == len(tables[1]) == 4
 
 
 @pytest.mark.slow
-def test_killed_training_resumes_exactly(cards: Path, tmp_path: Path) -> None:
-    whole = run(cards, name="whole", project=str(tmp_path))
+def test_killed_training_resumes_exactly(cards: Path, whole: Any, tmp_path: Path) -> None:
     code = (
         "import os, signal, sys, json, torch; torch.set_num_threads(1)\n"
         "from poise.training import Callbacks, settings_of, train\n"
@@ -86,16 +85,32 @@ def test_killed_training_resumes_exactly(cards: Path, tmp_path: Path) -> None:
     assert same(whole, resumed)
 
 
+def test_an_interrupt_counts_the_epochs_that_can_be_gone_on_from(cards: Path, tmp_path: Path) -> None:
+    def stop(training: Any) -> None:
+        # The second epoch is measured, and not yet in last.pt.
+        if len(training.rows) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"stopped in epoch 2; .*last\.pt holds the 1 before it"):
+        run(cards, epochs=3, project=str(tmp_path), callbacks={"on_fit_epoch_end": [stop]})
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_labels_are_read(
+    cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr("poise.training.loop.open_data", lambda _: pytest.fail("the labels were read"))
+
+    with pytest.raises(PoiseError, match="cannot be written: part of the path is a file"):
+        run(cards, project=str(tmp_path / "file"))
+
+
 @pytest.mark.slow
 def test_interrupt_ends_the_command_with_130_and_says_how_to_go_on(cards: Path, tmp_path: Path) -> None:
-    words = [f"--{k.replace('_', '-')}={v}" for k, v in settings(cards, epochs=60, workers=1).items() if k != "verbose"]
-    words = [w for w in words if not w.startswith(("--plots", "--project"))] + ["--no-plots", f"--project={tmp_path}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "poise", "train", *words],
-        stderr=subprocess.PIPE,
-        text=True,
+    process = start_command(
+        cards,
+        tmp_path,
         start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
         # What a shell starts in the background ignores the signal, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
@@ -111,55 +126,38 @@ def test_interrupt_ends_the_command_with_130_and_says_how_to_go_on(cards: Path, 
     assert "Traceback" not in "".join(said)
 
 
-def test_best_is_chosen_by_fitness(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    worth = iter([0.1, 0.5, 0.3])
+def test_the_best_is_chosen_by_fitness_and_training_stops_when_nothing_gets_better(
+    cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worth = iter([0.1, 0.5, 0.3, 0.2])
     monkeypatch.setattr(Scorer, "__call__", lambda *_: Score({}, next(worth)))
-    monkeypatch.setattr(Scorer, "of_file", lambda *_: Score())
-
-    done = run(cards, epochs=3, project=str(tmp_path))
-
-    assert done.best_epoch == 2
-    assert done.best_fitness == 0.5
-
-
-def test_training_stops_when_nothing_gets_better(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    worth = iter([0.5, 0.4, 0.3, 0.2])
-    monkeypatch.setattr(Scorer, "__call__", lambda *_: Score({}, next(worth)))
-    monkeypatch.setattr(Scorer, "of_file", lambda *_: Score())
+    monkeypatch.setattr(Scorer, "score_file", lambda *_: Score())
 
     done = run(cards, epochs=50, patience=2, project=str(tmp_path))
 
-    assert len(done.rows) == 3
+    assert (done.best_epoch, done.best_fitness) == (2, 0.5)
+    assert len(done.rows) == 4
     assert "no better fitness in the last 2 epochs" in done.why
 
 
 def test_training_stops_when_its_time_is_over(cards: Path, tmp_path: Path) -> None:
-    done = run(cards, epochs=500, time=1e-6, project=str(tmp_path))
+    done = run(cards, epochs=500, time=1e-6, val=False, project=str(tmp_path))
 
     assert len(done.rows) == 1
     assert "is over" in done.why
 
 
-def test_callbacks_are_called_in_their_order(cards: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    run(
-        cards,
-        epochs=1,
-        nbs=2,
-        val=False,
-        project=str(tmp_path),
-        callbacks={event: [lambda _, event=event: said.append(event)] for event in EVENTS},
-    )
-
-    once = list(dict.fromkeys(said))
-    assert once == list(EVENTS)
+def test_callbacks_are_called_in_their_order(trained: Any) -> None:
+    assert list(dict.fromkeys(trained.events)) == list(EVENTS)
 
 
 def test_callback_may_end_the_training(cards: Path, tmp_path: Path) -> None:
     def stop(training: Any) -> None:
         training.stop = True
 
-    assert len(run(cards, epochs=9, project=str(tmp_path), callbacks={"on_fit_epoch_end": [stop]}).rows) == 1
+    done = run(cards, epochs=9, val=False, project=str(tmp_path), callbacks={"on_fit_epoch_end": [stop]})
+
+    assert len(done.rows) == 1
 
 
 def test_unknown_callback_is_refused() -> None:
@@ -196,28 +194,24 @@ def test_frozen_layers_do_not_move(cards: Path, tmp_path: Path) -> None:
     assert moved == {"23"}
 
 
-def test_table_has_the_columns_of_this_field(cards: Path, tmp_path: Path) -> None:
-    run(cards, epochs=1, project=str(tmp_path))
+def test_table_has_the_columns_of_this_field(trained: Any) -> None:
+    folder = trained.training.save_dir
 
-    with (tmp_path / "train/results.csv").open() as file:
-        (row,) = csv.DictReader(file)
-    lines = (tmp_path / "train/results.jsonl").read_text().splitlines()
+    with (folder / "results.csv").open() as file:
+        row, _ = csv.DictReader(file)
+    lines = (folder / "results.jsonl").read_text().splitlines()
     assert [*row][:2] == ["epoch", "time"]
     assert {f"train/{part}_loss" for part in ("box", "pose", "kobj", "cls", "l1", "rle")} <= set(row)
     assert {"metrics/mAP50(B)", "metrics/mAP50-95(P)", "lr/pg0", "lr/pg2"} <= set(row)
-    assert json.loads(lines[0])["epoch"] == 1
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
 
 
-def test_a_trained_network_is_validated_on_its_own_data_unasked(cards: Path, tmp_path: Path) -> None:
-    best = run(cards, project=str(tmp_path), epochs=1).best
-
-    assert Pose(best).val(imgsz=64).images == 2
+def test_a_trained_network_is_validated_on_its_own_data_unasked(trained: Any) -> None:
+    assert Pose(trained.training.best).val(imgsz=64).images == 2
 
 
-def test_settings_are_written_beside_the_weights(cards: Path, tmp_path: Path) -> None:
-    run(cards, epochs=1, val=False, project=str(tmp_path))
-
-    assert settings_of({}, cfg=tmp_path / "train/args.yaml").imgsz == 64
+def test_settings_are_written_beside_the_weights(trained: Any) -> None:
+    assert settings_of({}, cfg=trained.training.save_dir / "args.yaml").imgsz == 64
 
 
 def test_out_of_memory_on_a_cpu_is_a_clear_stop(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,22 +307,27 @@ def test_corrupt_picture_in_the_middle_of_an_epoch_is_replaced(tmp_path: Path) -
     assert len(done.rows) == 1
 
 
-def test_pose_trains_and_then_holds_the_best_weights(cards: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def taught(cards: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pose, Any]:
+    """A model that was trained, and its metrics."""
     model = Pose("yolo26n-pose")
     with pytest.raises(ModelError, match="has no weights yet"):
         model(np.zeros((64, 64, 3), np.uint8))
+    model.add_callback("on_train_end", lambda training: None)
+    metrics = model.train(**settings(cards, epochs=1, project=str(tmp_path_factory.mktemp("runs"))))
+    return model, metrics
 
-    metrics = model.train(**settings(cards, epochs=1, project=str(tmp_path)))
+
+def test_pose_trains_and_then_holds_the_best_weights(taught: tuple[Pose, Any]) -> None:
+    model, metrics = taught
 
     assert 0 <= metrics.pose.map <= 1
     assert model.names == {0: "card"}
     assert len(model(np.zeros((64, 64, 3), np.uint8))) == 1
 
 
-def test_a_model_that_was_trained_holds_no_gradients_and_is_pickled(cards: Path, tmp_path: Path) -> None:
-    model = Pose("yolo26n-pose")
-    model.add_callback("on_train_end", lambda training: None)
-    model.train(**settings(cards, epochs=1, val=False, project=str(tmp_path)))
+def test_a_model_that_was_trained_holds_no_gradients_and_is_pickled(taught: tuple[Pose, Any]) -> None:
+    model, _ = taught
 
     assert all(parameter.grad is None for parameter in model.trainer.model.parameters())
     assert not model.trainer.optimizer.state
@@ -346,8 +345,8 @@ def test_command_prints_the_best_checkpoint(cards: Path, tmp_path: Path, capsys:
     assert capsys.readouterr().out.strip() == str(tmp_path / "train/weights/best.pt")
 
 
-def test_finished_training_cannot_be_resumed(cards: Path, tmp_path: Path) -> None:
-    run(cards, epochs=1, val=False, project=str(tmp_path))
+def test_finished_training_cannot_be_resumed(trained: Any, tmp_path: Path) -> None:
+    shutil.copytree(trained.training.save_dir, tmp_path / "train")
 
     with pytest.raises(ModelError, match="no training to go on with"):
         settings_of({"resume": True, "project": str(tmp_path)})

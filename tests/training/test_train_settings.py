@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.errors import FormatError
-from poise.training.config import TrainSettings
-from poise.training.recipes import settle
+from poise.training.settings import TrainSettings
+from poise.training.setup import apply_recipe
 
 
 def test_unknown_setting_is_refused_with_the_nearest() -> None:
@@ -103,17 +103,20 @@ def test_ways_to_write_a_mirror_map(given: object) -> None:
     assert TrainSettings.of({"flipud_idx": given}).flipud_idx == (3, 2, 1, 0)
 
 
-def test_settings_and_augmentation_have_the_same_limits() -> None:
+def test_settings_and_the_parts_that_they_are_for_have_the_same_defaults_and_limits() -> None:
     pytest.importorskip("torch")
     from dataclasses import fields
 
-    from poise.training.augment import Augmentation
-    from poise.training.ranges import LIMITS
+    from poise.training import Augmentation, Gains
+    from poise.training.settings import LIMITS
 
     names = {field.name for field in fields(Augmentation)} - {"flipud_idx"}
     assert names == set(LIMITS)
     # The field's erasing is for classification; it is accepted and means nothing.
-    assert names - {"erasing"} <= {field.name for field in fields(TrainSettings)}
+    defaults = {field.name: field.default for field in fields(TrainSettings)}
+    parts = {field.name: field.default for kind in (Augmentation, Gains) for field in fields(kind)}
+    assert parts.pop("erasing") == 0
+    assert {name: defaults[name] for name in parts} == parts
 
 
 @given(
@@ -140,27 +143,27 @@ def test_continued_training_may_not_become_another() -> None:
 def test_a_short_training_from_random_weights_takes_the_best_recipe() -> None:
     asked = TrainSettings.of({"data": "x.yaml", "epochs": 30, "batch": 8})
 
-    got = settle(asked, pictures=210, batch=8, fresh=True)
+    got = apply_recipe(asked, pictures=210, batch=8, fresh=True)
 
     assert (got.optimizer, got.lr0, got.momentum, got.scale) == ("MuSGD", 0.01, 0.9, 0.3)
     assert (got.nbs, got.close_mosaic) == (8, 15)
-    assert settle(asked, pictures=210, batch=8, fresh=False) == asked
-    assert settle(replace(asked, recipe="reference"), pictures=210, batch=8, fresh=True).optimizer == "auto"
+    assert apply_recipe(asked, pictures=210, batch=8, fresh=False) == asked
+    assert apply_recipe(replace(asked, recipe="reference"), pictures=210, batch=8, fresh=True).optimizer == "auto"
 
 
 def test_a_recipe_leaves_alone_what_is_given() -> None:
     given = {"data": "x.yaml", "optimizer": "SGD", "lr0": 0.02, "scale": 0.5, "close_mosaic": 3, "nbs": 64}
 
-    got = settle(TrainSettings.of(given), pictures=100, batch=8, fresh=True)
+    got = apply_recipe(TrainSettings.of(given), pictures=100, batch=8, fresh=True)
 
     assert {name: getattr(got, name) for name in given} == given
     assert (got.momentum, got.warmup_bias_lr) == (0.937, 0.1)
     # What a run wrote down is given, whole, when it goes on.
-    assert settle(TrainSettings.of(got.table()), pictures=100, batch=8, fresh=True) == got
+    assert apply_recipe(TrainSettings.of(got.table()), pictures=100, batch=8, fresh=True) == got
 
 
 def test_a_long_training_adds_gradients_up() -> None:
-    got = settle(TrainSettings.of({"data": "x.yaml", "epochs": 100}), pictures=60_000, batch=16, fresh=True)
+    got = apply_recipe(TrainSettings.of({"data": "x.yaml", "epochs": 100}), pictures=60_000, batch=16, fresh=True)
 
     assert got.nbs == 64
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,115 +15,109 @@ torch = pytest.importorskip("torch")
 
 from tiny import draw, settings  # noqa: E402
 
-# What one process does. Batch norms use their statistics, as those of a batch would differ between one and two; with
-# a cache a mosaic may take any picture, and not only those of the own part of the batch.
+# What one process does; the first one does it alone, too. Batch norms use their statistics, as those of a batch would
+# differ between one and two; with a cache a mosaic may take any picture, not only those of the own part of the batch.
 CODE = """
 import sys, torch
 torch.set_num_threads(1)
 from poise.datasets import open_dataset, scan
 from poise.networks import build
 from poise.training import Augmentation, Loader, PoseLoss
-from poise.training.distributed import join, leave
+from poise.training.devices import Group, join, leave
+
+def gradients(group):
+    torch.manual_seed(0)
+    network = build("yolo26", "n", 1, (4, 3)).train()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eval()
+    data = open_dataset(sys.argv[1])
+    loader = Loader(data, scan(data), imgsz=64, batch=6 // group.world, augmentation=Augmentation(), cache="ram",
+                    rank=group.rank, world=group.world)
+    batch = next(iter(loader.epoch(0)))
+    loss = PoseLoss(network, sigmas=[0.25] * 4, epochs=10, add=group.sum)
+    losses = loss(network(batch.images.float() / 255), batch.targets, (64, 64), 0)
+    losses.total.backward()
+    group.sum_gradients(network)
+    items = group.sum(torch.stack(list(losses.items.values())))
+    return {"items": items, **{n: p.grad for n, p in network.named_parameters()}}
 
 group = join("cpu")
-torch.manual_seed(0)
-network = build("yolo26", "n", 1, (4, 3)).train()
-for module in network.modules():
-    if isinstance(module, torch.nn.BatchNorm2d):
-        module.eval()
-data = open_dataset(sys.argv[1])
-loader = Loader(data, scan(data), imgsz=64, batch=6 // group.world, augmentation=Augmentation(), cache="ram",
-                rank=group.rank, world=group.world)
-batch = next(iter(loader.epoch(0)))
-loss = PoseLoss(network, sigmas=[0.25] * 4, epochs=10, add=group.sum)
-found = loss(network(batch.images.float() / 255), batch.targets, (64, 64), 0)
-found.total.backward()
-group.add_gradients(network)
-items = group.sum(torch.stack(list(found.items.values())))
+together = gradients(group)
 if group.rank == 0:
-    torch.save({"items": items, **{n: p.grad for n, p in network.named_parameters()}}, sys.argv[2])
+    torch.save([gradients(Group()), together], sys.argv[2])
 # A group whose threads still run when Python ends can end the process with an error.
 leave()
 """
 
 
-def start(file: Path, out: Path, **environment: str) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-c", CODE, str(file), str(out)]
-    return subprocess.Popen(words, env={**os.environ, "OMP_NUM_THREADS": "1", **environment})
+def start_pair(*command: str, port: int) -> list[subprocess.Popen[str]]:
+    """Start two processes that train together, each with its number behind the command's words."""
+    together = {
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(20_000 + (os.getpid() + port) % 20_000),
+    }
+    return [
+        subprocess.Popen(
+            [sys.executable, *command],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "RANK": rank, "LOCAL_RANK": rank, **together},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
 
 
 @pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one_with_the_doubled_batch(tmp_path: Path) -> None:
-    file = draw(tmp_path / "data")
-    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(20_000 + os.getpid() % 20_000)}
+    pair = start_pair("-c", CODE, str(draw(tmp_path / "data")), str(tmp_path / "gradients.pt"), port=0)
+    printed = [process.communicate(timeout=400) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], printed
 
-    alone = start(file, tmp_path / "one.pt")
-    pair = [start(file, tmp_path / "two.pt", RANK=str(rank), **together) for rank in (0, 1)]
-    assert [process.wait(timeout=400) for process in (alone, *pair)] == [0, 0, 0]
-
-    one, two = torch.load(tmp_path / "one.pt"), torch.load(tmp_path / "two.pt")
-    for name, gradient in one.items():
+    alone, together = torch.load(tmp_path / "gradients.pt")
+    for name, gradient in alone.items():
         # The same sums in another order.
-        torch.testing.assert_close(two[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-8)
+        torch.testing.assert_close(together[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-8)
 
 
 @pytest.mark.slow
 def test_training_with_two_processes_leaves_one_run(tmp_path: Path) -> None:
     file = draw(tmp_path / "data")
     words = ["--imgsz=64", "--batch=2", "--epochs=1", "--workers=0", "--device=cpu", f"--project={tmp_path / 'runs'}"]
-    port = str(20_000 + (os.getpid() + 1) % 20_000)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "poise", "train", f"--data={file}", *words, "--no-plots"],
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                "RANK": str(r),
-                "LOCAL_RANK": str(r),
-                "WORLD_SIZE": "2",
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": port,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for r in (0, 1)
-    ]
+    processes = start_pair("-m", "poise", "train", f"--data={file}", *words, "--no-plots", port=1)
     said = [process.communicate(timeout=400) for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0], said
     assert (tmp_path / "runs/train/weights/best.pt").is_file()
     assert not (tmp_path / "runs/train2").exists()
-    assert said[1][1] == b""  # only the first speaks
+    assert said[1][1] == ""  # only the first speaks
 
 
-# One of two processes has no more memory, once, at some place in the second batch of the first epoch.
+# One of two processes has no more memory, once, at some place in the second batch of the first epoch; one training
+# after the other, at the last one half a batch does not help.
 CROWDED = """
-import json, sys, torch
-from poise.training import loop, precision
+import json, os, sys, torch
+from poise.training import loop, step
 from poise.training.callbacks import Callbacks
+from poise.training.losses import PoseLoss
 from poise.training.run import settings_of
 
-rank, place, halves = int(sys.argv[1]), sys.argv[2], sys.argv[3] == "halves"
 torch.set_num_threads(1)
+rank, port = os.environ["RANK"], int(os.environ["MASTER_PORT"])
+places = {"forward": (loop, "forward"), "loss": (PoseLoss, "_boxes"), "backward": (step.Precision, "backward"),
+          "step": (step.Precision, "step")}
 calls = 0
 
 def spoiled(function):
     def call(*arguments, **more):
         global calls
         calls += 1
-        if rank == 1 and calls == 2:
+        if rank == "1" and calls == 2:
             raise torch.OutOfMemoryError("no more memory")
         return function(*arguments, **more)
     return call
-
-if place == "forward":
-    loop.see = spoiled(loop.see)
-elif place == "loss":
-    from poise.training.losses import PoseLoss
-    PoseLoss._boxes = spoiled(PoseLoss._boxes)
-else:
-    setattr(precision.Precision, place, spoiled(getattr(precision.Precision, place)))
 
 def pretend(training):  # a GPU, which may go on with half a batch
     training.device = "cuda"
@@ -131,49 +126,51 @@ def stop(training):
     training.device = "cpu"
 
 events = {"on_train_batch_start": [pretend], "on_train_epoch_end": [stop], "on_train_epoch_start": [stop]}
-try:
-    done = loop.train(settings_of(json.loads(sys.argv[4])), callbacks=Callbacks(events if halves else {}))
-except Exception as error:
-    print(type(error).__name__, error)
-    sys.exit(3)
-total = sum(float(p.detach().double().abs().sum()) for p in done.model.parameters())
-print(json.dumps([done.batch_size, len(done.rows), total]))
-"""
-
-
-def crowded(tmp_path: Path, place: str, *, halves: bool) -> list[tuple[int, str]]:
-    """Train with two processes of which one has no more memory; return how each ends and what it says last."""
-    words = json.dumps(settings(draw(tmp_path / "data", train=8), batch=4, nbs=4, epochs=1, val=False))
-    port = str(20_000 + (os.getpid() + len(place) + 7 * halves) % 20_000)
-    processes = []
-    for rank in ("0", "1"):
-        own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        command = [sys.executable, "-c", CROWDED, rank, place, "halves" if halves else "", words]
-        processes.append(
-            subprocess.Popen(
-                command, env={**os.environ, "OMP_NUM_THREADS": "1", **own}, stdout=subprocess.PIPE, text=True
-            )
-        )
+for number, name in enumerate([*places, "forward"]):
+    halves, calls = number < len(places), 0
+    os.environ["MASTER_PORT"] = str(port + number)
+    owner, attribute = places[name]
+    real = getattr(owner, attribute)
+    setattr(owner, attribute, spoiled(real))
     try:
-        said = [process.communicate(timeout=240)[0].strip().splitlines() for process in processes]
+        done = loop.train(settings_of(json.loads(sys.argv[1])), callbacks=Callbacks(events if halves else {}))
+    except Exception as error:
+        print(json.dumps(f"{type(error).__name__} {error}"))
+    else:
+        total = sum(float(p.detach().double().abs().sum()) for p in done.model.parameters())
+        print(json.dumps([done.batch_size, len(done.rows), total]))
+    setattr(owner, attribute, real)
+"""
+PLACES = ("forward", "loss", "backward", "step")
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> list[list[Any]]:
+    """What both processes say at the end of each training, one after the other."""
+    folder = tmp_path_factory.mktemp("crowded")
+    words = json.dumps(settings(draw(folder / "data", train=8), batch=4, nbs=4, epochs=1, val=False))
+    processes = start_pair("-c", CROWDED, words, port=10)
+    try:
+        printed = [process.communicate(timeout=400) for process in processes]
     finally:
         for process in processes:
             process.kill()
-    return [(process.returncode, lines[-1]) for process, lines in zip(processes, said, strict=True)]
+    results = [[json.loads(line) for line in lines.splitlines()] for lines, _ in printed]
+    assert [len(lines) for lines in results] == [len(PLACES) + 1] * 2, printed
+    return results
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["forward", "loss", "backward", "step"])
-def test_all_processes_halve_the_batch_when_one_has_no_more_memory(tmp_path: Path, place: str) -> None:
-    one, other = crowded(tmp_path, place, halves=True)
+@pytest.mark.parametrize("place", PLACES)
+def test_all_processes_halve_the_batch_when_one_has_no_more_memory(crowded: list[list[Any]], place: str) -> None:
+    one, other = (results[PLACES.index(place)] for results in crowded)
 
     assert one == other
-    assert (one[0], json.loads(one[1])[:2]) == (0, [2, 1])
+    assert one[:2] == [2, 1]
 
 
 @pytest.mark.slow
-def test_all_processes_end_where_half_a_batch_does_not_help(tmp_path: Path) -> None:
-    ends = crowded(tmp_path, "forward", halves=False)
+def test_all_processes_end_where_half_a_batch_does_not_help(crowded: list[list[Any]]) -> None:
+    ends = [results[-1] for results in crowded]
 
-    assert [code for code, _ in ends] == [3, 3]
-    assert all("PoiseError not enough memory for batches of 4 pictures" in words for _, words in ends)
+    assert all("PoiseError not enough memory for batches of 4 pictures" in words for words in ends)

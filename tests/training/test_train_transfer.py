@@ -13,7 +13,7 @@ from poise.errors import ModelError  # noqa: E402
 from poise.networks import arrays, build, read_checkpoint, save  # noqa: E402
 from poise.networks.checkpoint import Checkpoint  # noqa: E402
 from poise.skeletons import get  # noqa: E402
-from poise.training.transfer import start, transfer  # noqa: E402
+from poise.training.initialisation import start_network, transfer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,14 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 
 def test_all_weights_move_to_the_same_network(source: Checkpoint) -> None:
-    network, moved = start(source.source, names=source.names, kpt_shape=(17, 3))
+    network, moved = start_network(source.source, names=source.names, kpt_shape=(17, 3))
 
     assert moved.fresh == ()
     assert all((value.numpy() == source.weights[key]).all() for key, value in network.state_dict().items())
 
 
 def test_rows_of_classes_move_by_their_names(source: Checkpoint) -> None:
-    network, moved = start(source.source, names={0: "cat", 1: "dog", 2: "person"}, kpt_shape=(17, 3))
+    network, moved = start_network(source.source, names={0: "cat", 1: "dog", 2: "person"}, kpt_shape=(17, 3))
 
     rows = network.state_dict()["model.23.cv3.0.2.bias"]
     old = source.weights["model.23.cv3.0.2.bias"]
@@ -43,14 +43,14 @@ def test_rows_of_classes_move_by_their_names(source: Checkpoint) -> None:
 
 
 def test_rows_stay_where_no_class_is_known_by_name(source: Checkpoint) -> None:
-    network, _ = start(source.source, names={0: "cat", 1: "cow"}, kpt_shape=(17, 3))
+    network, _ = start_network(source.source, names={0: "cat", 1: "cow"}, kpt_shape=(17, 3))
 
     rows = network.state_dict()["model.23.cv3.0.2.bias"]
     assert rows.tolist() == source.weights["model.23.cv3.0.2.bias"].tolist()
 
 
 def test_other_keypoints_leave_their_branch_random_and_say_so(source: Checkpoint) -> None:
-    _, moved = start(source.source, names=source.names, kpt_shape=(5, 2))
+    _, moved = start_network(source.source, names=source.names, kpt_shape=(5, 2))
 
     assert {name.split(".")[2] for name in moved.fresh} == {"cv4"}
     assert "start from random weights: model.23.cv4" in str(moved)
@@ -66,7 +66,7 @@ def test_other_size_of_network_takes_nothing_wrong(source: Checkpoint) -> None:
 
 
 def test_pretrained_false_keeps_the_architecture_only(source: Checkpoint) -> None:
-    network, moved = start(source.source, names={0: "person"}, kpt_shape=(17, 3), pretrained=False)
+    network, moved = start_network(source.source, names={0: "person"}, kpt_shape=(17, 3), pretrained=False)
 
     assert network.family == "yolo11"
     assert str(moved) == "random weights"
@@ -81,4 +81,4 @@ def test_folded_checkpoint_cannot_be_trained(source: Checkpoint) -> None:
 
 def test_unknown_model_is_refused_with_the_nearest() -> None:
     with pytest.raises(ModelError, match="did you mean 'yolo26n-pose'"):
-        start("yolo26nn-pose", names={0: "a"}, kpt_shape=(17, 3))
+        start_network("yolo26nn-pose", names={0: "a"}, kpt_shape=(17, 3))

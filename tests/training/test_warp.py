@@ -13,9 +13,9 @@ pytest.importorskip("torch", reason="training needs torch")
 from grid_pictures import backend
 
 from poise.sources import read_picture
-from poise.training import _warp
+from poise.training import pixels
 
-needs_opencv = pytest.mark.skipif(_warp.cv2 is None, reason="OpenCV is not here")
+needs_opencv = pytest.mark.skipif(pixels.cv2 is None, reason="OpenCV is not here")
 BACKENDS = ["pillow", pytest.param("opencv", marks=needs_opencv)]
 MAPS = {
     "smaller": np.array([[0.55, 0, 3.3], [0, 0.6, 7.8], [0, 0, 1]]),
@@ -33,10 +33,10 @@ def picture() -> NDArray[np.uint8]:
 
 
 def drawn(picture: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
-    if not _warp.is_upright(matrix):
-        return _warp.warp(picture, matrix, (256, 256))
-    out = np.full((256, 256, 3), _warp.FILL, np.uint8)
-    _warp.paste(picture, matrix, out)
+    if not pixels.is_upright(matrix):
+        return pixels.warp(picture, matrix, (256, 256))
+    out = np.full((256, 256, 3), pixels.FILL, np.uint8)
+    pixels.paste(picture, matrix, out)
     return out
 
 
@@ -57,9 +57,9 @@ def test_opencv_and_pillow_agree(name: str, picture: NDArray[np.uint8]) -> None:
 @pytest.mark.parametrize("size", [(320, 180), (100, 90), (256, 256), (511, 300)])
 def test_resizing_gives_the_same_bits(size: tuple[int, int], picture: NDArray[np.uint8]) -> None:
     with backend("opencv"):
-        theirs = _warp.resize(picture, size)
+        theirs = pixels.resize(picture, size)
     with backend("pillow"):
-        ours = _warp.resize(picture, size)
+        ours = pixels.resize(picture, size)
 
     np.testing.assert_array_equal(ours, theirs)
 
@@ -92,7 +92,7 @@ def test_whole_shifts_copy_the_pixels(kind: str, picture: NDArray[np.uint8]) -> 
         image = drawn(picture, np.array([[1.0, 0, -30], [0, 1.0, 12], [0, 0, 1]]))
 
     np.testing.assert_array_equal(image[12:, :226], picture[:244, 30:])
-    assert (image[:12] == _warp.FILL).all()
+    assert (image[:12] == pixels.FILL).all()
 
 
 @pytest.mark.parametrize("kind", BACKENDS)
@@ -100,13 +100,13 @@ def test_a_picture_outside_draws_nothing(kind: str, picture: NDArray[np.uint8]) 
     with backend(kind):
         image = drawn(picture, np.array([[1.0, 0, 400], [0, 1.0, 0], [0, 0, 1]]))
 
-    assert (image == _warp.FILL).all()
+    assert (image == pixels.FILL).all()
 
 
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_colours_that_are_not_changed_stay(kind: str, picture: NDArray[np.uint8]) -> None:
     with backend(kind):
-        same = _warp.shift_colours(picture, 0.0, 1.0, 1.0)
+        same = pixels.shift_colours(picture, 0.0, 1.0, 1.0)
 
     # Eight bits of hue are coarse.
     assert np.abs(same.astype(int) - picture).mean() < 1.0
@@ -117,7 +117,7 @@ def test_grey_stays_grey_and_brightness_follows_the_factor(kind: str) -> None:
     grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
 
     with backend(kind):
-        image = _warp.shift_colours(grey, 0.01, 1.7, 0.5)
+        image = pixels.shift_colours(grey, 0.01, 1.7, 0.5)
 
     assert (np.ptp(image.astype(int), axis=-1) == 0).all()
     assert np.abs(image[0, :, 0] - np.arange(256) * 0.5).max() <= 1
@@ -128,7 +128,7 @@ def test_a_third_of_the_circle_turns_red_into_green_and_green_into_blue(kind: st
     image = np.array([[[200, 0, 0], [0, 200, 0], [0, 0, 200]]], np.uint8)
 
     with backend(kind):
-        turned = _warp.shift_colours(image, 1 / 3, 1.0, 1.0)
+        turned = pixels.shift_colours(image, 1 / 3, 1.0, 1.0)
 
     # Hue is kept in 180 or 256 steps.
     assert np.abs(turned.astype(int) - np.roll(image, 1, axis=-1)).max() <= 8
@@ -140,6 +140,6 @@ def test_colours_agree_between_the_two(gains: tuple[float, float, float], pictur
     images = []
     for kind in ("pillow", "opencv"):
         with backend(kind):
-            images.append(_warp.shift_colours(picture, *gains).astype(int))
+            images.append(pixels.shift_colours(picture, *gains).astype(int))
 
     assert np.abs(images[0] - images[1]).mean() < 2.0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +58,34 @@ def settings(file: Path, **changes: Any) -> dict[str, Any]:
         "project": str(file.parent / "runs"),
         **changes,
     }
+
+
+def run(file: Path, *, callbacks: dict[str, list[Any]] | None = None, **changes: Any) -> Any:
+    """Train with :func:`settings`."""
+    from poise.training import Callbacks, settings_of, train
+
+    return train(settings_of(settings(file, **changes)), callbacks=Callbacks(callbacks))
+
+
+class Interrupt:
+    """A callback that stops a training as Ctrl-C does, in the middle of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __call__(self, training: Any) -> None:
+        if training.epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def start_command(file: Path, project: Path, **more: Any) -> subprocess.Popen[str]:
+    """Start ``poise train`` with :func:`settings`, long, with a process that reads pictures; its stderr is a pipe."""
+    changed = settings(file, epochs=60, workers=1, project=str(project))
+    words = [f"--{k.replace('_', '-')}={v}" for k, v in changed.items() if k not in ("verbose", "plots")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "poise", "train", *words, "--no-plots"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        **more,
+    )

@@ -153,7 +153,7 @@ def test_a_bad_server_gets_one_sentence(habit: str, message: str, home: Path, mo
             weights.provide(NAME)
 
     assert "\n" not in str(failed.value)
-    assert f"{address}/{habit}/zip" in str(failed.value)
+    assert address.removeprefix("http://") in str(failed.value)
     assert "poise weights import rtmpose-t.zip" in str(failed.value)
     assert weights.cached() == []
 
@@ -228,9 +228,7 @@ def test_offline_names_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(zip=archive(NETWORK)) as address:
         publish(monkeypatch, NAME, f"{address}/good/zip")
 
-        with pytest.raises(
-            ModelError, match=r"weights fetch rtmpose-t'.*weights pack rtmpose-t .*weights import rtmpose-t"
-        ):
+        with pytest.raises(ModelError, match=r"weights pack rtmpose-t .*weights import rtmpose-t"):
             weights.provide(NAME)
 
     assert asked() == []

@@ -17,11 +17,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after ``poise``; None takes the process's own.
     """
     from poise.cli._app import app, run
+    from poise.cli._notes import notes_as_lines
     from poise.cli._signals import ended_by_signals
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with ended_by_signals():
+        with ended_by_signals(), notes_as_lines():
             code = run(app, words)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -10,10 +10,10 @@ from typing import Any
 
 import cyclopts
 
-from poise._version import __version__
 from poise.cli._help import Grouped, group_of, place_of
 from poise.cli._sizes import sizes
 from poise.errors import PoiseError, suggest
+from poise.extras.version import __version__
 from poise.files.addresses import masked
 from poise.files.text import brief, say
 
@@ -74,10 +74,12 @@ def run(application: cyclopts.App, words: list[str]) -> int:
             raise ValueError(f"no command named {words[0]!r}{suggest(words[0], _COMMANDS)}")
         code = application(words, exit_on_error=False, print_error=False)
         return int(code or 0)
+    except cyclopts.UnusedCliTokensError as error:
+        return _complain(_too_many(application, words, error.unused_tokens or []), 2, hint=_command(application, words))
     except cyclopts.CycloptsError as error:
-        return _complain(_first_line(error), 2, hint=words)
+        return _complain(_first_line(error), 2, hint=_command(application, words))
     except (ValueError, TypeError) as error:
-        return _complain(str(error), 2, hint=words)
+        return _complain(str(error), 2, hint=_command(application, words))
     except PoiseError as error:
         return _complain(str(error), 1)
     except KeyboardInterrupt as stop:
@@ -173,6 +175,21 @@ def _options(application: cyclopts.App, words: list[str]) -> set[str]:
     return {name for argument in apps[-1].assemble_argument_collection() for name in argument.names}
 
 
+def _too_many(application: cyclopts.App, words: list[str], left: list[str]) -> str:
+    """Say which words of a command line have no place in it, and what the command takes."""
+    names, apps, _ = application.parse_commands(words)
+    command, last = " ".join(names), apps[-1]
+    below = [name for name in last if not name.startswith("-")]
+    if below:
+        return f"no command named '{command} {left[0]}'{suggest(left[0], below)}"
+    takes = [argument.name for argument in last.assemble_argument_collection() if argument.index is not None]
+    got = ", ".join(map(repr, left[:5])) + (", …" if len(left) > 5 else "")
+    if not takes:
+        return f"{command} takes options only, each after its name (--name VALUE), got {got}"
+    again = ": call it once for each" if len(takes) == 1 else ""
+    return f"{command} takes {' and '.join(takes)} and no more, got {got} too{again}"
+
+
 def either(words: list[str]) -> list[str]:
     """Give the flags that take a value or none, such as ``--resume`` and ``--resume last.pt``, always one.
 
@@ -202,9 +219,17 @@ def _first_line(error: Any) -> str:
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _complain(message: str, code: int, hint: list[str] | None = None) -> int:
+def _command(application: cyclopts.App, words: list[str]) -> str:
+    """Return the command that a command line names, with that of a command that has several of its own."""
+    try:
+        chain, _, _ = application.parse_commands(words)
+    except (cyclopts.CycloptsError, ValueError, TypeError):
+        return ""
+    return " ".join(chain)
+
+
+def _complain(message: str, code: int, hint: str | None = None) -> int:
     say(f"poise: {brief(masked(message))}", file=sys.stderr)
     if hint is not None:
-        command = hint[0] if hint and hint[0] in _COMMANDS else ""
-        say(f"poise: see 'poise {command + ' ' if command else ''}--help'", file=sys.stderr)
+        say(f"poise: see 'poise {hint + ' ' if hint else ''}--help'", file=sys.stderr)
     return code

@@ -96,7 +96,7 @@ def _named(name: str) -> tuple[str, ...]:
 
         return tuple(weights.releases())
     if name == "exercise":
-        from poise.reps import names as exercises
+        from poise.reps import exercise_names as exercises
 
         return ("auto", *exercises())
     if name == "skeleton":

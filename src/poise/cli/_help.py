@@ -17,6 +17,9 @@ COMMANDS = {
     "Tools": ("info", "models", "weights", "doctor", "completion", "help", "version"),
 }
 
+# Of a command that has commands of its own.
+INSIDE = Group("Commands")
+
 # Options by what they are for, the same in every command; a word ending in "*" stands for all that begin so.
 _OPTIONS = {
     "What is done": (

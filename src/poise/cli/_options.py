@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -13,33 +13,85 @@ from poise.cli._app import STDIN
 from poise.cli._report import Reporter, ready
 from poise.files.text import say_json
 
-# Options that say how to open the model, those that the command itself deals with, and the rest: arguments of the call.
-_OPENING = ("device", "runtime", "threads", "precision", "end2end", "calibration", "detector", "skeleton")
+if TYPE_CHECKING:
+    from poise.model import Pose
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What runs the networks of a command.
+
+    Attributes:
+        device: cpu, cuda, cuda:1, ...
+        runtime: onnxruntime, openvino, torch (checkpoints) or auto.
+        threads: CPU threads a network uses.
+        precision: f32, or auto to allow a faster one.
+    """
+
+    device: str | None = None
+    runtime: str = "auto"
+    threads: int | None = None
+    precision: str = "f32"
+
+    def open(self, model: str) -> Pose:
+        """Open a model with these options."""
+        from poise.model import Pose
+
+        return Pose(ready(model), **asdict(self))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Opening(Engine):
+    """How a command opens the model of the user's choice.
+
+    Attributes:
+        end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
+        calibration: File of 'poise val --calibrate', which mends the confidences of keypoints.
+        detector: What finds the instances for a network that looks at one a crop: a model, a detector or its file.
+        skeleton: What a network file's keypoints are: a name, or a .toml or .yaml file.
+    """
+
+    end2end: bool | None = None
+    calibration: Path | None = None
+    detector: str | None = None
+    skeleton: str | None = None
+
+    def engine(self) -> Engine:
+        """Return what runs the networks, for a second model of the same command."""
+        return Engine(**{field.name: getattr(self, field.name) for field in fields(Engine)})
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RunName:
+    """Where a command saves its run.
+
+    Attributes:
+        project: Folder of the runs (runs/pose).
+        name: Name of the run (that of the command, with a number from the second on).
+        exist_ok: Write into an existing run's folder.
+    """
+
+    project: Path | None = None
+    name: str | None = None
+    exist_ok: bool = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The same as arguments of what saves."""
+        return asdict(self)
+
+
+_OPENING = tuple(field.name for field in fields(Opening))
+# Options of running a model that the command itself deals with; the rest are arguments of the call.
 _OURS = ("model", "conf", "smooth", "json", "out", "overwrite", "quiet", "verbose")
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Own:
-    """What a command can be told of a network file of one's own.
-
-    Attributes:
-        detector: What finds the instances for a network that looks at one a crop: a model, a detector or its file.
-        skeleton: What the file's keypoints are: a name, or a .toml or .yaml file.
-    """
-
-    detector: str | None = None
-    skeleton: str | None = None
-
-
-def own_arguments(own: Own | None) -> dict[str, Any]:
-    """Return the arguments of :class:`poise.Pose` for what is told of a network file."""
-    return {} if own is None else {"detector": own.detector, "skeleton": own.skeleton}
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
+class RunOptions(Opening):
     """What a command that runs a model can be asked for.
 
     Attributes:
@@ -77,14 +129,6 @@ class Wanted:
         show_conf: Draw confidences.
         show_boxes: Draw boxes.
         font: A font file or the name of an installed font, for labels.
-        device: cpu, cuda, cuda:1, ...
-        runtime: onnxruntime, openvino, torch (checkpoints) or auto.
-        threads: CPU threads a network uses.
-        precision: f32, or auto to allow a faster one.
-        end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
-        calibration: File of 'poise val --calibrate', which mends the confidences of keypoints.
-        detector: What finds the instances for a network that looks at one a crop: a model, a detector or its file.
-        skeleton: What a network file's keypoints are: a name, or a .toml or .yaml file.
         smooth: Steady the keypoints of a video: one-euro (follows within a few frames) or kalman.
         quiet: Show nothing but results and errors.
         verbose: The opposite of --quiet.
@@ -122,29 +166,23 @@ class Wanted:
     show_conf: bool = True
     show_boxes: bool = True
     font: str | None = None
-    device: str | None = None
-    runtime: str = "auto"
-    threads: int | None = None
-    precision: str = "f32"
-    end2end: bool | None = None
-    calibration: Path | None = None
-    detector: str | None = None
-    skeleton: str | None = None
     smooth: Literal["one-euro", "kalman"] | None = None
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False
     verbose: bool = True
 
 
-_RUNNING = tuple(f.name for f in fields(Wanted) if f.name not in (*_OPENING, *_OURS))
+_RUNNING = tuple(f.name for f in fields(RunOptions) if f.name not in (*_OPENING, *_OURS))
 
 
-def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted: Wanted | None, **more: Any) -> int:
+def run_model(
+    call: Literal["predict", "track"], source: tuple[str, ...], options: RunOptions | None, **more: Any
+) -> int:
     """Run a model on sources, and write what was asked for; returns the exit code.
 
     Args:
         call: The method of :class:`poise.Pose`.
         source: Words of the command line.
-        wanted: Its options; None: all as they are.
+        options: Its options; None: all as they are.
         **more: Arguments of the method that only this command has.
 
     Raises:
@@ -154,23 +192,22 @@ def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted
         raise ValueError(
             f"{call} needs a source: a picture, video, folder, camera number, address, or - for standard input"
         )
-    wanted = wanted or Wanted()
-    from poise.model import Pose
+    options = options or RunOptions()
     from poise.sinks import open_sink, record
 
-    outs: list[str | Path] = ["-" if str(path) in (STDIN, "-") else path for path in wanted.out or ()]
-    if wanted.json and "-" in outs:
+    outs: list[str | Path] = ["-" if str(path) in (STDIN, "-") else path for path in options.out or ()]
+    if options.json and "-" in outs:
         raise ValueError("--json and --out - both print results on standard output; give one of them")
-    report = Reporter(quiet=wanted.quiet or not wanted.verbose, lines=not (wanted.json or "-" in outs))
+    report = Reporter(quiet=options.quiet or not options.verbose, lines=not (options.json or "-" in outs))
     words = ["-" if word == STDIN else word for word in source]
-    pose = Pose(ready(wanted.model), **{name: getattr(wanted, name) for name in _OPENING})
-    arguments = {name: getattr(wanted, name) for name in _RUNNING} | more
-    arguments |= {name: getattr(wanted, name) for name in ("conf", "smooth") if getattr(wanted, name) is not None}
-    if wanted.save is None:
+    pose = Opening(**{name: getattr(options, name) for name in _OPENING}).open(options.model)
+    arguments = {name: getattr(options, name) for name in _RUNNING} | more
+    arguments |= {name: getattr(options, name) for name in ("conf", "smooth") if getattr(options, name) is not None}
+    if options.save is None:
         # Who names the run wants one, whatever else is asked for.
-        others = wanted.save_txt or wanted.save_crop or wanted.save_frames
-        named = (wanted.name or wanted.project) and not others
-        arguments["save"] = bool(named) or not (wanted.json or wanted.out)
+        others = options.save_txt or options.save_crop or options.save_frames
+        named = (options.name or options.project) and not others
+        arguments["save"] = bool(named) or not (options.json or options.out)
     with ExitStack() as stack:
         results = getattr(pose, call)(
             words if len(words) > 1 else words[0],
@@ -181,10 +218,10 @@ def run_model(call: Literal["predict", "track"], source: tuple[str, ...], wanted
         )
         # Closing the generator is what finishes the videos when Ctrl-C comes between two frames.
         stack.callback(results.close)
-        sinks = [stack.enter_context(open_sink(path, overwrite=wanted.overwrite)) for path in outs]
+        sinks = [stack.enter_context(open_sink(path, overwrite=options.overwrite)) for path in outs]
         for result in report.watch(results):
             for sink in sinks:
                 sink.write(result)
-            if wanted.json:
+            if options.json:
                 say_json(record(result), flush=True)
     return report.finish()

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from poise.cli._notes import hush
 from poise.files.addresses import masked
 from poise.files.text import brief, one_line, plain, say, screen
 from poise.frames import Media, continues
@@ -54,6 +55,8 @@ class Reporter:
         self.folder: Path | None = None
         self._lines = lines and not quiet
         self._quiet = quiet
+        if quiet:
+            hush()
 
     def error(self, error: Exception) -> None:
         """Report one file that could not be read; the run goes on."""
@@ -75,7 +78,7 @@ class Reporter:
         if self.frames > 1 or self.errors:
             failed = f", {len(self.errors)} could not be read" if self.errors else ""
             self.console.print(f"{self.frames} frames, {self.instances} instances{failed}")
-        if self.folder is not None:
+        if self.folder is not None and self.folder.exists():  # a run of which nothing came leaves no folder
             self.console.print(f"saved to {self.folder}", soft_wrap=True)
         return self.code
 
@@ -134,6 +137,10 @@ class Reporter:
         found = result.verbose().rstrip(", ")
         words = f"{one_line(result.path)}  {width}x{height}  {found}  {milliseconds:.0f} ms"
         self.console.print(words, soft_wrap=True)
+
+
+def silent(_: object) -> None:
+    """Say nothing: of what is wrong with a source that is read a second time, which was told at the first."""
 
 
 def fetch(name: str | Path) -> Path:

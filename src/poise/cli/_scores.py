@@ -32,9 +32,9 @@ def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) ->
     if len(metrics.names) > 1:
         _classes(console, metrics)
     everything = analysis.tables["all"][0]
-    shares = ", ".join(f"PCK {by} {_share(value)}" for by, value in analysis.pck.items())
+    parts = [f"PCK {by} {_share(value)}" for by, value in analysis.pck.items()]
     error = f"median {_pixels(everything.median)}, 90 % below {_pixels(everything.p90)} pixels"
-    console.print(f"keypoint error: {error}; {shares}", soft_wrap=True)
+    console.print(f"keypoint error: {'; '.join([error, ', '.join(parts)] if parts else [error])}", soft_wrap=True)
     if metrics.confusion is not None:
         _confusion(console, metrics.confusion, tables=tables)
     for title in ("size", "occlusion", "keypoint") if tables else ():

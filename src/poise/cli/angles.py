@@ -9,8 +9,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
-from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter, ready
+from poise.cli._options import Opening, RunName
+from poise.cli._report import Reporter
+from poise.files.text import say
 
 
 def angles(
@@ -24,41 +25,38 @@ def angles(
     model: str = "body",
     repair: bool = True,
     overwrite: bool = False,
-    project: Path | None = None,
-    name: str | None = None,
-    exist_ok: bool = False,
-    device: str | None = None,
     quiet: bool = False,
-    own: Own | None = None,
+    run: RunName | None = None,
+    opening: Opening | None = None,
 ) -> int:
     """Measure joint and segment angles, distances and symmetry of the people in VIDEO.
 
     One row a frame, person and angle: frame, time, id, name, value, unit, sigma, conf, speed, view, view_error and
-    trusted. Without --out, --plot and --save, CSV goes to standard output. Angles that the camera's view falsifies are
-    named on standard error.
+    trusted. Without --out, --plot and --save, CSV goes to standard output; a terminal is shown the range of each
+    joint's angle instead, unless --out - asks for CSV. Angles that the camera's view falsifies are named on standard
+    error.
 
     Args:
         video: A video file, or a clip that Clip.save wrote (.npz).
-        out: The table; .csv or .parquet.
+        out: The table; .csv or .parquet, or - for CSV on standard output.
         plot: Draw the angles over time into this picture; .png, .jpg or .webp.
         save: Write the video with the angles drawn at the joints, and the plot, under runs/pose/angles.
         names: Only these angles, such as left_knee_flexion.
         model: A name from 'poise models', a network file, or a published name.
         repair: Repair the clip first, as 'poise fix' does.
         overwrite: Replace an existing table or plot.
-        project: Folder of the runs (runs/pose).
-        name: Name of the run (angles, angles2, ...).
-        exist_ok: Write into an existing run's folder.
-        device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
-        own: The options below.
+        run: Where it is saved.
+        opening: How the model is opened.
     """
-    from poise.cli._angle_files import check_plot, save_run, write_plot
+    from poise.cli._angle_files import check_plot, ranges, save_run, write_plot
     from poise.clips import Clip
     from poise.clips.angles import angle_rows, check_table, csv_text, write_table
     from poise.model.second_pass import second_pass
+    from poise.sinks import RunFolder
 
-    if str(out) == STDIN:
+    printed = str(out) == STDIN
+    if printed:
         out = None
     if out is not None:
         check_table(out, overwrite=overwrite)
@@ -66,14 +64,15 @@ def angles(
         check_plot(plot, overwrite=overwrite)
     if save and video.suffix == ".npz":
         raise ValueError(f"{video}: --save draws on the video, so give the video itself; a saved clip has no pictures")
+    opening, run = opening or Opening(), run or RunName()
+    told = [f"--{key}" for key in ("detector", "skeleton") if getattr(opening, key) is not None]
+    if told and video.suffix == ".npz":
+        raise ValueError(f"{video}: nothing is searched in a saved clip; leave {' and '.join(told)} out")
     report = Reporter(quiet=quiet, lines=False)
     if video.suffix == ".npz":
         clip = Clip.load(video)
     else:
-        from poise.model import Pose
-
-        pose = Pose(ready(model), device=device, **own_arguments(own))
-        found = pose.track(str(video), stream=True, verbose=False, on_error=report.error)
+        found = opening.open(model).track(str(video), stream=True, verbose=False, on_error=report.error)
         clip = Clip.of(report.watch(found))
     if repair:
         clip, _ = second_pass(clip)
@@ -84,10 +83,16 @@ def angles(
         write_plot(table, plot, names)
         report.console.print(f"plot in {plot}", soft_wrap=True, markup=False)
     if save:
-        report.saved(save_run(clip, table, video, names=names, project=project, name=name, exist_ok=exist_ok))
+        folder = RunFolder(run.project or "runs/pose", run.name or "angles", exist_ok=run.exist_ok)
+        save_run(folder, clip, table, video, names=names, overwrite=run.exist_ok, errors=report.errors)
+        report.saved(folder.path)
     if out is not None:
         write_table(table, out, overwrite=overwrite)
         report.console.print(f"{len(table['frame'])} rows in {out}", soft_wrap=True, markup=False)
-    elif plot is None and not save:
+    if printed or (out is None and plot is None and not save and not sys.stdout.isatty()):
         sys.stdout.write(csv_text(table))
+    elif out is None and plot is None and not save:
+        # A row a frame and angle would fill a terminal's memory; a pipe still gets them all.
+        say(ranges(table, names))
+        say("the table, a row a frame and angle: --out angles.csv; as curves: --plot angles.png")
     return report.finish()

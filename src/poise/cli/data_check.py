@@ -15,6 +15,7 @@ from poise.datasets import Problem
 from poise.datasets.doctor import Diagnosis, write_sheet
 from poise.datasets.doctor import check as check_
 from poise.files.text import plain, say_json, screen
+from poise.files.writing import check_writable
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
@@ -53,6 +54,8 @@ def check(
         raise ValueError(f"--examples must be 0 or more, got {examples}")
     if sheet is not None and sheet.suffix.lower() not in (".html", ".htm", ".png"):
         raise ValueError(f"--sheet {sheet}: expected a name that ends in .html or .png")
+    if sheet is not None:
+        check_writable(sheet)
     console = screen(stderr=True)
 
     def watch(indices: Iterable[int], what: str) -> Iterable[int]:

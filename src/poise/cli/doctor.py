@@ -11,8 +11,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from poise._version import __version__
 from poise.extras.installation import installing
+from poise.extras.version import __version__
 from poise.files.text import plain, say_json, screen
 
 _OPTIONAL = {

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
-from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter, ready
+from poise.cli._options import Opening, RunName
+from poise.cli._report import Reporter
 from poise.files.text import plain
 
 
@@ -33,13 +33,9 @@ def events(
     model: str | None = None,
     tracker: str = "pose.yaml",
     vid_stride: int = 1,
-    device: str | None = None,
-    threads: int | None = None,
-    project: Path | None = None,
-    name: str | None = None,
-    exist_ok: bool = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
-    own: Own | None = None,
+    run: RunName | None = None,
+    opening: Opening | None = None,
 ) -> int:
     """Say what happens in SOURCE: falls, postures, gestures, who enters a zone or crosses a line.
 
@@ -65,13 +61,9 @@ def events(
             it sees people who lie, else body).
         tracker: pose.yaml, bytetrack.yaml, botsort.yaml, or the path of such a file.
         vid_stride: Read every n-th frame of a video.
-        device: cpu, cuda, cuda:1, ...
-        threads: CPU threads a network uses.
-        project: Folder of the runs (runs/pose).
-        name: Name of the run (events, events2, ...).
-        exist_ok: Write into an existing run's folder.
         quiet: Show nothing but results and errors.
-        own: The options below.
+        run: Where it is saved.
+        opening: How the model is opened.
     """
     if not source:
         hint = f"; {gestures[0]!r} was taken for a set of gestures: write the source first" if gestures else ""
@@ -80,17 +72,16 @@ def events(
     from poise.events.heatmap import Heatmap
     from poise.events.pipeline import EventVideo, detectors, run_events, save_heatmap
     from poise.files.writing import check_writable
-    from poise.model import Pose
     from poise.sinks import EventCsvSink, Webhook, refuse_existing
 
-    report = Reporter(quiet=quiet, lines=False)
+    report, opening, run = Reporter(quiet=quiet, lines=False), opening or Opening(), run or RunName()
     more: list[Any] = []
     watch: GestureWatch | None = None
     if gestures is not None:
         from poise.gestures import GestureRecognizer, GestureWatch
 
         asked = GestureRecognizer(gestures or None, mirrored=mirrored)
-        found_by = Pose(hands, device=device, threads=threads) if "hand" in asked.parts else None
+        found_by = opening.engine().open(hands) if "hand" in asked.parts else None
         more.append(watch := GestureWatch(asked, hands=found_by))
     wanted = detectors(zones=zone or (), falls=falls, posture=posture, more=more)
     told = _notes(wanted)
@@ -102,7 +93,7 @@ def events(
         check_writable(heatmap)
     space = watch is not None and watch.recognizer.in_space
     model = model or ("body-3d" if space else "body-fast" if falls else "body")
-    pose = Pose(ready(model), device=device, threads=threads, **own_arguments(own))
+    pose = opening.open(model)
     if watch is not None:
         watch.recognizer.check_body(model, pose.skeleton.name)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]
@@ -123,13 +114,11 @@ def events(
         )
         stack.callback(results.close)
         video = None
-        if save or name or project:
+        if save or run.name or run.project:
             video = stack.enter_context(
                 EventVideo(
                     wanted,
-                    project=project,
-                    name=name,
-                    exist_ok=exist_ok,
+                    **run.arguments,
                     errors=report.errors,
                     source=words,
                     model=pose.name,

@@ -57,7 +57,7 @@ def export(
         batch: Pictures a run, with --no-dynamic.
         opset: ONNX operator set, 11 to 20.
         simplify: Accepted for the field's habit; graphs are written with nothing to simplify.
-        data: Pictures to compare on, and to calibrate int8 with: a data YAML, a folder, or files.
+        data: Pictures to compare on, and to calibrate int8 with: a data set (YAML or label file), a folder, or files.
         out: The file to write; beside the checkpoint unless given.
         overwrite: Replace a file that is there.
         keep_sigma: Keep the keypoints' standard deviation (YOLO26) as a second output.

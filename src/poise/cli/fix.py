@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter, ready
+from cyclopts import Parameter
+
+from poise.cli._options import Opening, RunName
+from poise.cli._report import Reporter, silent
 from poise.files.text import say, say_json
 
 
@@ -21,14 +23,11 @@ def fix(
     max_join: float = 2.0,
     swaps: bool = True,
     gate: bool = True,
-    steady: str = "rts",
+    steady: Annotated[str, Parameter(name=["--steady", "--smooth"])] = "rts",
     conf: float | None = None,
-    project: Path | None = None,
-    name: str | None = None,
-    exist_ok: bool = False,
-    device: str | None = None,
     quiet: bool = False,
-    own: Own | None = None,
+    run: RunName | None = None,
+    opening: Opening | None = None,
 ) -> int:
     """Track VIDEO, then repair it with knowledge of what comes after: broken tracks, gaps, swapped sides, trembling.
 
@@ -45,34 +44,32 @@ def fix(
         gate: Leave out keypoints whose limb would be too long.
         steady: rts (Kalman smoother), savgol, butterworth or none.
         conf: Drop instances below this confidence, 0 to 1.
-        project: Folder of the runs (runs/pose).
-        name: Name of the run (fix, fix2, ...).
-        exist_ok: Write into an existing run's folder.
-        device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
-        own: The options below.
+        run: Where it is saved.
+        opening: How the model is opened.
     """
     from poise.clips import Clip
-    from poise.model import Pose
     from poise.model.second_pass import second_pass, write
     from poise.sources import open_source
 
     report = Reporter(quiet=quiet, lines=False)
-    pose = Pose(ready(model), device=device, **own_arguments(own))
+    pose = (opening or Opening()).open(model)
     wanted: dict[str, Any] = {"verbose": False, "on_error": report.error} | ({} if conf is None else {"conf": conf})
     found = pose.track(str(video), stream=True, **wanted)
     clip = Clip.of(report.watch(found))
     mended, fixed = second_pass(clip, max_join_s=max_join, max_gap_s=max_gap, swaps=swaps, gate=gate, steady=steady)
     if save:
         # What is wrong with it was told in the first pass.
-        with open_source(str(video), on_error=_silent, on_note=_silent) as frames:
+        with open_source(str(video), on_error=silent, on_note=silent) as frames:
             folder = write(
-                mended, fixed, frames, project=project, name=name, exist_ok=exist_ok, model=pose.name, steady=steady
+                mended,
+                fixed,
+                frames,
+                **(run or RunName()).arguments,
+                errors=report.errors,
+                model=pose.name,
+                steady=steady,
             )
         report.saved(folder)
     say_json(fixed.summary()) if json else say(fixed.text())
     return report.finish()
-
-
-def _silent(_: object) -> None:
-    """Say nothing."""

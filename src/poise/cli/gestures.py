@@ -13,17 +13,18 @@ import cyclopts
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
-from poise.cli._report import Reporter
+from poise.cli._help import INSIDE
+from poise.cli._report import Reporter, ready
 from poise.cli.teach import teach
 from poise.files.text import plain
 
 if TYPE_CHECKING:
     from poise.frames import Image
-    from poise.gestures import Seen
+    from poise.gestures import GestureFrame, GestureTally
     from poise.results import Results
     from poise.sinks import SinkBase
 
-gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.")
+gestures = cyclopts.App(name="gestures", help="Say what hands and bodies show.", group_commands=INSIDE)
 gestures.command(teach)
 
 
@@ -47,7 +48,8 @@ def watch(
 ) -> int:
     """Say what the hands and bodies in SOURCE show: pictures, folders, videos, webcam.
 
-    Without --json, one line a gesture of a picture, and one as a gesture of a video begins and ends.
+    Without --json, one line a gesture of a picture, and one as a gesture of a video begins and ends; then standard
+    error says which were seen, when and how often.
 
     Args:
         source: Picture, video, folder, glob, camera number or webcam, address, or - for standard input.
@@ -70,7 +72,7 @@ def watch(
         raise ValueError("gestures needs a source: a picture, video, folder, camera number, webcam, or - for input")
     if events and not json:
         raise ValueError("--events goes with --json; without --json only what begins and ends is printed of a video")
-    from poise.gestures import GesturePainter, GestureRecognizer, watch_gestures
+    from poise.gestures import GesturePainter, GestureRecognizer, GestureTally, watch_gestures
     from poise.model import Pose
 
     report = Reporter(quiet=quiet, lines=False)
@@ -82,9 +84,9 @@ def watch(
         raise ValueError("--hands-only needs a set with gestures of hands")
     if hands_only and (whole := [one.name for one in recognizer.moves if one.part != "hand"]):
         raise ValueError(f"--hands-only leaves out the body that the movements of {', '.join(whole)} need")
-    find_hands = Pose(hands, threads=threads, device=device) if "hand" in parts else None
+    find_hands = Pose(ready(hands), threads=threads, device=device) if "hand" in parts else None
     body = body or ("body-3d" if recognizer.in_space else "body-fast")
-    find_bodies = None if hands_only else Pose(body, threads=threads, device=device)
+    find_bodies = None if hands_only else Pose(ready(body), threads=threads, device=device)
     if find_bodies is not None:
         recognizer.check_body(body, find_bodies.skeleton.name)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]
@@ -97,8 +99,11 @@ def watch(
         vid_stride=vid_stride,
     )
     say = (_events if events else _records) if json else _lines
-    painter = GesturePainter()
+    painter, tally = GesturePainter(), GestureTally()
     with ExitStack() as stack:
+        if not json:
+            # However it ends: a camera is ended by Ctrl-C.
+            stack.callback(_told, report, tally)
         # Closing the generator is what frees the camera when Ctrl-C comes between two frames.
         stack.callback(seen.close)
         sinks = _pictures(stack, report, save=save, out=out, overwrite=overwrite)
@@ -110,12 +115,13 @@ def watch(
             for line in say(one):
                 sys.stdout.write(plain(line) + "\n")
             sys.stdout.flush()
+            tally.add(one)
     return report.finish()
 
 
-def _watched(report: Reporter, seen: Iterable[Seen]) -> Iterator[Seen]:
+def _watched(report: Reporter, seen: Iterable[GestureFrame]) -> Iterator[GestureFrame]:
     """Pass frames through the progress bar; those that only say what ended are not counted."""
-    waiting: list[Seen] = []
+    waiting: list[GestureFrame] = []
 
     def results() -> Iterator[Results]:
         for one in seen:
@@ -155,24 +161,29 @@ def _pictures(stack: ExitStack, report: Reporter, *, save: bool, out: Path | Non
     return sinks
 
 
-def _records(one: Seen) -> list[str]:
+def _records(one: GestureFrame) -> list[str]:
     return [json_.dumps(line, ensure_ascii=False) for line in one.records()]
 
 
-def _events(one: Seen) -> list[str]:
+def _events(one: GestureFrame) -> list[str]:
     source = {"source": one.frame.media.name}
     return [json_.dumps(source | event.record(), ensure_ascii=False) for event in one.events]
 
 
-def _lines(one: Seen) -> list[str]:
+def _lines(one: GestureFrame) -> list[str]:
     """Return what people read: of a picture every gesture, of a video what begins and ends."""
-    from poise.gestures import event_words
+    from poise.gestures.streams.painter import format_event
 
     if one.frame.media.kind != "image":
-        return [event_words(event) for event in one.events]
+        return [format_event(event) for event in one.events]
     name = one.frame.media.name
     said = [f"{name}  {seen.part.replace('_', ' ')}  {seen.gesture}  {seen.conf:.2f}" for seen in one.gestures]
     return said or [f"{name}  nothing found"]
+
+
+def _told(report: Reporter, tally: GestureTally) -> None:
+    for line in tally.lines():
+        report.console.print(line, soft_wrap=True)
 
 
 def _plain(result: Results) -> Image:

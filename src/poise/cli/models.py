@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import Any
 
@@ -13,8 +14,10 @@ from poise.errors import ModelError
 from poise.files.text import say_json, screen
 from poise.skeletons import get
 
-# Columns of the zoo's table fit in this many letters; where no terminal says how wide it is, nothing is folded.
+# Where nobody says how wide the terminal is, all columns of the zoo's table have room.
 _WIDE = 150
+# Columns that are left out where the terminal has no room, the dearest first; names are always whole.
+_SPARE = ("licence", "points", "MB", "GFLOPs", "on", "maker's ms")
 
 
 def models(name: str | None = None, /, *, zoo: bool = False, json: bool = False) -> int:
@@ -31,7 +34,8 @@ def models(name: str | None = None, /, *, zoo: bool = False, json: bool = False)
         if json:
             say_json(rows, indent=2)
         else:
-            _print_zoo(console if console.is_terminal else screen(width=_WIDE), rows)
+            told = console.is_terminal or "COLUMNS" in os.environ
+            _print_zoo(console if told else screen(width=_WIDE), rows)
         return 0
     detector = None if name is None else _detector(name)
     if detector is not None:
@@ -97,17 +101,19 @@ def _network(entry: weights.Network) -> dict[str, Any]:
 
 
 def _print_zoo(console: Console, rows: list[dict[str, Any]]) -> None:
-    for title, kinds in (
+    parts = (
         ("models", ("pair", "refiner", "one-stage")),
         ("detectors, for a model that refines what they find", ("detector",)),
-    ):
-        table = Table(box=None, pad_edge=False, title=title, title_justify="left")
-        for heading in ("name", "points", "AP", "on", "MB", "GFLOPs", "maker's ms", "licence", "here"):
-            right = heading in ("points", "AP", "MB", "GFLOPs")
-            table.add_column(heading, justify="right" if right else "left", style="bold" if heading == "name" else "")
-        for row in rows:
-            if row["kind"] in kinds:
-                table.add_row(*_cells(row))
+    )
+    of_kind = {title: [_cells(row) for row in rows if row["kind"] in kinds] for title, kinds in parts}
+    left = list(_SPARE)
+    for heading in _SPARE:
+        fewer = [one for one in left if one != heading]
+        if all(_breadth(console, _zoo(cells, fewer)) <= console.width for cells in of_kind.values()):
+            left = fewer
+    for title, cells in of_kind.items():
+        table = _zoo(cells, left)
+        table.title, table.title_justify = title, "left"
         console.print(table)
         console.print()
     console.print(
@@ -115,23 +121,43 @@ def _print_zoo(console: Console, rows: list[dict[str, Any]]) -> None:
         "or the boxes; 'poise models NAME' says more, and what each was trained on. Weights are fetched when you name "
         "them."
     )
+    if left:
+        console.print(f"No room for: {', '.join(left)}; a wider terminal or --json shows all.")
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _zoo(rows: list[dict[str, str]], left: list[str]) -> Table:
+    """Return the rows as a table without some columns; no cell is folded."""
+    table = Table(box=None, pad_edge=False)
+    headings = [heading for heading in rows[0] if heading not in left]
+    for heading in headings:
+        right = heading in ("points", "AP", "MB", "GFLOPs")
+        style = "bold" if heading == "name" else ""
+        table.add_column(heading, justify="right" if right else "left", style=style, no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[heading] for heading in headings))
+    return table
+
+
+def _breadth(console: Console, table: Table) -> int:
+    """Return how many letters a table takes where there is room for all of it."""
+    return console.measure(table, options=console.options.update_width(10 * _WIDE)).maximum
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
     figure = f"{row['score']:.1f}" + ("" if row["metric"] == "AP" else f" {row['metric']}")
     where = " + ".join(row["networks"]) if row["kind"] == "pair" else row["on"].partition(" (")[0]
     time = f"{row['ms']:.1f} on {row['ms_on'].partition(',')[0]}" if row["ms"] else ""
-    return [
-        row["name"],
-        str(row["points"] or ""),
-        figure,
-        where,
-        row["size"].replace("about ", "~").removesuffix(" MB"),
-        f"{row['gflops']:g}" if row["gflops"] else "",
-        time,
-        row["licence"],
-        "yes" if row["cached"] else "no",
-    ]
+    return {
+        "name": row["name"],
+        "points": str(row["points"] or ""),
+        "AP": figure,
+        "on": where,
+        "MB": row["size"].replace("about ", "~").removesuffix(" MB"),
+        "GFLOPs": f"{row['gflops']:g}" if row["gflops"] else "",
+        "maker's ms": time,
+        "licence": row["licence"],
+        "here": "yes" if row["cached"] else "no",
+    }
 
 
 def _list(cards: list[weights.Card]) -> Table:

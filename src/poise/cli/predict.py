@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from poise.cli._options import Wanted, run_model
+from poise.cli._options import RunOptions, run_model
 
 
-def predict(*source: str, wanted: Wanted | None = None) -> int:
+def predict(*source: str, options: RunOptions | None = None) -> int:
     """Find keypoints in SOURCE: pictures, folders, videos, a camera, an address, in any mixture.
 
     Without --json, --out or --no-save, annotated pictures and videos are written under runs/pose/predict.
@@ -14,6 +14,6 @@ def predict(*source: str, wanted: Wanted | None = None) -> int:
 
     Args:
         source: Picture, video, folder, glob, text file of paths, camera number, address, or - for standard input.
-        wanted: The options below.
+        options: The options below.
     """
-    return run_model("predict", source, wanted)
+    return run_model("predict", source, options)

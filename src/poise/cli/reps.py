@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import cyclopts
 from cyclopts import Parameter
 
-from poise.cli._options import Own, own_arguments
-from poise.cli._report import Reporter
+from poise.cli._help import INSIDE
+from poise.cli._options import Opening
+from poise.cli._report import Reporter, ready
 from poise.files.text import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poise.model import Pose
-    from poise.reps import Clip
+    from poise.reps import RepClip
     from poise.results import Results
 
-reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.")
+reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.", group_commands=INSIDE)
 
 
 @reps.default
@@ -38,10 +39,8 @@ def count(
     exercises: Path | None = None,
     model: str = "body",
     overwrite: bool = False,
-    threads: int | None = None,
-    device: str | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
-    own: Own | None = None,
+    opening: Opening | None = None,
 ) -> int:
     """Count the repetitions in SOURCE: a video, or with --live a camera or address.
 
@@ -56,46 +55,44 @@ def count(
         exercises: A folder of your own exercises (.toml).
         model: A name from 'poise models', or a network file.
         overwrite: Let --out and --report replace files that exist.
-        threads: CPU threads a network uses.
-        device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
-        own: The options below.
+        opening: How the model is opened.
     """
     from poise.errors import PoiseError
     from poise.files.writing import check_writable
-    from poise.model import Pose
-    from poise.reps import count_reps, get
+    from poise.reps import count_reps, get_exercise
 
     if exercise != "auto":
-        get(exercise, folder=exercises)  # a wrong name is told before the network is loaded
+        get_exercise(exercise, folder=exercises)  # a wrong name is told before the network is loaded
     for target in (report, out):
         if target is not None:
             if target.exists() and not overwrite:
                 raise PoiseError(f"{target} exists; pass --overwrite to replace it")
             check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    pose = Pose(model, threads=threads, device=device, **own_arguments(own))
+    pose = (opening or Opening()).open(model)
     frames = show.watch(_people(pose, source, show))
     if not (quiet or show.console.is_terminal):
         frames = _progress(frames)
     if live:
         return _live(frames, exercise, exercises, json=json) or show.code
     if report is not None or save or out is not None:
-        from poise.cli._reps_files import Kept
+        from poise.reps.replay import Replay
 
-        kept = Kept()
-        frames = kept.watch(frames)
+        replay = Replay()
+        frames = replay.keep(frames)
     clip = count_reps(frames, exercise, folder=exercises)
     if json:
         say_json(clip.record())
     else:
         _tell(clip)
     for warning in dict.fromkeys(w for one in clip.people for w in one.found.warnings):
-        say(f"poise: {warning}", file=sys.stderr)
+        show.console.print(f"poise: {warning}", soft_wrap=True)
     if report is not None:
-        show.console.print(f"report: {kept.report(clip, report, overwrite=overwrite)}", soft_wrap=True)
+        show.console.print(f"report: {replay.write_report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
-        show.console.print(f"video: {kept.video(clip, out, overwrite=overwrite)}", soft_wrap=True)
+        video = replay.write_video(clip, out, overwrite=overwrite, errors=show.errors)
+        show.console.print(f"video: {video}", soft_wrap=True)
     return show.code
 
 
@@ -125,25 +122,18 @@ def learn(
         quiet: Show nothing but results and errors.
     """
     from poise.errors import PoiseError
-    from poise.files.writing import check_writable, write_atomically
+    from poise.files.writing import check_writable
     from poise.model import Pose
-    from poise.reps import from_toml, gather, measured
-    from poise.reps.counting import count as count_one
-    from poise.reps.learn import learn as learn_from
-    from poise.reps.learn import to_toml
+    from poise.reps.learning import learn_from_clip, write_exercise
 
     target = out or Path(f"{name}.toml")
     if target.exists() and not overwrite:
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
     check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    people = gather(show.watch(_people(Pose(model, threads=threads), source, show)))
-    if not people:
-        raise PoiseError(f"{source}: nobody was found in it")
-    main = people[0]
-    measures = measured(main.time, main.xy, main.conf)
-    write_atomically(target, to_toml(learn_from(measures, name, reps=reps)))
-    again = count_one(measures, from_toml(target)).count
+    found = show.watch(_people(Pose(ready(model), threads=threads), source, show))
+    exercise, again = learn_from_clip(found, name, reps=reps, source=source)
+    write_exercise(exercise, target)
     say(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")
     return show.code
 
@@ -178,21 +168,14 @@ def _live(frames: Iterator[Results], exercise: str, folder: Path | None, *, json
     counter = RepCounter(exercise, folder=folder)
     for result in frames:
         for event in counter.update(result):
-            total = counter.state(event.id).count
-            rep = event.rep
             if json:
-                line = {
-                    "time": round(result.time, 3), "id": event.id, "exercise": event.exercise, "count": total,
-                    "start": round(rep.start, 3), "peak": round(rep.peak, 3), "end": round(rep.end, 3),
-                    "depth": round(rep.depth, 3), "side": rep.side, "conf": round(rep.conf, 3),
-                }  # fmt: skip
-                say_json(line, flush=True)
+                say_json({"time": round(result.time, 3), **event.record()}, flush=True)
             else:
-                say(f"{result.time:8.2f} s  #{event.id}  {event.exercise}  {total}", flush=True)
+                say(f"{result.time:8.2f} s  #{event.id}  {event.exercise}  {event.count}", flush=True)
     return 0
 
 
-def _tell(clip: Clip) -> None:
+def _tell(clip: RepClip) -> None:
     """Print what was counted, for people."""
     shown = [one for one in clip.people if one.found.count or one.found.hold_s] or list(clip.people[:1])
     if not shown:

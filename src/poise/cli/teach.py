@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from poise.cli._report import Reporter
+from poise.cli._report import Reporter, ready
 from poise.files.text import say
-
-if TYPE_CHECKING:
-    from poise.model import Pose
 
 
 def teach(
@@ -58,6 +55,8 @@ def teach(
     """
     from poise.errors import PoiseError
     from poise.files.writing import check_writable
+    from poise.gestures.shapes.examples import format_confusion
+    from poise.gestures.streams.teaching import teach_moves, teach_shapes
     from poise.model import Pose
 
     if out.suffix != ".toml":
@@ -68,114 +67,20 @@ def teach(
     if not moving and (part == "both" or split):
         raise ValueError("--part both and --split are for movements: add --moving")
     report = Reporter(quiet=quiet, lines=False)
-    find_bodies = Pose(body, threads=threads, device=device)
-    find_hands = None if part == "body" else Pose(hands, threads=threads, device=device)
+    find_bodies = Pose(ready(body), threads=threads, device=device)
+    find_hands = None if part == "body" else Pose(ready(hands), threads=threads, device=device)
     if moving:
-        told, said, gestures = _teach_moves(
-            report,
-            out,
-            name or out.stem,
-            examples,
-            part,
-            find_hands,
-            find_bodies,
-            split=split,
-            mirror=bool(mirror),
-            mirrored=mirrored,
-        )
+        taught = teach_moves(
+            out, examples, part=part, hands=find_hands, body=find_bodies, name=name, split=split, mirror=bool(mirror),
+            mirrored=mirrored, watch=report.watch,
+        )  # fmt: skip
     else:
-        told, said, gestures = _teach_shapes(
-            report,
-            out,
-            name or out.stem,
-            examples,
-            find_hands,
-            find_bodies,
-            upright=upright,
-            mirror=mirror,
-            mirrored=mirrored,
-        )
-    for sentence in said:
+        taught = teach_shapes(
+            out, examples, hands=find_hands, body=find_bodies, name=name, upright=upright, mirror=mirror,
+            mirrored=mirrored, watch=report.watch,
+        )  # fmt: skip
+    for sentence in taught.notes:
         report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
-    say(told)
-    say(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(gestures)}")
+    say(format_confusion(taught.judged))
+    say(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(taught.gestures)}")
     return 0
-
-
-def _teach_shapes(
-    report: Reporter,
-    out: Path,
-    name: str,
-    examples: list[Path],
-    hands: Pose | None,
-    body: Pose,
-    *,
-    upright: bool | None,
-    mirror: bool | None,
-    mirrored: bool,
-) -> tuple[str, list[str], list[str]]:
-    """Write a set of shapes; returns the confusion table, what the user should know, and the gestures."""
-    from poise.gestures import gather_examples
-    from poise.gestures.examples import conflicts, confusion, meant, warnings
-    from poise.gestures.setfile import write_taught
-    from poise.gestures.taught import learn, leave_one_out
-    from poise.skeletons import get
-
-    skeleton = body.skeleton if hands is None else get("hand21")
-    pictures = gather_examples(examples, hands=hands, body=body, mirrored=mirrored, watch=report.watch)
-    upright = hands is None if upright is None else upright
-    rows = meant(skeleton, pictures, upright=upright)
-    used = [(one, row) for one, row in zip(pictures, rows, strict=True) if row >= 0]
-    said = warnings(pictures, rows)
-    _some([one.label for one, _ in used], said)
-    sources = [one.source for one, _ in used]
-    points = [(one.label, one.xy[row], one.xyz[row]) for one, row in used]
-    taught = learn(name, skeleton, points, upright=upright, mirror=mirror, groups=sources)
-    write_taught(taught, out)
-    return confusion(leave_one_out(taught, sources)), said + conflicts(taught, sources), taught.names
-
-
-def _teach_moves(
-    report: Reporter,
-    out: Path,
-    name: str,
-    examples: list[Path],
-    part: Literal["hand", "body", "both"],
-    hands: Pose | None,
-    body: Pose,
-    *,
-    split: bool,
-    mirror: bool,
-    mirrored: bool,
-) -> tuple[str, list[str], list[str]]:
-    """Write a set of movements; returns the confusion table, what the user should know, and the gestures."""
-    from poise.gestures import gather_tries
-    from poise.gestures.examples import confusion
-    from poise.gestures.learning import alike, learn_moves, leave_one_out_moves
-    from poise.gestures.movesfile import write_moves
-    from poise.gestures.tries import usable
-
-    skeleton = body.skeleton.name
-    if part == "both" and skeleton != "coco17":
-        raise ValueError(f"--part both needs a body model of skeleton coco17; {body.name} gives {skeleton}")
-    tries = gather_tries(
-        examples, part=part, hands=hands, body=body, split=split, mirrored=mirrored, watch=report.watch
-    )
-    used, said = usable(tries)
-    _some([one.label for one in used], said)
-    moves = learn_moves(name, part, used, skeleton=skeleton, mirror=mirror)
-    write_moves(moves, out)
-    return confusion(leave_one_out_moves(moves, used, mirror=mirror)), said + alike(moves), moves.names
-
-
-def _some(labels: list[str], said: list[str]) -> None:
-    """Make sure that there is something to learn.
-
-    Raises:
-        PoiseError: No example of a gesture is left; with what is known of why.
-    """
-    from poise.errors import PoiseError
-    from poise.gestures.taught import NONE
-
-    if not any(label != NONE for label in labels):
-        raise PoiseError("\n".join(["there is no example of a gesture to learn from", *said]))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from poise.cli._options import Wanted, run_model
+from poise.cli._options import RunOptions, run_model
 
 
 def track(
     *source: str,
     tracker: str = "pose.yaml",
     show_trails: bool = True,
-    wanted: Wanted | None = None,
+    options: RunOptions | None = None,
 ) -> int:
     """Find keypoints in SOURCE and give everybody an id that stays: videos, a camera, an address, a folder of frames.
 
@@ -21,6 +21,6 @@ def track(
         source: Video, camera number, address, folder of frames, or - for standard input.
         tracker: pose.yaml, bytetrack.yaml, botsort.yaml, or the path of such a file (.yaml or .toml).
         show_trails: Draw where everybody came from.
-        wanted: The options below.
+        options: The options below.
     """
-    return run_model("track", source, wanted, tracker=tracker, show_trails=show_trails)
+    return run_model("track", source, options, tracker=tracker, show_trails=show_trails)

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from poise.errors import require
 from poise.files.text import say, screen
-from poise.training.config import TrainSettings
+from poise.training.settings import TrainSettings
 
 
 def train(**given: Any) -> int:
@@ -23,11 +23,14 @@ def train(**given: Any) -> int:
     """
     require("torch", extra="train", feature="poise train")
 
+    from poise.cli._notes import hush
     from poise.training.loop import train as run
     from poise.training.run import settings_of
 
     cfg = given.pop("cfg", None)
     settings = settings_of({name: value for name, value in given.items() if value is not None}, cfg=cfg)
+    if not settings.verbose:
+        hush()
     done = run(settings)
     if done.rank:
         return 0  # the first of several processes speaks for all

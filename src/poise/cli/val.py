@@ -11,8 +11,9 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from poise.cli._options import Own, own_arguments
+from poise.cli._options import Opening, RunName
 from poise.files.text import plain, say, say_json, screen
+from poise.files.writing import check_writable
 
 
 def val(
@@ -31,19 +32,11 @@ def val(
     plots: bool = False,
     tables: bool = False,
     calibrate: Path | None = None,
-    calibration: Path | None = None,
     save_json: bool = False,
     json: bool = False,
-    project: Path | None = None,
-    name: str | None = None,
-    exist_ok: bool = False,
-    device: str | None = None,
-    runtime: str = "auto",
-    threads: int | None = None,
-    precision: str = "f32",
-    end2end: bool | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
-    own: Own | None = None,
+    run: RunName | None = None,
+    opening: Opening | None = None,
 ) -> int:
     """Score a model on labelled pictures; with two models, compare them on the same pictures.
 
@@ -67,48 +60,35 @@ def val(
         tables: Print errors by keypoint, size and occlusion, errors of angles, and the reliability of confidences.
         calibrate: Write the numbers that mend confidences and standard deviations of keypoints to this .toml file,
             for --calibration.
-        calibration: Use such a file.
         save_json: Write the finds as a COCO results file.
         json: Print the scores as JSON on standard output.
-        project: Folder of the runs (runs/pose).
-        name: Name of the run (val, val2, ...).
-        exist_ok: Write into an existing run's folder.
-        device: cpu, cuda, cuda:1, ...
-        runtime: onnxruntime, openvino, torch (checkpoints) or auto.
-        threads: CPU threads a network uses.
-        precision: f32, or auto to allow a faster one.
-        end2end: Use a YOLO26 checkpoint's one-to-one head, which needs no suppression.
         quiet: Show nothing but results and errors.
-        own: The options below.
+        run: Where it is saved.
+        opening: How the model is opened.
     """
     models = [*model, *([model_] if model_ else [])]
     if not 1 <= len(models) <= 2:
         raise ValueError(f"val needs a model, or two to compare, got {len(models)}: poise val MODEL --data DATA")
-    if calibrate is not None and (len(models) > 1 or calibration is not None):
+    opening = opening or Opening()
+    if calibrate is not None and (len(models) > 1 or opening.calibration is not None):
         raise ValueError("--calibrate takes one model as it is, without --calibration")
     if data is None and len(models) > 1:
         raise ValueError("val needs --data to compare two models on")
-    from poise.cli._report import ready
+    if calibrate is not None:
+        check_writable(calibrate)
+    from poise.cli._notes import hush
     from poise.cli._scores import compared, report
     from poise.estimators.calibration import write_calibration
     from poise.evaluation import analyse, compare_metrics
-    from poise.model import Pose
     from poise.model.trained import trained_on
     from poise.validation import calibration_of
 
     console = screen(stderr=True, quiet=quiet)
+    if quiet:
+        hush()
     scored = []
     for word in models:
-        pose = Pose(
-            ready(word),
-            device=device,
-            runtime=runtime,
-            threads=threads,
-            precision=precision,
-            end2end=end2end,
-            calibration=calibration,
-            **own_arguments(own),
-        )
+        pose = opening.open(word)
         if data is None:
             if pose.path is None:
                 raise ValueError("val needs --data: a data set's YAML file or a COCO keypoint .json file")
@@ -128,9 +108,7 @@ def val(
                 max_det=max_det,
                 plots=plots,
                 save_json=save_json,
-                project=project,
-                name=name,
-                exist_ok=exist_ok,
+                **(run or RunName()).arguments,
                 watch=_bar(console, Path(word).name),
                 on_saved=lambda folder: console.print(f"saved to {folder}", soft_wrap=True, markup=False),
             )

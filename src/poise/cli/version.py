@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poise._version import __version__
+from poise.extras.version import __version__
 from poise.files.text import say
 
 

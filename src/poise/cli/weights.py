@@ -9,9 +9,15 @@ import cyclopts
 from cyclopts import Parameter
 
 from poise import weights as store
+from poise.cli._help import INSIDE
 from poise.files.text import one_line, say, say_json, screen
+from poise.files.writing import check_writable
 
-weights = cyclopts.App(name="weights", help="List, fetch, pack, import and remove weight files that are not bundled.")
+weights = cyclopts.App(
+    name="weights",
+    help="List, fetch, pack, import and remove weight files that are not bundled.",
+    group_commands=INSIDE,
+)
 
 
 @weights.default
@@ -135,6 +141,7 @@ def pack(*names: str, out: Annotated[Path, Parameter(name=["--out", "-o"])], ove
         )
     if out.exists() and not overwrite:
         raise PoiseError(f"{out} exists; pass --overwrite to replace it")
+    check_writable(out)
     for entry in (entry for name in names for entry in store.wanted(name)):
         fetch_network(entry)
     packed = store.pack(names, out)

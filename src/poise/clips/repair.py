@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.limbs import lengths, limbs
 from poise.clips.clip import Clip
-from poise.clips.limbs import lengths, limbs
 from poise.filters.uncertainty import sizes
 
 Floats = NDArray[Any]

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.limbs import limbs, pair_groups
 from poise.clips.clip import Clip
-from poise.clips.limbs import limbs, pair_groups
 from poise.filters.offline import runs
 from poise.filters.uncertainty import sizes
 from poise.skeletons import Skeleton

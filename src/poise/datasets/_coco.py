@@ -113,12 +113,13 @@ def notes_of(table: Mapping[str, Any], images: Mapping[Any, Any]) -> tuple[str, 
         images: What is known by image id.
     """
     others: Counter[str] = Counter()
-    boxless = single = 0
+    boxless = single = yes_no = 0
     for annotation in table["annotations"]:
         others.update(k for k, v in annotation.items() if k not in _READ and v not in (None, [], {}))
+        yes_no += _says_yes_no(annotation.get("keypoints"))
         if annotation.get("bbox") is None:
             boxless += 1
-            flat = annotation.get("keypoints")
+            flat = as_flat(annotation)
             single += isinstance(flat, list) and sum(v not in (0, None) for v in flat[2::3]) == 1
     lost = [a.get("image_id") for a in table["annotations"] if not _known(a.get("image_id"), images)]
     regions = sum(any(str(k).startswith("ignore_regions") and v for k, v in r.items()) for r in table["images"])
@@ -127,6 +128,11 @@ def notes_of(table: Mapping[str, Any], images: Mapping[Any, Any]) -> tuple[str, 
         notes.append(f"not read: regions to ignore in {regions} pictures")
     if others:
         notes.append("not read: " + ", ".join(f"{str(k)[:40]} ({n})" for k, n in sorted(others.items())))
+    if yes_no:
+        notes.append(
+            f"{yes_no} annotations have true or false as visibility, where COCO has 0, 1 or 2: true is read as 2 "
+            "(seen), false as 0 (not labelled)"
+        )
     if boxless:
         notes.append(f"{boxless} annotations have no bbox: the box around their labelled keypoints is taken")
     if single:
@@ -198,7 +204,9 @@ def _row(
     category = a.get("category_id")
     if not _known(category, numbers):
         raise ValueError(f"category_id {str(category)[:40]} is none of the file's categories")
-    flat = a.get("keypoints") or [0] * (3 * keypoints)
+    flat = as_flat(a) or [0] * (3 * keypoints)
+    if isinstance(flat, list) and any(isinstance(v, list) for v in flat):
+        raise ValueError(f"keypoints in lists of their own must be [x, y, v] each, got {str(flat)[:60]}")
     if not isinstance(flat, list) or len(flat) != 3 * keypoints:
         got = len(flat) if isinstance(flat, list) else type(flat).__name__
         raise ValueError(f"keypoints must hold {3 * keypoints} numbers ({keypoints} x 3), got {got}")
@@ -219,6 +227,32 @@ def _row(
     if crowd not in (0, 1, False, True):
         raise ValueError(f"iscrowd must be 0 or 1, got {str(crowd)[:40]}")
     return numbers[category], box, flat, np.nan if area is None else float(area), bool(crowd)
+
+
+def as_flat(annotation: Mapping[str, Any]) -> Any:
+    """Return an annotation's keypoints as COCO has them, ``x, y, v`` one after the other.
+
+    Lists of one keypoint each (``[[x, y, v], …]``, null for one that is not labelled) are joined; a visibility of true
+    becomes 2, and false 0. Anything else is returned as it is.
+    """
+    given = annotation.get("keypoints")
+    if not isinstance(given, list):
+        return given
+    if any(isinstance(point, list) for point in given) and all(
+        point is None or (isinstance(point, list) and len(point) == 3) for point in given
+    ):
+        given = [value for point in given for value in (point or (0, 0, 0))]
+    if any(value is True or value is False for value in given[2::3]):
+        given = [2 * int(v) if i % 3 == 2 and isinstance(v, bool) else v for i, v in enumerate(given)]
+    return given
+
+
+def _says_yes_no(given: Any) -> bool:
+    """Return whether keypoints, flat or in lists of one each, have true or false as visibility."""
+    if not isinstance(given, list):
+        return False
+    seen = (point[2] if isinstance(point, list) and len(point) == 3 else None for point in given)
+    return any(isinstance(v, bool) for v in (*given[2::3], *seen))
 
 
 def _finite(values: Sequence[Any]) -> bool:
@@ -280,8 +314,9 @@ def _points(path: Path, table: Mapping[str, Any], posed: list[Mapping[str, Any]]
     if lists:
         return lists[0]
     for a in table["annotations"]:
-        if isinstance(a.get("keypoints"), list) and len(a["keypoints"]) >= 3:
-            k = len(a["keypoints"]) // 3
+        flat = as_flat(a)
+        if isinstance(flat, list) and len(flat) >= 3:
+            k = len(flat) // 3
             return get("coco17").keypoints if k == 17 else tuple(f"point_{i}" for i in range(k))
     about = table.get("info")
     studio = isinstance(about, dict) and "label studio" in str(about.get("contributor", "")).lower()

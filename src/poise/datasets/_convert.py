@@ -20,6 +20,7 @@ from poise.datasets.formats._kept import Labelled, losses
 from poise.datasets.formats._place import How, names_below, put, reference, write_text
 from poise.datasets.formats._registry import Format, format_module
 from poise.errors import FormatError, SourceError
+from poise.files.writing import check_folder, check_writable
 from poise.skeletons import Skeleton
 from poise.sources import picture_size
 
@@ -115,7 +116,9 @@ def write_datasets(
 
     Raises:
         ValueError: The splits differ in classes or keypoints, or a format or way is unknown.
-        FormatError: ``dest`` is there already, or nothing can be written.
+        FormatError: ``dest`` is there already, or there is nothing to write.
+        PoiseError: ``dest`` cannot be written to.
+        KeyboardInterrupt: The user stopped it; nothing is left of it.
     """
     target, form = Path(dest), format_module(format)
     if pictures not in (None, "copy", "link", "reference"):
@@ -132,14 +135,22 @@ def write_datasets(
         made += [target.with_name(f"{target.stem}_images"), target.with_suffix(".config.xml")]
     for path in made:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise FormatError(f"{path}: is there already; choose another name, or remove it first")
+            half = path.is_dir() and not single and not (path / "data.yaml").exists()
+            why = ", without a data.yaml: perhaps half written by a conversion that was killed" if half else ""
+            raise FormatError(f"{path}: is there already{why}; choose another name, or remove it first")
+    (check_writable if single else check_folder)(target)
 
     try:
         return _write_all(datasets, target, format, how, watch, single=single)
-    except BaseException:
-        # What is half written would be in the way of the next try. The folder was not there before, or was empty.
-        if not single:
-            shutil.rmtree(target, ignore_errors=True)
+    except BaseException as error:
+        # What is half written would be in the way of the next try. Nothing of it was there before, or it was empty.
+        for path in made:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        if isinstance(error, KeyboardInterrupt):
+            error.args = (f"stopped; nothing was written to {target}",)
         raise
 
 

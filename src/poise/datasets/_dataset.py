@@ -15,7 +15,7 @@ from poise.datasets._labels import Labels, Problem, told_once
 from poise.datasets._pictures import Pictures, find_pictures, root_of
 from poise.datasets._spec import DataSpec, read_spec, yaml_in
 from poise.datasets._unpack import refuse_pointer, unpacked
-from poise.datasets._yolo import label_path, parse_labels
+from poise.datasets._yolo import find_labels, parse_labels
 from poise.errors import FormatError, SourceError, suggest
 from poise.frames import Image
 from poise.skeletons import Skeleton
@@ -83,7 +83,7 @@ class YoloDataset(Pictures):
 
     def label_path(self, index: int) -> Path:
         """Return where the picture's labels are, whether or not the file is there."""
-        return label_path(self.paths[index])
+        return find_labels(self.paths[index])
 
     def read(self, index: int) -> tuple[Labels, list[Problem]]:
         labels, problems, _ = self.read_lines(index)
@@ -158,7 +158,7 @@ class CocoDataset(Pictures):
 
     def keypoints_as_written(self, index: int) -> list[list[float]]:
         """Return the flat ``x, y, v`` of each annotation of the picture that can be used."""
-        rows = (a.get("keypoints") for a in self._by_image[self.ids[index]])
+        rows = (_coco.as_flat(a) for a in self._by_image[self.ids[index]])
         return [row for row in rows if isinstance(row, list)]
 
     def read(self, index: int) -> tuple[Labels, list[Problem]]:
@@ -285,11 +285,13 @@ def scan(dataset: Dataset, *, watch: Callable[[Iterable[int]], Iterable[int]] | 
             usable = not any(p.severity == "error" for p in problems)
             found.problems.extend(problems)
         except SourceError as error:
-            text = str(error).removeprefix(f"{dataset.paths[i]}: ")
-            mend = "mend or remove the picture"
+            text = str(error).removeprefix(f"{dataset.paths[i]}: ").removesuffix("; copy it again")
+            mend = "copy it again, or take it out of the data set"
             found.problems.append(Problem("unreadable-picture", "error", dataset.paths[i], None, text, mend))
         except FormatError as error:
-            found.problems.append(Problem("unreadable-labels", "error", dataset.paths[i], None, str(error), ""))
+            where = dataset.label_path(i) if isinstance(dataset, YoloDataset) else dataset.paths[i]
+            text = str(error).removeprefix(f"{where}: ")
+            found.problems.append(Problem("unreadable-labels", "error", where, None, text, "mend or remove the file"))
         found.labels.append(labels)
         found.sizes.append(size)
         found.usable.append(usable)

@@ -33,6 +33,16 @@ def exists(path: Path) -> bool:
         return False
 
 
+def any_case(pattern: str) -> str:
+    """Return a glob pattern whose letters may be large or small, as names are on Windows and macOS.
+
+    Example:
+        >>> any_case("*.txt")
+        '*.[tT][xX][tT]'
+    """
+    return "".join(f"[{c}{c.upper()}]" if c.islower() else c for c in pattern)
+
+
 def local(name: str) -> str:
     """Return a path that was written on Windows in the way of this system: no drive, and slashes.
 

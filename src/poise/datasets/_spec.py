@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from poise.datasets._find import place, tails
+from poise import files
+from poise.datasets._find import any_case, exists, place, tails
 from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton, from_yaml, lone_sides
 from poise.skeletons.yamlfile import described, yaml_table
@@ -129,7 +130,7 @@ def yaml_in(folder: Path) -> Path | None:
     for file in found:
         if file.is_file():
             return file
-    others = [file for file in sorted(folder.glob("*.y*ml"))[:50] if file.is_file() and _describes(file)]
+    others = [file for file in sorted(folder.glob(any_case("*.y*ml")))[:50] if file.is_file() and _describes(file)]
     return others[0] if len(others) == 1 else None
 
 
@@ -146,7 +147,7 @@ def find_yaml(path: str | Path) -> Path:
     """Return the file itself, or the bundled description of that name.
 
     Raises:
-        FormatError: Neither is there; with the nearest bundled name.
+        FormatError: Neither is there; with the nearest bundled name. Or it is no plain file.
     """
     file = Path(path)
     if file.is_file():
@@ -155,6 +156,8 @@ def find_yaml(path: str | Path) -> Path:
     bundled = known.get(file.name if file.suffix else f"{file.name}.yaml")
     if bundled is not None and len(file.parts) == 1:
         return bundled
+    if exists(file):
+        raise FormatError(f"{file}: {files.no_file(file)}")
     raise FormatError(f"{file}: no such file{suggest(file.name, known)} (descriptions that come with Poise)")
 
 
@@ -207,7 +210,10 @@ def _names(table: Mapping[str, Any], file: Path) -> dict[int, str]:
     if not isinstance(names, dict) or not names:
         raise FormatError(f"{file}: names must be a list of classes or 'number: name' lines, got {names!r}")
     if sorted(map(str, names)) != sorted(map(str, range(len(names)))):
-        raise FormatError(f"{file}: names must be numbered from 0 to {len(names) - 1}, got {list(names)}")
+        raise FormatError(
+            f"{file}: names must be numbered from 0 to {len(names) - 1}, got {list(names)[:20]}; label files "
+            "name classes by these numbers, so those in between need a name too"
+        )
     if isinstance(count, int) and count != len(names):
         raise FormatError(f"{file}: nc is {count}, but names lists {len(names)} classes")
     return {int(number): str(name) for number, name in sorted(names.items(), key=lambda pair: int(pair[0]))}

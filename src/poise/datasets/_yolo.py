@@ -10,22 +10,47 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.datasets._find import is_file
 from poise.datasets._labels import Labels, Problem
 
 # A coordinate may leave the picture by a hundredth before the row is refused. Source: the field's reader.
 _SLACK = 0.01
+_FOLDERS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS"}
+_LABELS = tuple(_FOLDERS.values())
+_ENDINGS = (".txt", ".TXT", ".Txt")
 # Boxes may leave the picture, as the field's reader has it, but none is a hundred pictures wide: those are pixels.
 _LARGEST_BOX = 100
 
 
 def label_path(image: Path) -> Path:
-    """Return where a picture's labels are: the last folder ``images`` becomes ``labels``, the ending ``.txt``."""
+    """Return where a picture's labels are: the last folder ``images`` becomes ``labels``, the ending ``.txt``.
+
+    A folder ``Images`` becomes ``Labels``, and ``IMAGES`` becomes ``LABELS``.
+    """
     parts = list(image.parts)
     for i in range(len(parts) - 2, -1, -1):
-        if parts[i] == "images":
-            parts[i] = "labels"
+        if parts[i] in _FOLDERS:
+            parts[i] = _FOLDERS[parts[i]]
             break
     return Path(*parts).with_suffix(".txt")
+
+
+def find_labels(image: Path) -> Path:
+    """Return a picture's label file as it is spelled on the disk; where there is none, as :func:`label_path` has it.
+
+    Windows and macOS take ``A.TXT`` in ``Labels`` for ``a.txt`` in ``labels``; what was written there has any of them.
+    """
+    usual = label_path(image)
+    if is_file(usual):
+        return usual
+    beside = image.with_suffix(".txt")
+    folders = [usual.parent]
+    if usual.parent != beside.parent:
+        here = image.parts
+        i = next(i for i, (a, b) in enumerate(zip(here, usual.parts, strict=True)) if a != b)
+        folders = [Path(*here[:i], name, *here[i + 1 : -1]) for name in dict.fromkeys((usual.parts[i], *_LABELS))]
+    spelled = (folder / f"{usual.stem}{ending}" for folder in folders for ending in _ENDINGS)
+    return next((path for path in spelled if is_file(path)), usual)
 
 
 def parse_labels(
@@ -67,8 +92,10 @@ def parse_labels(
             wrong(
                 "wrong-columns",
                 number,
-                f"{len(words)} columns, expected {columns} (class, box of 4, {k} x {d})",
-                f"correct the line, or kpt_shape in the data set's YAML{_other_shape(len(words), k, d)}",
+                f"{len(words)} column{'s' if len(words) != 1 else ''}, expected {columns} (class, box of 4, {k} x {d})",
+                "write spaces between the values"
+                if len(words) == 1 and _joined(words[0])
+                else f"correct the line, or kpt_shape in the data set's YAML{_other_shape(len(words), k, d)}",
             )
             continue
         try:
@@ -187,6 +214,11 @@ def _to_pixels(table: NDArray[np.float64], size: tuple[int, int], k: int, d: int
     # Without visibility every keypoint is labelled, unless it is negative. Source: the field's reader.
     visibility = points[..., 2] if d == 3 else np.where((points < 0).any(-1), 0, 2)
     return Labels.of(table[:, 0], np.concatenate([centre - extent / 2, centre + extent / 2], 1), xy, visibility)
+
+
+def _joined(word: str) -> bool:
+    """Return whether a line without spaces has other signs between its values."""
+    return len([part for part in word.replace(";", ",").split(",") if part]) >= 5
 
 
 def _other_shape(columns: int, k: int, d: int) -> str:

@@ -1,6 +1,7 @@
 """Draw keypoints on pictures, and show them."""
 
 from poise.drawing._annotator import Annotator, colors
+from poise.drawing._arc import JointArc
 from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
@@ -10,7 +11,7 @@ from poise.drawing._matrix import matrix
 from poise.drawing._plot import page, plot, png, show, write
 from poise.drawing._shapes import discs, ellipses, limbs
 from poise.drawing._style import Style
-from poise.drawing._text import draw_label, label_size, place_label, text
+from poise.drawing._text import draw_label, label_size, place_beside, place_label, text
 from poise.drawing._trails import Trails
 from poise.drawing._video import Video
 from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
@@ -18,6 +19,7 @@ from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
 __all__ = [
     "Annotator",
     "Curve",
+    "JointArc",
     "Style",
     "Trails",
     "Video",
@@ -40,6 +42,7 @@ __all__ = [
     "matrix",
     "page",
     "paint_heat",
+    "place_beside",
     "place_label",
     "plot",
     "png",

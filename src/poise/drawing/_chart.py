@@ -109,7 +109,8 @@ def chart(
         text(picture, (left, 8), title, _INK, 19)
     text(picture, (left, top - 21), y, _INK, 14)
     text(picture, (right - label_size(x, 14)[0] + 6, height - 25), x, _INK, 14)
-    _legend(picture, curves, (left, top, right, bottom), places=[p * scale + origin for p in map(_rows, points)])
+    along = [p * scale + origin for p in map(_rows, points)]
+    _legend(picture, curves, (left, top, right, bottom), places=along, beside=left + label_size(y, 14)[0])
     return picture
 
 
@@ -185,15 +186,28 @@ def _dashes(places: NDArray[np.float64], dash: float = 7.0) -> tuple[NDArray[np.
 
 
 def _legend(
-    image: Image, curves: Sequence[Curve], frame: tuple[int, int, int, int], *, places: Sequence[NDArray[np.float64]]
+    image: Image,
+    curves: Sequence[Curve],
+    frame: tuple[int, int, int, int],
+    *,
+    places: Sequence[NDArray[np.float64]],
+    beside: int,
 ) -> None:
-    """Write the names into the corner that hides least."""
+    """Write the names into a corner without a curve, else into a row above the axes, else where they hide least.
+
+    Args:
+        image: Is drawn on.
+        curves: Those that have names.
+        frame: The axes: left, top, right, bottom.
+        places: ``(n, 2)`` pixels along each curve.
+        beside: Where the name of the vertical axis ends, to the left of the row.
+    """
     named = [(i, c) for i, c in enumerate(curves) if c.name]
     if not named or len(named) > _LEGEND:
         return
     left, top, right, bottom = frame
-    wide = max(label_size(c.name, 13)[0] for _, c in named) + 34
-    tall = 20 * len(named) + 8
+    wides = [label_size(c.name, 13)[0] + 34 for _, c in named]
+    wide, tall = max(wides), 20 * len(named) + 8
     corners = [
         (right - wide - 8, top + 8),
         (right - wide - 8, bottom - tall - 8),
@@ -205,9 +219,13 @@ def _legend(
         int(((every >= (x - 4, y - 4)) & (every <= (x + wide + 4, y + tall + 4))).all(axis=1).sum()) for x, y in corners
     ]
     x, y = corners[int(np.argmin(hidden))]
-    fill(image, (x, y, x + wide, y + tall), (255, 255, 255), 0.85)
-    for row, (i, curve) in enumerate(named):
-        middle = y + 4 + 20 * row + 10
+    row = right - sum(wides)
+    if min(hidden) and row > beside + 20:
+        spots = [(row + sum(wides[:n]), top - 13) for n in range(len(named))]
+    else:
+        fill(image, (x, y, x + wide, y + tall), (255, 255, 255), 0.85)
+        spots = [(x, y + 14 + 20 * n) for n in range(len(named))]
+    for (x, middle), (i, curve) in zip(spots, named, strict=True):
         stroke = np.array([[x + 6.0, middle], [x + 26.0, middle]])
         if curve.dashed:
             limbs(image, *_dashes(stroke, 5.0), _colour(curve, i), curve.width)
@@ -224,9 +242,9 @@ def _rows(point: tuple[NDArray[np.float64], NDArray[np.float64]]) -> NDArray[np.
     """Return points along a curve, close enough together that none of it passes a corner unseen."""
     stacked = np.stack(point, axis=1)
     known: NDArray[np.float64] = stacked[np.isfinite(stacked).all(axis=1)]
-    if not 1 < len(known) < 100:
+    if len(known) < 2:
         return known
-    fine = np.linspace(0, len(known) - 1, 30 * len(known))
+    fine = np.linspace(0, len(known) - 1, max(3000, 10 * len(known)))
     return np.stack([np.interp(fine, np.arange(len(known)), known[:, i]) for i in range(2)], axis=1)
 
 

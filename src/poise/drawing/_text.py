@@ -214,3 +214,39 @@ def place_label(
     pushed = np.abs(moved - spots).sum(axis=1)
     best = rects[np.lexsort((np.arange(len(rects)), pushed > 1, hidden))[0]]
     return int(best[0]), int(best[1]), int(best[2]), int(best[3])
+
+
+def place_beside(
+    size: tuple[int, int],
+    point: Sequence[float],
+    toward: float,
+    gap: float,
+    label: tuple[int, int],
+    taken: NDArray[np.float64],
+) -> Rect:
+    """Find a place for a point's label inside the picture, where possible on no other label.
+
+    Args:
+        size: Height and width of the picture.
+        point: x and y, pixels.
+        toward: The direction in which it stands best, radians clockwise from right.
+        gap: From the point to the label, pixels.
+        label: Width and height of the label, pixels.
+        taken: ``(n, 4)`` rectangles of the labels so far.
+
+    Returns:
+        x0, y0, x1, y1, pixels.
+    """
+    half = np.array(label) / 2
+    # In the direction asked for, then ever further round the point, then further off.
+    turns = np.radians([0, 30, -30, 60, -60, 90, -90, 135, -135, 180])
+    ways = np.array([[np.cos(toward + turn), np.sin(toward + turn)] for turn in turns])
+    reach = np.abs(ways) @ half
+    middles = [np.asarray(point) + ways * (reach + far * gap)[:, None] for far in (1.0, 2.5, 4.0)]
+    spots = np.clip(np.round(np.concatenate(middles) - half), 0, np.maximum(np.array(size[::-1]) - label, 0))
+    rects = np.concatenate([spots, spots + label], axis=1)
+    low = np.maximum(rects[:, None, :2], taken[None, :, :2])
+    high = np.minimum(rects[:, None, 2:], taken[None, :, 2:])
+    hidden = np.prod(np.maximum(high - low, 0), axis=-1).sum(axis=1)
+    best = rects[int(np.argmin(hidden))]
+    return int(best[0]), int(best[1]), int(best[2]), int(best[3])

@@ -15,7 +15,7 @@ from poise.estimators.postprocess import Layout
 from poise.estimators.recognise import describe
 from poise.files.text import valid
 from poise.runtime import Session, Tensor
-from poise.skeletons import Skeleton, get, names
+from poise.skeletons import Skeleton, skeleton_of
 
 # What a file says is not trusted: beyond these it is damaged or made to exhaust memory. A thousand class names take
 # 30 kB of text; the largest skeletons in use have some 500 points.
@@ -228,27 +228,10 @@ def _skeleton(meta: Mapping[str, str], classes: Mapping[int, str], layout: Layou
         listed = next(iter(listed.values()), None)
     instance = next(iter(classes.values()), "object") if len(classes) == 1 else "object"
     words = tuple(valid(str(word)) for word in listed) if isinstance(listed, (list, tuple)) else ()
-    # Networks whose points were never named carry their numbers as names.
-    unnamed = (tuple(str(i) for i in range(k)), tuple(f"keypoint_{i}" for i in range(k)))
-    if words and words not in unnamed:
-        if len(words) != k or len(set(words)) != k:
-            raise ModelError(
-                f"{name}: kpt_names in the metadata must be {k} different names, got {len(words)}: {words}"
-            )
-        for known in (get(n) for n in names()):
-            if known.keypoints == words:
-                return known
-        return Skeleton(f"{instance}-{k}", words, instance=instance)
-    if k == 17:
-        return get("coco17")
-    if (k, instance.lower()) in _WITHOUT_NAMES:
-        return get(_WITHOUT_NAMES[k, instance.lower()])
-    points = tuple(f"keypoint_{i}" for i in range(k))
-    return Skeleton(f"{instance}-{k}", points, flip_idx=tuple(range(k)), instance=instance)
-
-
-# Networks of the field's own data sets, whose descriptions name no keypoints: by their number and the one class.
-_WITHOUT_NAMES = {(12, "tiger"): "tiger12", (24, "dog"): "dog24", (21, "hand"): "hand21"}
+    try:
+        return skeleton_of(k, words, instance=instance)
+    except ValueError as error:
+        raise ModelError(f"{name}: {error} (in the metadata)") from None
 
 
 def _is_side(value: Any) -> bool:

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from poise import files
 from poise.errors import ModelError, suggest
 from poise.estimators._estimator import Estimator, build
 from poise.estimators.detectors import FAMILIES as DETECTORS
@@ -76,7 +77,12 @@ def build_registered(
     skeleton = get(card.skeleton)
     found, beside = _detectors(asked.detector, skeleton.instance, open_file)
     parts = tuple(entry["network"] for entry in found if entry["network"] not in beside) + (refiner,)
-    changed = replace(card, networks=parts, settings={**card.settings, "detectors": found})
+    settings = {**card.settings, "detectors": found}
+    person = card.settings.get("person", {})
+    if "evidence" in person and len(found) != len(person["evidence"]):
+        # How sure to be of an instance was fitted with a weight for each of the model's own detectors; others share it.
+        settings["person"] = {**person, "evidence": [sum(person["evidence"]) / len(found)] * len(found)}
+    changed = replace(card, networks=parts, settings=settings)
     return _top_down(changed, skeleton, beside, open_network, spec)
 
 
@@ -181,7 +187,7 @@ def _detectors(
     path = Path(asked).expanduser()
     if path.suffix.lower() in (".onnx", ".xml") or path.is_file():
         if not path.is_file():
-            raise ModelError(f"detector {text}: no such file")
+            raise ModelError(f"detector {text}: {files.no_file(path)}")
         opened = open_file(path)
         found = recognise_detector(opened, name=text, path=path, spec=known)
         return [{"network": text}], {text: (opened, found)}
@@ -195,6 +201,11 @@ def _usual(instance: str) -> list[dict[str, Any]]:
     if instance in ("animal", "dog", "tiger"):
         return [{"network": DEFAULT, "classes": _ANIMALS}]
     return []
+
+
+def usual_detector(instance: str) -> str | None:
+    """Return what finds the instances of a skeleton where nothing is named; None: nothing bundled does."""
+    return DEFAULT if _usual(instance) else None
 
 
 def _registered(name: str) -> list[dict[str, Any]]:
@@ -216,10 +227,15 @@ def _registered(name: str) -> list[dict[str, Any]]:
                 f"{name!r} is no detector, but of the family {family!r}; for example {DEFAULT!r}"
             ) from None
         return [{"network": name}]
-    found = card.settings.get("detectors")
+    found = _own(card)
     if not found:
         raise ModelError(
             f"model {name!r} has no boxes to lend ({card.summary}); name a detector such as {DEFAULT!r}, or a model "
             "such as 'body'"
         )
-    return [dict(entry) for entry in found]
+    return found
+
+
+def _own(card: Card) -> list[dict[str, Any]]:
+    """Return the settings of a model's own detectors."""
+    return [dict(entry) for entry in card.settings.get("detectors", ())]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.estimators._clock import Clock
+from poise.estimators._fitting import fitting
 from poise.estimators._topdown_settings import Settings
 from poise.estimators._upright import Torso, quarters, upright
 from poise.estimators.people import spreads
@@ -52,7 +53,7 @@ class Looker:
     """
 
     def __init__(self, settings: Settings, refiner: Refiner, session: Session, skeleton: Skeleton) -> None:
-        self._refiner, self._session = refiner, session
+        self._refiner, self._session, self._name = refiner, session, settings.refiner
         self._flip_idx, self._sigmas = tuple(skeleton.flip_idx), skeleton.sigmas
         self._torso = Torso.of(skeleton)
         self.looks = settings.looks or ((*refiner.spec.size, refiner.spec.expand),)
@@ -163,8 +164,9 @@ class Looker:
                 outputs = self._refiner.average(outputs, mirrored, self._flip_idx)
             clock.lap("inference")
             near = affine_apply(matrices, hint.xy[part]).astype(np.float32)
-            points, conf[part] = self._refiner.decode(outputs, near, hint.conf[part])
-            xy[part] = affine_apply(affine_invert(matrices), points)
+            with fitting(self._name, self._refiner.spec.family, outputs):
+                points, conf[part] = self._refiner.decode(outputs, near, hint.conf[part])
+                xy[part] = affine_apply(affine_invert(matrices), points)
             clock.lap("postprocess")
         return xy, conf
 

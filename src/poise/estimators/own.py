@@ -16,7 +16,7 @@ from poise.estimators.recognise import describe
 from poise.estimators.spec import Spec
 from poise.files.text import valid
 from poise.runtime import Session, Tensor
-from poise.skeletons import Skeleton, get
+from poise.skeletons import Skeleton, get, skeleton_of
 
 # Skeletons by their number of keypoints, of the data sets that networks are usually trained on.
 BY_COUNT = {
@@ -113,7 +113,7 @@ def recognise(
         ModelError: It is none of the families, or contradicts what is said of it.
         FormatError: A field of ``spec`` that is not known.
     """
-    table = _said(session, name, path, spec)
+    table = declared(session, path, spec, name=name)
     family = table.setdefault("family", family_of(session))
     if family is None or family not in (*refiners.FAMILIES, *detectors.FAMILIES):
         known = [*refiners.FAMILIES, *detectors.FAMILIES]
@@ -128,6 +128,8 @@ def recognise(
         loaded = refiners.refiner(found, session) if family in refiners.FAMILIES else detectors.detector(found, session)
     except FormatError as error:
         raise ModelError(f"{name}: {error}; this looks like {describe(session)}") from None
+    if not loaded.keypoints and family in refiners.FAMILIES:
+        raise ModelError(f"{name}: its outputs have no keypoints; this looks like {describe(session)}")
     if not loaded.keypoints:
         return Own(found, None)
     return Own(found, named(loaded.keypoints, skeleton or session.metadata.get("skeleton"), session, name=name))
@@ -148,14 +150,16 @@ def recognise_detector(
         ModelError: It is none of the families, or contradicts what is said of it.
         FormatError: A field of ``spec`` that is not known.
     """
-    table = _said(session, name, path, spec)
+    table = declared(session, path, spec, name=name)
     if "family" not in table:
-        table["family"] = family_of(session) or _detecting(session, name, told="mean" in table)
+        table["family"] = family_of(session) or shared_family(session, name, told="mean" in table)
     if table["family"] not in detectors.FAMILIES:
-        known = ", ".join(sorted(detectors.FAMILIES))
+        known, said = ", ".join(sorted(detectors.FAMILIES)), table["family"]
+        odd = said is not None and said not in refiners.FAMILIES
+        near = f"no family named {said!r}{suggest(said, detectors.FAMILIES)}; " if odd else ""
         raise ModelError(
-            f"{name}: expected a detector ({known}), but this looks like {describe(session)}; if it is one of them "
-            "under other names, say which: detector={'file': …, 'family': …}"
+            f"{name}: {near}expected a detector ({known}), but this looks like {describe(session)}; if it is one of "
+            "them under other names, say which: detector={'file': …, 'family': …}"
         )
     found = _spec(session, name, table)
     try:
@@ -192,15 +196,17 @@ def named(count: int, skeleton: str | Path | Skeleton | None, session: Session |
         return chosen
     words = _names(session.metadata.get("kpt_names", "")) if session is not None else ()
     if len(words) == count == len(set(words)):
-        return Skeleton(f"points{count}", words)
+        return skeleton_of(count, words)
     if count in BY_COUNT:
         return get(BY_COUNT[count])
-    # A mirror cannot be guessed of points without names: each stays itself.
-    return Skeleton(f"points{count}", tuple(f"point_{i}" for i in range(count)), flip_idx=tuple(range(count)))
+    return skeleton_of(count)
 
 
-def _said(session: Session, name: str, path: Path | None, spec: Mapping[str, Any] | None) -> dict[str, Any]:
+def declared(
+    session: Session, path: Path | None, spec: Mapping[str, Any] | None = None, *, name: str = ""
+) -> dict[str, Any]:
     """Return what is said of a network, the surest last: beside the file, in it, by the user."""
+    name = name or str(path)
     table: dict[str, Any] = dict(deployed(path)) if path is not None else {}
     if _fixed(_picture(session, name)):
         table.pop("size", None)  # the network's own shape is surer than what lies beside it
@@ -284,7 +290,7 @@ def _size(session: Session, family: str) -> tuple[int, int] | None:
     return None
 
 
-def _detecting(session: Session, name: str, *, told: bool) -> str | None:
+def shared_family(session: Session, name: str, *, told: bool) -> str | None:
     """Return the family of a detector whose outputs several families share."""
     boxes = [t for t in session.outputs if len(t.shape) == 3]
     if len(boxes) != 1:

@@ -11,10 +11,11 @@ def describe(session: Session) -> str:
     Args:
         session: The loaded network.
     """
-    return f"{_kind(session)} (inputs {_shapes(session.inputs)}; outputs {_shapes(session.outputs)})"
+    return f"{kind(session)} (inputs {_shapes(session.inputs)}; outputs {_shapes(session.outputs)})"
 
 
-def _kind(session: Session) -> str:
+def kind(session: Session) -> str:
+    """Return what a network looks like, in a few words."""
     task = session.metadata.get("task")
     if task:
         return f"a YOLO model for the task {task!r}, as its metadata says"

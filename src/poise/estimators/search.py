@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from poise.errors import ModelError
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
+from poise.estimators._fitting import fitting
 from poise.estimators._topdown_settings import Search, Settings
 from poise.estimators.detectors import detector
 from poise.estimators.people import AGREE, alike, join, tiles, to_picture
@@ -135,12 +136,13 @@ class Finder:
         return runs
 
     def _run(self, image: Image, part: tuple[Search, Detector, Session], size: int, clock: Clock) -> _Run:
-        _, network, session = part
+        search, network, session = part
         feeds, back = network.prepare(image, size)
         clock.lap("preprocess")
         outputs = session.run(feeds)
         clock.lap("inference")
-        people = to_picture(network.decode(outputs, min_score=_WHISPER), back)
+        with fitting(search.network, network.spec.family, outputs):
+            people = to_picture(network.decode(outputs, min_score=_WHISPER), back)
         if network.keypoints != len(self.sigmas):
             people = People.boxed(people.boxes, people.score, len(self.sigmas))
         clock.lap("postprocess")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poise.assignment import assign
+from poise.geometry import assign
 
 Ids = NDArray[np.intp]
 Floats = NDArray[np.float64]

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.points import read_points
 from poise.errors import PoiseError
 from poise.frames import Media, continues
 from poise.geometry import Floats
@@ -213,8 +214,5 @@ def points_of(result: Results) -> tuple[Floats, Floats, NDArray[np.float64]]:
 
     The conf is 0 where a keypoint is NaN, and 1 for the others where the network gives none.
     """
-    xy = np.asarray(result.keypoints.xy, dtype=np.float64)
-    known = np.asarray(np.isfinite(xy).all(axis=-1), dtype=np.float64)
-    conf = result.keypoints.conf
-    sure = known if conf is None else np.asarray(np.nan_to_num(np.asarray(conf, dtype=np.float64)) * known)
-    return xy, sure, np.asarray(result.boxes.xyxy, dtype=np.float64).reshape(-1, 4)
+    xy, conf = read_points(result)
+    return xy, conf, np.asarray(result.boxes.xyxy, dtype=np.float64).reshape(-1, 4)

@@ -201,7 +201,7 @@ class EventVideo:
 
     def _end(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"counts": {"frames": self._frames}, "files": self._videos.paths}
-        return facts | ({"status": "failed", "errors": list(self._errors)} if self._errors else {})
+        return facts | ({"errors": list(self._errors)} if self._errors else {})
 
 
 def save_heatmap(path: str | Path, heatmap: Heatmap, picture: Image) -> None:

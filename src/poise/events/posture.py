@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.angles import joint_angle, norms, tilt
+from poise.bodies.points import mean_of_seen
+from poise.bodies.proportions import SHANK, SHOULDER_BREADTH, THIGH, TRUNK
 from poise.events.event import Event, points_of, track_ids
 from poise.geometry import Bools, Floats
 from poise.results import Results
@@ -20,18 +23,12 @@ POSTURES = ("standing", "sitting", "bending", "lying")
 UNKNOWN = "unknown"
 # The body networks' own limit for drawing; below it a keypoint is a guess.
 MIN_CONF = 0.3
-# Share of the body's height that trunk, thigh and shin have together: 0.288 + 0.245 + 0.246.
-# Source: Winter, Biomechanics and Motor Control of Human Movement, 4th ed., figure 4.1 (after Drillis and Contini).
-_CHAIN = 0.779
-# Body height over the distance between the shoulders' keypoints, seen from the front: 1 / 0.259 by the same figure. A
-# body that points at the camera looks short but not narrow, and is known by that.
-_WIDTH = 3.86
+# Share of the body's height that trunk, thigh and shin have together.
+_CHAIN = TRUNK + THIGH + SHANK
 # This share of the picture's height is its lower edge.
 _EDGE = 0.02
 # A shin is about as long as a trunk in keypoints; in less of a trunk than this it cannot be seen.
 _ROOM = 0.25
-# Trunk over body height, by the same figure.
-_TRUNK = 0.288
 # An arm carries within 40 degrees of the vertical; one within 40 degrees of the trunk hangs or lies beside it, unless
 # the trunk itself points at the camera, or the hand is lower than the hips by more body heights than hanging hands are.
 _STEEP, _ALONG, _SHORT, _BELOW = 0.84, 0.77, 0.5, 0.08
@@ -112,7 +109,7 @@ def measure(
     edge = np.inf if size is None else (1 - _EDGE) * size[1]
     if size is not None:
         seen[:, 2:] &= points[:, 2:, :, 1] < edge
-    middle = _middle(points, seen)
+    middle = mean_of_seen(points, seen)
     if size is not None:
         # Where there is no room for shins between knees and edge, ankles are invented.
         trunk = middle[:, 0] - middle[:, 1]
@@ -122,14 +119,15 @@ def measure(
         ends = cut | (~seen[:, 3].any(axis=1) & (xy[:, legs, 1] >= edge).any(axis=(1, 2)))
     shoulder, hip, ankle = middle[:, 0], middle[:, 1], middle[:, 3]
     faces = [skeleton.index(name) for name in _HEAD if name in skeleton]
-    head = _middle(xy[:, faces], conf[:, faces] >= min_conf)
+    head = mean_of_seen(xy[:, faces], conf[:, faces] >= min_conf)
     head = np.where(np.isnan(head), shoulder, head)
     lines = middle[:, 1:] - middle[:, :-1]  # trunk, thigh, shin, each downwards
-    angles = np.degrees(np.arctan2(np.abs(lines[..., 0]), lines[..., 1]))
-    lengths = np.hypot(lines[..., 0], lines[..., 1])
+    angles = tilt(middle[:, :-1], middle[:, 1:])
+    lengths = norms(lines)
     across = points[:, 0, 0] - points[:, 0, 1]
     width = np.where(seen[:, 0].all(axis=1), np.hypot(across[:, 0], across[:, 1]), np.nan)
-    height = np.fmax(lengths.sum(axis=1) / _CHAIN, _WIDTH * width)
+    # A body that points at the camera looks short but not narrow, and is known by that.
+    height = np.fmax(lengths.sum(axis=1) / _CHAIN, width / SHOULDER_BREADTH)
     extent = (np.fmax(hip[:, 1], ankle[:, 1]) - head[:, 1]) / np.maximum(height, 1e-9)
     box = boxes[:, 2:] - boxes[:, :2]
     sure = (conf[:, pairs] * seen).max(axis=2)
@@ -258,13 +256,6 @@ def _pair(skeleton: Skeleton, part: str) -> list[int]:
     return [skeleton.index(f"left_{part}"), skeleton.index(f"right_{part}")]
 
 
-def _middle(points: Floats, seen: Bools) -> Floats:
-    """Return the ``(..., 2)`` mean of those of the ``(..., P, 2)`` points that are seen, NaN without any."""
-    count = seen.sum(axis=-1)[..., None]
-    total = np.where(seen[..., None], points, 0.0).sum(axis=-2)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 def _steep_arms(xy: Floats, seen: Bools, skeleton: Skeleton, hip: Floats, trunk: Floats, height: Floats) -> Floats:
     """Return pixels from the shoulders down to the wrists of arms that may carry the trunk; see :class:`Measures`."""
     if "left_wrist" not in skeleton or "right_wrist" not in skeleton:
@@ -276,7 +267,7 @@ def _steep_arms(xy: Floats, seen: Bools, skeleton: Skeleton, hip: Floats, trunk:
     length = np.hypot(trunk[:, 0], trunk[:, 1])[:, None]
     along = (arm * trunk[:, None]).sum(axis=-1) / np.maximum(np.hypot(arm[..., 0], arm[..., 1]) * length, 1e-9)
     below = xy[:, ends[1], 1] - hip[:, None, 1] > _BELOW * height[:, None]
-    apart = (along < _ALONG) | (length < _SHORT * _TRUNK * height[:, None]) | below
+    apart = (along < _ALONG) | (length < _SHORT * TRUNK * height[:, None]) | below
     both = np.where(steep & apart, down, 0.0)
     known = np.asarray(seen[:, ends].all(axis=1))
     least: Floats = np.where(known, both, np.inf).min(axis=1)
@@ -285,12 +276,9 @@ def _steep_arms(xy: Floats, seen: Bools, skeleton: Skeleton, hip: Floats, trunk:
 
 def _straighter(points: Floats, seen: Bools) -> Floats:
     """Return degrees at the straighter of both knees, NaN where no leg is seen whole; see :func:`measure`."""
-    bones = points[:, 2:] - points[:, 1:3]  # (N, thigh and shin, left and right, 2)
-    lengths = np.hypot(bones[..., 0], bones[..., 1])
-    cosine = (bones[:, 0] * bones[:, 1]).sum(axis=-1) / np.maximum(lengths[:, 0] * lengths[:, 1], 1e-9)
-    cosine = np.where(seen[:, 1:].all(axis=1), cosine, np.nan)
-    angles: Floats = 180 - np.degrees(np.arccos(_limited(np.fmax(cosine[:, 0], cosine[:, 1]), -1.0)))
-    return angles
+    knees = np.where(seen[:, 1:].all(axis=1), joint_angle(points[:, 1], points[:, 2], points[:, 3]), np.nan)
+    straighter: Floats = np.fmax(knees[:, 0], knees[:, 1])
+    return straighter
 
 
 def _known(values: Floats, instead: float) -> Floats:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +24,7 @@ from poise.export._what import STRIDE, Wish, describe, of_network
 from poise.export._writers import WRITERS
 from poise.export.certificate import Bounds, Certificate, certify, uncompared
 from poise.extras import engines
-from poise.files.writing import check_writable, write_atomically, writing
+from poise.files.writing import check_writable, held, write_atomically, writing
 from poise.networks import Checkpoint, read_checkpoint
 from poise.networks.onnx_graph import OPSET
 from poise.runtime import Session, Tensor
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from poise.networks import PoseNetwork
 
 _log = logging.getLogger("poise")
+
+# Folders to work in, and the file in them that a running export holds.
+_SCRATCH, _LOCK = ".poise-export-", ".lock"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +108,7 @@ def export_certified(
         batch: Pictures a run, where the input is not dynamic.
         opset: ONNX operator set, 11 to 20.
         simplify: Accepted for the field's habit: a graph is written with nothing to simplify.
-        data: Pictures for the comparison and for int8's calibration: a data YAML (with labels, for average precision),
+        data: Pictures for the comparison and for int8's calibration: a data set (its labels give average precision),
             a folder, a file, or a list. None: the bundled picture, which is enough to prove fp32.
         out: The file to write, or a folder; None: beside the checkpoint, named after it.
         overwrite: Replace a file that is there.
@@ -141,16 +147,39 @@ def export_certified(
         check_writable(target)
     if precision == "int8" and data is None:
         raise ValueError("precision 'int8' needs pictures of what the network finds; give data= a folder or data YAML")
-    pictures = gather(data, most=most_pictures)
+    pictures = gather(data, most=most_pictures, keypoints=about.kpt_shape[0])
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    with writing(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=".poise-export-") as scratch:
-        made = Path(scratch) / target.name
-        said = describe(about, wish)
-        stamp = WRITERS[format](about, wish, made, said, pictures)
-        proof = _certify(about, wish, made, said, pictures, target.name, bounds)
-        stamp({"poise.certificate": proof.to_json()})
-        return _deliver(made, target, proof)
+    try:
+        with writing(target), _scratch(target.parent) as scratch:
+            made = scratch / target.name
+            said = describe(about, wish)
+            stamp = WRITERS[format](about, wish, made, said, pictures)
+            proof = _certify(about, wish, made, said, pictures, target.name, bounds)
+            stamp({"poise.certificate": proof.to_json()})
+            return _deliver(made, target, proof)
+    except KeyboardInterrupt as stop:
+        stop.args = (f"stopped; {target} was not written",)
+        raise
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to work in, on the disk of the result; those of exports that were killed are removed."""
+    for old in folder.glob(f"{_SCRATCH}*"):
+        try:
+            with (old / _LOCK).open("rb+") as lock:
+                # Where there are no locks between processes, nobody knows whether it is still used.
+                dead = os.name == "posix" and held(lock)
+        except OSError:
+            continue
+        if dead:
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH) as name, (Path(name) / _LOCK).open("wb") as lock:
+        held(lock)
+        inside = Path(name) / "export"
+        inside.mkdir()
+        yield inside
 
 
 def _read(model: Any, checkpoint: Checkpoint | None, kpt_shape: tuple[int, int] | None) -> Checkpoint:

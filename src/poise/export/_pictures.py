@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise import files
+from poise.datasets import Dataset, Labels, find_yaml, open_dataset, read_spec
 from poise.errors import FormatError, SourceError
 from poise.estimators.letterbox import place, write
 from poise.export._what import Wish
 from poise.frames import Image
-from poise.skeletons.yamlfile import yaml_table
+from poise.skeletons.yamlfile import described, yaml_table
 from poise.sources import open_source
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".ppm", ".jp2", ".heic")
+_SETS = (".yaml", ".yml", ".json", ".xml", ".csv", ".h5", ".hdf5", ".slp", ".parquet", ".zip")
+_WORDS = {"val": "validation", "train": "train"}
 # Enough to see every activation's range; more only takes time (benchmarks/export.py).
 CALIBRATION = 64
 
@@ -47,13 +50,13 @@ class Pictures:
     Attributes:
         files: Files, or names with arrays.
         calibration: Those to calibrate with; empty: the same ones.
-        kpt_shape: Of the labels; None: there are none.
+        truths: Labels of each file; None or empty: there are none.
         origin: What they are, in words.
     """
 
     files: tuple[Path | tuple[str, Image], ...]
     calibration: tuple[Path | tuple[str, Image], ...] = ()
-    kpt_shape: tuple[int, int] | None = None
+    truths: Mapping[Path, Truth] | None = None
     origin: str = ""
 
     def __len__(self) -> int:
@@ -62,7 +65,7 @@ class Pictures:
     def __iter__(self) -> Iterator[tuple[str, Image, Truth | None]]:
         for file in self.files:
             name, image = _load(file)
-            truth = read_labels(file, image, self.kpt_shape) if self.kpt_shape and isinstance(file, Path) else None
+            truth = self.truths.get(file) if self.truths and isinstance(file, Path) else None
             yield name, image, truth
 
     def image(self, index: int) -> Image:
@@ -82,23 +85,26 @@ class Pictures:
             yield batch
 
 
-def gather(data: Any, *, most: int) -> Pictures:
+def gather(data: Any, *, most: int, keypoints: int | None = None) -> Pictures:
     """Find the pictures that the user gave, or those that come with the package.
 
     Args:
-        data: A data YAML (its ``val`` pictures with their labels, ``train`` for calibration), a folder, a file, or a
-            list of those; None: the bundled picture in several shapes.
+        data: A data set: a data YAML (its ``val`` pictures with their labels, ``train`` for calibration), a label file
+            of any format or a .zip file; or a folder of pictures, a picture, or a list of those; None: the bundled
+            picture in several shapes.
         most: Most pictures to compare on; evenly spread over what there is.
+        keypoints: How many the network finds; labels of another number are not compared with.
 
     Raises:
-        SourceError: There is nothing there.
-        FormatError: The YAML is not a data set's.
+        SourceError: There is nothing there, or no picture of a data set can be read.
+        FormatError: The file does not describe a data set.
     """
     if data is None:
         made = tuple(_bundled())
         return Pictures(made, origin=f"the bundled picture in {len(made)} shapes")
-    if isinstance(data, str | Path) and Path(data).suffix.lower() in (".yaml", ".yml"):
-        return _of_yaml(Path(data), most)
+    single = data[0] if isinstance(data, list | tuple) and len(data) == 1 else data
+    if isinstance(single, str | Path) and Path(single).suffix.lower() in _SETS:
+        return _of_set(Path(single), most, keypoints)
     files = _files(data)
     if not files:
         raise SourceError(f"{data}: no pictures there (looked for {', '.join(_ENDINGS)})")
@@ -113,51 +119,73 @@ def evenly(items: Sequence[Any], most: int) -> list[Any]:
     return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
-def read_labels(picture: Path, image: Image, kpt_shape: tuple[int, int]) -> Truth | None:
-    """Read the labels of a picture in the field's text format; None where there is no file.
-
-    Raises:
-        FormatError: A line does not have the columns that ``kpt_shape`` asks for.
-    """
-    parts = list(picture.parts)
-    if "images" not in parts:
-        return None
-    parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
-    path = Path(*parts).with_suffix(".txt")
-    if not path.is_file():
-        return None
-    k, values = kpt_shape
-    try:
-        rows = [
-            [float(word) for word in line.split()]
-            for line in files.read_text(path, most=files.MOST_TEXT).splitlines()
-            if line.strip()
-        ]
-    except ValueError as error:
-        raise FormatError(f"{path}: expected numbers: {error}") from error
-    for i, row in enumerate(rows):
-        if len(row) != 5 + k * values:
-            raise FormatError(
-                f"{path}: line {i + 1} has {len(row)} numbers, expected {5 + k * values} for kpt_shape {[k, values]}"
-            )
-    table = np.array(rows, dtype=np.float64).reshape(-1, 5 + k * values)
-    height, width = image.shape[:2]
-    scale = np.array([width, height], dtype=np.float64)
-    points = table[:, 5:].reshape(-1, k, values)
-    middle, size = table[:, 1:3] * scale, table[:, 3:5] * scale
-    seen: NDArray[np.bool_] = np.asarray(points[:, :, 2] > 0 if values == 3 else (points > 0).any(axis=2))
+def truth_of(labels: Labels) -> Truth:
+    """Return what average precision asks of a picture's labels; regions that hold several instances are left out."""
+    one = labels[~labels.crowd]
+    visible = one.visibility > 0
     return Truth(
-        table[:, 0].astype(np.intp),
-        np.concatenate([middle - size / 2, middle + size / 2], axis=1),
-        points[:, :, :2] * scale,
-        seen,
+        one.classes.astype(np.intp),
+        one.boxes.astype(np.float64),
+        np.where(visible[..., None], one.xy, 0).astype(np.float64),
+        visible,
     )
 
 
-def _of_yaml(path: Path, most: int) -> Pictures:
-    said = yaml_table(path, feature=f"reading {path.name}")
-    if not (said.get("val") or said.get("train")):
-        raise FormatError(f"{path}: expected a data set's YAML with 'train' and 'val'")
+def _of_set(path: Path, most: int, keypoints: int | None) -> Pictures:
+    """Take the pictures of a data set that can be read, with their labels where these are whole."""
+    if path.suffix.lower() in (".yaml", ".yml"):
+        table, _ = described(yaml_table(find_yaml(path), feature=f"reading {path.name}"))
+        if "kpt_shape" not in table and (table.get("val") or table.get("train")):
+            return _without_labels(path, table, most)
+        spec = read_spec(path)
+        split, other = ("val" if "val" in spec.splits else "train"), ("train" if "train" in spec.splits else "val")
+    else:
+        split, other = "val", "train"
+    found = open_dataset(path, split)
+    chosen = evenly(range(len(found)), most)
+    readable = [i for i in chosen if _readable(found, i)]
+    if not readable:
+        raise SourceError(
+            f"{path}: none of the {len(chosen)} {split} pictures can be read; 'poise data check' says why"
+        )
+    labels = {i: _labels(found, i) for i in readable}
+    kept = [i for i in readable if labels[i] is not None] or readable
+    told = f"{len(kept)} of {len(found)} {_WORDS[split]} pictures of {path.name}"
+    if labels[kept[0]] is None:
+        told += "; none of their labels can be read, so average precision is not compared"
+    elif len(kept) < len(chosen):
+        told += f"; {len(chosen) - len(kept)} were left out, as they or their labels cannot be read"
+    truths = {found.paths[i]: truth_of(one) for i in kept if (one := labels[i]) is not None}
+    k = found.spec.kpt_shape[0]
+    if keypoints not in (None, k):
+        told += f"; its labels have {k} keypoints and the network {keypoints}, so average precision is not compared"
+        truths = {}
+    elif not sum(len(truth.classes) for truth in truths.values()):
+        truths = {}
+    train = open_dataset(path, other) if path.suffix.lower() in (".yaml", ".yml") and other != split else found
+    calibration = [train.paths[i] for i in evenly(range(len(train)), CALIBRATION) if _readable(train, i)]
+    return Pictures(tuple(found.paths[i] for i in kept), tuple(calibration), truths, told)
+
+
+def _readable(found: Dataset, i: int) -> bool:
+    try:
+        found.image(i)
+    except SourceError:
+        return False
+    return True
+
+
+def _labels(found: Dataset, i: int) -> Labels | None:
+    """Return the labels of a picture; None where a row of them is wrong: what is not listed would count as false."""
+    try:
+        labels, problems = found.read(i)
+    except (FormatError, SourceError):
+        return None
+    return None if any(problem.severity == "error" for problem in problems) else labels
+
+
+def _without_labels(path: Path, said: Mapping[Any, Any], most: int) -> Pictures:
+    """Take the pictures of a description without keypoints, such as a detector's."""
     root = path.parent / str(said.get("path") or ".")
 
     def split(name: str) -> list[Path]:
@@ -167,17 +195,9 @@ def _of_yaml(path: Path, most: int) -> Pictures:
     val, train = split("val") or split("train"), split("train")
     if not val:
         raise SourceError(f"{path}: no pictures in {root / str(said.get('val') or said.get('train'))}")
-    shape = said.get("kpt_shape")
-    if shape is not None and not (
-        isinstance(shape, list) and len(shape) == 2 and all(isinstance(v, int) for v in shape)
-    ):
-        raise FormatError(f"{path}: kpt_shape must be [K, 2] or [K, 3], got {shape}")
     some = evenly(val, most)
     return Pictures(
-        tuple(some),
-        tuple(train or val),
-        (shape[0], shape[1]) if shape else None,
-        f"{len(some)} of {len(val)} validation pictures of {path.name}",
+        tuple(some), tuple(train or val), None, f"{len(some)} of {len(val)} validation pictures of {path.name}"
     )
 
 
@@ -191,7 +211,7 @@ def _files(data: Any) -> list[Path]:
         lines = files.read_text(path, most=files.MOST_LABELS).split("\n")
         return [path.parent / line.strip() for line in lines if line.strip()]
     if not path.is_file():
-        raise SourceError(f"{path}: no such file or folder")
+        raise SourceError(f"{path}: {files.no_file(path) if path.exists() else 'no such file or folder'}")
     return [path]
 
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poise._version import __version__
+from poise.extras.version import __version__
 from poise.files.text import valid
 from poise.networks import Checkpoint, metadata
-from poise.skeletons import Skeleton, get
+from poise.skeletons import Skeleton, skeleton_of
 
 if TYPE_CHECKING:
     from poise.networks import PoseNetwork
@@ -116,10 +116,6 @@ def of_network(network: PoseNetwork, about: Checkpoint | None = None) -> Checkpo
         return replace(about, **held)
     k = network.kpt_shape[0]
     names = {0: "person" if k == 17 else "object"} if network.nc == 1 else {i: f"class{i}" for i in range(network.nc)}
-    points = tuple(f"keypoint_{i}" for i in range(k))
-    bones = (
-        get("coco17") if k == 17 else Skeleton(f"{names[0]}{k}", points, flip_idx=tuple(range(k)), instance=names[0])
-    )
     return Checkpoint(
         source=Path(f"{network.family}{network.scale}-pose"),
         format="state_dict",
@@ -127,7 +123,7 @@ def of_network(network: PoseNetwork, about: Checkpoint | None = None) -> Checkpo
         scale=network.scale,
         names=names,
         kpt_shape=network.kpt_shape,
-        skeleton=bones,
+        skeleton=skeleton_of(k, instance=names[0] if len(names) == 1 else "object"),
         **held,
     )
 

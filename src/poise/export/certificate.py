@@ -213,7 +213,7 @@ def certify(
         limits: Overlap and number of rows of that suppression.
     """
     bounds = bounds or BOUNDS[precision]
-    labelled = pictures.kpt_shape is not None
+    labelled = bool(pictures.truths)
     low = max(_CONF_AP, floor)
     options = Options(conf=low, multi_label=labelled and len(original.names) > 1 and not floor)
     if limits is not None:

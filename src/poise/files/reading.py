@@ -6,6 +6,7 @@ takes no room on the disk. Each of them would fill the memory or wait for ever.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -47,6 +48,14 @@ class NotRead(OSError):
         return str(self.strerror)
 
 
+class NotText(UnicodeDecodeError):
+    """A text file in another encoding than UTF-8."""
+
+    def __str__(self) -> str:
+        line = self.object.count(b"\n", 0, self.start) + 1
+        return f"not text in UTF-8 (byte {self.object[self.start]:#04x} in line {line}); save it in UTF-8"
+
+
 def open_plain(path: str | Path, *, most: int | None = None) -> io.BufferedReader:
     """Open a plain file to read its bytes; links are followed.
 
@@ -86,12 +95,20 @@ def read_bytes(path: str | Path, *, most: int) -> bytes:
 def read_text(path: str | Path, *, most: int, encoding: str = "utf-8", errors: str = "strict") -> str:
     """Read a plain text file; lines end as they do in it, or with ``\\n`` where they end with ``\\r\\n`` or ``\\r``.
 
+    A file that begins with the mark of UTF-16, as Windows' tools write it, is read as that.
+
     Raises:
         NotRead: It is no plain file, or has more than ``most`` bytes.
         OSError: It is not there or may not be read.
         UnicodeDecodeError: It is not in this encoding.
     """
-    text = read_bytes(path, most=most).decode(encoding, errors)
+    data = read_bytes(path, most=most)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    try:
+        text = data.decode(encoding, errors)
+    except UnicodeDecodeError as error:
+        raise NotText(*error.args) from None
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
@@ -143,6 +160,22 @@ def open_zip(path: str | Path, *, most: int) -> zipfile.ZipFile:
 def check_plain(path: str | Path, *, most: int | None = None) -> None:
     """Raise what :func:`open_plain` does, for a file that another library opens."""
     _check(os.stat(path), path, most)  # noqa: PTH116
+
+
+def no_file(path: str | Path) -> str:
+    """Return in words why a path is no plain file: it is not there, or is something else.
+
+    Example:
+        >>> no_file("nowhere.yaml"), no_file("/")
+        ('no such file', 'a folder where a file is expected')
+    """
+    try:
+        check_plain(path)
+    except NotRead as error:
+        return str(error)
+    except (OSError, ValueError):
+        pass
+    return "no such file"
 
 
 def _check(about: os.stat_result, path: str | Path, most: int | None) -> None:

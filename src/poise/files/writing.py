@@ -140,10 +140,23 @@ def check_writable(path: PathLike) -> None:
     with writing(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "", str(path))
-        folder = path.absolute().parent
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "", str(folder))
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        _try(path.absolute().parent)
+
+
+def check_folder(path: PathLike) -> None:
+    """Find out before the work whether files can be made in a folder, which need not be there yet; nothing is made.
+
+    Raises:
+        PoiseError: It cannot be written to, or a file is in its place.
+    """
+    with writing(path):
+        _try(Path(path).absolute())
+
+
+def _try(folder: Path) -> None:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "", str(folder))
+    with tempfile.TemporaryFile(dir=folder):
+        pass

@@ -1,64 +1,65 @@
 """Gestures of hands and bodies: defined in TOML or taught from examples, with "unknown" for everything else.
 
-:class:`GestureRecognizer` says what results show. Shapes are taught with :func:`learn` and kept with
-:func:`write_taught`; movements with :func:`learn_moves` from :class:`Try` examples, kept with :func:`write_moves`, and
+:class:`GestureRecognizer` says what results show. Shapes are taught with :func:`learn_shapes` and kept with
+:func:`write_shapes`; movements with :func:`learn_moves` from :class:`MoveExample`, kept with :func:`write_moves`, and
 followed in a stream by :class:`Spotter` or by a recogniser that has the set.
+
+What is defined is in ``definitions`` and the bundled TOML in ``sets``; what is taught in ``shapes`` and ``movements``;
+what meets models and video in ``streams``.
 """
 
-from poise.gestures.definitions import Condition, Definition, Definitions, bundled, read_definitions
-from poise.gestures.detector import GestureWatch
 from poise.gestures.events import Gesture, GestureEvent, GestureEvents
-from poise.gestures.gathering import gather_examples, gather_looks, gather_tries
-from poise.gestures.hand_finder import HandFinder
-from poise.gestures.learning import alike, learn_moves, leave_one_out_moves
-from poise.gestures.looks import Look, body_look, hand_look, person_look
-from poise.gestures.movesfile import write_moves
-from poise.gestures.moving import Spotted, Spotter, TaughtMoves
-from poise.gestures.painter import GesturePainter, event_words
-from poise.gestures.recognizer import DEFAULT_SETS, GestureRecognizer
-from poise.gestures.setfile import write_taught
-from poise.gestures.taught import UNKNOWN, Taught, learn, leave_one_out
-from poise.gestures.tries import Try, movements, trace, trimmed
-from poise.gestures.watch import Seen, watch_gestures
+from poise.gestures.movements.examples import MoveExample, trace, trim_movement
+from poise.gestures.movements.learning import find_move_conflicts, learn_moves
+from poise.gestures.movements.move_file import write_moves
+from poise.gestures.movements.observations import Observation, observe_body, observe_hand, observe_person
+from poise.gestures.movements.spotter import SpottedMove, Spotter
+from poise.gestures.movements.taught_moves import TaughtMoves
+from poise.gestures.recognizer import GestureRecognizer
+from poise.gestures.sets import bundled_sets, read_definitions
+from poise.gestures.shapes.examples import find_shape_conflicts
+from poise.gestures.shapes.learning import learn_shapes
+from poise.gestures.shapes.shape_file import write_shapes
+from poise.gestures.shapes.taught_shapes import TaughtShapes
+from poise.gestures.streams.detector import GestureWatch
+from poise.gestures.streams.frames import GestureFrame, watch_gestures
+from poise.gestures.streams.hand_finder import HandFinder
+from poise.gestures.streams.painter import GesturePainter
+from poise.gestures.streams.tally import GestureTally
 
 __all__ = [
-    "DEFAULT_SETS",
-    "UNKNOWN",
-    "Condition",
-    "Definition",
-    "Definitions",
     "Gesture",
     "GestureEvent",
     "GestureEvents",
+    "GestureFrame",
     "GesturePainter",
     "GestureRecognizer",
+    "GestureTally",
     "GestureWatch",
     "HandFinder",
-    "Look",
-    "Seen",
-    "Spotted",
+    "MoveExample",
+    "Observation",
+    "SpottedMove",
     "Spotter",
-    "Taught",
     "TaughtMoves",
-    "Try",
-    "alike",
-    "body_look",
-    "bundled",
-    "event_words",
-    "gather_examples",
-    "gather_looks",
-    "gather_tries",
-    "hand_look",
-    "learn",
+    "TaughtShapes",
+    "bundled_sets",
+    "find_move_conflicts",
+    "find_shape_conflicts",
     "learn_moves",
-    "leave_one_out",
-    "leave_one_out_moves",
-    "movements",
-    "person_look",
+    "learn_shapes",
+    "observe_body",
+    "observe_hand",
+    "observe_person",
     "read_definitions",
     "trace",
-    "trimmed",
+    "trim_movement",
     "watch_gestures",
     "write_moves",
-    "write_taught",
+    "write_shapes",
 ]
+
+# Names that code may still import.
+Look, Seen, Taught, Try = Observation, GestureFrame, TaughtShapes, MoveExample
+body_look, hand_look, person_look = observe_body, observe_hand, observe_person
+learn, write_taught, alike, trimmed = learn_shapes, write_shapes, find_move_conflicts, trim_movement

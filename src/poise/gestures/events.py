@@ -6,7 +6,10 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from poise.gestures.taught import UNKNOWN
+# What is said of anything that is no known gesture.
+UNKNOWN = "unknown"
+# The class of examples that are no gesture.
+NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

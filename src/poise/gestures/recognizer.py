@@ -7,19 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
+from poise.bodies.hands import readable
+from poise.bodies.points import read_points
 from poise.geometry import Floats
-from poise.gestures.body_measures import body_measures
-from poise.gestures.definitions import Definitions, read_set
-from poise.gestures.embedding import embed, unmirrored
-from poise.gestures.events import Gesture, GestureEvent, GestureEvents
-from poise.gestures.following import Followed, HandFollower, follow
-from poise.gestures.hand_measures import readable
-from poise.gestures.moving import TaughtMoves
-from poise.gestures.past import BodyPast
-from poise.gestures.scoring import BodyScorer, HandScorer, pick, pick_body
-from poise.gestures.spotting import MoveWatch, moved
-from poise.gestures.taught import UNKNOWN, Taught
-from poise.gestures.traces import SPACE
+from poise.gestures.definitions.body_measures import body_measures
+from poise.gestures.definitions.definition import Definitions
+from poise.gestures.definitions.history import BodyHistory
+from poise.gestures.definitions.scorers import BodyScorer, HandScorer, pick_body_gesture, pick_hand_gesture
+from poise.gestures.events import UNKNOWN, Gesture, GestureEvent, GestureEvents
+from poise.gestures.movements.move_watch import MoveWatch, with_move
+from poise.gestures.movements.taught_moves import TaughtMoves
+from poise.gestures.movements.traces import SPACE
+from poise.gestures.sets import read_set
+from poise.gestures.shapes.embedding import embed, unmirrored
+from poise.gestures.shapes.taught_shapes import TaughtShapes
+from poise.gestures.streams.hand_follower import FollowedHands, HandFollower, follow_hands
 from poise.results import Results
 
 DEFAULT_SETS = ("hands", "body")
@@ -62,7 +64,7 @@ class GestureRecognizer:
         wanted = DEFAULT_SETS if set is None else [set] if isinstance(set, (str, Path)) else set
         sets = [read_set(one) for one in wanted]
         self.sets = [one for one in sets if isinstance(one, Definitions)]
-        self.taught = [one for one in sets if isinstance(one, Taught)]
+        self.taught = [one for one in sets if isinstance(one, TaughtShapes)]
         self.moves = [one for one in sets if isinstance(one, TaughtMoves)]
         gestures = [gesture for one in self.sets for gesture in one.gestures]
         self.mirrored = mirrored
@@ -71,7 +73,7 @@ class GestureRecognizer:
         self._stream = GestureEvents(hold_s=hold_s, release_s=release_s, holds=holds)
         self._taught_names = {one.name: one.names for one in self.moves} | {one.name: one.names for one in self.taught}
         self._watch = MoveWatch(self.moves)
-        self._past: dict[Hashable, BodyPast] = {}
+        self._past: dict[Hashable, BodyHistory] = {}
         self._follower = HandFollower()
         self.events: list[GestureEvent] = []
 
@@ -157,7 +159,7 @@ class GestureRecognizer:
         ids = [_ids(result) for result in results]
         for result in results:
             if result.skeleton.name == "hand21":
-                followed = follow(HandFollower(), result, results, ids)
+                followed = follow_hands(HandFollower(), result, results, ids)
                 gestures += self._of_hands(result, followed, _ids(result))
             elif self._asks_bodies(results):
                 gestures += self._of_bodies(result, None)
@@ -180,7 +182,7 @@ class GestureRecognizer:
         known = [_ids(result) for result in results] if ids is None else [list(one) for one in ids]
         for n, result in enumerate(results):
             if result.skeleton.name == "hand21":
-                followed = follow(self._follower, result, results, known)
+                followed = follow_hands(self._follower, result, results, known)
                 named = [a if a is not None else b for a, b in zip(known[n], followed.ids, strict=True)]
                 found = self._of_hands(result, followed, named)
                 keys += [("hand", key) for key in followed.keys]
@@ -195,7 +197,7 @@ class GestureRecognizer:
         if self.moves:
             # A movement says more than the shape that it ends in.
             made = self._watch.update(seen, time, keys, mirrored=self.mirrored)
-            gestures = [one if move is None else moved(one, move) for one, move in zip(gestures, made, strict=True)]
+            gestures = [one if move is None else with_move(one, move) for one, move in zip(gestures, made, strict=True)]
         self.events = self._stream.update(gestures, time, keys=keys)
         return gestures
 
@@ -209,7 +211,7 @@ class GestureRecognizer:
         """Whether bodies get an answer; beside hands they may be there only to say whose a hand is."""
         return "body" in self.parts or not any(result.skeleton.name == "hand21" for result in results)
 
-    def _of_hands(self, result: Results, followed: Followed, ids: Sequence[int | None]) -> list[Gesture]:
+    def _of_hands(self, result: Results, followed: FollowedHands, ids: Sequence[int | None]) -> list[Gesture]:
         points = result.keypoints
         xy, sure = np.asarray(points.xy, dtype=np.float64), np.asarray(result.boxes.conf, dtype=np.float64)
         scores = self._hands(xy, np.asarray(points.xyz, dtype=np.float64))
@@ -218,7 +220,7 @@ class GestureRecognizer:
         gestures = []
         for row, conf in enumerate(sure.tolist()):
             part = "right_hand" if bool(followed.right[row]) != self.mirrored else "left_hand"
-            name, score = pick(self._hands.names, scores[row]) if self._hands.names else taught[row]
+            name, score = pick_hand_gesture(self._hands.names, scores[row]) if self._hands.names else taught[row]
             if taught[row][0] != UNKNOWN:
                 name, score = taught[row]
             if not clear[row]:
@@ -227,7 +229,7 @@ class GestureRecognizer:
         return gestures
 
     def _of_bodies(self, result: Results, time: float | None, ids: Sequence[int | None] | None = None) -> list[Gesture]:
-        skeleton, points = result.skeleton, result.keypoints
+        skeleton = result.skeleton
         taught = self._taught(result)
         own = {one.skeleton for one in self.taught} | {one.skeleton for one in self.moves}
         if skeleton.name != "coco17" and skeleton.name in own:
@@ -238,8 +240,7 @@ class GestureRecognizer:
                 f"gestures need keypoints of skeleton 'hand21' or 'coco17', got {skeleton.name!r}; "
                 "convert them with Skeleton.convert, or use a model of those"
             )
-        xy = np.asarray(points.xy, dtype=np.float64)
-        conf = np.ones(xy.shape[:2]) if points.conf is None else np.asarray(points.conf, dtype=np.float64)
+        xy, conf = read_points(result)
         if self.mirrored:
             xy, conf = xy[:, skeleton.flip_idx], conf[:, skeleton.flip_idx]
         known = _ids(result) if ids is None else ids
@@ -248,7 +249,7 @@ class GestureRecognizer:
         for row, sure in enumerate(np.asarray(result.boxes.conf).tolist()):
             key = known[row] if known[row] is not None else f"row {row}"
             scores = self._bodies(self._remember(key, time, rows[row], about[row]))
-            name, score = pick_body(self._bodies.names, scores, self._bodies.moving)
+            name, score = pick_body_gesture(self._bodies.names, scores, self._bodies.moving)
             if taught[row][0] != UNKNOWN or not self._bodies.names:
                 name, score = taught[row]
             if sure < _MIN_BODY_CONF:
@@ -278,11 +279,11 @@ class GestureRecognizer:
                     said[row] = (UNKNOWN, min(said[row][1], conf))
         return said
 
-    def _remember(self, key: Hashable, time: float | None, row: Floats, about: Floats) -> BodyPast:
+    def _remember(self, key: Hashable, time: float | None, row: Floats, about: Floats) -> BodyHistory:
         """Add the present to somebody's past, and return it."""
-        past = BodyPast(self._bodies.past_s) if time is None else self._past.get(key)
+        past = BodyHistory(self._bodies.past_s) if time is None else self._past.get(key)
         if past is None:
-            past = self._past[key] = BodyPast(max(self._bodies.past_s, 0.5))
+            past = self._past[key] = BodyHistory(max(self._bodies.past_s, 0.5))
         past.push(time or 0.0, row, about)
         return past
 

@@ -46,6 +46,7 @@ class Info:
         training: Settings and metrics of its training.
         certificate: The certificate of its export, shortened.
         engine: What runs it here unless another engine is asked for.
+        usage: How it is run: a line for the terminal and one for Python; else why it is not.
     """
 
     file: str
@@ -78,6 +79,7 @@ class Info:
     training: Mapping[str, Any] = field(default_factory=dict)
     certificate: Mapping[str, Any] = field(default_factory=dict)
     engine: str = ""
+    usage: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return all of it as JSON."""
@@ -116,6 +118,8 @@ class Info:
             "training": ", ".join(f"{k} {v}" for k, v in self.training.items()),
             "certificate": ", ".join(f"{k} {v}" for k, v in self.certificate.items()),
             "sha256": self.sha256,
+            "to run it": self.usage[0] if self.usage else "",
+            "or": self.usage[1] if len(self.usage) > 1 else "",
         }
         width = max(map(len, lines))
         # A name in the file may hold line breaks, and would write lines of its own.

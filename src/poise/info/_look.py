@@ -13,6 +13,7 @@ from poise.errors import ModelError
 from poise.info._info import Info
 from poise.info._metadata import MOST_CONFIG, brief, picture_size, said, short
 from poise.info._openvino import openvino
+from poise.info._usage import pose_usage, usage
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
 from poise.networks import Checkpoint, cost, read_checkpoint
 from poise.runtime import fastest
@@ -93,6 +94,7 @@ def _checkpoint(path: Path, size: int, sha: str) -> Info:
         version=found.version,
         date=found.date,
         description=found.description,
+        usage=pose_usage(path),
         training=short(found.train_args) | {k: brief(v) for k, v in found.train_metrics.items() if "mAP50-95" in k},
     )
 
@@ -120,6 +122,7 @@ def _onnx(path: Path, data: bytes, sha: str) -> Info:
         precision=precision,
         opset=found.opset,
         producer=found.producer,
+        usage=usage(path, found.inputs, found.outputs, found.metadata),
         **said(found.metadata, path),
     )
 
@@ -162,6 +165,7 @@ def _torchscript(path: Path, size: int, sha: str) -> Info:
         imgsz=(height, width),
         inputs=("images float32[?, 3, ?, ?]",),
         precision=precision,
+        usage=pose_usage(path) if meta.get("task") == "pose" else (),
         **said(meta, path),
     )
 

@@ -11,6 +11,7 @@ from poise import files
 from poise.errors import ModelError
 from poise.info._info import Info
 from poise.info._metadata import picture_size, said
+from poise.info._usage import usage
 from poise.info.onnxfile import Value
 from poise.runtime import metadata_beside
 
@@ -27,6 +28,8 @@ def openvino(path: Path) -> Info:
         text = files.read_bytes(path, most=_MOST_XML)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     # A document type could define entities that grow without end; OpenVINO writes none.
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
         raise ModelError(f"{path}: refused: its XML defines entities, which OpenVINO never writes")
@@ -49,10 +52,13 @@ def openvino(path: Path) -> Info:
     eight = bool(kinds & {"i8", "u8"})
     inputs = [layer for layer in layers if layer.get("type") == "Parameter"]
     first = [layer.find("data") for layer in inputs]
-    height, width = picture_size(
-        meta,
-        tuple(Value("", tuple(_axis(v) for v in d.get("shape", "").split(",")), "") for d in first if d is not None),
+    results = [layer for layer in layers if layer.get("type") == "Result"]
+    shown = tuple(
+        Value(str(layer.get("name")), tuple(_axis(v) for v in d.get("shape", "").split(",")), _kind(d))
+        for layer, d in zip(inputs, first, strict=True)
+        if d is not None
     )
+    height, width = picture_size(meta, shown)
     words = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
     return Info(
         file=path.name,
@@ -68,11 +74,25 @@ def openvino(path: Path) -> Info:
             for layer, d in zip(inputs, first, strict=True)
             if d is not None
         ),
-        outputs=tuple(str(layer.get("name")) for layer in layers if layer.get("type") == "Result"),
+        outputs=tuple(str(layer.get("name")) for layer in results),
         precision="int8" if eight else "/".join(sorted(words.get(k, k) for k in kinds)),
         producer="OpenVINO IR " + root.get("version", ""),
+        usage=usage(path, shown, tuple(map(_result, results)), meta),
         **said(meta, path),
     )
+
+
+def _kind(data: ElementTree.Element) -> str:
+    return {"f32": "float32", "f16": "float16", "u8": "uint8"}.get(data.get("element_type", ""), "")
+
+
+def _result(layer: ElementTree.Element) -> Value:
+    """Return an output: the name of what it is of, and the shape that comes in."""
+    port = layer.find("./input/port")
+    dims = [] if port is None else [dim.text or "" for dim in port.findall("dim")]
+    whole = port is not None and port.get("precision", "").startswith(("I", "U"))
+    name = str(layer.get("name")).partition("/sink_port")[0]
+    return Value(name, tuple(map(_axis, dims)), "int64" if whole else "float32")
 
 
 def _shape(text: str) -> list[int]:

@@ -370,7 +370,8 @@ class Pose(Habits):
 
         Args:
             source: File, folder, glob, list, text file of paths, video, camera number, ``rtsp://`` or ``http://``
-                address, ``"-"`` (standard input), ``(H, W, 3)`` uint8 BGR array, PIL image, bytes, or a list of those.
+                address, ``"-"`` (standard input), ``(H, W, 3)`` uint8 BGR array, PIL image,
+                :class:`poise.frames.Frame`, bytes, or a list or iterator of those.
             stream: Return a generator, so that a long video needs no memory; breaking out of it closes the source.
             **arguments: Every field of :class:`Settings`, such as ``conf``, ``imgsz``, ``save``.
 

@@ -73,7 +73,7 @@ def predict(
                 on_note=noted,
             )
         )
-        run = _run(stack, source, settings, series, facts, errors, notes, lost) if settings.saves else None
+        run = _run(stack, source, settings, series, facts, errors, notes) if settings.saves else None
         numbered = series.number(frames, settings, alone=alone, lazy=is_lazy(source))
         results = estimate_stream(
             numbered,
@@ -103,7 +103,7 @@ def predict(
             yield result
         if alone:
             series.rest()
-    if run is not None and run is not series.run:
+    if run is not None and run is not series.run and run.path.is_dir():
         _told(run, settings)
     if lost and settings.on_error is None:
         raise lost[0]
@@ -134,13 +134,12 @@ def _run(
     facts: Callable[[], dict[str, Any]],
     errors: list[str],
     notes: list[str],
-    lost: list[SourceError],
 ) -> Run:
     """Return the run in which a call is saved: frames passed one by one share one, everything else has its own."""
     alone = is_frame(source)
     if alone and series.run is not None and series.run.takes(settings):
         return series.run
-    run = Run(settings, source=source, model=facts(), errors=errors, notes=notes, lost=lost)
+    run = Run(settings, source=source, model=facts(), errors=errors, notes=notes)
     if alone:
         series.keep(run)
         _told(run, settings)

@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 
 from poise.drawing import Trails, draw_trails
-from poise.errors import SourceError
 from poise.files.addresses import masked
 from poise.frames import Image
 from poise.geometry import Floats
@@ -37,9 +36,9 @@ class Run:
         settings: What is to be saved, and where.
         source: What the user gave, for the manifest.
         model: What ran: name, runtime, device, and the weights with their checksums.
-        errors: Messages of files that could not be read; read at the end.
+        errors: Messages of what could not be read, such as a damaged video or a stream that broke off; read at the
+            end, and with one the run has failed.
         notes: What was assumed or mended in the sources; read at the end.
-        lost: Live sources that broke off for good: with one the run has failed, however it ends.
 
     Attributes:
         path: The run's folder.
@@ -53,7 +52,6 @@ class Run:
         model: Mapping[str, Any],
         errors: list[str],
         notes: Sequence[str] = (),
-        lost: Sequence[SourceError] = (),
     ) -> None:
         self._folder = RunFolder(
             settings.project or "runs/pose", settings.name or "predict", exist_ok=settings.exist_ok
@@ -61,7 +59,6 @@ class Run:
         self.path: Path = self._folder.path
         self._errors = errors
         self._notes = notes
-        self._lost = lost
         self._frames = 0
         self._instances = 0
         self._stages = np.zeros(len(_STAGES))
@@ -137,7 +134,6 @@ class Run:
     def _end(self) -> dict[str, Any]:
         mean = self._stages / max(self._frames, 1)
         return {
-            "status": "failed" if self._lost else "done",
             "counts": {"frames": self._frames, "instances": self._instances, "errors": len(self._errors)},
             "timings": {f"{stage} ms a frame": round(float(ms), 3) for stage, ms in zip(_STAGES, mean, strict=True)},
             "errors": self._errors,

@@ -6,7 +6,7 @@ Joining is tracking, repairing is motion; rooms side by side do not know each ot
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def write(
     project: str | Path | None = None,
     name: str | None = None,
     exist_ok: bool = False,
+    errors: Sequence[str] = (),
     **facts: Any,
 ) -> Path:
     """Write the repaired, annotated video, ``results.jsonl`` and ``report.json`` into a new folder of a run.
@@ -56,6 +57,7 @@ def write(
         project: Folder of the runs, ``runs/pose`` unless given.
         name: Name of the run, ``fix`` unless given.
         exist_ok: Write into an existing run's folder.
+        errors: Messages of what could not be read in the first pass: with one the run has failed.
         **facts: What the manifest says besides: the arguments, the model.
 
     Returns:
@@ -67,7 +69,9 @@ def write(
         path = folder.path / "report.json"
         write_atomically(path, json.dumps(report.summary(), indent=2) + "\n")
         sink = RunSink(folder.path, save=True, save_json=True, overwrite=exist_ok)
-        folder.at_end(lambda: {"counts": {"frames": len(clip)}, "notes": sink.notes, "files": [*sink.paths, path]})
+        told: dict[str, Any] = {"errors": list(errors)} if errors else {}
+        counts = {"frames": len(clip)}
+        folder.at_end(lambda: {"counts": counts, "notes": sink.notes, "files": [*sink.paths, path], **told})
         with sink:
             for result in clip.results(frames):
                 sink.write(result)

@@ -140,7 +140,7 @@ class Series:
             self.run = None
 
     def number(self, frames: Iterable[Frame], settings: Settings, *, alone: bool, lazy: bool) -> Iterator[Frame]:
-        """Give frames of the user's own a number and a time; those of videos and streams pass as they are.
+        """Give pictures of the user's own a number and a time; frames of videos and streams pass as they are.
 
         Args:
             frames: Of one call.
@@ -166,7 +166,7 @@ class Series:
                 self._pace.end()
             if frame is None:
                 return
-            if frame.media.kind in ("video", "stream"):
+            if frame.media.kind != "image":  # of a video or stream, or a Frame that somebody numbered before
                 if told:
                     raise ValueError(
                         f"{frame.media.name}: has times of its own; fps= and time= are for frames passed as pictures"
@@ -271,7 +271,7 @@ class Kept:
 
 
 def is_frame(source: Any) -> bool:
-    """Return whether a source is one picture in memory: an array, a PIL image, the bytes of a file."""
+    """Return whether a source is one picture in memory: an array, a Frame, a PIL image, the bytes of a file."""
     named = isinstance(source, (str, os.PathLike, int, np.integer)) or hasattr(source, "read")
     return is_one(source) and source is not None and not named
 

@@ -18,8 +18,7 @@ from poise.networks.found import Found
 from poise.networks.reading import read_bytes
 from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
-from poise.networks.skeleton import skeleton_of
-from poise.skeletons import Skeleton
+from poise.skeletons import Skeleton, skeleton_of
 
 # The first bytes of a pickle of torch's format before 1.6 (2020): a magic number of ten bytes.
 _OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -156,7 +155,7 @@ def _assemble(path: Path, found: Found, given: tuple[int, int] | None) -> Checkp
         scale=identity.scale,
         names=names,
         kpt_shape=shape,
-        skeleton=found.skeleton or skeleton_of(shape, names, found.kpt_names, found.kpt_sigmas, name=str(path)),
+        skeleton=found.skeleton or _skeleton(path, shape[0], names, found),
         weights=found.weights,
         fused=identity.fused,
         branches=identity.branches,
@@ -174,3 +173,11 @@ def _assemble(path: Path, found: Found, given: tuple[int, int] | None) -> Checkp
         train_metrics=found.train_metrics,
         train_results=found.train_results,
     )
+
+
+def _skeleton(path: Path, count: int, names: Mapping[int, str], found: Found) -> Skeleton:
+    instance = next(iter(names.values())) if len(names) == 1 else "object"
+    try:
+        return skeleton_of(count, found.kpt_names or (), instance=instance, sigmas=found.kpt_sigmas)
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}") from error

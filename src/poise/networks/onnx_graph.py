@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise._version import __version__
+from poise.extras.version import __version__
 from poise.graphs import Builder
 from poise.networks.architectures import plan
 from poise.networks.blocks import block, features

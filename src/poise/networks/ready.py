@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 from poise import weights
-from poise._version import __version__
 from poise.errors import ModelError
+from poise.extras.version import __version__
 from poise.files.text import valid
 from poise.networks.reading import read_bytes
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,11 @@ def write(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str
             for array in arrays:
                 file.write(array.tobytes())
         part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
+    except BaseException as error:  # a signal may end it at any line
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise ModelError(f"{path}: cannot be written: {error}") from error
 
 

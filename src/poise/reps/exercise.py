@@ -134,7 +134,7 @@ _RULE_KEYS: dict[str, tuple[Any, ...]] = {
 _MEASURES = (*SIDED, *WHOLE)
 
 
-def names(folder: str | Path | None = None) -> list[str]:
+def exercise_names(folder: str | Path | None = None) -> list[str]:
     """Return the names of the bundled exercises, and of those in ``folder``."""
     found = {path.stem for path in _FOLDER.glob("*.toml")}
     if folder is not None:
@@ -142,12 +142,12 @@ def names(folder: str | Path | None = None) -> list[str]:
     return sorted(found)
 
 
-def get(name: str | Path, *, folder: str | Path | None = None) -> Exercise:
+def get_exercise(name: str | Path, *, folder: str | Path | None = None) -> Exercise:
     """Return an exercise by its name, or a user's own by its path.
 
     Args:
-        name: A name from :func:`names` (``push up``, ``Push-Up`` and ``push_up`` are the same), or the path of a
-            ``.toml`` file.
+        name: A name from :func:`exercise_names` (``push up``, ``Push-Up`` and ``push_up`` are the same), or the path
+            of a ``.toml`` file.
         folder: Where a user's own exercises are; one of them hides a bundled one of the same name.
 
     Raises:
@@ -155,21 +155,22 @@ def get(name: str | Path, *, folder: str | Path | None = None) -> Exercise:
         FormatError: The file is not an exercise; naming the line.
     """
     if Path(name).suffix.lower() == ".toml":
-        return from_toml(name)
+        return read_exercise(name)
     key = re.sub(r"[\s_]+", "-", str(name).strip().lower())
     for home in (folder, _FOLDER):
         path = Path(home) / f"{key}.toml" if home is not None else None
         if path is not None and path.is_file():
-            return _bundled(key) if home is _FOLDER else from_toml(path)
+            return _bundled(key) if home is _FOLDER else read_exercise(path)
     plain = _plain(key)
-    for other in names(folder):
+    for other in exercise_names(folder):
         if _plain(other) == plain:
-            return get(other, folder=folder)
-    for exercise in every(folder):
+            return get_exercise(other, folder=folder)
+    for exercise in all_exercises(folder):
         if plain in map(_plain, exercise.aliases):
             return exercise
     raise ValueError(
-        f"no exercise named {str(name)!r}{suggest(key, names(folder))}; or give the path of a .toml file, or 'auto'"
+        f"no exercise named {str(name)!r}{suggest(key, exercise_names(folder))}; or give the path of a .toml file, "
+        "or 'auto'"
     )
 
 
@@ -178,17 +179,17 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.lower()).removesuffix("s")
 
 
-def every(folder: str | Path | None = None) -> tuple[Exercise, ...]:
+def all_exercises(folder: str | Path | None = None) -> tuple[Exercise, ...]:
     """Return all exercises."""
-    return tuple(get(name, folder=folder) for name in names(folder))
+    return tuple(get_exercise(name, folder=folder) for name in exercise_names(folder))
 
 
 @lru_cache(maxsize=64)
 def _bundled(name: str) -> Exercise:
-    return from_toml(_FOLDER / f"{name}.toml")
+    return read_exercise(_FOLDER / f"{name}.toml")
 
 
-def from_points(kpts: Sequence[int], *, up_angle: float = 145.0, down_angle: float = 90.0) -> Exercise:
+def exercise_from_points(kpts: Sequence[int], *, up_angle: float = 145.0, down_angle: float = 90.0) -> Exercise:
     """Return the plain angle counter that users of this field know: three points and two angles.
 
     A repetition is counted when the angle, after it was below ``down_angle``, is above ``up_angle`` again.
@@ -209,7 +210,7 @@ def from_points(kpts: Sequence[int], *, up_angle: float = 145.0, down_angle: flo
     )
 
 
-def from_toml(path: str | Path) -> Exercise:
+def read_exercise(path: str | Path) -> Exercise:
     """Read an exercise from a TOML file.
 
     Raises:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from poise.bodies.points import read_coco_points
 from poise.errors import suggest
 from poise.events.event import tell_assumed
 from poise.geometry import Floats
-from poise.reps.counting import MIN_SCORE, Count, Rep, count, recognise
-from poise.reps.exercise import Exercise, every, from_points, get
-from poise.reps.people import Follower, Measured, Ruled, identified, points17
+from poise.reps.counting import Count, Rep, count_exercise
+from poise.reps.exercise import Exercise, all_exercises, exercise_from_points, get_exercise
+from poise.reps.measures import MeasureWindow, PersonMeasures
+from poise.reps.people import Follower, identify_rows
+from poise.reps.recognition import MIN_SCORE, recognise_exercise
 from poise.results import Results
 
 
@@ -63,19 +68,19 @@ class RepCounter:
                 f"got {window_s}, {every_s}, {patience_s}, {max_people}"
             )
         if kpts is not None:
-            self.exercise: Exercise | None = from_points(kpts, up_angle=up_angle, down_angle=down_angle)
+            self.exercise: Exercise | None = exercise_from_points(kpts, up_angle=up_angle, down_angle=down_angle)
         elif isinstance(exercise, Exercise):
             self.exercise = exercise
         else:
-            self.exercise = None if exercise == "auto" else get(exercise, folder=folder)
-        self._known = every(folder) if self.exercise is None else (self.exercise,)
+            self.exercise = None if exercise == "auto" else get_exercise(exercise, folder=folder)
+        self._known = all_exercises(folder) if self.exercise is None else (self.exercise,)
         self._window, self._every, self._patience, self._most = window_s, every_s, patience_s, max_people
         self._told = False
         self.reset()
 
     def reset(self) -> None:
         """Forget everybody."""
-        self._people: OrderedDict[int, _Live] = OrderedDict()
+        self._people: OrderedDict[int, _LivePerson] = OrderedDict()
         self._follower = Follower()
 
     @property
@@ -94,7 +99,7 @@ class RepCounter:
         """Repetitions of everybody who is remembered, by id."""
         return {number: person.total for number, person in self._people.items()}
 
-    def state(self, number: int) -> State:
+    def state(self, number: int) -> RepState:
         """Return what is known of one person.
 
         Raises:
@@ -104,7 +109,7 @@ class RepCounter:
             raise KeyError(f"nobody with id {number}{suggest(str(number), map(str, self._people))}")
         return self._people[number].state()
 
-    def update(self, result: Results) -> list[Event]:
+    def update(self, result: Results) -> list[RepEvent]:
         """Take one frame; frames come in order of time.
 
         Args:
@@ -115,18 +120,19 @@ class RepCounter:
         """
         if result.time_from == "assumed" and not self._told:
             self._told = tell_assumed()
-        xy, conf = points17(result)
+        xy, conf = read_coco_points(result)
         boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
-        events: list[Event] = []
-        for row, number in identified(result, xy, conf, boxes, self._follower):
+        events: list[RepEvent] = []
+        for row, number in identify_rows(result, xy, conf, boxes, self._follower):
             if number < 1:
                 continue
             person = self._people.get(number)
             if person is None:
-                person = self._people[number] = _Live(self._known, self.exercise, self._window, self._every)
+                person = self._people[number] = _LivePerson(self._known, self.exercise, self._window, self._every)
             self._people.move_to_end(number)
             size = float(np.sqrt(max(float(np.prod(boxes[row, 2:] - boxes[row, :2])), 0.0)))
-            events += [Event(number, rep, name) for rep, name in person.update(result.time, xy[row], conf[row], size)]
+            made = person.update(result.time, xy[row], conf[row], size)
+            events += [RepEvent(number, rep, name, person.total) for rep, name in made]
         for number in [n for n, p in self._people.items() if result.time - p.last > self._patience]:
             del self._people[number]
         while len(self._people) > self._most:
@@ -134,25 +140,29 @@ class RepCounter:
         return events
 
 
-class Event:
+@dataclass(frozen=True, slots=True)
+class RepEvent:
     """A repetition that has just been counted.
 
     Attributes:
         id: Who did it.
         rep: The repetition.
         exercise: What it was.
+        count: Repetitions of this person so far.
     """
 
-    __slots__ = ("exercise", "id", "rep")
+    id: int
+    rep: Rep
+    exercise: str
+    count: int
 
-    def __init__(self, number: int, rep: Rep, exercise: str) -> None:
-        self.id, self.rep, self.exercise = number, rep, exercise
-
-    def __repr__(self) -> str:
-        return f"Event(id={self.id}, exercise={self.exercise!r}, peak={self.rep.peak:.2f})"
+    def record(self) -> dict[str, Any]:
+        """Return plain values for a line of JSON; times in seconds."""
+        return {"id": self.id, "exercise": self.exercise, "count": self.count, **self.rep.record()}
 
 
-class State:
+@dataclass(frozen=True, slots=True)
+class RepState:
     """What a live counter knows of one person.
 
     Attributes:
@@ -161,20 +171,19 @@ class State:
         progress: From 0 (rest) to 1 (effort), now.
     """
 
-    __slots__ = ("count", "exercise", "progress")
+    count: int
+    exercise: str
+    progress: float
 
-    def __init__(self, total: int, exercise: str, progress: float) -> None:
-        self.count, self.exercise, self.progress = total, exercise, progress
 
-
-class _Live:
+class _LivePerson:
     """One person's last seconds, and how many repetitions were counted."""
 
     def __init__(self, known: Sequence[Exercise], fixed: Exercise | None, window_s: float, every_s: float) -> None:
         self._known, self._fixed = known, fixed
         self._window, self._every = window_s, every_s
         self._chosen: Exercise | None = fixed
-        self._seen = Ruled()
+        self._seen = MeasureWindow()
         self._looked = self._sought = -np.inf
         self._after = -np.inf  # peaks up to here are counted or past
         self.total = 0
@@ -182,22 +191,22 @@ class _Live:
         self.last = -np.inf
         self._progress = 0.0
 
-    def state(self) -> State:
-        return State(self.total, self._chosen.name if self._chosen else "none", self._progress)
+    def state(self) -> RepState:
+        return RepState(self.total, self._chosen.name if self._chosen else "none", self._progress)
 
     def update(self, time: float, xy: Floats, conf: Floats, size: float) -> list[tuple[Rep, str]]:
         """Take one frame, and return the repetitions that are new."""
         if time <= self.last:
             if time > self.last - 1.0:
                 return []
-            self._seen = Ruled()  # the stream began anew
+            self._seen = MeasureWindow()  # the stream began anew
             self._looked = self._sought = self._after = -np.inf
         self.last = time
         self.extent += size
         if not self._seen.add(time, xy, conf):
             return []
-        every = self._every if self._chosen is not None else max(self._every, SEEK_S)
-        if time - self._looked < every - 1e-6 or len(self._seen) < 6:
+        interval = self._every if self._chosen is not None else max(self._every, SEEK_S)
+        if time - self._looked < interval - 1e-6 or len(self._seen) < 6:
             return []
         self._looked = time
         self._seen.forget(before=time - self._window)
@@ -210,7 +219,7 @@ class _Live:
             self._choose(person)
         if self._chosen is None or self._chosen.hold:
             return []
-        made = count(person, self._chosen, refine=False)
+        made = count_exercise(person, self._chosen, refine=False)
         self._progress = _now(made)
         fresh = [rep for rep in made.reps if rep.peak > self._after]
         one_limb = self._chosen.sides == "alternating"
@@ -220,9 +229,9 @@ class _Live:
             self._after = max(self._after, rep.peak + (0.5 if one_limb else 0.9) * (rep.end - rep.peak))
         return [(rep, self._chosen.name) for rep in fresh]
 
-    def _choose(self, person: Measured) -> None:
+    def _choose(self, person: PersonMeasures) -> None:
         """Recognise the exercise; another is taken over only when it is clearly better, and then counts anew."""
-        scored = [(s, c) for s, c in recognise(person, self._known) if s >= MIN_SCORE]
+        scored = [(s, c) for s, c in recognise_exercise(person, self._known) if s >= MIN_SCORE]
         # One repetition alone may be the beginning of anything: it must fit without doubt.
         scored = [(s, c) for s, c in scored if len(c.reps) > 1 or s >= ALONE]
         if not scored:

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from poise.reps.counting import MIN_SCORE, Count, count, recognise
-from poise.reps.exercise import Exercise, every, get
-from poise.reps.hold import held
-from poise.reps.people import Measured, Person, gather, measured
-from poise.reps.unknown import count_unknown
+from poise.reps.counting import Count, count_exercise
+from poise.reps.exercise import Exercise, all_exercises, get_exercise
+from poise.reps.holds import measure_hold
+from poise.reps.measures import PersonMeasures, measure_person
+from poise.reps.people import Person, collect_people
+from poise.reps.recognition import MIN_SCORE, recognise_exercise
+from poise.reps.unknown_exercise import count_unknown
 from poise.results import Results
 
 # Shorter than any repetition: somebody who is seen for less is not looked at.
@@ -23,7 +25,7 @@ _LEAST_SAMPLES = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Counted:
+class CountedPerson:
     """One person and what was counted.
 
     Attributes:
@@ -34,13 +36,13 @@ class Counted:
     """
 
     person: Person
-    measured: Measured
+    measured: PersonMeasures
     found: Count
     others: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class RepClip:
     """The repetitions in a clip.
 
     Attributes:
@@ -53,7 +55,7 @@ class Clip:
     source: str
     fps: float
     duration: float
-    people: tuple[Counted, ...]
+    people: tuple[CountedPerson, ...]
 
     def record(self) -> dict[str, Any]:
         """Return plain values as ``poise reps --json`` prints them; times in seconds."""
@@ -67,17 +69,7 @@ class Clip:
                 "count": found.count,
                 "count_low": found.count_low,
                 "count_high": found.count_high,
-                "reps": [
-                    {
-                        "start": round(rep.start, 3),
-                        "peak": round(rep.peak, 3),
-                        "end": round(rep.end, 3),
-                        "depth": round(rep.depth, 3),
-                        "side": rep.side,
-                        "conf": round(rep.conf, 3),
-                    }
-                    for rep in found.reps
-                ],
+                "reps": [rep.record() for rep in found.reps],
                 "rejected": [
                     {"start": round(r.start, 3), "end": round(r.end, 3), "reason": r.reason} for r in found.rejected
                 ],
@@ -90,7 +82,7 @@ class Clip:
 
 def count_reps(
     results: Iterable[Results], exercise: str | Path | Exercise = "auto", *, folder: str | Path | None = None
-) -> Clip:
+) -> RepClip:
     """Count the repetitions of everybody in a clip.
 
     Args:
@@ -104,7 +96,11 @@ def count_reps(
         FormatError: The file is not an exercise.
     """
     wanted = (
-        None if exercise == "auto" else exercise if isinstance(exercise, Exercise) else get(exercise, folder=folder)
+        None
+        if exercise == "auto"
+        else exercise
+        if isinstance(exercise, Exercise)
+        else get_exercise(exercise, folder=folder)
     )
     about: dict[str, Any] = {"source": "", "fps": 0.0, "last": 0.0, "n": 0, "first": 0.0}
 
@@ -115,15 +111,15 @@ def count_reps(
             about.update(last=result.time, n=about["n"] + 1)
             yield result
 
-    people = gather(watch())
+    people = collect_people(watch())
     step = (about["last"] - about["first"]) / max(about["n"] - 1, 1)
     fps = about["fps"] or (1.0 / step if step > 0 else 0.0)
     duration = about["last"] + (step if step > 0 else 0.0)
-    made = [count_person(person, wanted, every(folder) if wanted is None else ()) for person in people]
-    return Clip(about["source"], float(fps), float(duration), tuple(main_first(made)))
+    made = [count_person(person, wanted, all_exercises(folder) if wanted is None else ()) for person in people]
+    return RepClip(about["source"], float(fps), float(duration), tuple(main_first(made)))
 
 
-def count_person(person: Person, exercise: Exercise | None, known: Sequence[Exercise] = ()) -> Counted:
+def count_person(person: Person, exercise: Exercise | None, known: Sequence[Exercise] = ()) -> CountedPerson:
     """Count one person's repetitions.
 
     Args:
@@ -131,28 +127,28 @@ def count_person(person: Person, exercise: Exercise | None, known: Sequence[Exer
         exercise: What to count; None: recognise it among ``known``.
         known: The exercises to choose from.
     """
-    measures = measured(person.time, person.xy, person.conf)
+    measures = measure_person(person.time, person.xy, person.conf)
     if len(person) < 4 or person.time[-1] - person.time[0] < _LEAST_S:
-        return Counted(person, measures, Count(exercise.name if exercise else "none", 1.0 if exercise else 0.0))
+        return CountedPerson(person, measures, Count(exercise.name if exercise else "none", 1.0 if exercise else 0.0))
     if exercise is not None:
-        made = held(measures, exercise) if exercise.hold else count(measures, exercise)
-        return Counted(person, measures, _warn(made, measures))
-    scored = recognise(measures, known)
+        made = measure_hold(measures, exercise) if exercise.hold else count_exercise(measures, exercise)
+        return CountedPerson(person, measures, _warn(made, measures))
+    scored = recognise_exercise(measures, known)
     others = tuple((found.exercise, round(score, 3)) for score, found in scored)
     if scored and scored[0][0] >= MIN_SCORE:
-        return Counted(person, measures, _warn(scored[0][1], measures), others[1:])
+        return CountedPerson(person, measures, _warn(scored[0][1], measures), others[1:])
     for hold in (k for k in known if k.hold):
-        made = held(measures, hold)
+        made = measure_hold(measures, hold)
         if made.hold_s > 0:
-            return Counted(person, measures, made, others)
+            return CountedPerson(person, measures, made, others)
     other = count_unknown(measures)
     if other.reps or other.rejected:
-        return Counted(person, measures, other, others)
+        return CountedPerson(person, measures, other, others)
     rejected = scored[0][1].rejected if scored else ()
-    return Counted(person, measures, Count("none", 0.0, rejected=rejected), others)
+    return CountedPerson(person, measures, Count("none", 0.0, rejected=rejected), others)
 
 
-def main_first(people: Sequence[Counted]) -> list[Counted]:
+def main_first(people: Sequence[CountedPerson]) -> list[CountedPerson]:
     """Put the main person first: of those as prominent as half of the most prominent, one who does an exercise."""
     if not people:
         return []
@@ -164,7 +160,7 @@ def main_first(people: Sequence[Counted]) -> list[Counted]:
     return [people[i] for i in order]
 
 
-def _warn(made: Count, person: Measured) -> Count:
+def _warn(made: Count, person: PersonMeasures) -> Count:
     if len(made.reps) == 0:
         return made
     step = float(np.median(np.diff(person.time)))

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poise.drawing import Style, draw, draw_label, draw_polyline, limbs, text
+from poise.bodies.points import read_points
+from poise.drawing import JointArc, Style, draw, draw_label, draw_polyline, text
 from poise.drawing._text import fill
 from poise.frames import Image
-from poise.geometry import Floats
 from poise.reps.exercise import Exercise
+from poise.reps.signals import SHOWN
 from poise.results import Results
 
 # Which three keypoints an angle is measured at, and which point leaves the trail, by the signal's name.
@@ -22,14 +23,18 @@ _ANGLES: Mapping[str, tuple[str, str, str]] = {
     "knee_angle": ("hip", "knee", "ankle"),
 }
 _GREEN, _AMBER, _DARK, _LIGHT = (88, 200, 98), (40, 176, 255), (30, 26, 24), (238, 242, 245)
+_LEAST_RADIUS = 6.0  # pixels; a smaller arc is a blot
+
+
+def first_angle(exercise: Exercise | None) -> str | None:
+    """Return the name of the exercise's first angle; None where it has none."""
+    return next((signal.name for signal in exercise.signals if signal.name in _ANGLES), None) if exercise else None
 
 
 def angle_points(exercise: Exercise | None) -> tuple[str, str, str] | None:
     """Return the points of the exercise's first angle, without their side; None where it has none."""
-    for signal in exercise.signals if exercise else ():
-        if signal.name in _ANGLES:
-            return _ANGLES[signal.name]
-    return None
+    name = first_angle(exercise)
+    return None if name is None else _ANGLES[name]
 
 
 def draw_reps(
@@ -53,7 +58,8 @@ def draw_reps(
         label: What is counted.
         count: Repetitions so far.
         progress: From 0 (rest) to 1 (effort).
-        exercise: What is counted, for its angle.
+        exercise: What is counted, for its angle, which is written as ``poise angles`` measures it: 0 is a straight
+            knee, hip or elbow, and an arm at the side.
         trail: ``(T, 2)`` pixels, where the moving point was in the last second, oldest first.
         flash: From 0 to 1: how fresh the last repetition is; the counter lights up.
         image: A picture to draw on instead of the frame's own.
@@ -75,35 +81,28 @@ def draw_reps(
 
 
 def _arc(picture: Image, result: Results, row: int, exercise: Exercise | None, size: float) -> None:
-    names = angle_points(exercise)
+    signal, names = first_angle(exercise), angle_points(exercise)
     skeleton = result.skeleton
-    if names is None or f"left_{names[1]}" not in skeleton:
+    if signal is None or names is None or f"left_{names[1]}" not in skeleton:
         return
-    xy, conf = np.asarray(result.keypoints.xy[row], dtype=np.float64), result.keypoints.conf
+    xy, conf = (column[row] for column in read_points(result))
     sides = []
     for side in ("left", "right"):
         at = [skeleton.index(f"{side}_{name}") for name in names]
-        sure = 1.0 if conf is None else float(np.min(np.asarray(conf[row])[at]))
+        sure = float(conf[at].min())
         if np.isfinite(xy[at]).all():
             sides.append((sure, at))
     if not sides or max(sides)[0] < 0.2:
         return
-    a, b, c = xy[max(sides)[1]]
-    first, second = (np.arctan2(*(p - b)[::-1]) for p in (a, c))
-    turn = (second - first + np.pi) % (2 * np.pi) - np.pi
-    radius = 0.35 * min(np.linalg.norm(a - b), np.linalg.norm(c - b))
-    if radius < 6:
+    arc = JointArc.of(xy[max(sides)[1]])
+    if (radius := 0.35 * arc.limb) < _LEAST_RADIUS:
         return
-    steps = first + np.linspace(0, 1, 24) * turn
-    arc: Floats = b + radius * np.stack([np.cos(steps), np.sin(steps)], axis=1)
-    width = max(2.0, size / 160)
-    limbs(picture, arc[:-1], arc[1:], _AMBER, width, outline=1.0)
-    middle = first + 0.5 * turn
-    spot = b + (radius + size / 22) * np.array([np.cos(middle), np.sin(middle)])
+    arc.draw(picture, radius, max(2.0, size / 160))
+    spot = arc.joint + (radius + size / 22) * np.array([np.cos(arc.middle), np.sin(arc.middle)])
     draw_label(
         picture,
         (spot[0] - size / 30, spot[1] - size / 50),
-        f"{abs(np.degrees(turn)):.0f}°",
+        f"{abs(arc.degrees - SHOWN[signal][1]):.0f}°",
         _DARK,
         max(11.0, size / 32),
     )

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poise.bodies.points import read_coco_points
 from poise.geometry import Bools, Floats, box_area, box_iou
-from poise.reps.signals import LENGTHS, body_scale, measure
 from poise.results import Results
-from poise.skeletons import get
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,115 +40,7 @@ class Person:
         return Person(self.id, *(getattr(self, n)[keep] for n in ("frame", "time", "xy", "conf", "box")))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """A person's measures over time, in the order of :data:`poise.reps.signals.NAMES`.
-
-    Attributes:
-        time: ``(T,)`` seconds.
-        xy: ``(T, 17, 2)`` pixels.
-        conf: ``(T, 17)``.
-        scale: ``(T,)`` torso length, pixels.
-        values: ``(T, S)``; NaN where not seen.
-        sure: ``(T, S)`` confidence.
-    """
-
-    time: Floats
-    xy: Floats
-    conf: Floats
-    scale: Floats
-    values: Floats
-    sure: Floats
-
-    def part(self, keep: Bools | slice) -> Measured:
-        """Return some of the frames."""
-        return Measured(*(getattr(self, n)[keep] for n in ("time", "xy", "conf", "scale", "values", "sure")))
-
-
-# Low on purpose: a hidden wrist is often placed right with little confidence, and confidence weighs every measure.
-MIN_POINT_CONF = 0.15
-
-
-def measured(time: Floats, xy: Floats, conf: Floats, *, min_conf: float = MIN_POINT_CONF) -> Measured:
-    """Measure a person, with one ruler for the whole stretch (the 80th percentile of the frames' own)."""
-    own = body_scale(xy, conf)
-    known = own[np.isfinite(own)]
-    one = float(np.percentile(known, 80)) if len(known) else np.nan
-    scale = np.full(len(time), one)
-    values, sure = measure(xy, conf, scale, min_conf=min_conf)
-    return Measured(np.asarray(time, dtype=np.float64), xy, conf, scale, values, sure)
-
-
-class Ruled:
-    """The last seconds of one person, each frame measured once, in pixels; the ruler is laid on when asked.
-
-    At most ``rate`` frames a second are kept: more would only cost time.
-    """
-
-    def __init__(self, *, rate: float = 31.0) -> None:
-        self._step = 1.0 / rate
-        self._time: list[float] = []
-        self._new: list[tuple[Floats, Floats]] = []
-        self._xy = np.empty((0, 17, 2))
-        self._conf = np.empty((0, 17))
-        self._own = np.empty(0)
-        self._values = np.empty((0, len(LENGTHS)))
-        self._sure = np.empty((0, len(LENGTHS)))
-
-    def __len__(self) -> int:
-        return len(self._time)
-
-    def add(self, time: float, xy: Floats, conf: Floats) -> bool:
-        """Take one frame; False where it comes too soon after the last."""
-        if self._time and time - self._time[-1] < self._step:
-            return False
-        self._time.append(time)
-        self._new.append((xy, conf))
-        return True
-
-    def forget(self, *, before: float) -> None:
-        """Drop what is older, an eighth at a time, so that it costs little."""
-        old = int(np.searchsorted(self._time, before))
-        if old <= len(self._time) // 8:
-            return
-        self._catch_up()
-        del self._time[:old]
-        self._xy, self._conf, self._own = self._xy[old:], self._conf[old:], self._own[old:]
-        self._values, self._sure = self._values[old:], self._sure[old:]
-
-    def measured(self) -> Measured:
-        """Return the measures of what is kept."""
-        self._catch_up()
-        known = self._own[np.isfinite(self._own)]
-        one = float(np.percentile(known, 80)) if len(known) else np.nan
-        values = np.where(LENGTHS, self._values / one, self._values)
-        return Measured(np.array(self._time), self._xy, self._conf, np.full(len(self), one), values, self._sure)
-
-    def _catch_up(self) -> None:
-        if not self._new:
-            return
-        xy, conf = (np.array(column) for column in zip(*self._new, strict=True))
-        self._new = []
-        values, sure = measure(xy, conf, np.ones(len(xy)), min_conf=MIN_POINT_CONF)
-        self._xy, self._conf = np.concatenate([self._xy, xy]), np.concatenate([self._conf, conf])
-        self._own = np.concatenate([self._own, body_scale(xy, conf)])
-        self._values, self._sure = np.concatenate([self._values, values]), np.concatenate([self._sure, sure])
-
-
-def points17(result: Results) -> tuple[Floats, Floats]:
-    """Return ``(N, 17, 2)`` pixels and ``(N, 17)`` confidence of a result in COCO's order."""
-    coco = get("coco17")
-    xy = np.asarray(result.keypoints.xy, dtype=np.float64)
-    conf = result.keypoints.conf
-    sure = np.where(np.isfinite(xy).all(axis=-1), 1.0, 0.0) if conf is None else np.asarray(conf, dtype=np.float64)
-    if result.skeleton != coco:
-        both = np.concatenate([xy, sure[..., None]], axis=-1).astype(np.float32)
-        both = result.skeleton.convert(both, coco)
-        xy, sure = both[..., :2].astype(np.float64), both[..., 2].astype(np.float64)
-    return xy, np.where(np.isfinite(xy).all(axis=-1), np.nan_to_num(sure), 0.0)
-
-
-def without_doubles(xy: Floats, conf: Floats, boxes: Floats, box_conf: Floats) -> list[int]:
+def drop_doubles(xy: Floats, conf: Floats, boxes: Floats, box_conf: Floats) -> list[int]:
     """Return the rows of one frame without second sightings of the same person.
 
     Two sightings are one person when their confident keypoints lie on average within a twelfth of the box's size of
@@ -216,16 +107,18 @@ class Follower:
         return free[best] if apart[best] < 0.7 * size[best] else 0
 
 
-def identified(result: Results, xy: Floats, conf: Floats, boxes: Floats, follower: Follower) -> list[tuple[int, int]]:
+def identify_rows(
+    result: Results, xy: Floats, conf: Floats, boxes: Floats, follower: Follower
+) -> list[tuple[int, int]]:
     """Return row and id of everybody in a frame; 0 for one whose track is not sure yet."""
     ids = result.boxes.id
     if ids is not None:
         return [(i, int(n)) for i, n in enumerate(np.nan_to_num(np.asarray(ids)).tolist())]
-    rows = without_doubles(xy, conf, boxes, np.asarray(result.boxes.conf, dtype=np.float64))
+    rows = drop_doubles(xy, conf, boxes, np.asarray(result.boxes.conf, dtype=np.float64))
     return list(zip(rows, follower.update(boxes[rows], result.time), strict=True))
 
 
-def gather(results: Iterable[Results]) -> list[Person]:
+def collect_people(results: Iterable[Results]) -> list[Person]:
     """Collect every person of a clip, the main one first: the one who is seen longest and largest.
 
     Results without ids are followed by :class:`Follower`; pieces of one track that do not overlap in time and meet in
@@ -234,16 +127,16 @@ def gather(results: Iterable[Results]) -> list[Person]:
     rows: dict[int, list[tuple[float, float, Floats, Floats, Floats]]] = {}
     follower = Follower()
     for result in results:
-        xy, conf = points17(result)
+        xy, conf = read_coco_points(result)
         boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
-        for i, number in identified(result, xy, conf, boxes, follower):
+        for i, number in identify_rows(result, xy, conf, boxes, follower):
             if number > 0:
                 rows.setdefault(number, []).append((float(result.frame), result.time, xy[i], conf[i], boxes[i]))
     people = [Person(n, *(np.array(column) for column in zip(*seen, strict=True))) for n, seen in rows.items()]
-    return by_importance(join(people))
+    return sort_by_size(join_tracks(people))
 
 
-def join(people: list[Person], *, max_gap_s: float = 4.0, min_overlap: float = 0.25) -> list[Person]:
+def join_tracks(people: list[Person], *, max_gap_s: float = 4.0, min_overlap: float = 0.25) -> list[Person]:
     """Join tracks that follow one another in nearly the same place."""
     waiting = sorted(people, key=lambda p: p.time[0])
     done: list[Person] = []
@@ -267,7 +160,7 @@ def join(people: list[Person], *, max_gap_s: float = 4.0, min_overlap: float = 0
     return done
 
 
-def by_importance(people: list[Person]) -> list[Person]:
+def sort_by_size(people: list[Person]) -> list[Person]:
     """Sort people by how much of the clip's picture they fill: the sum over frames of their box's diagonal."""
 
     def size(person: Person) -> float:

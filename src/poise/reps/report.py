@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from poise._version import __version__
+from poise.extras.version import __version__
 from poise.geometry import Floats
 from poise.reps.counting import Rep
-from poise.reps.detect import named
-from poise.reps.offline import Clip, Counted
-from poise.reps.signals import SIDED, WHOLE, smooth
+from poise.reps.cycles import read_measure
+from poise.reps.offline import CountedPerson, RepClip
+from poise.reps.series import smooth
+from poise.reps.signals import SHOWN, SIDED, WHOLE
 
 _DRAWN = "0° to 180°"  # the column that is a drawing, left out on a phone
 _W, _H = 1000, 220  # the curve's own coordinates; it is drawn as wide as the page
@@ -24,7 +25,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 16, 24
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ReportPicture:
     """One small picture of the clip.
 
     Attributes:
@@ -38,7 +39,7 @@ class Picture:
     peak: bool = False
 
 
-def html(clip: Clip, pictures: Sequence[Picture] = ()) -> str:
+def render_report(clip: RepClip, pictures: Sequence[ReportPicture] = ()) -> str:
     """Return the page.
 
     Args:
@@ -67,7 +68,7 @@ def html(clip: Clip, pictures: Sequence[Picture] = ()) -> str:
     return page
 
 
-def _head(clip: Clip, main: Counted | None) -> str:
+def _head(clip: RepClip, main: CountedPerson | None) -> str:
     about = f"{clip.duration:.1f} s at {clip.fps:.0f} frames a second"
     if main is None:
         return f'<p class="big">nobody was found</p><p class="quiet">{about}</p>'
@@ -102,7 +103,7 @@ def _x(time: Floats | float, duration: float) -> Floats:
     return np.asarray(_LEFT + np.asarray(time) / max(duration, 1e-6) * (_W - _LEFT - _RIGHT))
 
 
-def _curve(clip: Clip, main: Counted) -> str:
+def _curve(clip: RepClip, main: CountedPerson) -> str:
     found, duration = main.found, clip.duration
     lines = [line for line in found.curves if np.isfinite(line.value).any()]
     if not lines:
@@ -183,7 +184,7 @@ def _path(x: Floats, y: Floats) -> str:
     return "".join(out)
 
 
-def _peaks(main: Counted | None, pictures: Sequence[Picture]) -> str:
+def _peaks(main: CountedPerson | None, pictures: Sequence[ReportPicture]) -> str:
     if main is None or not pictures:
         return ""
     times = np.array([p.time for p in pictures])
@@ -196,7 +197,7 @@ def _peaks(main: Counted | None, pictures: Sequence[Picture]) -> str:
     return f'<h2>Peaks</h2><div class="shots">{"".join(cells)}</div>' if cells else ""
 
 
-def _reps(main: Counted) -> str:
+def _reps(main: CountedPerson) -> str:
     rows = []
     deepest = max((rep.depth for rep in main.found.reps), default=1.0)
     for n, rep in enumerate(main.found.reps, 1):
@@ -211,7 +212,7 @@ def _reps(main: Counted) -> str:
     return _table("Repetitions", heads, rows)
 
 
-def _ranges(main: Counted) -> str:
+def _ranges(main: CountedPerson) -> str:
     """Return least and greatest of every angle over the repetitions, as a table."""
     reps = main.found.reps
     rows = []
@@ -223,17 +224,19 @@ def _ranges(main: Counted) -> str:
             if ends is None:
                 continue
             low, high, spread = ends
-            label = f"{side} {name.replace('_', ' ')}" if side != "both" else name.replace("_", " ")
+            called, neutral, zero = SHOWN.get(name, (name.replace("_", " "), 0.0, about))
+            low, high = sorted((abs(low - neutral), abs(high - neutral)))
+            label = f"{side} {called}" if side != "both" else called
             bar = f'<i style="left:{low / 1.8:.1f}%;width:{max(high - low, 1) / 1.8:.1f}%"></i>'
             rows.append(
-                f'<tr title="{escape(about)}"><td>{escape(label)}</td><td>{low:.0f}°</td><td>{high:.0f}°</td>'
+                f'<tr title="{escape(zero)}"><td>{escape(label)}</td><td>{low:.0f}°</td><td>{high:.0f}°</td>'
                 f'<td class="range">{bar}</td><td>±{spread:.0f}°</td></tr>'
             )
     return _table("Angle ranges", ("angle in the picture", "least", "greatest", _DRAWN, "varies"), rows)
 
 
-def _extremes(main: Counted, name: str, side: str, reps: Sequence[Rep]) -> tuple[float, float, float] | None:
-    value = smooth(main.measured.time, named(main.measured, name, side)[0], seconds=0.08)
+def _extremes(main: CountedPerson, name: str, side: str, reps: Sequence[Rep]) -> tuple[float, float, float] | None:
+    value = smooth(main.measured.time, read_measure(main.measured, name, side)[0], seconds=0.08)
     lows, highs = [], []
     for rep in reps:
         part = value[(main.measured.time >= rep.start) & (main.measured.time <= rep.end)]
@@ -246,7 +249,7 @@ def _extremes(main: Counted, name: str, side: str, reps: Sequence[Rep]) -> tuple
     return float(np.median(lows)), float(np.median(highs)), float(max(np.std(lows), np.std(highs)))
 
 
-def _rejected(main: Counted) -> str:
+def _rejected(main: CountedPerson) -> str:
     rows = [
         f'<tr data-seek="{r.start:.3f}"><td>{r.start:.2f} to {r.end:.2f} s</td><td>{escape(r.reason)}</td></tr>'
         for r in main.found.rejected
@@ -254,7 +257,7 @@ def _rejected(main: Counted) -> str:
     return _table("Not counted", ("when", "why"), rows)
 
 
-def _others(clip: Clip) -> str:
+def _others(clip: RepClip) -> str:
     rows = [
         f"<tr><td>#{one.person.id}</td><td>{escape(one.found.exercise)}</td><td>{one.found.count}</td>"
         f"<td>{one.person.time[0]:.1f} to {one.person.time[-1]:.1f} s</td></tr>"

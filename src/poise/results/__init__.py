@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from poise.results.arrays import Array
 from poise.results.columns import Boxes, Keypoints, Point
-from poise.results.results import Results
+from poise.results.results import Results, Speed
 
-__all__ = ["Array", "Boxes", "Keypoints", "Point", "Results"]
+__all__ = ["Array", "Boxes", "Keypoints", "Point", "Results", "Speed"]

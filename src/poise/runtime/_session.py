@@ -180,7 +180,10 @@ def _check(network: Path) -> None:
 def ran(name: str, error: Exception) -> ModelError:
     """Return what to say when an engine fails while a network runs."""
     text = str(error).strip() or type(error).__name__
-    first = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text.splitlines()[0])[:300]
+    lines = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text).splitlines()
+    # What a wrong shape was and should have been is on lines of its own.
+    shapes = [line.strip() for line in lines[1:5] if re.match(r"\s*index: \d+ Got: ", line)]
+    first = " ".join([lines[0], *shapes])[:300]
     return ModelError(f"{name}: the network failed while it ran: {first}")
 
 

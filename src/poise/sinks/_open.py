@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
-from poise.files.writing import PathLike, check_writable
+from poise.files.writing import PathLike, check_folder, check_writable
 from poise.results import Results
 from poise.sinks._animation import AnimationSink
 from poise.sinks._journal import SUFFIX
@@ -44,7 +44,7 @@ def open_sink(path: PathLike, *, render: Render | None = None, overwrite: bool =
         return JsonLinesSink(sys.stdout)
     target = Path(path)
     suffix = target.suffix.lower()
-    check_writable(target / "_" if target.is_dir() else target)
+    (check_folder if target.is_dir() else check_writable)(target)
     if target.is_dir() or (not suffix and not target.exists()):
         return PictureSink(target, render, overwrite=overwrite)
     if target.name.lower().endswith(".coco.json"):

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-from poise._version import __version__
 from poise.errors import PoiseError
+from poise.extras.version import __version__
 from poise.files.addresses import masked
-from poise.files.writing import PathLike, numbered, write_atomically, writing
+from poise.files.writing import PathLike, check_folder, numbered, write_atomically, writing
 from poise.results import Results
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import YoloTxtSink
@@ -34,7 +34,8 @@ class RunFolder:
     """A new folder for one run, whose manifest says how the run went.
 
     In a ``with`` block the manifest says ``"running"`` until the block ends, then ``"done"``, ``"interrupted"``
-    (Ctrl-C, a signal, a stream that was left) or ``"failed"``, with the error.
+    (Ctrl-C, a signal, a stream that was left) or ``"failed"``, with the errors: what ended the block, or what of the
+    sources could not be read. A run that did not get as far as its first frame leaves no folder.
 
     Args:
         project: Folder of all runs.
@@ -50,22 +51,35 @@ class RunFolder:
 
     def __init__(self, project: PathLike = "runs/pose", name: str = "predict", exist_ok: bool = False) -> None:
         base = Path(project) / name
+        self._made = True
         with writing(base):
             for free in numbered(base.name):
                 self.path = base.with_name(free)
                 try:
                     # mkdir and not a look beforehand, so that two runs at once never share a folder.
-                    self.path.mkdir(parents=True, exist_ok=exist_ok)
+                    self.path.mkdir(parents=True)
                 except FileExistsError:
-                    if exist_ok:
+                    if not exist_ok:
+                        continue
+                    if not self.path.is_dir():
                         raise PoiseError(f"{self.path}: is a file, expected a folder for the run") from None
-                else:
-                    break
+                    self._made = False
+                break
         self._started = datetime.now(UTC)
         self._place = self._identity()
         self._written = False
         self._facts: dict[str, Any] = {}
         self._at_end: list[Callable[[], Mapping[str, Any]]] = []
+
+    @staticmethod
+    def check(project: PathLike, name: str, *, exist_ok: bool = False) -> None:
+        """Find out before the work whether the folder of a run can be made; nothing is made.
+
+        Raises:
+            PoiseError: It cannot.
+        """
+        base = Path(project) / name
+        check_folder(base if exist_ok else base.parent)
 
     def __enter__(self) -> Self:
         if not self._written:
@@ -78,7 +92,7 @@ class RunFolder:
         self.finish(error)
 
     def at_end(self, facts: Callable[[], Mapping[str, Any]]) -> None:
-        """Ask for further facts when the run ends: counts, files. They may say ``status`` where nothing was raised."""
+        """Ask for further facts when the run ends: counts, files, and ``errors``, with which the run has failed."""
         self._at_end.append(facts)
 
     def finish(self, error: BaseException | None = None) -> Path | None:
@@ -88,7 +102,8 @@ class RunFolder:
             error: What ended it; None: nothing, it is done.
 
         Returns:
-            Path of the manifest; None where it cannot be written and there is an error already, which matters more.
+            Path of the manifest; None where it cannot be written and there is an error already, which matters more, and
+            where nothing came of the run, so that its folder is gone.
 
         Raises:
             PoiseError: It cannot be written.
@@ -96,9 +111,12 @@ class RunFolder:
         facts: dict[str, Any] = {}
         for more in self._at_end:
             facts |= more()
-        status: Status = facts.pop("status", "done")
+        status: Status = "failed" if facts.get("errors") else "done"
         if error is not None:
             status = "failed" if isinstance(error, Exception) else "interrupted"
+        worked = any(count for name, count in facts.get("counts", {}).items() if name != "errors")
+        if status != "done" and not worked and self._removed():
+            return None
         if status == "failed" and error is not None:
             errors = list(facts.get("errors", []))
             told = any(str(error) == one for one in errors)
@@ -153,8 +171,22 @@ class RunFolder:
         except PoiseError:
             if status != "running":
                 _say_failed(path)
+            elif self._made:
+                with suppress(OSError):
+                    self.path.rmdir()  # only where it is empty
             raise
         return path
+
+    def _removed(self) -> bool:
+        """Remove the run's folder if it is this run's own and nothing but the manifest is in it."""
+        try:
+            if not self._made or [path.name for path in self.path.iterdir()] != ["manifest.json"]:
+                return False
+            (self.path / "manifest.json").unlink()
+            self.path.rmdir()
+        except OSError:
+            return False
+        return True
 
     def _identity(self) -> tuple[int, int] | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -230,9 +230,12 @@ class VideoFile:
         try:
             _remux(self._av, self.path, part, self._kind)
             part.replace(self.path)
-        except (OSError, UnicodeError, ValueError):
+        except BaseException as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            if not isinstance(error, (OSError, UnicodeError, ValueError)):
+                raise
             # The fragments play as they are; this file only opens faster.
-            part.unlink(missing_ok=True)
             self.notes.append(f"{self.path}: kept in fragments (it plays, but jumping in it is slower)")
 
 

@@ -20,7 +20,7 @@ from urllib.request import (
     Request,
 )
 
-from poise._version import __version__
+from poise.extras.version import __version__
 
 # Answers after which trying again may help: too slow, too many, and errors of the server (RFC 9110, RFC 6585).
 _AGAIN = frozenset({408, 425, 429})

@@ -23,7 +23,7 @@ class _Buffer:
 
     def __init__(self, room: int, newest: bool) -> None:
         self.changed = threading.Condition()
-        self.items: deque[Any] = deque()
+        self.entries: deque[Any] = deque()
         self.bytes = 0
         self.room = room
         self.newest = newest
@@ -36,20 +36,20 @@ class _Buffer:
     def wait_for_room(self) -> bool:
         """Return whether there is more to do, once there is room for it."""
         with self.changed:
-            while not self.closed and self.items and not (self.newest and self.live):
-                if len(self.items) < self.room and self.bytes < _MOST_BYTES:
+            while not self.closed and self.entries and not (self.newest and self.live):
+                if len(self.entries) < self.room and self.bytes < _MOST_BYTES:
                     break
                 self.changed.wait()
             return not self.closed
 
-    def put(self, item: Any) -> None:
+    def put(self, entry: Any) -> None:
         with self.changed:
-            self.live = isinstance(item, Frame) and item.media.kind == "stream"
-            if self.newest and self.live and self.items and isinstance(self.items[-1], Frame):
-                self.bytes -= self.items.pop().image.nbytes
+            self.live = isinstance(entry, Frame) and entry.media.kind == "stream"
+            if self.newest and self.live and self.entries and isinstance(self.entries[-1], Frame):
+                self.bytes -= self.entries.pop().image.nbytes
                 self.dropped += 1
-            self.items.append(item)
-            self.bytes += item.image.nbytes if isinstance(item, Frame) else 0
+            self.entries.append(entry)
+            self.bytes += entry.image.nbytes if isinstance(entry, Frame) else 0
             self.changed.notify_all()
 
     def finish(self, error: BaseException | None = None) -> None:
@@ -61,27 +61,27 @@ class _Buffer:
     def close(self) -> None:
         with self.changed:
             self.closed = True
-            self.items.clear()
+            self.entries.clear()
             self.bytes = 0
             self.changed.notify_all()
 
 
 def _work(start: Callable[[], Iterator[Any]], buffer: _Buffer) -> None:
     error: BaseException | None = None
-    items: Any = None
+    entries: Any = None
     try:
-        items = start()
+        entries = start()
         while buffer.wait_for_room():
-            item = next(items, _work)
-            if item is _work:
+            entry = next(entries, _work)
+            if entry is _work:
                 break
-            buffer.put(item)
+            buffer.put(entry)
     except BaseException as caught:  # noqa: BLE001 - handed to the consumer, who raises it
         error = caught
     finally:
         try:
-            if hasattr(items, "close"):
-                items.close()
+            if hasattr(entries, "close"):
+                entries.close()
         finally:
             buffer.finish(error)
 
@@ -130,7 +130,7 @@ class Ahead(Iterator[Any]):
     @property
     def waiting(self) -> int:
         """Finished items that wait."""
-        return len(self._buffer.items)
+        return len(self._buffer.entries)
 
     def __iter__(self) -> Self:
         return self
@@ -139,7 +139,7 @@ class Ahead(Iterator[Any]):
         buffer = self._buffer
         deadline = None if self._patience is None else time.monotonic() + self._patience
         with buffer.changed:
-            while not buffer.items:
+            while not buffer.entries:
                 if buffer.error is not None:
                     error, buffer.error = buffer.error, None
                     raise error
@@ -147,9 +147,9 @@ class Ahead(Iterator[Any]):
                     raise StopIteration
                 # A wait without limit cannot be broken by Ctrl-C on Windows.
                 buffer.changed.wait(0.5)
-                if deadline is not None and not buffer.items and time.monotonic() > deadline:
+                if deadline is not None and not buffer.entries and time.monotonic() > deadline:
                     raise SourceError(f"{self._name}: no frame for {self._patience:.0f} seconds")
-            item = buffer.items.popleft()
-            buffer.bytes -= item.image.nbytes if isinstance(item, Frame) else 0
+            entry = buffer.entries.popleft()
+            buffer.bytes -= entry.image.nbytes if isinstance(entry, Frame) else 0
             buffer.changed.notify_all()
-            return item
+            return entry

@@ -9,7 +9,7 @@ import PIL.Image
 
 from poise.errors import SourceError
 from poise.frames import Frame, Media
-from poise.sources._how import How, Report, Word
+from poise.sources._options import Message, ReadOptions, Report
 from poise.sources._pictures import check_size, damaged, upright_bgr
 
 # Browsers and FFmpeg's GIF reader show a frame that asks for less than 20 ms for 100 ms.
@@ -45,7 +45,9 @@ def frame_count(picture: PIL.Image.Image) -> int:
     return _pages(picture) if is_animated(picture) else 1
 
 
-def read_animation(picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, how: How) -> Iterator[Frame | Word]:
+def read_animation(
+    picture: PIL.Image.Image, file: IO[bytes], name: str, path: str, options: ReadOptions
+) -> Iterator[Frame | Message]:
     """Give the frames of an animated picture, each at its own time.
 
     Args:
@@ -53,10 +55,10 @@ def read_animation(picture: PIL.Image.Image, file: IO[bytes], name: str, path: s
         file: Its bytes, seekable.
         name: How results and errors call it.
         path: The file, if there is one.
-        how: Stride and limits.
+        options: Stride and limits.
     """
     kind = picture.format or "animation"
-    check_size(name, *picture.size, how.max_frame)
+    check_size(name, *picture.size, options.max_frame)
     count = _pages(picture)
     delays = _delays(file, kind)
     if len(delays) != count:
@@ -68,7 +70,7 @@ def read_animation(picture: PIL.Image.Image, file: IO[bytes], name: str, path: s
     for index in range(count):
         try:
             picture.seek(first + index)
-            wanted = index % how.vid_stride == 0
+            wanted = index % options.vid_stride == 0
             if wanted:
                 image = upright_bgr(picture, name)
             else:

@@ -13,9 +13,9 @@ from typing import Any, Literal, Self
 from poise.errors import MissingExtra, SourceError
 from poise.frames import Frame
 from poise.sources._ahead import Ahead
-from poise.sources._how import RECONNECT, How, Note, Report, Waiting, Word
-from poise.sources._items import Array, Failed, Item
-from poise.sources._sort import is_lazy, is_one, sort
+from poise.sources._entries import Array, Entry, Failed
+from poise.sources._options import RECONNECT, Message, Note, ReadOptions, Report, Waiting
+from poise.sources._resolve import is_lazy, is_one, resolve_entries
 
 Kind = Literal["image", "video", "stream", "mixed"]
 
@@ -42,8 +42,8 @@ def open_source(
     Args:
         source: A path (picture, video, folder, glob, ``.txt`` file of paths), an http, rtsp or similar address, a
             camera number or ``"webcam"``, ``"-"`` for standard input, a ``(H, W[, C])`` or ``(N, H, W, C)`` uint8 BGR
-            array, a PIL image, the bytes of a file, an open binary file, or any mixture of those in lists, tuples or
-            iterators. Iterators are read as frames are asked for.
+            array, a PIL image, a :class:`poise.frames.Frame` (given on as it is), the bytes of a file, an open binary
+            file, or any mixture of those in lists, tuples or iterators. Iterators are read as frames are asked for.
         vid_stride: Give every n-th frame of videos and streams; ``index`` and ``time`` stay those of the video.
         stream_buffer: Give every frame of a live source. Off: a consumer that is too slow gets the newest frame, and
             ``dropped`` counts those that it missed.
@@ -72,7 +72,7 @@ def open_source(
             raise ValueError(f"{name} must be {low} or more, got {value}")
     return Source(
         source,
-        How(vid_stride, max_pixels, reconnect, follow),
+        ReadOptions(vid_stride, max_pixels, reconnect, follow),
         stream_buffer=stream_buffer,
         prefetch=prefetch,
         on_error=on_error,
@@ -89,14 +89,14 @@ class Source:
     def __init__(
         self,
         source: Any,
-        how: How,
+        options: ReadOptions,
         *,
         stream_buffer: bool,
         prefetch: int,
         on_error: Callable[[SourceError], None] | None,
         on_note: Callable[[str], None] | None = None,
     ) -> None:
-        self._how = how
+        self._options = options
         self._newest = not stream_buffer
         self._prefetch = prefetch
         self._on_error = on_error
@@ -106,21 +106,21 @@ class Source:
         self._saw_live = False
         self._dropped = 0
         self._lazy: Iterator[Any] | None = None
-        self._items: list[Item] = []
+        self._entries: list[Entry] = []
         self._alone = is_one(source)
         given_several = isinstance(source, (list, tuple))
         if is_lazy(source):
             self._lazy = iter(source)
             return
-        self._items = list(sort(source, deque([0]), how.follow))
-        if not self._items:
+        self._entries = list(resolve_entries(source, deque([0]), options.follow))
+        if not self._entries:
             raise ValueError("the source is an empty list: nothing to read")
-        for item in self._items:
-            if isinstance(item, Failed) and (on_error is None or (len(self._items) == 1 and not given_several)):
-                raise item.error
-        for item in self._items[:-1]:
-            if item.live:
-                raise ValueError(f"{item.name} never ends, so what follows it would never be read; open it on its own")
+        for entry in self._entries:
+            if isinstance(entry, Failed) and (on_error is None or (len(self._entries) == 1 and not given_several)):
+                raise entry.error
+        for entry in self._entries[:-1]:
+            if entry.live:
+                raise ValueError(f"{entry.name} never ends, so what follows it would never be read; open it on its own")
 
     def __enter__(self) -> Self:
         return self
@@ -131,13 +131,13 @@ class Source:
         self.close()
 
     def __repr__(self) -> str:
-        what = self._items[0].name if len(self._items) == 1 else f"{len(self._items)} entries"
+        what = self._entries[0].name if len(self._entries) == 1 else f"{len(self._entries)} entries"
         return f"Source({'an iterator' if self._lazy is not None else what})"
 
     @property
     def live(self) -> bool:
         """Whether frames come in their own time: a camera or a live address (http: known from the first frame)."""
-        return self._saw_live or any(item.live for item in self._items)
+        return self._saw_live or any(entry.live for entry in self._entries)
 
     @property
     def dropped(self) -> int:
@@ -147,7 +147,7 @@ class Source:
     @property
     def kind(self) -> Kind:
         """``"image"``, ``"video"``, ``"stream"``, or ``"mixed"`` (lists of several kinds, and iterators)."""
-        kinds = {item.kind(self._how) for item in self._items}
+        kinds = {entry.kind(self._options) for entry in self._entries}
         return kinds.pop() if len(kinds) == 1 else "mixed"
 
     @property
@@ -156,8 +156,8 @@ class Source:
         if self._lazy is not None:
             return None
         total = 0
-        for item in self._items:
-            count = item.count(self._how)
+        for entry in self._entries:
+            count = entry.count(self._options)
             if count is None:
                 return None
             total += count
@@ -182,39 +182,39 @@ class Source:
     def _frames(self) -> Iterator[Frame]:
         try:
             if self._lazy is None:
-                yield from self._read(self._items)
+                yield from self._read(self._entries)
                 return
             several = deque([0])
             for thing in self._lazy:
                 # A generator may fill one buffer again and again.
-                items = list(sort(thing, several))
-                yield from self._read([replace(i, lent=True) if isinstance(i, Array) else i for i in items])
+                entries = list(resolve_entries(thing, several))
+                yield from self._read([replace(i, lent=True) if isinstance(i, Array) else i for i in entries])
         finally:
             self._stop()
 
-    def _read(self, items: list[Item]) -> Iterator[Frame]:
-        how, alone = self._how, self._alone
+    def _read(self, entries: list[Entry]) -> Iterator[Frame]:
+        options, alone = self._options, self._alone
 
-        def start() -> Iterator[Frame | Word]:
-            return _read_all(items, how, alone)
+        def start() -> Iterator[Frame | Message]:
+            return _read_all(entries, options, alone)
 
         # One picture gains nothing from a thread, and arrays are there already.
-        slow = self._prefetch > 0 and any(item.slow for item in items)
-        if slow and (len(items) > 1 or items[0].kind(how) != "image"):
-            live = items[-1].live
+        slow = self._prefetch > 0 and any(entry.slow for entry in entries)
+        if slow and (len(entries) > 1 or entries[0].kind(options) != "image"):
+            live = entries[-1].live
             self._ahead = Ahead(
                 start,
                 room=self._prefetch,
                 newest=self._newest,
                 patience=_LIVE_PATIENCE if live else None,
-                name=items[-1].name,
+                name=entries[-1].name,
             )
             yield from self._sift(self._ahead)
             self._stop()
         else:
             yield from self._sift(start())
 
-    def _sift(self, things: Iterator[Frame | Word]) -> Iterator[Frame]:
+    def _sift(self, things: Iterator[Frame | Message]) -> Iterator[Frame]:
         before = self._dropped
         for thing in things:
             if isinstance(thing, Note):
@@ -241,10 +241,10 @@ class Source:
             raise report.error
 
 
-def _read_all(items: list[Item], how: How, alone: bool) -> Iterator[Frame | Word]:
-    for item in items:
+def _read_all(entries: list[Entry], options: ReadOptions, alone: bool) -> Iterator[Frame | Message]:
+    for entry in entries:
         try:
-            yield from item.read(how)
+            yield from entry.read(options)
         except SourceError as error:
             if alone:
                 raise
@@ -253,4 +253,4 @@ def _read_all(items: list[Item], how: How, alone: bool) -> Iterator[Frame | Word
             # A video among pictures costs one line too, where videos cannot be read.
             if alone:
                 raise
-            yield Report(SourceError(f"{item.name}: {error}"))
+            yield Report(SourceError(f"{entry.name}: {error}"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from poise.frames import Image
 from poise.sources._bright import CURVES, table_file
-from poise.sources._how import How
+from poise.sources._options import ReadOptions
 from poise.sources._pictures import check_size
 
 # Display matrix (signs of its a, b, c, d) -> filters that turn the frame upright.
@@ -33,7 +33,7 @@ class Upright:
 
     Args:
         av: PyAV.
-        how: Its limit of pixels.
+        options: Its limit of pixels.
         name: How errors call the source.
         aspect: Width of a pixel over its height, as stored; None or 0 where it is not stated.
 
@@ -41,9 +41,9 @@ class Upright:
         notes: What the user may want to know.
     """
 
-    def __init__(self, av: Any, how: How, name: str, aspect: Fraction | None) -> None:
+    def __init__(self, av: Any, options: ReadOptions, name: str, aspect: Fraction | None) -> None:
         self.av = av
-        self.how = how
+        self.options = options
         self.name = name
         self.notes: list[str] = []
         self.aspect = _believable(aspect)
@@ -76,8 +76,8 @@ class Upright:
     def _prepare(self, picture: Any) -> None:
         """Find out how frames like this one are turned, stretched and mapped."""
         width, height = square(picture.width, picture.height, self.aspect)
-        check_size(self.name, picture.width, picture.height, self.how.max_frame)
-        check_size(self.name, width, height, self.how.max_frame)
+        check_size(self.name, picture.width, picture.height, self.options.max_frame)
+        check_size(self.name, width, height, self.options.max_frame)
         steps = self._turn(picture)
         if any(name == "transpose" for name, _ in steps):
             width, height, turned = height, width, (picture.height, picture.width)

@@ -11,8 +11,8 @@ from poise import files
 from poise.errors import PoiseError, SourceError, require
 from poise.frames import Frame, Media
 from poise.sources._clock import Clock
-from poise.sources._how import How, Note, Report, StreamLost, Waiting, Word
 from poise.sources._names import describe, for_ffmpeg
+from poise.sources._options import Message, Note, ReadOptions, Report, StreamLost, Waiting
 from poise.sources._pictures import check_size
 from poise.sources._playlist import beside_of, elsewhere
 from poise.sources._upright import Upright
@@ -194,8 +194,14 @@ def count_frames(path: str, name: str) -> int | None:
 
 
 def read_video(
-    open_container: Callable[[], Any], name: str, path: str, how: How, *, live: bool = False, remote: bool = False
-) -> Iterator[Frame | Word]:
+    open_container: Callable[[], Any],
+    name: str,
+    path: str,
+    options: ReadOptions,
+    *,
+    live: bool = False,
+    remote: bool = False,
+) -> Iterator[Frame | Message]:
     """Give the upright frames of a video or stream.
 
     A frame's time is its presentation time from the start of the video stream. What is damaged is left out; one
@@ -206,11 +212,11 @@ def read_video(
         open_container: Opens it; called at the first frame, and what it gives is closed at the end.
         name: How results and errors call it.
         path: The file, if there is one.
-        how: Stride and limits.
+        options: Stride and limits.
         live: It is a camera or the like: it has no end, and low delay matters.
         remote: It comes over the network, and is live when it does not say how long it is.
     """
-    reading = _Reading(open_container, name, path, how, live=live, remote=remote)
+    reading = _Reading(open_container, name, path, options, live=live, remote=remote)
     yield from reading.once(open_container())
     if not reading.live:
         yield from reading.told()
@@ -221,7 +227,7 @@ def read_video(
             raise SourceError(f"{name}: no picture came: {reading.why}")
         if clock.monotonic() - reading.opened > _STEADY:
             attempts = 0
-        if attempts >= how.reconnect:
+        if attempts >= options.reconnect:
             break
         pause = min(2.0**attempts, _LONGEST_PAUSE)
         attempts += 1
@@ -261,9 +267,9 @@ class _Reading:
     """
 
     def __init__(
-        self, open_container: Callable[[], Any], name: str, path: str, how: How, *, live: bool, remote: bool
+        self, open_container: Callable[[], Any], name: str, path: str, options: ReadOptions, *, live: bool, remote: bool
     ) -> None:
-        self.name, self.path, self.how = name, path, how
+        self.name, self.path, self.options = name, path, options
         self.given_live, self.remote = live, remote
         self.live = live
         self.frames = 0
@@ -274,7 +280,7 @@ class _Reading:
         self._tally: _Tally | None = None
         self._container = ""
 
-    def once(self, container: Any) -> Iterator[Frame | Word]:
+    def once(self, container: Any) -> Iterator[Frame | Message]:
         """Give the frames of one connection, and close it."""
         try:
             again = self._media is not None
@@ -288,8 +294,8 @@ class _Reading:
                 return
             self.live = live
             context = stream.codec_context
-            check_size(self.name, context.width, context.height, self.how.max_frame)
-            context.options = {"max_pixels": str(self.how.max_frame)}
+            check_size(self.name, context.width, context.height, self.options.max_frame)
+            context.options = {"max_pixels": str(self.options.max_frame)}
             # Frame threads hold several frames back; slices of one frame do not.
             context.thread_type = "SLICE" if self.live else "AUTO"
             if self._media is None:
@@ -298,9 +304,9 @@ class _Reading:
         finally:
             container.close()
 
-    def _frames(self, container: Any, stream: Any, media: Media, stated: bool) -> Iterator[Frame | Word]:
+    def _frames(self, container: Any, stream: Any, media: Media, stated: bool) -> Iterator[Frame | Message]:
         tally = self._tally = _Tally(media, impatient=self.live or self.remote)
-        convert = Upright(library(), self.how, media.name, stream.sample_aspect_ratio)
+        convert = Upright(library(), self.options, media.name, stream.sample_aspect_ratio)
         times = Clock(
             float(stream.time_base or 0.0),
             stream.start_time,
@@ -324,7 +330,7 @@ class _Reading:
                     f"{media.name}: its clock jumps by {jump:+.2f} s at frame {index}, as in recordings that were "
                     "joined; times go on from the frame before"
                 )
-            if index % self.how.vid_stride:
+            if index % self.options.vid_stride:
                 continue
             told = len(convert.notes)
             try:

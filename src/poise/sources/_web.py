@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from poise._version import __version__
 from poise.errors import SourceError
+from poise.extras.version import __version__
 from poise.sources._names import PLAYLISTS, VIDEOS, suffix, without_password
 from poise.sources._video import TO_FILE, index_at_end, library, open_container, reason
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.limbs import relative_lengths
 from poise.frames import Image
 from poise.geometry import Bools, Floats, box_iou, xyxy_to_xywh
 from poise.results import Results
 from poise.skeletons import Skeleton
 from poise.tracking._tracks import Tracks
-from poise.tracking.appearance import colours, limb_lengths
+from poise.tracking.appearance import colours
 
 _CROWDED = 0.2  # IoU with somebody else from which one hides the other, and nothing is learnt
 
@@ -112,7 +113,7 @@ class Found:
         return replace(
             self,
             looked=True,
-            limbs=limb_lengths(self.xy, self.weight, edges) if limbs else self.limbs,
+            limbs=relative_lengths(self.xy, self.weight, edges) if limbs else self.limbs,
             look=colours(image, self.boxes),
         )
 

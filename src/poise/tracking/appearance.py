@@ -6,7 +6,6 @@ Both are compared only between candidates that motion allows; neither is an iden
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poise.frames import Image
 from poise.geometry import Floats
@@ -19,33 +18,11 @@ _GRID = np.stack(np.meshgrid([0.36, 0.43, 0.5, 0.57, 0.64], [0.24, 0.31, 0.38, 0
 _LOWER = np.stack(np.meshgrid([0.4, 0.5, 0.6], [0.56, 0.64, 0.72], indexing="xy"), axis=-1).reshape(-1, 2)
 
 
-def limb_lengths(xy: Floats, conf: Floats, edges: NDArray[np.intp], *, min_conf: float = 0.3) -> Floats:
-    """Measure the limbs relative to each other: the logarithm of each length less the mean of all.
-
-    Args:
-        xy: ``(N, K, 2)`` keypoints, pixels.
-        conf: ``(N, K)``.
-        edges: ``(E, 2)`` the limbs' keypoints.
-        min_conf: Both ends must be this sure.
-
-    Returns:
-        ``(N, E)``, free of scale; NaN for a limb that is not seen.
-    """
-    if not edges.size or not len(xy):
-        return np.full((len(xy), len(edges)), np.nan)
-    step = xy[:, edges[:, 0]] - xy[:, edges[:, 1]]
-    length = np.sqrt(np.einsum("nei,nei->ne", step, step))
-    seen = (conf[:, edges] >= min_conf).all(axis=-1) & (length > 1e-3)
-    logs = np.where(seen, np.log(np.where(seen, length, 1.0)), 0.0)
-    mean = logs.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    return np.where(seen & (seen.sum(axis=1) >= 3)[:, None], logs - mean[:, None], np.nan)
-
-
 def limb_distance(a: Floats, b: Floats, *, spread: float = 0.35) -> Floats:
     """Compare limb lengths: ``(M, N)`` mean square difference over ``spread``²; NaN where no limb is shared.
 
     Args:
-        a: ``(M, E)`` from :func:`limb_lengths`.
+        a: ``(M, E)`` from :func:`poise.bodies.limbs.relative_lengths`.
         b: ``(N, E)``.
         spread: Standard deviation of one person's logarithmic length from view to view; foreshortening makes it
             large, so that only long observation of a pose tells people apart.

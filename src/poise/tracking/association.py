@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.assignment import assign
-from poise.geometry import Bools, Floats, box_area, box_iou, nms
+from poise.geometry import Bools, Floats, assign, box_area, box_iou, nms
 
 
 def match(cost: Floats, *, max_cost: float) -> NDArray[np.intp]:

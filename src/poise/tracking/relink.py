@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.limbs import relative_lengths
 from poise.clips import Clip
 from poise.clips.packed import PackedClip
 from poise.geometry import Floats, xyxy_to_xywh
-from poise.tracking.appearance import limb_distance, limb_lengths
+from poise.tracking.appearance import limb_distance
 from poise.tracking.association import match
 
 _FIT = 0.5  # seconds of a track's end over which its velocity is measured
@@ -179,7 +180,7 @@ def _height(tracks: Sequence[_Track], side: int) -> Floats:
 def _proportions(xy: Floats, conf: Floats, edges: NDArray[np.intp]) -> Floats:
     """Return ``(E,)`` median relative limb lengths over a track's whole life; NaN for what was hardly seen."""
     out = np.full(len(edges), np.nan)
-    lengths = limb_lengths(xy, conf, edges)
+    lengths = relative_lengths(xy, conf, edges)
     seen = np.isfinite(lengths).sum(axis=0) >= 3
     if seen.any():
         out[seen] = np.nanmedian(lengths[:, seen], axis=0)

@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 from poise.errors import require
 from poise.training.callbacks import EVENTS, Callbacks
-from poise.training.config import TrainSettings
+from poise.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from poise.training.augment import Augmentation
-    from poise.training.batch import Batch, Targets
+    from poise.training.augmentation import Augmentation
+    from poise.training.callbacks import Training
+    from poise.training.examples import Batch, Targets
+    from poise.training.initialisation import Transfer, transfer
     from poise.training.loader import Loader
     from poise.training.loop import train
     from poise.training.losses import Gains, Losses, PoseLoss
     from poise.training.run import settings_of
-    from poise.training.state import Training
-    from poise.training.transfer import Transfer, transfer
 
 _TORCH = {
-    "Augmentation": "augment",
-    "Batch": "batch",
+    "Augmentation": "augmentation",
+    "Batch": "examples",
     "Gains": "losses",
     "Loader": "loader",
     "Losses": "losses",
     "PoseLoss": "losses",
-    "Targets": "batch",
-    "Training": "state",
-    "Transfer": "transfer",
+    "Targets": "examples",
+    "Training": "callbacks",
+    "Transfer": "initialisation",
     "settings_of": "run",
     "train": "loop",
-    "transfer": "transfer",
+    "transfer": "initialisation",
 }
 
 __all__ = [

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from poise.geometry import BOX_AREA
 from poise.networks.architectures import STRIDES
-from poise.training.batch import Targets
-from poise.training.boxes import ciou
-from poise.training.keypoints import oks
+from poise.training.examples import Targets
+from poise.training.loss_terms import ciou, oks
 
 # Alignment = score^0.5 * overlap^6: the exponents of TOOD, 1 and 6, as later recipes changed them.
 SCORE_POWER, OVERLAP_POWER = 0.5, 6.0
@@ -59,7 +58,7 @@ def grid(maps: Sequence[Tensor]) -> Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
-    """What a branch predicts, detached.
+    """The outputs of a branch, detached.
 
     Attributes:
         scores: ``(B, C, A)`` logits.
@@ -105,8 +104,8 @@ def assign(
 
     Args:
         targets: Ground truth of the batch.
-        predicted: What the branch says.
-        cells: Where it says it.
+        predicted: The outputs of the branch.
+        cells: Their cells.
         sigmas: ``(K,)`` OKS spread of each keypoint.
         topk: Cells an instance takes at most.
         single: Keep only the best cell of each instance (the one-to-one branch).
@@ -136,7 +135,7 @@ def assign(
         )
         _claim(best, owner, key, target, overlap)
 
-    key, target, overlap = (torch.cat(column) for column in zip(*taken, strict=True)) if taken else _nothing(device)
+    key, target, overlap = (torch.cat(column) for column in zip(*taken, strict=True)) if taken else _no_cells(device)
     return _settle(targets, predicted, key, target, overlap, best, owner, single=single)
 
 
@@ -158,10 +157,10 @@ def candidates(boxes: Tensor, cells: Grid, *, gated: bool) -> Tensor:
     across: list[Tensor] = []
     down: list[Tensor] = []
     for (h, w), stride in zip(cells.shapes, STRIDES, strict=True):
-        for length, axis, found in ((w, 0, across), (h, 1, down)):
+        for length, axis, inside in ((w, 0, across), (h, 1, down)):
             middle = (torch.arange(length, device=boxes.device, dtype=torch.float32) + 0.5) * stride
             near, far = low[:, axis, None], high[:, axis, None]
-            found.append((middle - near > 1e-9) & (far - middle > 1e-9))
+            inside.append((middle - near > 1e-9) & (far - middle > 1e-9))
     if gated:
         side = size.clamp_min(0).prod(1).sqrt()
         last = len(STRIDES) - 1
@@ -255,6 +254,6 @@ def _best_rows(metric: Tensor, target: Tensor, count: int) -> Tensor:
     return first[first < len(metric)].sort().values
 
 
-def _nothing(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    whole = torch.zeros(0, dtype=torch.long, device=device)
-    return whole, whole, torch.zeros(0, device=device)
+def _no_cells(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    indices = torch.zeros(0, dtype=torch.long, device=device)
+    return indices, indices, torch.zeros(0, device=device)

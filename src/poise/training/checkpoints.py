@@ -17,35 +17,30 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from poise._version import __version__
-from poise.datasets import DataSpec
+from poise import files
 from poise.errors import ModelError, PoiseError
+from poise.extras.version import __version__
 from poise.files.writing import write_all
-from poise.networks import Checkpoint, PoseNetwork, arrays
+from poise.networks import Checkpoint, arrays
 from poise.networks.network import Pose26Head
 from poise.networks.own import text
 from poise.networks.published import read_plain
 from poise.networks.sigma import unit_std
+from poise.training.callbacks import Training
+from poise.training.optimisers import load_optimizer_state
+from poise.training.step import Precision
 
 
-def describe(
-    network: PoseNetwork,
-    spec: DataSpec,
-    *,
-    path: Path,
-    imgsz: int,
-    args: Mapping[str, Any],
-    metrics: Mapping[str, float],
-    rows: list[dict[str, float]],
-) -> Checkpoint:
-    """Say what a network is and how it was trained, for its file."""
+def describe(training: Training) -> Checkpoint:
+    """Return what the averaged network is and how it was trained, for its file; without its weights."""
+    network, spec, rows = training.ema.network, training.data.spec, training.rows
     head = network.head
     pose26 = isinstance(head, Pose26Head)
     unit: tuple[float, float] | None = None
     if isinstance(head, Pose26Head):
         unit = unit_std(arrays(head.flow_model))
     return Checkpoint(
-        source=path,
+        source=training.last,
         format="poise",
         family=network.family,
         scale=network.scale,
@@ -57,17 +52,17 @@ def describe(
         sigma=pose26,
         flow=pose26,
         unit_std=unit,
-        imgsz=imgsz,
+        imgsz=training.args.imgsz,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         version=__version__,
         description=f"{network.family}{network.scale}-pose trained on {spec.file.name}",
-        train_args=args,
-        train_metrics=metrics,
+        train_args=training.args.table(),
+        train_metrics=training.metrics,
         train_results={key: [row.get(key) for row in rows] for key in (rows[-1] if rows else {})},
     )
 
 
-def write(path: Path, content: Mapping[str, Any]) -> None:
+def write_archive(path: Path, content: Mapping[str, Any]) -> None:
     """Write an archive; a file that was there stays as it is until the new one is complete and on the disk.
 
     Raises:
@@ -75,41 +70,39 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        whole = io.BytesIO()  # torch hides the errors of a disk
-        torch.save(dict(content), whole)
+        buffer = io.BytesIO()  # torch hides the errors of a disk
+        torch.save(dict(content), buffer)
         with part.open("wb", buffering=0) as file:
-            write_all(file, whole.getbuffer())
+            write_all(file, buffer.getbuffer())
             os.fsync(file.fileno())
         part.replace(path)
-    except (OSError, RuntimeError) as error:
+    except BaseException as error:  # a signal may end it at any line
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if not isinstance(error, (OSError, RuntimeError)):
+            raise
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         old = path.with_name("last.pt").exists()
         further = "; the last epoch is still there. Make room and go on with --resume" if old else ". Make room first"
         raise PoiseError(f"{path}: cannot be written: {reason}{further}") from error
 
 
-def finished(about: Checkpoint, network: nn.Module, *, half: bool = True) -> dict[str, Any]:
-    """Return what a checkpoint for use holds.
+def usable_content(checkpoint: Checkpoint, network: nn.Module) -> dict[str, Any]:
+    """Return what a checkpoint for use holds: what the network is, and its weights in :func:`half_precision`."""
+    weights = {key: value.detach().cpu() for key, value in network.state_dict().items()}
+    return {"poise": text(checkpoint), "model": half_precision(weights)}
 
-    Matrices and kernels become float16; what is small, such as the statistics of batch norms, stays float32, as float16
-    would lose small variances.
 
-    Args:
-        about: What the network is.
-        network: The averaged network.
-        half: Store in float16.
+def half_precision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Turn matrices and kernels into float16.
+
+    What is small, such as the statistics of batch norms, stays float32, as float16 would lose small variances.
     """
-    weights = {}
-    for key, value in network.state_dict().items():
-        lossy = half and value.is_floating_point() and value.ndim > 1
-        weights[key] = value.detach().to("cpu", torch.float16 if lossy else value.dtype).contiguous()
-    return {"poise": text(about), "model": weights}
+    return {k: (v.half() if v.is_floating_point() and v.ndim > 1 else v).contiguous() for k, v in weights.items()}
 
 
 @dataclass(slots=True)
-class State:
+class ResumeState:
     """What a training needs to go on as if it had never stopped, at the end of an epoch.
 
     Attributes:
@@ -152,16 +145,16 @@ class State:
 
 
 # What lies under "training" in the file; the averaged weights and the architecture have their own places.
-_STATE = tuple(name for name in State.__dataclass_fields__ if name not in ("average", "architecture"))
+_STATE = tuple(name for name in ResumeState.__dataclass_fields__ if name not in ("average", "architecture"))
 
 
-def unfinished(about: Checkpoint, state: State) -> dict[str, Any]:
+def resumable_content(checkpoint: Checkpoint, state: ResumeState) -> dict[str, Any]:
     """Return what ``last.pt`` holds while the training runs: the averaged network for use, and the state to go on."""
-    held = {name: getattr(state, name) for name in _STATE}
-    return {"poise": text(about), "model": state.average, "training": held}
+    values = {name: getattr(state, name) for name in _STATE}
+    return {"poise": text(checkpoint), "model": state.average, "training": values}
 
 
-def read_state(path: str | Path) -> State:
+def read_state(path: str | Path) -> ResumeState:
     """Read the state of a training from its ``last.pt``; nothing in the file is run.
 
     Raises:
@@ -169,7 +162,7 @@ def read_state(path: str | Path) -> State:
     """
     path = Path(path)
     if not path.is_file():
-        raise ModelError(f"{path}: no such file; resume continues a training from its weights/last.pt")
+        raise ModelError(f"{path}: {files.no_file(path)}; resume continues a training from its weights/last.pt")
     content = read_plain(path)
     training = content.get("training") if isinstance(content, dict) else None
     if not isinstance(training, dict) or "model" not in content:
@@ -180,17 +173,17 @@ def read_state(path: str | Path) -> State:
     if missing:
         raise ModelError(f"{path}: its training state lacks {', '.join(missing)}; the file is of another version")
     try:
-        about = json.loads(content["poise"])
-        return State(
+        network = json.loads(content["poise"])
+        return ResumeState(
             average=_tensors(content["model"]),
-            architecture=f"{about['family']}{about['scale']}-pose",
+            architecture=f"{network['family']}{network['scale']}-pose",
             **{name: _tensors(training[name]) for name in _STATE},
         )
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not the last.pt of a training by Poise: {type(error).__name__}: {error}") from error
 
 
-def random_state() -> dict[str, Any]:
+def get_random_state() -> dict[str, Any]:
     """Return the states of all random number generators as plain values."""
     version, numbers, gauss = random.getstate()
     kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
@@ -213,30 +206,11 @@ def set_random_state(state: Mapping[str, Any]) -> None:
     np.random.set_state((kind, np.array(keys, np.uint32), position, has_gauss, cached))  # noqa: NPY002
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Give an optimiser its state back; each tensor in its parameter's layout, which fused kernels take for granted."""
-    optimizer.load_state_dict(dict(state))
-    for parameter, held in optimizer.state.items():
-        for name, value in held.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
-                held[name] = torch.empty_like(parameter).copy_(value)
-
-
-def strip(path: Path) -> None:
+def strip_state(path: Path) -> None:
     """Take the training's state out of a checkpoint whose training is finished."""
     content = read_plain(path)
     if isinstance(content, dict) and "training" in content:
-        model = _tensors(content["model"])
-        lossy = {k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in model.items()}
-        write(path, {"poise": content["poise"], "model": lossy})
-
-
-def refresh(path: Path, **changes: Any) -> None:
-    """Change what a finished checkpoint says about its training, such as its final metrics."""
-    content = read_plain(path)
-    about = json.loads(content["poise"])
-    about["training"] |= changes
-    write(path, {"poise": json.dumps(about, ensure_ascii=False), "model": _tensors(content["model"])})
+        write_archive(path, {"poise": content["poise"], "model": half_precision(_tensors(content["model"]))})
 
 
 def _tensors(item: Any) -> Any:
@@ -250,3 +224,46 @@ def _tensors(item: Any) -> Any:
     if isinstance(item, tuple):
         return tuple(_tensors(value) for value in item)
     return item
+
+
+def restore(training: Training, precision: Precision, state: ResumeState) -> None:
+    """Bring a training to where it was; its network has its weights already."""
+    training.ema.load_state_dict({"updates": state.updates, "weights": state.average})
+    load_optimizer_state(training.optimizer, state.optimizer)
+    precision.load_state_dict(state.scaler)
+    for name, parameter in training.model.named_parameters():
+        if name in state.gradients:
+            parameter.grad = torch.empty_like(parameter).copy_(state.gradients[name])
+    training.pending = state.pending
+    training.best_fitness, training.best_epoch = state.best, state.best_epoch
+    training.seconds = state.seconds
+    training.rows.extend(state.rows)
+    training.kept = len(state.rows)
+    set_random_state(state.random)
+
+
+def snapshot(training: Training, precision: Precision) -> ResumeState:
+    """Return all that a training needs to go on."""
+    waiting = {n: p.grad for n, p in training.model.named_parameters() if p.grad is not None and training.pending}
+    return ResumeState(
+        epoch=len(training.rows),
+        epochs=training.epochs,
+        args=training.args.table(),
+        weights=dict(_cpu(training.model)),
+        average=dict(_cpu(training.ema.network)),
+        updates=training.ema.updates,
+        optimizer=training.optimizer.state_dict(),
+        scaler=precision.state_dict(),
+        pending=training.pending,
+        gradients=waiting,
+        best=training.best_fitness,
+        best_epoch=training.best_epoch,
+        seconds=training.seconds,
+        batch=training.batch_size,
+        rows=training.rows,
+        random=get_random_state(),
+    )
+
+
+def _cpu(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.detach().cpu() for key, value in module.state_dict().items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,18 @@ from torch.nn import functional
 from poise.networks.architectures import FAMILIES
 from poise.networks.network import Pose26Head, PoseNetwork
 from poise.training.assignment import Assignment, Grid, Predicted, assign, grid
-from poise.training.batch import Targets
-from poise.training.boxes import ciou, corners, distance_loss, distribution_loss, expectation, sides
-from poise.training.keypoints import likelihood_loss, likelihood_weights, similarity_loss
+from poise.training.examples import Targets
+from poise.training.loss_terms import (
+    ciou,
+    corners,
+    distance_loss,
+    distribution_loss,
+    expectation,
+    likelihood_loss,
+    likelihood_weights,
+    sides,
+    similarity_loss,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ class PoseLoss:
 
     Args:
         network: The network that is trained.
-        sigmas: OKS spread of each of the K keypoints, see :func:`poise.training.keypoints.default_sigmas`.
+        sigmas: OKS spread of each of the K keypoints, see :func:`poise.training.loss_terms.default_sigmas`.
         gains: Weights of the components.
         epochs: Epochs of the whole training, by which the branches' weights move.
         add: Adds numbers up over all processes that train together. What the components are divided by is then of
@@ -113,8 +123,14 @@ class PoseLoss:
         self.sigmas = torch.tensor(sigmas, dtype=torch.float32)
         self.weights = likelihood_weights(network.kpt_shape)
 
+    def alone(self) -> PoseLoss:
+        """Return the loss of this process alone, whoever else trains."""
+        single = copy(self)
+        single.add = lambda numbers: numbers
+        return single
+
     def __call__(self, raw: Mapping[str, Any], targets: Targets, size: tuple[int, int], epoch: int) -> Losses:
-        """Compare what the network says with the truth.
+        """Compare the network's outputs with the truth.
 
         Args:
             raw: The network's output in training mode.
@@ -129,9 +145,11 @@ class PoseLoss:
         shares = branch_weights(epoch, self.epochs) if len(branches) == 2 else {"one2many": 1.0}
         cells = grid(maps)
         with torch.autocast(device.type, enabled=False):
-            each = {name: self.branch(name, branches[name], targets, cells, size) for name in branches}
-            total = torch.stack([shares[name] * part for name, parts in each.items() for part in parts.values()]).sum()
-        logged = each["one2one" if "one2one" in each else "one2many"]
+            components = {name: self.branch(name, branches[name], targets, cells, size) for name in branches}
+            total = torch.stack(
+                [shares[name] * part for name, parts in components.items() for part in parts.values()]
+            ).sum()
+        logged = components["one2one" if "one2one" in components else "one2many"]
         pictures = self.add(torch.tensor(float(len(maps[0])), device=device))
         return Losses(total * pictures, {name: part.detach() for name, part in logged.items()})
 
@@ -140,26 +158,26 @@ class PoseLoss:
     ) -> dict[str, Tensor]:
         """Return the components of one branch with their gains, a picture."""
         outputs = {key: raw[key].float() for key in ("boxes", "scores", "kpts", "kpts_sigma") if key in raw}
-        found = self.assignment(name, outputs, targets, cells)
+        assigned = self.assignment(name, outputs, targets, cells)
         scores = outputs["scores"]
         truth = torch.zeros_like(scores)
-        truth[found.picture, targets.classes[found.target], found.cell] = found.score
-        visible = targets.visible[found.target]
-        own = torch.stack((found.score.sum(), found.score.new_tensor(visible.numel()), visible.sum()))
-        every = self.add(own).clamp_min(1)
-        mass = every[0]
+        truth[assigned.picture, targets.classes[assigned.target], assigned.cell] = assigned.score
+        visible = targets.visible[assigned.target]
+        counts = torch.stack((assigned.score.sum(), assigned.score.new_tensor(visible.numel()), visible.sum()))
+        totals = self.add(counts).clamp_min(1)
+        score_sum = totals[0]
         # The means over keypoints are of this process; they weigh as much as its part of all keypoints.
-        part, seen = (own[1:].clamp_min(1) / every[1:]).unbind()
-        wrong = functional.binary_cross_entropy_with_logits(scores, truth, reduction="sum")
-        box, side = self._boxes(outputs["boxes"], found, targets, cells, size)
-        points = self._keypoints(outputs, found, targets, cells)
+        labelled_share, visible_share = (counts[1:].clamp_min(1) / totals[1:]).unbind()
+        cross_entropy = functional.binary_cross_entropy_with_logits(scores, truth, reduction="sum")
+        box, side = self._boxes(outputs["boxes"], assigned, targets, cells, size)
+        points = self._keypoints(outputs, assigned, targets, cells)
         return {
-            "box": self.gains.box * box / mass,
-            "pose": self.gains.pose * points["pose"] * part,
-            "kobj": self.gains.kobj * points["kobj"] * part,
-            "cls": self.gains.cls * wrong / mass,
-            ("dfl" if self.bins > 1 else "l1"): self.gains.dfl * side / mass,
-            **({"rle": self.gains.rle * points["rle"] * seen} if "rle" in points else {}),
+            "box": self.gains.box * box / score_sum,
+            "pose": self.gains.pose * points["pose"] * labelled_share,
+            "kobj": self.gains.kobj * points["kobj"] * labelled_share,
+            "cls": self.gains.cls * cross_entropy / score_sum,
+            ("dfl" if self.bins > 1 else "l1"): self.gains.dfl * side / score_sum,
+            **({"rle": self.gains.rle * points["rle"] * visible_share} if "rle" in points else {}),
         }
 
     def assignment(self, name: str, outputs: Mapping[str, Tensor], targets: Targets, cells: Grid) -> Assignment:
@@ -175,40 +193,42 @@ class PoseLoss:
         return assign(targets, predicted, cells, sigmas=self.sigmas, topk=topk, single=single)
 
     def _boxes(
-        self, boxes: Tensor, found: Assignment, targets: Targets, cells: Grid, size: tuple[int, int]
+        self, boxes: Tensor, assigned: Assignment, targets: Targets, cells: Grid, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
         """Sum the loss of boxes and that of their sides over cells, each weighing as much as its score."""
-        rows = boxes[found.picture, :, found.cell]
-        points, strides = cells.points[found.cell], cells.strides[found.cell]
-        truth = targets.boxes[found.target] / strides.unsqueeze(1)
+        rows = boxes[assigned.picture, :, assigned.cell]
+        points, strides = cells.points[assigned.cell], cells.strides[assigned.cell]
+        truth = targets.boxes[assigned.target] / strides.unsqueeze(1)
         predicted, wanted = expectation(rows, self.bins), sides(truth, points)
-        far = 1 - ciou(corners(predicted, points), truth)
+        iou_loss = 1 - ciou(corners(predicted, points), truth)
         if self.bins > 1:
-            each = distribution_loss(rows, wanted, self.bins)
+            side_loss = distribution_loss(rows, wanted, self.bins)
         else:
-            each = distance_loss(predicted, wanted, strides, size)
-        return (far * found.score).sum(), (each * found.score).sum()
+            side_loss = distance_loss(predicted, wanted, strides, size)
+        return (iou_loss * assigned.score).sum(), (side_loss * assigned.score).sum()
 
     def _keypoints(
-        self, outputs: Mapping[str, Tensor], found: Assignment, targets: Targets, cells: Grid
+        self, outputs: Mapping[str, Tensor], assigned: Assignment, targets: Targets, cells: Grid
     ) -> dict[str, Tensor]:
         """Return the means over cells and keypoints."""
-        kpts, visible = outputs["kpts"], targets.visible[found.target]
-        rows = kpts[found.picture, :, found.cell].view(*visible.shape, self.values)
-        points, strides = cells.points[found.cell], cells.strides[found.cell]
+        kpts, visible = outputs["kpts"], targets.visible[assigned.target]
+        rows = kpts[assigned.picture, :, assigned.cell].view(*visible.shape, self.values)
+        points, strides = cells.points[assigned.cell], cells.strides[assigned.cell]
         factor, offset = (1.0, 0.0) if self.flow is not None else (2.0, -0.5)
         xy = rows[:, :, :2] * factor + (points + offset).unsqueeze(1)
-        truth = targets.keypoints[found.target] / strides.view(-1, 1, 1)
-        boxes = targets.boxes[found.target]
+        truth = targets.keypoints[assigned.target] / strides.view(-1, 1, 1)
+        boxes = targets.boxes[assigned.target]
         area = (boxes[:, 2:] - boxes[:, :2]).prod(1) / strides.square()
         parts = {"pose": similarity_loss(xy, truth, visible, area, self.sigmas), "kobj": kpts.new_zeros(())}
         if self.values == 3:
-            wrong = functional.binary_cross_entropy_with_logits(rows[:, :, 2], visible.to(rows.dtype), reduction="sum")
-            parts["kobj"] = wrong / max(visible.numel(), 1)
+            cross_entropy = functional.binary_cross_entropy_with_logits(
+                rows[:, :, 2], visible.to(rows.dtype), reduction="sum"
+            )
+            parts["kobj"] = cross_entropy / max(visible.numel(), 1)
         if self.flow is not None:
             parts["rle"] = kpts.new_zeros(())
             if "kpts_sigma" in outputs:  # the head says it in training mode only
-                sigma = outputs["kpts_sigma"][found.picture, :, found.cell].view(*visible.shape, 2)
+                sigma = outputs["kpts_sigma"][assigned.picture, :, assigned.cell].view(*visible.shape, 2)
                 weights = self.weights.expand_as(visible)[visible]
                 parts["rle"] = likelihood_loss(self.flow, (xy - truth)[visible], sigma[visible], weights)
         return parts

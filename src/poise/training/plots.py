@@ -24,14 +24,21 @@ from poise.validation import write_pictures
 
 # Batches of the first epoch that are drawn, and the most pictures of one.
 BATCHES = 3
+
 PICTURES = 16
+
 # Least and most of the longer side of a drawn picture, pixels.
 _SIDES = (240, 400)
+
 _PANEL = (480, 360)
+
 # Standard deviation, in epochs, of the bell that smooths the curves of 60 epochs and more.
 _SMOOTH = 3.0
+
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#7f7f7f"
+
 _TIME = "seconds an epoch"
+
 # More keypoints than these share one heat map.
 _MAPS = 40
 
@@ -41,21 +48,21 @@ class Plots:
 
     Args:
         folder: Where to write; None draws nothing.
-        note: Tells the user something.
+        log: Tells the user something.
     """
 
-    def __init__(self, folder: Path | None, note: Callable[[str], None]) -> None:
-        self._folder, self._note, self._told, self._plain = folder, note, False, False
+    def __init__(self, folder: Path | None, log: Callable[[str], None]) -> None:
+        self._folder, self._log, self._reported, self._plain = folder, log, False, False
 
-    def labels(self, spec: DataSpec, found: Scan) -> None:
+    def draw_labels(self, spec: DataSpec, scan: Scan) -> None:
         """Draw the labels of the train pictures: ``labels.png``."""
-        self._write("labels.png", lambda: label_overview(spec, found))
+        self._write("labels.png", lambda: draw_labels(spec, scan))
 
-    def batch(self, batch: Any, spec: DataSpec, *, epoch: int, index: int, mosaic: bool) -> None:
+    def draw_batch(self, batch: Any, spec: DataSpec, *, epoch: int, index: int, mosaic: bool) -> None:
         """Draw a batch as the network sees it, if it is one of those that are shown.
 
         Args:
-            batch: A :class:`~poise.training.batch.Batch`; feature maps are not drawn.
+            batch: A :class:`~poise.training.examples.Batch`; feature maps are not drawn.
             spec: What the data set holds.
             epoch: Its epoch, from 0.
             index: Its number in the epoch, from 0.
@@ -65,9 +72,9 @@ class Plots:
         if not mosaic and epoch and not self._plain:
             self._plain, name = True, "train_batch_no_mosaic.jpg"
         if name and self._folder is not None and batch.images.shape[1] == 3:
-            self._write(name, lambda: drawn_batch(batch, spec))
+            self._write(name, lambda: draw_batch(batch, spec))
 
-    def finish(self, rows: Sequence[Mapping[str, Any]], best: int, metrics: Any, val: Any) -> None:
+    def draw_results(self, rows: Sequence[Mapping[str, Any]], best: int, metrics: Any, val: Any) -> None:
         """Draw the curves of all epochs, ``results.png``, and what the best network finds.
 
         Args:
@@ -76,25 +83,25 @@ class Plots:
             metrics: Its :class:`~poise.evaluation.metrics.PoseMetrics`; None where nothing was measured.
             val: The val pictures.
         """
-        self._write("results.png", lambda: results_sheet(rows, best))
+        self._write("results.png", lambda: draw_results(rows, best))
         if metrics is not None and val is not None:
-            self._guard("plots of the validation", lambda folder: write_pictures(metrics, val, folder))
+            self._attempt("plots of the validation", lambda folder: write_pictures(metrics, val, folder))
 
     def _write(self, name: str, make: Callable[[], Image]) -> None:
-        self._guard(name, lambda folder: save(make(), folder / name))
+        self._attempt(name, lambda folder: save(make(), folder / name))
 
-    def _guard(self, what: str, make: Callable[[Path], object]) -> None:
+    def _attempt(self, name: str, make: Callable[[Path], object]) -> None:
         if self._folder is None:
             return
         try:
             make(self._folder)
         except Exception as error:  # noqa: BLE001  a picture is not worth a training
-            if not self._told:
-                self._told = True
-                self._note(f"{what} could not be drawn ({type(error).__name__}: {error}); the training goes on")
+            if not self._reported:
+                self._reported = True
+                self._log(f"{name} could not be drawn ({type(error).__name__}: {error}); the training goes on")
 
 
-def results_sheet(rows: Sequence[Mapping[str, Any]], best: int = 0) -> Image:
+def draw_results(rows: Sequence[Mapping[str, Any]], best: int = 0) -> Image:
     """Draw every column of ``results.csv`` over the epochs: train and val in one chart, boxes and keypoints in another.
 
     Args:
@@ -160,24 +167,23 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(known, out, np.nan)
 
 
-def label_overview(spec: DataSpec, found: Scan) -> Image:
+def draw_labels(spec: DataSpec, scan: Scan) -> Image:
     """Draw what is labelled: instances a picture, places and sizes of boxes, visibility and places of keypoints.
 
     Args:
         spec: What the data set holds.
-        found: Its labels.
+        scan: Its labels.
     """
-    used = [i for i, good in enumerate(found.usable) if good]
-    parts = [found.labels[i] for i in used]
-    every = stack(parts)
-    per = np.array([len(part) for part in parts])
-    sides = np.array([found.sizes[i] for i in used], dtype=np.float64)  # width, height
-    side = np.repeat(sides, per, axis=0)
-    boxes = every.boxes.astype(np.float64)
+    used = [i for i, good in enumerate(scan.usable) if good]
+    parts = [scan.labels[i] for i in used]
+    labels = stack(parts)
+    counts = np.array([len(part) for part in parts])
+    sides = np.array([scan.sizes[i] for i in used], dtype=np.float64)  # width, height
+    side = np.repeat(sides, counts, axis=0)
+    boxes = labels.boxes.astype(np.float64)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2 / side
     size = (boxes[:, 2:] - boxes[:, :2]) / side
-    panels = [_per_picture(per, len(every)), _classes(spec, every)] if len(spec.names) > 1 else []
-    panels = panels or [_per_picture(per, len(every))]
+    panels = [_per_picture(counts), *([_classes(spec, labels)] if len(spec.names) > 1 else [])]
     unit: dict[str, Any] = {"x_range": (0.0, 1.0), "size": _PANEL}
     places = heat(centre[:, 0], centre[:, 1], x_range=(0, 1), y_range=(0, 1))
     panels.append(
@@ -196,21 +202,27 @@ def label_overview(spec: DataSpec, found: Scan) -> Image:
         )
     )
     points = spec.skeleton.keypoints
-    seen = np.stack([(every.visibility == v).sum(axis=0) for v in (2, 1, 0)], axis=1)
-    known = ("seen", "hidden", "not labelled")
+    visibility = np.stack([(labels.visibility == v).sum(axis=0) for v in (2, 1, 0)], axis=1)
+    captions = ("seen", "hidden", "not labelled")
     colours = (_BLUE, "#56b4e9", "#e0dedb")
     panels.append(
         shares(
-            points, seen, known, title="keypoints (below: where they lie in their box)", size=_PANEL, colours=colours
+            points,
+            visibility,
+            captions,
+            title="keypoints (below: where they lie in their box)",
+            size=_PANEL,
+            colours=colours,
         )
     )
     top = sheet(panels, columns=len(panels), cell=_PANEL)
-    return np.concatenate([top, _point_maps(points, every, top.shape[1])])
+    return np.concatenate([top, _point_maps(points, labels, top.shape[1])])
 
 
-def _per_picture(per: NDArray[np.int64], instances: int) -> Image:
-    counts = np.bincount(per) if len(per) else np.zeros(1)
-    title = f"{instances} instances in {len(per)} pictures"
+def _per_picture(instances: NDArray[np.int64]) -> Image:
+    """Draw how many pictures have how many instances; ``(pictures,)`` instances of each."""
+    counts = np.bincount(instances) if len(instances) else np.zeros(1)
+    title = f"{int(instances.sum())} instances in {len(instances)} pictures"
     bars = Curve("", np.arange(len(counts)), counts, _BLUE, bars=True)
     ends = (-0.6, max(len(counts), 2) - 0.4)
     return chart(
@@ -225,15 +237,15 @@ def _per_picture(per: NDArray[np.int64], instances: int) -> Image:
     )
 
 
-def _classes(spec: DataSpec, every: Labels) -> Image:
-    counts = np.array([(every.classes == number).sum() for number in spec.names])
+def _classes(spec: DataSpec, labels: Labels) -> Image:
+    counts = np.array([(labels.classes == number).sum() for number in spec.names])
     return shares(list(spec.names.values()), counts[:, None], ["instances"], title="classes", size=_PANEL)
 
 
-def _point_maps(names: Sequence[str], every: Labels, width: int) -> Image:
+def _point_maps(names: Sequence[str], labels: Labels, width: int) -> Image:
     """Draw where each keypoint lies in its box."""
-    corner, extent = every.boxes[:, None, :2], np.maximum(every.boxes[:, None, 2:] - every.boxes[:, None, :2], 1e-6)
-    place = (every.xy - corner) / extent
+    corner, extent = labels.boxes[:, None, :2], np.maximum(labels.boxes[:, None, 2:] - labels.boxes[:, None, :2], 1e-6)
+    place = (labels.xy - corner) / extent
     ends: dict[str, Any] = {"x_range": (-0.1, 1.1), "y_range": (-0.1, 1.1), "bins": 32}
     if len(names) > _MAPS:
         names, place = [f"all {len(names)} keypoints"], place.reshape(len(place), -1, 1, 2)
@@ -254,7 +266,7 @@ def _point_maps(names: Sequence[str], every: Labels, width: int) -> Image:
     return full
 
 
-def drawn_batch(batch: Any, spec: DataSpec) -> Image:
+def draw_batch(batch: Any, spec: DataSpec) -> Image:
     """Draw the pictures of a batch with their boxes and keypoints, as the network sees them."""
     targets = batch.targets
     picture, classes = targets.picture.numpy(), targets.classes.numpy()

@@ -45,13 +45,13 @@ def write_plots(
     if metrics.confusion is not None:
         for name, picture in confusion_charts(metrics.confusion).items():
             files.append(Path(save(picture, folder / f"{name}.png")))
-    labels, finds, names = labels_and_finds(metrics, dataset)
+    labels, detections, names = draw_labels_and_detections(metrics, dataset)
     if apart:
-        for what, pictures in (("labels", labels), ("pred", finds)):
-            files.append(Path(save(sheet(pictures, names), folder / f"val_batch0_{what}.jpg")))
+        for kind, pictures in (("labels", labels), ("pred", detections)):
+            files.append(Path(save(sheet(pictures, names), folder / f"val_batch0_{kind}.jpg")))
         return files
-    pairs = [picture for pair in zip(labels, finds, strict=True) for picture in pair]
-    captions = [f"{what}: {name}" for name in names for what in ("labels", "found")]
+    pairs = [picture for pair in zip(labels, detections, strict=True) for picture in pair]
+    captions = [f"{kind}: {name}" for name in names for kind in ("labels", "found")]
     files.append(Path(save(sheet(pairs, captions), folder / "val_pred.jpg")))
     return files
 
@@ -108,10 +108,12 @@ def reliability_chart(analysis: Analysis) -> Image:
 def confusion_charts(confusion: Confusion) -> dict[str, Image]:
     """Draw which class was found as which, in counts and in shares of the true class."""
     shares, names = confusion.shares, confusion.names
-    how = f"conf {confusion.conf:g}, IoU {confusion.iou:g}"
+    thresholds = f"conf {confusion.conf:g}, IoU {confusion.iou:g}"
     x, y = "true class", "found as (last row: missed; last column: false)"
-    counts = matrix(confusion.matrix, names, levels=shares, title=f"instances ({how})", x=x, y=y)
-    parts = matrix(shares, names, levels=shares, title=f"share of instances; last column: of finds ({how})", x=x, y=y)
+    counts = matrix(confusion.matrix, names, levels=shares, title=f"instances ({thresholds})", x=x, y=y)
+    parts = matrix(
+        shares, names, levels=shares, title=f"share of instances; last column: of finds ({thresholds})", x=x, y=y
+    )
     return {"confusion_matrix": counts, "confusion_matrix_normalized": parts}
 
 
@@ -127,7 +129,7 @@ def coverage_chart(analysis: Analysis) -> Image:
     return chart(lines, title=title, x="sigma", y="share of errors", x_range=(0, 4), y_range=(0, 1.02))
 
 
-def labels_and_finds(metrics: PoseMetrics, dataset: Dataset) -> tuple[list[Image], list[Image], list[str]]:
+def draw_labels_and_detections(metrics: PoseMetrics, dataset: Dataset) -> tuple[list[Image], list[Image], list[str]]:
     """Draw some pictures twice: with their labels, and with the finds above the confidence where F1 is best."""
     evidence = metrics.evidence
     assert evidence is not None
@@ -136,16 +138,16 @@ def labels_and_finds(metrics: PoseMetrics, dataset: Dataset) -> tuple[list[Image
     seen = np.union1d(expected.picture, found.picture)
     chosen = seen[np.linspace(0, len(seen) - 1, min(_SHEET, len(seen))).round().astype(int)]
     labels: list[Image] = []
-    finds: list[Image] = []
+    detections: list[Image] = []
     for i in map(int, chosen):
         frame = Frame(dataset.image(i), Media(str(dataset.paths[i]), path=str(dataset.paths[i])))
         true, sure = expected[expected.picture == i], found[found.picture == i]
-        for rows, conf, into in ((true, np.ones(len(true)), labels), (sure, sure.conf, finds)):
+        for rows, conf, into in ((true, np.ones(len(true)), labels), (sure, sure.conf, detections)):
             table = np.column_stack([rows.boxes, conf, rows.classes])
             known = None if into is labels or np.isnan(sure.point_conf).any() else sure.point_conf
             result = Results.of(frame, table, rows.xy, known, skeleton=evidence.skeleton, names=metrics.names)
-            into.append(draw(result, conf=into is finds))
-    return labels, finds, [Path(evidence.pictures[i]).name for i in map(int, chosen)]
+            into.append(draw(result, conf=into is detections))
+    return labels, detections, [Path(evidence.pictures[i]).name for i in map(int, chosen)]
 
 
 def _without_gaps(curve: Curve) -> Curve:

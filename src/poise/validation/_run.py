@@ -37,6 +37,9 @@ def validate_as(
     Raises:
         FormatError, ModelError, SourceError: As :func:`validate` and :func:`poise.datasets.open_dataset`.
     """
+    keeps = bool(settings.plots or settings.save_json or settings.name or settings.project)
+    if keeps:
+        RunFolder.check(settings.project or "runs/pose", settings.name or "val", exist_ok=settings.exist_ok)
     dataset = open_dataset(settings.data, settings.split, images=settings.images, min_conf=settings.min_conf)
     metrics = validate(
         model,
@@ -49,7 +52,7 @@ def validate_as(
         max_det=settings.max_det,
         watch=settings.watch,
     )
-    if settings.plots or settings.save_json or settings.name or settings.project:
+    if keeps:
         folder = _write(metrics, dataset, settings, facts or {})
         if settings.on_saved is not None:
             settings.on_saved(folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 from poise.errors import suggest
 from poise.results.arrays import longer_side, plain
-from poise.validation._finding import Watch
+from poise.validation._detection import Watch
 from poise.validation._validate import PROTOCOLS
 
 # Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.

@@ -21,7 +21,7 @@ from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
 from poise.geometry import BOX_AREA, box_area
 from poise.runtime import Session
 from poise.skeletons import Skeleton, get
-from poise.validation._finding import Watch, find
+from poise.validation._detection import Watch, detect
 
 PROTOCOLS = ("yolo", "coco")
 
@@ -66,39 +66,43 @@ def validate(
         raise ValueError(f"no protocol named {protocol!r}{suggest(protocol, PROTOCOLS)}")
     if protocol == "coco":
         require("hotcoco", extra="eval", feature="COCO evaluation")
-    estimator, mend = (model.inner, model.calibration) if isinstance(model, Calibrated) else (model, None)
+    estimator, calibration = (model.inner, model.calibration) if isinstance(model, Calibrated) else (model, None)
     if not callable(estimator):
         estimator = Yolo(estimator)
     spec = dataset.spec
     classes, notes = agree(estimator.skeleton, estimator.names, spec)
-    order, note = ordered(estimator.skeleton, spec)
-    read = scan(dataset) if labels is None else labels
-    usable = [i for i, good in enumerate(read.usable) if good]
-    most = max((len(read.labels[i]) for i in usable), default=0)
+    order, order_notes = ordered(estimator.skeleton, spec)
+    labels = scan(dataset) if labels is None else labels
+    usable = [i for i, good in enumerate(labels.usable) if good]
+    most = max((len(labels.labels[i]) for i in usable), default=0)
     if not most:
-        raise nothing(dataset, read.problems)
+        raise _no_labels(dataset, labels.problems)
     options = Options(conf=conf, iou=iou, max_det=max(max_det, most), imgsz=imgsz, multi_label=True)
-    finds = find(estimator, dataset, read.sizes, usable, options=options, imgsz=imgsz, batch=batch, watch=watch)
+    detections = detect(
+        estimator, dataset, labels.sizes, usable, options=options, imgsz=imgsz, batch=batch, watch=watch
+    )
     start = time.perf_counter()
-    problems = [problem for problem in read.problems if problem.severity == "error"] + finds.problems
-    unread = {problem.file for problem in finds.problems}
+    problems = [problem for problem in labels.problems if problem.severity == "error"] + detections.problems
+    unread = {problem.file for problem in detections.problems}
     used = [i for i in usable if dataset.paths[i] not in unread]
-    if not any(len(read.labels[i]) for i in used):
-        raise nothing(dataset, problems)
-    found, expected = renumber(finds.found(spec.kpt_shape[0]), classes), expectation(read, used)
+    if not any(len(labels.labels[i]) for i in used):
+        raise _no_labels(dataset, problems)
+    found, expected = _renumber_classes(detections.join(spec.kpt_shape[0]), classes), expectation(labels, used)
     if order is not None:
-        taken = {name: getattr(found, name)[:, order] for name in ("xy", "point_conf", "sigma")}
-        found = replace(found, **taken)
-    if mend is not None:
-        found = replace(found, point_conf=mend.confidence(found.point_conf), sigma=mend.spread(found.sigma))
+        reordered = {name: getattr(found, name)[:, order] for name in ("xy", "point_conf", "sigma")}
+        found = replace(found, **reordered)
+    if calibration is not None:
+        found = replace(
+            found, point_conf=calibration.confidence(found.point_conf), sigma=calibration.spread(found.sigma)
+        )
     score = _by_coco if protocol == "coco" else _by_yolo
-    pose, box, evidence, more = score(expected, found, finds.scale, dataset, read, used)
+    pose, box, evidence, score_notes = score(expected, found, detections.scale, dataset, labels, used)
     if not (spec.kpt_names or spec.skeleton.edges):
         evidence = replace(evidence, skeleton=estimator.skeleton)  # the data set has no names for its keypoints
     confusion = confuse(
         evidence.expected, evidence.found, spec.names, conf=max(CONF, conf), ignore_crowds=protocol == "coco"
     )
-    seconds = {**finds.seconds, "evaluate": time.perf_counter() - start}
+    seconds = {**detections.seconds, "evaluate": time.perf_counter() - start}
     return PoseMetrics(
         pose=pose,
         box=box,
@@ -107,27 +111,34 @@ def validate(
         images=len(used),
         instances=len(evidence.box.target_classes),
         speed={step: 1e3 * value / max(len(used), 1) for step, value in seconds.items()},
-        notes=(*notes, *note, *more, *_assumed(dataset, read)),
+        notes=(*notes, *order_notes, *score_notes, *_unlabelled(expected), *_label_assumptions(dataset, labels)),
         skipped=tuple(str(problem) for problem in problems),
         evidence=evidence,
         confusion=confusion,
     )
 
 
-def _assumed(dataset: Dataset, read: Scan) -> list[str]:
+def _unlabelled(expected: Expected) -> list[str]:
+    """Return a note where no keypoint is labelled: scores of keypoints are 0 then, whatever the network finds."""
+    if (expected.visibility > 0).any():
+        return []
+    return ["no instance has a labelled keypoint: the scores of keypoints say nothing"]
+
+
+def _label_assumptions(dataset: Dataset, labels: Scan) -> list[str]:
     """Return what was assumed in reading the labels, but not what of them no score needs."""
-    told = [note for note in getattr(dataset, "notes", ()) if not note.startswith("not read")]
-    return told + [str(problem) for problem in read.problems if problem.kind == "confidences"]
+    notes = [note for note in getattr(dataset, "notes", ()) if not note.startswith("not read")]
+    return notes + [str(problem) for problem in labels.problems if problem.kind == "confidences"]
 
 
-def expectation(read: Scan, pictures: list[int]) -> Expected:
+def expectation(scanned: Scan, pictures: list[int]) -> Expected:
     """Join the labels of some pictures; 0.53 of the box stands for an area that is not known."""
-    labels = [read.labels[i] for i in pictures]
-    picture = np.repeat(np.asarray(pictures, dtype=np.int64), [len(part) for part in labels])
-    every = stack(labels)
-    boxes = every.boxes.astype(np.float64)
-    area = np.where(np.isnan(every.area), BOX_AREA * box_area(boxes), every.area)
-    return Expected(picture, every.classes, boxes, every.xy.astype(np.float64), every.visibility, area, every.crowd)
+    parts = [scanned.labels[i] for i in pictures]
+    picture = np.repeat(np.asarray(pictures, dtype=np.int64), [len(part) for part in parts])
+    joined = stack(parts)
+    boxes = joined.boxes.astype(np.float64)
+    area = np.where(np.isnan(joined.area), BOX_AREA * box_area(boxes), joined.area)
+    return Expected(picture, joined.classes, boxes, joined.xy.astype(np.float64), joined.visibility, area, joined.crowd)
 
 
 def yolo_sigmas(spec: DataSpec) -> NDArray[np.float64]:
@@ -138,7 +149,7 @@ def yolo_sigmas(spec: DataSpec) -> NDArray[np.float64]:
     return get("coco17").sigmas if (k, values) == (17, 3) else np.full(k, 1 / k)
 
 
-def nothing(dataset: Dataset, problems: Sequence[Problem]) -> FormatError:
+def _no_labels(dataset: Dataset, problems: Sequence[Problem]) -> FormatError:
     """Say why there is nothing to score."""
     errors = [problem for problem in problems if problem.severity == "error"]
     where = f"{dataset.spec.file}: {dataset.split}: "
@@ -198,7 +209,7 @@ def ordered(skeleton: Skeleton, spec: DataSpec) -> tuple[list[int] | None, tuple
     return None, (f"keypoints are compared by number: the network's {own[first]!r} is scored as {wanted[first]!r}",)
 
 
-def renumber(found: Found, classes: Mapping[int, int]) -> Found:
+def _renumber_classes(found: Found, classes: Mapping[int, int]) -> Found:
     """Give finds the data set's class numbers, and drop those of classes that it has not."""
     if all(old == new for old, new in classes.items()) and np.isin(found.classes, list(classes)).all():
         return found
@@ -207,30 +218,30 @@ def renumber(found: Found, classes: Mapping[int, int]) -> Found:
 
 
 def _by_yolo(
-    expected: Expected, found: Found, scale: NDArray[np.float64], dataset: Dataset, read: Scan, used: list[int]
+    expected: Expected, found: Found, scale: NDArray[np.float64], dataset: Dataset, labels: Scan, used: list[int]
 ) -> tuple[Scores, Scores, Evidence, tuple[str, ...]]:
     nc, sigmas = len(dataset.spec.names), yolo_sigmas(dataset.spec)
     pose = match_keypoints(expected, found, pictures=len(dataset), sigmas=sigmas, scale=scale)
     box = match_boxes(expected, found, pictures=len(dataset), scale=scale)
-    evidence = _evidence(expected, found, pose, box, sigmas, scale, dataset, read, used)
-    notes = (f"area of an instance: {BOX_AREA} x its box", _spread(sigmas))
+    evidence = _evidence(expected, found, pose, box, sigmas, scale, dataset, labels, used)
+    notes = (f"area of an instance: {BOX_AREA} x its box", _describe_sigmas(sigmas))
     return Scores.of(pose, nc), Scores.of(box, nc), evidence, notes
 
 
 def _by_coco(
-    expected: Expected, found: Found, scale: NDArray[np.float64], dataset: Dataset, read: Scan, used: list[int]
+    expected: Expected, found: Found, scale: NDArray[np.float64], dataset: Dataset, labels: Scan, used: list[int]
 ) -> tuple[Scores, Scores, Evidence, tuple[str, ...]]:
-    size = np.array(read.sizes, dtype=np.float64)[found.picture]
+    size = np.array(labels.sizes, dtype=np.float64)[found.picture]
     inside = np.clip(found.boxes.reshape(-1, 2, 2), 0, size[:, None]).reshape(-1, 4)
     clipped = replace(found, boxes=inside)
     spec, n = dataset.spec, len(dataset)
     sigmas = spec.skeleton.sigmas
     pose, by_pose = score_by_coco(expected, clipped, kind="keypoints", names=spec.names, pictures=n, sigmas=sigmas)
     box, by_box = score_by_coco(expected, clipped, kind="bbox", names=spec.names, pictures=n, sigmas=sigmas)
-    evidence = _evidence(expected, clipped, by_pose, by_box, sigmas, scale, dataset, read, used)
-    guessed = any(np.isnan(read.labels[i].area).any() for i in used)
+    evidence = _evidence(expected, clipped, by_pose, by_box, sigmas, scale, dataset, labels, used)
+    guessed = any(np.isnan(labels.labels[i].area).any() for i in used)
     area = f"area of an instance: {BOX_AREA} x its box, as the labels have none" if guessed else "areas from the labels"
-    return pose, box, evidence, (area, _spread(sigmas))
+    return pose, box, evidence, (area, _describe_sigmas(sigmas))
 
 
 def _evidence(
@@ -241,7 +252,7 @@ def _evidence(
     sigmas: NDArray[np.float64],
     scale: NDArray[np.float64],
     dataset: Dataset,
-    read: Scan,
+    labels: Scan,
     used: list[int],
 ) -> Evidence:
     return Evidence(
@@ -251,14 +262,14 @@ def _evidence(
         box,
         tuple(map(dataset.name, range(len(dataset)))),
         np.array(used, dtype=np.int64),
-        tuple(read.sizes),
+        tuple(labels.sizes),
         dataset.spec.skeleton,
         sigmas,
         scale,
     )
 
 
-def _spread(sigmas: NDArray[np.float64]) -> str:
+def _describe_sigmas(sigmas: NDArray[np.float64]) -> str:
     if np.ptp(sigmas) < 1e-12:
         return f"OKS sigma of every keypoint: {sigmas[0]:.4g}"
     return f"OKS sigmas: {sigmas.min():.3g} to {sigmas.max():.3g}"

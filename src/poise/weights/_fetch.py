@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from poise._version import __version__
 from poise.errors import ModelError
+from poise.extras.version import __version__
 from poise.weights._cache import locked, parts, temporary, unwritable, writable
 
 # Called with bytes done and bytes in all (None when the server does not say).
@@ -123,7 +123,8 @@ def transfer(
         said = "sends on and on" if 300 <= error.code < 400 else f"answers {error.code} {error.reason}"
         raise ModelError(f"{address}: the server {said}") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise ModelError(f"{address}: no answer: {getattr(error, 'reason', None) or error}") from error
+        reason = getattr(error, "reason", None) or error
+        raise ModelError(f"{address}: no answer: {getattr(reason, 'strerror', None) or reason}") from error
     with answer:
         try:
             done, total = _receive(address, answer, have, part, note, look=look, progress=progress, limits=limits)

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from poise._version import __version__
+from poise import files
 from poise.errors import FormatError, ModelError
+from poise.extras.version import __version__
 from poise.weights._archive import extract
 from poise.weights._cache import digest, locked, settle, temporary, unwritable
 from poise.weights._fetch import Progress
@@ -20,6 +21,8 @@ from poise.weights._store import put
 _MANIFEST = "poise-weights.json"
 _FORMAT = 1
 _MOST_MANIFEST = 1 << 20
+# The whole zoo has 2 GB.
+_MOST_PACK = 16 << 30
 
 
 def pack(
@@ -95,7 +98,7 @@ def bring(path: Path, *, name: str | None = None) -> list[Path]:
         FormatError: The pack's manifest is damaged, or of a later version.
     """
     if not path.is_file():
-        raise ModelError(f"{path}: no such file")
+        raise ModelError(f"{path}: {files.no_file(path)}")
     if name is None and zipfile.is_zipfile(path):
         listed = _manifest(path)
         if listed is not None:
@@ -110,13 +113,15 @@ def bring(path: Path, *, name: str | None = None) -> list[Path]:
 def _manifest(path: Path) -> list[dict[str, Any]] | None:
     """Return what a pack says that it holds, or None where a file is no pack."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.open_zip(path, most=_MOST_PACK) as archive:
             entry = archive.NameToInfo.get(_MANIFEST)
             if entry is None:
                 return None
             if entry.file_size > _MOST_MANIFEST:
                 raise FormatError(f"{path}: its {_MANIFEST} has {entry.file_size} bytes, at most {_MOST_MANIFEST}")
             manifest = json.loads(archive.read(entry))
+    except files.NotRead as error:
+        raise FormatError(f"{path}: {error}") from error
     except (zipfile.BadZipFile, ValueError, EOFError, RuntimeError) as error:
         raise FormatError(f"{path}: its {_MANIFEST} cannot be read: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:

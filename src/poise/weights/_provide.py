@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from poise import files
 from poise.errors import ModelError, suggest
@@ -28,7 +29,7 @@ from poise.weights._faster import forget_faster
 from poise.weights._fetch import Progress, begun_at, transfer
 from poise.weights._graphs import remove_graphs
 from poise.weights._registry import Card, Network, load, model, network
-from poise.weights._store import ENDINGS
+from poise.weights._store import ENDINGS, cached
 
 Notice = Callable[[str], object]
 
@@ -90,8 +91,8 @@ def fetch(entry: Network, *, progress: Progress | None = None, notice: Notice | 
         ModelError: It cannot be fetched: what each address answered, and the ways out.
     """
     ways = (
-        f"on a machine with a network run 'poise weights fetch {entry.name}' and 'poise weights pack {entry.name} "
-        f"--out {entry.name}.zip', then 'poise weights import {entry.name}.zip' here"
+        f"run 'poise weights pack {entry.name} --out {entry.name}.zip' on a machine with a network, and "
+        f"'poise weights import {entry.name}.zip' here"
     )
 
     def wait() -> None:
@@ -103,22 +104,25 @@ def fetch(entry: Network, *, progress: Progress | None = None, notice: Notice | 
         check(entry)
         return entry.path
     if offline():
-        raise ModelError(f"{entry.name} is not on this machine, and POISE_OFFLINE forbids the network: {ways}")
+        raise ModelError(f"{entry.name} is not on this machine, and POISE_OFFLINE forbids the network; {ways}")
     with locked(entry.path, waiting=wait) as alone:
         if entry.path.is_file():
             check(entry)
             return entry.path
         if notice is not None:
             notice(announcement(entry))
-        answers = []
+        answers: dict[str, list[str]] = {}
         # An address that was interrupted comes first, so that it goes on.
         begun = begun_at(entry.path).get("address")
         for address in sorted(entry.addresses, key=lambda a: a != begun):
             try:
                 return _bring(entry, address, alone=alone, progress=progress)
             except ModelError as error:
-                answers.append(str(error))
-    raise ModelError(f"{entry.name} could not be fetched: {'; '.join(answers)}; another way: {ways}")
+                # Makers' addresses are longer than a line; several that failed alike are told once.
+                what = str(error).removeprefix(f"{address}: ")
+                answers.setdefault(what, []).append(urlsplit(address).netloc)
+    told = "; ".join(f"{' and '.join(dict.fromkeys(hosts))}: {what}" for what, hosts in answers.items())
+    raise ModelError(f"{entry.name} could not be fetched: {told}; {ways}")
 
 
 def announcement(entry: Network) -> str:
@@ -268,7 +272,14 @@ def remove(name: str, *, forget: bool = False) -> list[Path]:
         ModelError: Nothing of that name is in the cache.
     """
     plain = Path(name).name == name and ((folder() / name).is_file() or name.endswith(ENDINGS))
-    targets = [folder() / name] if plain else [entry.path for entry in wanted(name)]
+    try:
+        targets = [folder() / name] if plain else [entry.path for entry in wanted(name)]
+    except ModelError as error:
+        if "did you mean" in str(error):
+            raise
+        # All names of the zoo are no help with what is to be removed: only what is here can be.
+        here = ", ".join(path.name for path in cached()[:20]) or "nothing"
+        raise ModelError(f"{name}: nothing of it is in {folder()}; in it: {here}") from None
     gone = []
     for target in targets:
         if not target.parent.is_dir():

@@ -78,6 +78,8 @@ def find(name: str | Path, *, progress: Progress | None = None, notice: Callable
     release = releases().get(path.name) if alone else None
     if release is None and path.name in _zoo.model_names():
         raise ModelError(f"{path}: a model of the zoo, made of ONNX networks; here a file is expected")
+    if release is None and path.exists():
+        raise ModelError(f"{path}: {files.no_file(path)}")
     if release is None:
         near = suggest(path.name, [*releases(), *_zoo.model_names(), *(p.name for p in cached())]) if alone else ""
         near = near if near.startswith("; did you mean") else ""
@@ -107,7 +109,7 @@ def put(path: Path, *, name: str | None = None) -> Path:
     """
     name = name or path.name
     if not path.is_file():
-        raise ModelError(f"{path}: no such file")
+        raise ModelError(f"{path}: {files.no_file(path)}")
     if Path(name).name != name or Path(name).suffix not in ENDINGS:
         raise ModelError(f"{name}: expected a plain file name that ends in {', '.join(ENDINGS)}")
     target = folder() / name

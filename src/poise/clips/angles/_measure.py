@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.angles import joint_angle, norms
 from poise.clips.angles._names import AngleSet
 
 Floats = NDArray[Any]
@@ -77,15 +78,12 @@ def _turn(limb: Floats) -> Floats:
 
 def _joints(xy: Floats, sigma: Floats, angles: AngleSet) -> tuple[Floats, Floats]:
     points, variance = _middle(xy, np.square(sigma), angles.joint_points)
-    u, v = points[..., 0, :] - points[..., 1, :], points[..., 2, :] - points[..., 1, :]
-    cross = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
-    inner = np.degrees(np.arctan2(np.abs(cross), u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1]))
-    first, last = -_turn(u), _turn(v)
-    known = np.isfinite(first[..., 0]) & np.isfinite(last[..., 0])
+    inner = joint_angle(*(points[..., i, :] for i in range(3)))
+    first, last = (sign * _turn(points[..., end, :] - points[..., 1, :]) for sign, end in ((-1.0, 0), (1.0, 2)))
     slopes = np.stack([first, -(first + last), last], axis=-2)
     deviation = np.sqrt((np.square(slopes) * variance).sum(axis=(-1, -2)))
     value = angles.joint_sign * (inner - angles.joint_neutral)
-    return np.where(known, value, np.nan), np.minimum(deviation, _UNKNOWN)
+    return value, np.minimum(deviation, _UNKNOWN)
 
 
 def _segments(xy: Floats, sigma: Floats, angles: AngleSet) -> tuple[Floats, Floats]:
@@ -101,6 +99,6 @@ def _segments(xy: Floats, sigma: Floats, angles: AngleSet) -> tuple[Floats, Floa
 def _distances(xy: Floats, sigma: Floats, angles: AngleSet) -> tuple[Floats, Floats]:
     points, variance = _middle(xy, np.square(sigma), angles.distance_points)
     gap = points[..., 1, :] - points[..., 0, :]
-    long = np.hypot(gap[..., 0], gap[..., 1])
+    long = norms(gap)
     along = np.divide(gap, long[..., None], out=np.full(gap.shape, np.sqrt(0.5)), where=long[..., None] > 0)
     return long, np.sqrt((np.square(along)[..., None, :] * variance).sum(axis=(-1, -2)))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from poise.bodies.points import read_points
 from poise.clips.angles._names import AngleSet, angle_set
 from poise.clips.angles._table import Table
-from poise.drawing import Curve, Style, chart, draw, draw_label, limbs
+from poise.drawing import Curve, JointArc, Style, chart, draw, draw_label, label_size, place_beside
 from poise.errors import PoiseError
 from poise.frames import Image
 from poise.results import Results
@@ -19,7 +21,9 @@ from poise.results import Results
 _LEFT, _RIGHT, _DOUBTED = "#0072b2", "#d55e00", "#b9b4ae"
 _SIZE = (940, 250)
 _MOST_IDS = 3
-_ARC, _DARK = (40, 176, 255), (30, 26, 24)
+_GREY = "not trusted"  # named once in a chart
+_DARK = (30, 26, 24)
+_LEAST_RADIUS = 5.0  # pixels; a smaller arc is a blot
 
 
 def plot_angles(table: Table, names: Sequence[str] | None = None, *, ids: Iterable[int] | None = None) -> Image:
@@ -39,7 +43,7 @@ def plot_angles(table: Table, names: Sequence[str] | None = None, *, ids: Iterab
         PoiseError: The table has nothing to draw.
     """
     every = table["name"].astype(str)
-    asked = list(names) if names is not None else _joints(every)
+    asked = list(names) if names is not None else joint_names(every)
     kinds: dict[str, list[str]] = {}
     for name in asked:
         kinds.setdefault(name.removeprefix("left_").removeprefix("right_"), []).append(name)
@@ -56,6 +60,8 @@ def plot_angles(table: Table, names: Sequence[str] | None = None, *, ids: Iterab
                 continue
             unit = "degrees" if table["unit"][parts[0][1]][0] == "deg" else "trunk lengths"
             curves = [curve for n, (name, at) in enumerate(parts) for curve in _curves(table, at, name, n)]
+            grey = next((n for n, one in enumerate(curves) if one.name == _GREY and np.isfinite(one.y).any()), None)
+            curves = [replace(one, name="") if one.name == _GREY and n != grey else one for n, one in enumerate(curves)]
             pictures.append(
                 chart(
                     curves,
@@ -72,8 +78,8 @@ def plot_angles(table: Table, names: Sequence[str] | None = None, *, ids: Iterab
     return np.concatenate(pictures)
 
 
-def _joints(every: NDArray[Any]) -> list[str]:
-    """Return the joints of a table: what has two sides and bends, in the table's order."""
+def joint_names(every: NDArray[Any]) -> list[str]:
+    """Return the joints among a table's names: what has two sides and bends, in the table's order."""
     ends = ("_flexion", "_elevation", "_dorsiflexion")
     return [name for name in dict.fromkeys(every.tolist()) if name.endswith(ends) and not name.endswith("_difference")]
 
@@ -87,16 +93,19 @@ def _curves(table: Table, at: NDArray[np.bool_], name: str, n: int) -> list[Curv
     doubted = np.where(trusted, np.nan, value) if trusted.any() else np.full_like(value, np.nan)
     # A line needs two points; a picture has one.
     few = len(time) < 3
-    grey = Curve("not trusted" if n == 0 and np.isfinite(doubted).any() else "", time, doubted, _DOUBTED, 1.4, dots=few)
-    return [grey, Curve(name.replace("_", " "), time, sure, side, 1.8 if n else 2.4, dots=few)]
+    return [
+        Curve(_GREY, time, doubted, _DOUBTED, 1.4, dots=few),
+        Curve(name.replace("_", " "), time, sure, side, 1.8 if n else 2.4, dots=few),
+    ]
 
 
 def _room(curves: Sequence[Curve]) -> tuple[float, float]:
-    """Return the ends of the axis, with room for the legend above the curves."""
+    """Return the ends of the axis, a little beyond those of the curves."""
     values = np.concatenate([np.asarray(curve.y, dtype=np.float64) for curve in curves])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     span = max(high - low, 10.0)
-    return low - 0.05 * span, high + 0.45 * span
+    middle = (low + high) / 2
+    return middle - 0.55 * span, middle + 0.58 * span
 
 
 def draw_angles(
@@ -116,54 +125,36 @@ def draw_angles(
     style = style or Style()
     angles = angles or angle_set(result.skeleton.name)
     picture = draw(result, style=style, labels=result.boxes.is_track, conf=False)
-    xy = np.asarray(result.keypoints.xy, dtype=np.float64)
-    conf = np.ones(xy.shape[:2]) if result.keypoints.conf is None else np.asarray(result.keypoints.conf)
+    xy, conf = read_points(result)
     size = float(min(picture.shape[:2]))
     wanted = [j for j, name in enumerate(angles.joints) if names is None or name in names]
+    taken: list[tuple[int, int, int, int]] = []
     for person, sure in zip(xy, conf, strict=True):
         for j in wanted:
             at = angles.joint_points[j]
             points = person[at].mean(axis=1)
-            if np.isfinite(points).all() and np.nan_to_num(sure[at]).min() >= style.min_conf:
-                turn = draw_arc(picture, points, size)
-                bent = angles.joint_sign[j] * (turn - angles.joint_neutral[j])
-                _write(picture, points, f"{bent:.0f}°", size, font=style.font)
+            if np.isfinite(points).all() and sure[at].min() >= style.min_conf:
+                arc = JointArc.of(points)
+                if (radius := 0.28 * arc.limb) >= _LEAST_RADIUS:
+                    arc.draw(picture, radius, max(1.5, size / 240))
+                bent = angles.joint_sign[j] * (arc.degrees - angles.joint_neutral[j])
+                taken.append(_write(picture, arc, f"{bent:.0f}°", size, taken, font=style.font))
     return picture
 
 
-def draw_arc(picture: Image, points: ArrayLike, size: float) -> float:
-    """Draw the arc between two limbs in place; returns the inner angle, degrees.
-
-    Args:
-        picture: ``(H, W, 3)`` uint8 BGR.
-        points: ``(3, 2)`` pixels; the joint is in the middle.
-        size: The shorter side of the picture, pixels.
-    """
-    a, b, c = np.asarray(points, dtype=np.float64)
-    first, turn = _turn(a, b, c)
-    radius = _radius(a, b, c)
-    if radius >= 5:
-        steps = first + np.linspace(0, 1, 24) * turn
-        arc = b + radius * np.stack([np.cos(steps), np.sin(steps)], axis=1)
-        limbs(picture, arc[:-1], arc[1:], _ARC, max(1.5, size / 240), outline=1.0)
-    return float(abs(np.degrees(turn)))
-
-
-def _write(picture: Image, points: NDArray[np.float64], words: str, size: float, *, font: str | None) -> None:
-    """Write beside the joint, on the outer side of the bend."""
-    a, b, c = points
-    first, turn = _turn(a, b, c)
-    middle = first + 0.5 * turn + np.pi
-    spot = b + (size / 22) * np.array([np.cos(middle), np.sin(middle)])
+def _write(
+    picture: Image,
+    arc: JointArc,
+    words: str,
+    size: float,
+    taken: list[tuple[int, int, int, int]],
+    *,
+    font: str | None,
+) -> tuple[int, int, int, int]:
+    """Write beside the joint, best on the outer side of the bend, off the other numbers; returns the label's place."""
     letter = max(10.0, size / 38)
-    draw_label(picture, (spot[0] - letter * 0.9, spot[1] - letter * 0.6), words, _DARK, letter, font=font, alpha=0.75)
-
-
-def _turn(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> tuple[float, float]:
-    """Return the direction of the first limb and the turn to the second, radians, the shorter way."""
-    first, second = (np.arctan2(*(p - b)[::-1]) for p in (a, c))
-    return float(first), float((second - first + np.pi) % (2 * np.pi) - np.pi)
-
-
-def _radius(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> float:
-    return 0.28 * float(min(np.linalg.norm(a - b), np.linalg.norm(c - b)))
+    others = np.array(taken, dtype=np.float64).reshape(-1, 4)
+    room = label_size(words, letter, font=font)
+    place = place_beside(picture.shape[:2], arc.joint.tolist(), arc.middle + np.pi, size / 60, room, others)
+    draw_label(picture, place[:2], words, _DARK, letter, font=font, alpha=0.75)
+    return place

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from poise.bodies.proportions import TRUNK
 from poise.clips.angles._kinematics import velocity
 from poise.clips.angles._measure import measure
 from poise.clips.angles._names import AngleSet, angle_set
@@ -105,7 +106,7 @@ def _one(clip: Clip, i: int, angles: AngleSet, max_view_error: float) -> tuple[d
 
 
 def _trunk(seen: View) -> Any:
-    return 0.288 * seen.height
+    return TRUNK * seen.height
 
 
 def _differences(columns: list[Any], angles: AngleSet) -> Iterator[Any]:

@@ -12,23 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.angles import norms
+from poise.bodies.proportions import SHARES, SHOULDER_JOINTS
+from poise.bodies.scale import standing_height
 from poise.clips.angles._names import AngleSet
 
 Floats = NDArray[Any]
-
-# Lengths as shares of body height. Source: Drillis and Contini (1966) as printed by Winter, Biomechanics and Motor
-# Control of Human Movement, figure 4.1: shoulder to elbow 0.186, elbow to wrist 0.146, hip to knee 0.245, knee to
-# ankle 0.246, hip to shoulder 0.818 - 0.530.
-_SHARES = {
-    ("shoulder", "elbow"): 0.186,
-    ("elbow", "wrist"): 0.146,
-    ("hip", "knee"): 0.245,
-    ("knee", "ankle"): 0.246,
-    ("hip", "shoulder"): 0.288,
-}
-# Ours: Winter's width of the shoulders, 0.259, is that of the body; keypoints lie in the joints. The 90th percentile of
-# the clips that show somebody from the front is 0.17 to 0.21.
-_SHOULDERS = 0.20
 
 # A limb seen at this share of its usual length or more is taken to have lain in the image plane at its longest, since
 # people differ. One never seen so long has pointed at the camera all the time, and the usual proportion counts, less
@@ -100,7 +89,7 @@ def view(xy: Floats, conf: Floats, times: Floats, angles: AngleSet, inner: Float
     ends = np.array(pairs, dtype=np.intp).reshape(-1, 2, 2) if pairs else np.empty((0, 2, 2), dtype=np.intp)
     points = xy[..., ends, :].mean(axis=-2)  # (T, L, 2 ends, 2)
     sure = np.min(conf[:, ends.reshape(len(ends), -1)], axis=-1, initial=np.inf) >= _MIN_CONF
-    long = np.where(sure, np.linalg.norm(points[..., 1, :] - points[..., 0, :], axis=-1), np.nan)
+    long = np.where(sure, norms(points[..., 1, :] - points[..., 0, :]), np.nan)
     height = _height(long, shares, times)
     relative = long / height[:, None]
     own = np.array([_high(column, 90) for column in relative.T])
@@ -141,7 +130,7 @@ def _share(names: tuple[str, ...], a: tuple[int, int], b: tuple[int, int]) -> fl
     if len(words[0]) != 1 or len(words[1]) != 1 or sides[0] != sides[1]:
         return float("nan")
     one, other = words[0].pop(), words[1].pop()
-    return _SHARES.get((one, other), _SHARES.get((other, one), float("nan")))
+    return SHARES.get((one, other), SHARES.get((other, one), float("nan")))
 
 
 def _height(long: Floats, shares: Floats, times: Floats) -> Floats:
@@ -150,10 +139,8 @@ def _height(long: Floats, shares: Floats, times: Floats) -> Floats:
     The third largest in each frame, so that a wild point and long arms do not count, and of those the 80th percentile
     around each time.
     """
-    each = np.sort(np.nan_to_num(long / shares if len(shares) else long, nan=-np.inf), axis=-1)
-    if each.shape[1] < 3:
-        return np.full(len(long), np.nan)
-    third = np.where(np.isfinite(each[:, -3]), each[:, -3], np.nan)
+    height, count = standing_height(long, shares)
+    third = np.where(count >= 3, height, np.nan)
     low = np.searchsorted(times, times - _WINDOW_S)
     high = np.searchsorted(times, times + _WINDOW_S, side="right")
     return np.array([_high(third[a:b], 80) for a, b in zip(low, high, strict=True)])
@@ -168,7 +155,7 @@ def _facing(xy: Floats, conf: Floats, names: tuple[str, ...], height: Floats) ->
     if "left_shoulder" not in names or "right_shoulder" not in names:
         return np.full(len(xy), np.nan)
     left, right = names.index("left_shoulder"), names.index("right_shoulder")
-    wide = np.linalg.norm(xy[:, left] - xy[:, right], axis=-1) / height / _SHOULDERS
+    wide = norms(xy[:, left] - xy[:, right]) / height / SHOULDER_JOINTS
     sure = np.minimum(conf[:, left], conf[:, right]) >= _MIN_CONF
     return np.where(sure, np.degrees(np.arccos(np.clip(wide, 0.0, 1.0))), np.nan)
 

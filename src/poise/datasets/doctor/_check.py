@@ -214,7 +214,8 @@ def quick(dataset: Dataset, found: Scan) -> list[Problem]:
         Further problems, errors first.
     """
     table = table_of([dataset], [found])
-    return sort([*check_mirror(dataset.spec), *check_places(table), *check_classes(table)])
+    never = [problem for problem in check_points(table) if problem.kind == "never-labelled"]
+    return sort([*check_mirror(dataset.spec), *check_places(table), *check_classes(table), *never])
 
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}

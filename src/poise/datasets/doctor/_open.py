@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,10 @@ def _single(path: Path, splits: Sequence[str], images: str | Path | None) -> Ope
 def _of_description(file: Path, error: FormatError) -> Problem:
     """Find the line that an error about the description is about."""
     text = str(error).removeprefix(f"{file}: ")
+    given = re.match(r":(\d+): ", str(error).removeprefix(str(file)))
+    if given is not None:
+        text = str(error).removeprefix(f"{file}{given[0]}")
+        return Problem("bad-description", "error", file, int(given[1]), text, "correct it")
     keys = ("flip_idx", "kpt_shape", "kpt_names", "skeleton", "kpt_oks_sigmas", "names", "nc", "path", *_SPLITS)
     found = [(text.find(key), key) for key in keys if key in text]
     key = min(found)[1] if found else ""

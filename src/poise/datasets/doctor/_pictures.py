@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from poise import files
 from poise.errors import SourceError
-from poise.sources import Look, look
+from poise.sources import Preview, preview
 
 # Side of the small grey copy by which pictures are compared.
 SIDE = 16
@@ -90,11 +90,11 @@ def join(parts: Sequence[PictureFacts]) -> PictureFacts:
 _NOTHING = np.zeros((SIDE, SIDE), np.uint8), np.zeros((8, 9), np.uint8)
 
 
-def _one(path: Path) -> tuple[Look | None, NDArray[np.uint8], NDArray[np.uint8], bytes, str]:
+def _one(path: Path) -> tuple[Preview | None, NDArray[np.uint8], NDArray[np.uint8], bytes, str]:
     try:
         data = files.read_bytes(path, most=files.MOST_PICTURE)
         digest = hashlib.sha256(data).digest()
-        seen = look(data, str(path), smallest=4 * SIDE)
+        seen = preview(data, str(path), smallest=4 * SIDE)
         grey = seen.grey
         small = grey.resize((SIDE, SIDE), PIL.Image.Resampling.BOX)
         return seen, np.asarray(small), np.asarray(grey.resize((9, 8), PIL.Image.Resampling.BOX)), digest, ""

@@ -21,9 +21,12 @@ def check_points(table: Table) -> Iterator[Problem]:
     """Look at each keypoint over all instances."""
     spec, labels = table.spec, table.labels
     rows = np.flatnonzero((labels.visibility > 0).any(1) & ~labels.crowd)
-    if not len(rows):
-        return
     line = yaml_line(spec.file, "kpt_names") or yaml_line(spec.file, "kpt_shape")
+    if not len(rows):
+        if len(labels):
+            text = f"none of {len(labels)} instances has a labelled keypoint: a network learns boxes only"
+            yield Problem("never-labelled", "warning", spec.file, line, text, "label some (visibility 1 or 2)")
+        return
     share = (labels.visibility[rows] > 0).mean(0)
     names = spec.skeleton.keypoints
     never = [names[k] for k in np.flatnonzero(share == 0)]

@@ -62,11 +62,9 @@ def read_labels(dataset: Dataset, facts: PictureFacts | None, indices: Iterable[
                 problems.append(Problem("unreadable-labels", "error", file, None, text, "mend or remove the file"))
         if error:
             path = dataset.paths[i]
-            problems.append(
-                Problem(
-                    "unreadable-picture", "error", path, None, error, "copy it again, or take it out of the data set"
-                )
-            )
+            error = error.removesuffix("; copy it again")
+            mend = "copy it again, or take it out of the data set"
+            problems.append(Problem("unreadable-picture", "error", path, None, error, mend))
         found.labels.append(labels)
         found.sizes.append(size)
         found.usable.append(usable)

@@ -31,6 +31,7 @@ from poise.datasets.doctor._mirror import known_skeleton
 from poise.datasets.doctor._overview import overview
 from poise.datasets.doctor._table import Table
 from poise.errors import PoiseError
+from poise.files.writing import replacing, write_atomically
 from poise.skeletons import Skeleton
 
 _SAMPLES, _EXAMPLES, _LISTED = 12, 12, 5
@@ -46,15 +47,16 @@ def write_sheet(found: Diagnosis, path: str | Path) -> Path:
 
     Raises:
         ValueError: Another ending.
+        PoiseError: It cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm", ".png"):
         raise ValueError(f"{path}: a sheet is .html or .png")
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix.lower() == ".png":
-        overview(found).save(path)
+        with replacing(path) as part:
+            overview(found).save(part, format="PNG")
     else:
-        path.write_text("\n".join(_page(found)), encoding="utf-8", errors="replace")
+        write_atomically(path, "\n".join(_page(found)).encode("utf-8", "replace"))
     return path
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from poise import files
 from poise.datasets._dataset import Dataset, Scan, YoloDataset
+from poise.datasets._find import any_case
 from poise.datasets._labels import Problem
 from poise.datasets.doctor._table import Table, yaml_line
 
@@ -34,6 +35,7 @@ def check_splits(table: Table, scans: Sequence[Scan]) -> Iterator[Problem]:
         if isinstance(dataset, YoloDataset):
             yield from _without_picture(dataset)
             yield from _without_labels(dataset)
+            yield from _shared_labels(dataset)
     yield from check_classes(table)
 
 
@@ -90,10 +92,10 @@ def _without_picture(dataset: YoloDataset) -> Iterator[Problem]:
     for folder in sorted({path.parent for path in expected}):
         if not folder.is_dir():
             continue
-        for file in sorted(folder.glob("*.txt")):
+        for file in sorted(folder.glob(any_case("*.txt"))):
             # Beside pictures there are lists and notes, too.
             if file not in expected and not (folder in beside and not _looks_like_labels(file)):
-                if file.name == "classes.txt":
+                if file.name.lower() == "classes.txt":
                     continue
                 yield Problem(
                     "label-without-picture",
@@ -125,6 +127,24 @@ def _without_labels(dataset: YoloDataset) -> Iterator[Problem]:
             "has no label file: it is trained on as background",
             f"right if there is nothing to find; else label it in {dataset.label_path(i)}",
         )
+
+
+def _shared_labels(dataset: YoloDataset) -> Iterator[Problem]:
+    """Name pictures that differ in their endings only: their labels are in one file."""
+    first: dict[Path, Path] = {}
+    for i, path in enumerate(dataset.paths):
+        file = dataset.label_path(i)
+        other = first.setdefault(file, path)
+        if other != path and file.is_file():
+            yield Problem(
+                "shared-labels",
+                "warning",
+                file,
+                None,
+                f"the labels of both {other.name} and {path.name}",
+                "right if they are one picture, then keep one of them; else rename one, with labels of its own",
+                picture=path,
+            )
 
 
 def check_classes(table: Table) -> Iterator[Problem]:

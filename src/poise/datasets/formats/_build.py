@@ -135,7 +135,8 @@ def build(
         FormatError: There are no keypoints, or the pictures are not found.
     """
     declared = declared or Declared()
-    spec = how.spec or _spec(file, split, records, how, declared)
+    notes = list(notes)
+    spec = how.spec or _spec(file, split, records, how, declared, notes)
     open_ = [record for record in records if record.path is None]
     paths, moved = find_pictures(file, [record.name for record in open_], how.images)
     for record, path in zip(open_, paths, strict=True):
@@ -240,12 +241,14 @@ def _holds(found: Found, x: float, y: float, *, more: float = 0.0) -> bool:
     return x1 - dx <= x <= x2 + dx and y1 - dy <= y <= y2 + dy
 
 
-def _spec(file: Path, split: str, records: Sequence[Record], how: Reading, declared: Declared) -> DataSpec:
+def _spec(
+    file: Path, split: str, records: Sequence[Record], how: Reading, declared: Declared, notes: Sequence[str]
+) -> DataSpec:
     instances = [found for record in records for found in record.found]
     labels = dict.fromkeys(f.label for f in instances if f.label is not None)
     classes = declared.classes or tuple(labels) or ("object",)
     loose = [name for record in records for name in record.loose]
-    skeleton = how.skeleton or _skeleton(file, instances, loose, declared, classes)
+    skeleton = how.skeleton or _skeleton(file, instances, loose, declared, classes, notes)
     return DataSpec(
         file=file,
         root=how.images or file.parent,
@@ -259,12 +262,18 @@ def _spec(file: Path, split: str, records: Sequence[Record], how: Reading, decla
 
 
 def _skeleton(
-    file: Path, instances: Sequence[Found], loose: Sequence[str], declared: Declared, classes: Sequence[str]
+    file: Path,
+    instances: Sequence[Found],
+    loose: Sequence[str],
+    declared: Declared,
+    classes: Sequence[str],
+    notes: Sequence[str],
 ) -> Skeleton:
     named = [name for f in instances for name in f.points]
     keypoints = declared.keypoints or tuple(dict.fromkeys([*named, *loose]))
     if not keypoints:
-        raise FormatError(f"{file}: no keypoints; expected at least one labelled point, or say skeleton=NAME")
+        told = f" ({'; '.join(notes)})" if notes else ""
+        raise FormatError(f"{file}: no keypoints{told}; expected at least one labelled point, or say skeleton=NAME")
     if len(keypoints) > MAX_KEYPOINTS:
         raise FormatError(f"{file}: {len(keypoints)} different keypoints, the limit is {MAX_KEYPOINTS}")
     for known in sorted(map(get, names()), key=len):

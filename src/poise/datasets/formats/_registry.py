@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 from poise import files
 from poise.datasets._dataset import Dataset
+from poise.datasets._find import any_case
 from poise.datasets._spec import DataSpec
 from poise.datasets.formats._kept import Holds, Labelled
 from poise.errors import FormatError, suggest
@@ -89,7 +90,7 @@ def recognise(path: Path) -> str:
         FormatError: It is in none of them, or not there.
     """
     if path.is_dir():
-        if any(path.rglob("CollectedData_*.csv")):
+        if any(path.rglob(f"CollectedData_*{any_case('.csv')}")):
             return "dlc"
         if (path / "classes.txt").is_file() and (path / "labels").is_dir():
             raise FormatError(
@@ -101,7 +102,7 @@ def recognise(path: Path) -> str:
                 f"{path}: folders of pictures and labels without a description; write a data.yaml beside them with "
                 "train, val, kpt_shape and names"
             )
-        if any(path.rglob("*.json")):
+        if any(path.rglob(any_case("*.json"))):
             return "labelme"
         raise FormatError(f"{path}: a folder without a data.yaml, LabelMe's .json files or DeepLabCut's CollectedData")
     ending = path.suffix.lower()
@@ -124,12 +125,13 @@ def label_file_in(folder: Path, split: str) -> Path | None:
     CVAT writes ``annotations.xml``, COCO's files are in ``annotations/`` and, from Roboflow, ``_annotations.coco.json``
     in a folder a split. Of several the one that is called as the split is.
     """
-    if (folder / "annotations.xml").is_file():
-        return folder / "annotations.xml"
-    found = [p for p in sorted(folder.glob("*.slp")) if p.is_file()]
+    for file in sorted(folder.glob(any_case("annotations.xml"))):
+        if file.is_file():
+            return file
+    found = [p for p in sorted(folder.glob(any_case("*.slp"))) if p.is_file()]
     places = ("annotations/*.json", "*/_annotations.coco.json", "_annotations.coco.json", "*.json")
-    found += [path for place in places for path in sorted(folder.glob(place))[:_MOST] if path.is_file()]
-    single = [path for path in dict.fromkeys(found) if path.suffix != ".json" or _whole(path)]
+    found += [path for place in places for path in sorted(folder.glob(any_case(place)))[:_MOST] if path.is_file()]
+    single = [path for path in dict.fromkeys(found) if path.suffix.lower() != ".json" or _whole(path)]
     if len(single) > 1:
         words = _SPLIT_WORDS.get(split, (split,))
         single = [p for p in single if set(words) & set(re.findall("[a-z]+", p.relative_to(folder).as_posix().lower()))]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from poise import files
 from poise.datasets._dataset import Dataset
+from poise.datasets._find import any_case
 from poise.datasets._pictures import find_pictures
 from poise.datasets.formats import _h5
 from poise.datasets.formats._build import MAX_KEYPOINTS, Declared, Found, Record, build
@@ -56,7 +57,7 @@ class _Table:
 
 def read(path: Path, split: str, how: Reading) -> Dataset:
     """Read one table, or all ``CollectedData_….csv`` below a folder."""
-    files = sorted(path.rglob("CollectedData_*.csv")) if path.is_dir() else [path]
+    files = sorted(path.rglob(f"CollectedData_*{any_case('.csv')}")) if path.is_dir() else [path]
     if not files:
         raise FormatError(f"{path}: no CollectedData_….csv in it")
     records: list[Record] = []

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from poise.datasets._dataset import Dataset
-from poise.datasets._find import is_file, local, tails
+from poise.datasets._find import any_case, is_file, local, tails
 from poise.datasets._json import load_json, number
 from poise.datasets._labels import Problem
 from poise.datasets._unpack import once
@@ -36,13 +36,15 @@ FILE = "{split}"
 
 # How the pictures begin that LabelMe puts into its files.
 _PICTURES = ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"), (b"BM", ".bmp"))
+# X-AnyLabeling's turned rectangles have four corners; the box is the upright one around them.
+_BOXES = ("rectangle", "rotation")
 _MAX_BYTES = 2**28  # one file may hold its picture, as text
 _MEND = "give them and their rectangle the same group_id"
 
 
 def read(path: Path, split: str, how: Reading) -> Dataset:
     """Read a folder of files, or one of them."""
-    files = sorted(path.rglob("*.json"), key=lambda p: natural(str(p))) if path.is_dir() else [path]
+    files = sorted(path.rglob(any_case("*.json")), key=lambda p: natural(str(p))) if path.is_dir() else [path]
     if not files:
         raise FormatError(f"{path}: no .json files in it")
     unread: Counter[str] = Counter()
@@ -91,7 +93,7 @@ def _file(
     points = []
     for i, shape in enumerate(shapes):
         kind = shape.get("shape_type")
-        if kind not in ("point", "rectangle"):
+        if kind not in ("point", *_BOXES):
             unread[f"shapes of type {kind}"] += 1
             continue
         try:
@@ -100,6 +102,8 @@ def _file(
                 hidden = _flag(shape, "hidden") or _flag(shape, "occluded") or shape.get("difficult") is True
                 points.append((i, label, group, (*_one(spots), 1 if hidden else 2)))
                 continue
+            if len(spots) < 2:
+                raise ValueError(f"a {kind} must have two corners or more, got {len(spots)}")
             xs, ys = zip(*spots, strict=True)
             found = Found(label, box=(min(xs), min(ys), max(xs), max(ys)), where=f"shapes[{i}]")
             found.crowd = _flag(shape, "crowd")

@@ -19,6 +19,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from poise import files
 from poise.datasets._dataset import Dataset
 from poise.datasets._find import is_file, local
 from poise.datasets._unpack import once
@@ -39,7 +40,7 @@ def read(path: Path, split: str, how: Reading) -> Dataset:
     """Read the labelled frames of a project."""
     sio = require("sleap_io", extra="sleap", feature="a SLEAP project")
     if not path.is_file():
-        raise FormatError(f"{path}: no such file")
+        raise FormatError(f"{path}: {files.no_file(path)}")
     try:
         labels = sio.load_slp(os.fspath(path), open_videos=False)
         declared = _declared(path, labels.skeletons)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.estimators.detectors.letterboxed import whole_picture
+from poise.errors import FormatError
+from poise.estimators.detectors.letterboxed import STEP, whole_picture
+from poise.estimators.detectors.whole import Canvas
 from poise.estimators.protocols import Outputs, People
 from poise.estimators.spec import Spec
 from poise.frames import Image
@@ -37,10 +39,19 @@ class NanoDet:
     def __init__(self, spec: Spec, session: Session) -> None:
         self.spec = spec
         self._input = session.inputs[0].name
+        # Most exports take one size only; what takes any sees the smallest canvas that holds the picture.
+        canvas = Canvas(spec, session, stride=STEP, fill=0)
+        self._fixed = None if canvas.free else canvas
         self._classes = list(spec.options.get("classes", (0,)))
+        names = {t.name for t in session.outputs}
+        expected = {f"{kind}_s{stride}" for kind in ("cls", "reg") for stride in _STRIDES}
+        if not names >= expected:
+            raise FormatError(f"family 'nanodet': expected outputs {sorted(expected)}, got {sorted(names)}")
 
     def prepare(self, image: Image, longer: int | None = None) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
         """Make the feed of one picture; see :class:`~poise.estimators.protocols.Detector`."""
+        if self._fixed is not None:
+            return self._fixed.lay(image, longer)
         canvas, back = whole_picture(image, longer or max(self.spec.size))
         return {self._input: self.spec.feed(canvas[None])}, back
 

@@ -125,6 +125,8 @@ def _split(bins: Sequence[int | None], size: tuple[int, int]) -> float:
     """Return the bins a pixel that the outputs' shapes tell; 2 where they tell nothing."""
     if None in bins:
         return 2.0
+    if 0 in (*bins, *size):
+        raise FormatError(f"outputs of {bins[0]} and {bins[1]} bins for an input of {size[0]} x {size[1]} pixels")
     found = [count / side for count, side in zip(bins, size, strict=True) if count]
     if len(found) != 2 or found[0] != found[1]:
         raise FormatError(

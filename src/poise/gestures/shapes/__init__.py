@@ -1,0 +1,1 @@
+"""Shapes that are taught from pictures: a set, how it is learned, and the examples that it is learned from."""
