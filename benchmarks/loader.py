@@ -132,7 +132,7 @@ if __name__ == "__main__":
             for workers in given.workers
         ]
     steps = [stages(data, labelled, imgsz) for imgsz in given.imgsz]
-    drawn_with = pixels.backend()
+    drawn_with = "pillow" if pixels.cv2 is None else "opencv"
     table(rows, title=f"Epochs of {len(data)} pictures, drawn with {drawn_with}")
     table(steps, title="CPU milliseconds")
     save(given.json, backend=drawn_with, epochs=rows, stages=steps)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from poise.datasets import Dataset, DataSpec, Labels
 from poise.datasets.formats._build import TableDataset
-from poise.datasets.formats._kept import Holds, around, leaves
+from poise.datasets.formats._capacity import FormatCapacity, around, leaves
 from poise.datasets.formats._registry import format_module
 from poise.skeletons import Skeleton
 
@@ -123,7 +123,7 @@ def datasets(draw: st.DrawFn, folder: Path) -> Dataset:
 
 def kept(one: Labels, size: tuple[int, int], name: str) -> Labels:
     """Return what a format keeps of the labels of a picture."""
-    holds: Holds = format_module(name).HOLDS
+    holds: FormatCapacity = format_module(name).HOLDS
     limit = np.array(size, dtype=np.float32)
     change = dataclasses.replace
     if not holds.outside:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poise.drawing import Style, draw, draw_label, draw_polyline, draw_trails, instance_colours, limbs, text
-from poise.drawing._style import bgr, look
+from poise.drawing._style import appearance_of, bgr
 from poise.drawing._text import label_size, place_label
 from poise.results import Results
 from poise.skeletons import Skeleton, get
@@ -315,7 +315,7 @@ def test_fingers_differ_and_the_palm_is_neutral() -> None:
     names = ("wrist", "thumb_mcp", "thumb_tip", "index_mcp", "index_tip")
     hand = Skeleton("hand", names, ((0, 1), (1, 2), (0, 3), (3, 4), (1, 3)))
 
-    seen = look(hand, Style()).edge_colours.tolist()
+    seen = appearance_of(hand, Style()).edge_colours.tolist()
 
     middle = list(bgr("#f4f1e8"))
     assert [seen[0], seen[2], seen[4]] == [middle] * 3
@@ -331,7 +331,7 @@ def test_the_parts_of_a_mesh_are_coloured_by_its_groups() -> None:
         subsets={"left_eye": (0, 1), "right_eye": (2, 3), "lips": (4, 5)},
     )
 
-    parts = look(mesh, Style(left="#000001", right="#000002", middle="#000003", mouth="#000004"))
+    parts = appearance_of(mesh, Style(left="#000001", right="#000002", middle="#000003", mouth="#000004"))
 
     assert parts.edge_colours[:, 0].tolist() == [1, 2, 4, 3]
     assert parts.fine
@@ -340,7 +340,7 @@ def test_the_parts_of_a_mesh_are_coloured_by_its_groups() -> None:
 def test_limbs_of_a_chain_without_published_sigmas_taper_from_its_middle() -> None:
     chain = Skeleton("worm", tuple("abcde"), ((0, 1), (1, 2), (2, 3), (3, 4)))
 
-    weight = look(chain, Style()).weight
+    weight = appearance_of(chain, Style()).weight
 
     assert weight[2] > weight[1] > weight[0]
     assert weight[0] == pytest.approx(weight[4])

@@ -388,13 +388,13 @@ def test_average_precision_is_the_fields(tmp_path: Path) -> None:
 )
 def test_a_description_that_is_none_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
     pytest.importorskip("yaml", reason="needs PyYAML")
-    from poise.export._pictures import gather
+    from poise.export._pictures import collect_pictures
 
     if text is not None:
         (tmp_path / "data.yaml").write_text(text)
 
     with pytest.raises(FormatError, match=message):
-        gather(tmp_path / "data.yaml", most=4)
+        collect_pictures(tmp_path / "data.yaml", most=4)
 
 
 ROW = "0 .5 .5 .4 .4 .4 .4 2 .6 .6 1\n"
@@ -416,10 +416,10 @@ def labelled(folder: Path, rows: list[str | bytes | None], *, moved: bool = Fals
 
 def test_labels_of_a_set_are_read_as_everywhere(tmp_path: Path) -> None:
     pytest.importorskip("yaml", reason="needs PyYAML")
-    from poise.export._pictures import gather
+    from poise.export._pictures import collect_pictures
 
     rows = [ROW, b"\xef\xbb\xbf" + ROW.encode(), ROW.encode("utf-16"), "", None]
-    found = list(gather(labelled(tmp_path, rows, moved=True), most=9, keypoints=2))
+    found = list(collect_pictures(labelled(tmp_path, rows, moved=True), most=9, keypoints=2))
 
     truths = [truth for _, _, truth in found]
     assert [len(truth.classes) for truth in truths if truth is not None] == [1, 1, 1, 0, 0]
@@ -432,13 +432,13 @@ def test_labels_of_a_set_are_read_as_everywhere(tmp_path: Path) -> None:
 
 def test_pictures_and_labels_that_cannot_be_read_are_left_out_and_told(tmp_path: Path) -> None:
     pytest.importorskip("yaml", reason="needs PyYAML")
-    from poise.export._pictures import gather
+    from poise.export._pictures import collect_pictures
 
     data = labelled(tmp_path, [ROW, "0 .5 .5\n", ROW])
     broken = tmp_path / "images/val/2.png"
     broken.write_bytes(broken.read_bytes()[:300])
 
-    found = gather(data, most=9, keypoints=2)
+    found = collect_pictures(data, most=9, keypoints=2)
 
     assert [Path(str(file)).name for file in found.files] == ["0.png"]
     assert [Path(str(file)).name for file in found.calibration] == ["0.png", "1.png"]
@@ -457,10 +457,10 @@ TOLD = {
 @pytest.mark.parametrize("name", TOLD)
 def test_labels_that_cannot_be_compared_with_are_not(tmp_path: Path, name: str) -> None:
     pytest.importorskip("yaml", reason="needs PyYAML")
-    from poise.export._pictures import gather
+    from poise.export._pictures import collect_pictures
 
     rows, keypoints, told = TOLD[name]
-    found = gather(labelled(tmp_path, [*rows]), most=9, keypoints=keypoints)
+    found = collect_pictures(labelled(tmp_path, [*rows]), most=9, keypoints=keypoints)
 
     assert found.origin == f"{len(rows)} of {len(rows)} validation pictures of data.yaml{told}"
     assert [truth for *_, truth in found] == [None] * len(rows)
@@ -469,11 +469,11 @@ def test_labels_that_cannot_be_compared_with_are_not(tmp_path: Path, name: str) 
 def test_a_label_file_of_another_format_is_a_set_too(tmp_path: Path) -> None:
     pytest.importorskip("yaml", reason="needs PyYAML")
     from poise.datasets import convert
-    from poise.export._pictures import gather
+    from poise.export._pictures import collect_pictures
 
     convert(labelled(tmp_path / "a", [ROW, ROW.replace("2", "1")]), tmp_path / "b.json", format="coco")
 
-    found = list(gather([tmp_path / "b.json"], most=9, keypoints=2))
+    found = list(collect_pictures([tmp_path / "b.json"], most=9, keypoints=2))
 
     assert [len(truth.classes) for *_, truth in found if truth is not None] == [1, 1]
 

@@ -13,7 +13,7 @@ import pytest
 from poise import Pose
 from poise.cli import main
 from poise.errors import ModelError
-from poise.model.trained import trained_on
+from poise.model.training_data import trained_on
 from poise.networks import Checkpoint, save
 from poise.skeletons import get
 

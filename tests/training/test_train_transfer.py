@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import poise.training  # noqa: E402
 from poise.errors import ModelError  # noqa: E402
 from poise.networks import arrays, build, read_checkpoint, save  # noqa: E402
 from poise.networks.checkpoint import Checkpoint  # noqa: E402
@@ -77,6 +79,12 @@ def test_folded_checkpoint_cannot_be_trained(source: Checkpoint) -> None:
 
     with pytest.raises(ModelError, match="folded"):
         transfer(network, replace(source, fused=True), {0: "person"})
+
+
+def test_no_file_of_the_room_hides_a_name_that_it_offers() -> None:
+    files = {module.name for module in pkgutil.iter_modules(poise.training.__path__)}
+
+    assert files.isdisjoint(poise.training.__all__)
 
 
 def test_unknown_model_is_refused_with_the_nearest() -> None:

@@ -80,7 +80,7 @@ def val(
     from poise.cli._scores import compared, report
     from poise.estimators.calibration import write_calibration
     from poise.evaluation import analyse, compare_metrics
-    from poise.model.trained import trained_on
+    from poise.model.training_data import trained_on
     from poise.validation import calibration_of
 
     console = screen(stderr=True, quiet=quiet)

@@ -15,8 +15,8 @@ from poise.datasets._labels import Problem
 from poise.datasets._spec import read_spec, yaml_in
 from poise.datasets._unpack import unpacked
 from poise.datasets.formats import yolo
+from poise.datasets.formats._capacity import Labelled, losses
 from poise.datasets.formats._describe import data_yaml
-from poise.datasets.formats._kept import Labelled, losses
 from poise.datasets.formats._place import How, names_below, put, reference, write_text
 from poise.datasets.formats._registry import Format, format_module
 from poise.errors import FormatError, SourceError

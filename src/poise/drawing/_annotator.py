@@ -13,7 +13,7 @@ from poise.drawing._display import display, save
 from poise.drawing._draw import draw_polyline
 from poise.drawing._figure import draw_figure
 from poise.drawing._shapes import discs
-from poise.drawing._style import Style, colours, look
+from poise.drawing._style import Style, appearance_of, colours
 from poise.drawing._text import draw_label, fill, label_size
 from poise.errors import suggest
 from poise.frames import Image, as_image
@@ -158,7 +158,7 @@ class Annotator:
             hue = kpt_color or colors(0, True)
             discs(self.im, xy[there], np.full(there.sum(), radius or 1.5 * self.lw), np.tile(hue, (there.sum(), 1)))
             return
-        parts = look(skeleton, _STYLE)
+        parts = appearance_of(skeleton, _STYLE)
         width = np.maximum(self.lw * parts.weight, 1.0)
         spread = np.full_like(xy, np.nan)
         opacity = there.astype(np.float64)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poise.drawing._figure import draw_figure
 from poise.drawing._shapes import limbs
-from poise.drawing._style import Style, bgr, colours, look
+from poise.drawing._style import Style, appearance_of, bgr, colours
 from poise.drawing._text import blend_lines, draw_label, label_size, place_label
 from poise.frames import Image, as_image
 from poise.geometry import Floats, box_area
@@ -126,7 +126,7 @@ def _figures(
         return
     scores = np.ones(xy.shape[:2]) if points.conf is None else np.asarray(points.conf, dtype=np.float64)
     opacity = _opacity(scores, min_conf, style) * np.isfinite(xy).all(axis=2)
-    parts = look(result.skeleton, style)
+    parts = appearance_of(result.skeleton, style)
     extent = _extent(corners, xy)
     least, most = style.limb_limits[0], max(style.limb_limits[0], style.limb_limits[1] * max(picture.shape[:2]))
     for i in np.argsort(-extent, kind="stable"):

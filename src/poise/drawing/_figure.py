@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from poise.drawing._raster import disc_samples, halo, join, limb_samples, paint, renumber, shrink
 from poise.drawing._shapes import ellipses
-from poise.drawing._style import Look, Style, bgr
+from poise.drawing._style import Appearance, Style, bgr
 from poise.frames import Image
 from poise.geometry import Floats
 
@@ -18,7 +18,7 @@ def draw_figure(
     width: Floats,
     opacity: Floats,
     spread: Floats,
-    parts: Look,
+    parts: Appearance,
     style: Style,
     *,
     lines: bool,
@@ -78,7 +78,7 @@ def _region(points: Floats, margin: float, picture: Image) -> tuple[int, int, in
 
 
 def _dots(
-    width: Floats, seen: NDArray[np.intp], parts: Look, style: Style, radius: float | None, *, lines: bool
+    width: Floats, seen: NDArray[np.intp], parts: Appearance, style: Style, radius: float | None, *, lines: bool
 ) -> tuple[NDArray[np.intp], Floats]:
     """Choose the keypoints that get a dot, and their ``(n, 2)`` radii in pixels."""
     dots = seen[parts.dots[seen]] if lines and radius is None else seen

@@ -109,7 +109,7 @@ def colours(names: Sequence[str]) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Appearance:
     """The colours and proportions of one skeleton in one style.
 
     Attributes:
@@ -129,14 +129,14 @@ class Look:
     fine: bool
 
 
-def look(skeleton: Skeleton, style: Style) -> Look:
+def appearance_of(skeleton: Skeleton, style: Style) -> Appearance:
     """Choose colours and proportions for a skeleton; kept, since every frame of a video asks again."""
     # Skeletons may be equal and yet differ in their groups and colours.
-    return _look(skeleton, style, tuple(skeleton.subsets), repr(getattr(skeleton, "colours", "")))
+    return _appearance_of(skeleton, style, tuple(skeleton.subsets), repr(getattr(skeleton, "colours", "")))
 
 
 @lru_cache(maxsize=32)
-def _look(skeleton: Skeleton, style: Style, groups: tuple[str, ...], sides: str) -> Look:
+def _appearance_of(skeleton: Skeleton, style: Style, groups: tuple[str, ...], sides: str) -> Appearance:
     count = len(skeleton)
     edges = np.array(skeleton.edges, dtype=np.intp).reshape(-1, 2)
     group, palette, kind = _groups(skeleton, edges, style)
@@ -158,7 +158,7 @@ def _look(skeleton: Skeleton, style: Style, groups: tuple[str, ...], sides: str)
     joined = np.zeros(count, dtype=bool)
     joined[edges] = True
     dots = ~joined | (weight > 0.3 if dense else True)
-    return Look(edges, palette[edge_group], palette[group], weight, dots, count > 200)
+    return Appearance(edges, palette[edge_group], palette[group], weight, dots, count > 200)
 
 
 def _groups(

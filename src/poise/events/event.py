@@ -92,7 +92,7 @@ class EventStream:
         """
         events: list[Event] = []
         if result.time_from == "assumed" and not self._told:
-            self._told = tell_assumed()
+            self._told = warn_assumed_times()
         if self._media is not None and not continues(result.media, self._media):
             events += self._finished()
         self._media = result.media
@@ -133,7 +133,7 @@ class EventStream:
         return events
 
 
-class Heirs:
+class IdLinks:
     """Says whose past a new id continues.
 
     A tracker that loses somebody for a moment may give them another id. Who appears where somebody as large vanished a
@@ -156,16 +156,16 @@ class Heirs:
             ids: Of its instances.
             boxes: ``(N, 4)`` xyxy of its instances, pixels.
         """
-        heirs: dict[int, int] = {}
+        links: dict[int, int] = {}
         for box, number in zip(boxes, ids, strict=False):
             if number not in self._last and (old := self._vanished(box, ids, result)) is not None:
-                heirs[number] = old
+                links[number] = old
                 del self._last[old]
         for box, number in zip(boxes, ids, strict=False):
             self._last[number] = (result.time, box)
         for number in [n for n, (seen, _) in self._last.items() if result.time - seen > self.within_s]:
             del self._last[number]
-        return heirs
+        return links
 
     def clear(self) -> None:
         """Forget everybody."""
@@ -189,7 +189,7 @@ def _name(detector: Detector) -> str:
     return type(detector).__name__
 
 
-def tell_assumed() -> bool:
+def warn_assumed_times() -> bool:
     """Log that times are assumed, and return True."""
     _log.warning(
         "frames passed one by one say nothing of their times: 1/30 second each is assumed; pass fps=25 or "

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import suggest
-from poise.events.event import Event, Heirs, points_of, track_ids
+from poise.events.event import Event, IdLinks, points_of, track_ids
 from poise.events.zonefile import PLACES, Line, Trigger, Zone, ZoneFile, meet, outside, read_zones
 from poise.geometry import Bools, Floats
 from poise.results import Results
@@ -183,7 +183,7 @@ class ZoneWatch:
         self._stays: dict[_Key, _Stay] = {}
         self._sides: dict[_Key, _Side] = {}
         self._steps: dict[_Key, tuple[int, int, float]] = {}  # side, point, time of the last crossing
-        self._heirs = Heirs()
+        self._links = IdLinks()
         self._ended = False
 
     def polygons(self, size: tuple[int, int]) -> dict[str, NDArray[np.float64]]:
@@ -210,7 +210,7 @@ class ZoneWatch:
         xy, conf, boxes = points_of(result)
         ids = track_ids(result)
         surely = np.asarray(result.boxes.conf, dtype=np.float64)
-        for new, old in self._heirs.update(result, ids, boxes).items():
+        for new, old in self._links.update(result, ids, boxes).items():
             self._inherit(old, new)
         events: list[Event] = []
         for rule, zone in enumerate(self._zones):

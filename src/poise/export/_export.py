@@ -19,8 +19,8 @@ from poise.errors import ModelError
 from poise.estimators.yolo import Yolo
 from poise.export import _onnx
 from poise.export._formats import FORMATS, Format, check_offer, one_precision
-from poise.export._pictures import Pictures, gather
-from poise.export._what import STRIDE, Wish, describe, of_network
+from poise.export._options import STRIDE, ExportOptions, describe, of_network
+from poise.export._pictures import Pictures, collect_pictures
 from poise.export._writers import WRITERS
 from poise.export.certificate import Bounds, Certificate, certify, uncompared
 from poise.extras import engines
@@ -137,25 +137,25 @@ def export_certified(
         raise ValueError(f"{about.source.name}: {about.family} has no one-to-one branch; leave end2end out")
     height, width = _size(about.imgsz if imgsz is None else imgsz)
     sigma = keep_sigma and about.sigma
-    wish = Wish(
+    options = ExportOptions(
         format, precision, height, width, dynamic, end2end, nms, batch, opset, simplify, sigma, conf, iou, max_det
     )
-    target = _target(about, wish, out)
+    target = _target(about, options, out)
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} is there already; give overwrite=True (--overwrite), or another name as out")
     if not target.is_dir():
         check_writable(target)
     if precision == "int8" and data is None:
         raise ValueError("precision 'int8' needs pictures of what the network finds; give data= a folder or data YAML")
-    pictures = gather(data, most=most_pictures, keypoints=about.kpt_shape[0])
+    pictures = collect_pictures(data, most=most_pictures, keypoints=about.kpt_shape[0])
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with writing(target), _scratch(target.parent) as scratch:
             made = scratch / target.name
-            said = describe(about, wish)
-            stamp = WRITERS[format](about, wish, made, said, pictures)
-            proof = _certify(about, wish, made, said, pictures, target.name, bounds)
+            said = describe(about, options)
+            stamp = WRITERS[format](about, options, made, said, pictures)
+            proof = _certify(about, options, made, said, pictures, target.name, bounds)
             stamp({"poise.certificate": proof.to_json()})
             return _deliver(made, target, proof)
     except KeyboardInterrupt as stop:
@@ -200,20 +200,20 @@ def _size(imgsz: Any) -> tuple[int, int]:
     return height, width
 
 
-def _target(about: Checkpoint, wish: Wish, out: str | Path | None) -> Path:
-    form = FORMATS[wish.format]
+def _target(about: Checkpoint, options: ExportOptions, out: str | Path | None) -> Path:
+    form = FORMATS[options.format]
     if out is not None:
         path = Path(out)
         if not path.name.endswith(form.ending) and (path.is_dir() or not path.suffix):
-            path = path / _name(about, wish, form)
+            path = path / _name(about, options, form)
         elif not path.name.endswith(form.ending):
-            raise ValueError(f"out: {path.name} must end in {form.ending} for format {wish.format!r}")
+            raise ValueError(f"out: {path.name} must end in {form.ending} for format {options.format!r}")
         return path
-    return about.source.with_name(_name(about, wish, form))
+    return about.source.with_name(_name(about, options, form))
 
 
-def _name(about: Checkpoint, wish: Wish, form: Format) -> str:
-    stem = about.source.stem + ("" if wish.precision == "fp32" else f"-{wish.precision}")
+def _name(about: Checkpoint, options: ExportOptions, form: Format) -> str:
+    stem = about.source.stem + ("" if options.precision == "fp32" else f"-{options.precision}")
     name = stem + form.ending
     # A checkpoint of our own format may not overwrite itself.
     return f"{stem}-fp32{form.ending}" if name == about.source.name else name
@@ -221,75 +221,75 @@ def _name(about: Checkpoint, wish: Wish, form: Format) -> str:
 
 def _certify(
     about: Checkpoint,
-    wish: Wish,
+    options: ExportOptions,
     path: Path,
     said: dict[str, str],
     pictures: Pictures,
     name: str,
     bounds: Bounds | None,
 ) -> Certificate:
-    after = _open(path, wish, said, about)
-    before, against = _original(about, wish)
+    after = _open(path, options, said, about)
+    before, against = _original(about, options)
     facts: dict[str, Any] = {
         "file": name,
         "origin": about.source.name,
-        "format": wish.format,
-        "precision": wish.precision,
+        "format": options.format,
+        "precision": options.precision,
         "engine": after.engine,
         "against": against,
         "bounds": bounds,
-        "floor": wish.conf if wish.nms else 0.0,
+        "floor": options.conf if options.nms else 0.0,
     }
     exported = Yolo(after, name=name)
     if before is None:
         proof = uncompared(exported, pictures, **facts)
     else:
-        limits = (wish.iou, wish.max_det) if wish.nms else None
+        limits = (options.iou, options.max_det) if options.nms else None
         proof = certify(Yolo(before, name=about.source.name), exported, pictures, limits=limits, **facts)
         before.close()
     after.close()
     return proof
 
 
-def _original(about: Checkpoint, wish: Wish) -> tuple[Session | None, str]:
+def _original(about: Checkpoint, options: ExportOptions) -> tuple[Session | None, str]:
     """Return what an export is held against, and what that is in words: torch, or for want of it the float32 graph."""
-    plain = replace(wish, format="onnx", precision="fp32", nms=False, opset=OPSET)
+    plain = replace(options, format="onnx", precision="fp32", nms=False, opset=OPSET)
     if engines.installed("torch"):
         from poise.export._torchscript import deployed
 
         return _in_torch(deployed(about, plain), plain, describe(about, plain)), "torch"
-    if wish.precision == "fp32":
+    if options.precision == "fp32":
         return None, "nothing: torch is not installed"
     graph = _onnx.graph(about, plain, describe(about, plain))
     return open_file(graph, runtime="onnxruntime"), "the float32 graph in onnxruntime: torch is not installed"
 
 
-def _open(path: Path, wish: Wish, said: dict[str, str], about: Checkpoint) -> Session:
-    if wish.format == "safetensors":
+def _open(path: Path, options: ExportOptions, said: dict[str, str], about: Checkpoint) -> Session:
+    if options.format == "safetensors":
         written = read_checkpoint(path, kpt_shape=about.kpt_shape)
-        plain = replace(wish, format="onnx", precision="fp32", opset=OPSET)
+        plain = replace(options, format="onnx", precision="fp32", opset=OPSET)
         return open_file(_onnx.graph(written, plain, describe(written, plain)), runtime="onnxruntime")
-    if wish.format == "torchscript":
+    if options.format == "torchscript":
         from poise.export._torchscript import Program
 
-        return _in_torch(Program(path), wish, said)
-    if wish.format == "openvino":
+        return _in_torch(Program(path), options, said)
+    if options.format == "openvino":
         return open_file(next(path.glob("*.xml")), runtime="openvino")
     return open_file(path, runtime="onnxruntime")
 
 
-def _in_torch(module: Any, wish: Wish, said: dict[str, str]) -> Session:
+def _in_torch(module: Any, options: ExportOptions, said: dict[str, str]) -> Session:
     from poise.runtime.torch import TorchSession
 
-    return _shaped(TorchSession(module, said), wish)
+    return _shaped(TorchSession(module, said), options)
 
 
-def _shaped(session: Any, wish: Wish) -> Session:
+def _shaped(session: Any, options: ExportOptions) -> Session:
     """Give a session in torch, which takes any size, the input of the export."""
-    if not wish.dynamic:
-        shape = (wish.batch, 3, wish.height, wish.width)
+    if not options.dynamic:
+        shape = (options.batch, 3, options.height, options.width)
         session.inputs = (Tensor("images", shape, session.inputs[0].dtype),)
-    session.metadata = dict(session.metadata) | {"imgsz": str([wish.height, wish.width])}
+    session.metadata = dict(session.metadata) | {"imgsz": str([options.height, options.width])}
     made: Session = session
     return made
 

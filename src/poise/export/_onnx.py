@@ -11,31 +11,31 @@ from typing import Any
 
 from poise import files
 from poise.errors import ModelError, require
+from poise.export._options import ExportOptions
 from poise.export._suppress import suppress
-from poise.export._what import Wish
 from poise.extras import engines
 from poise.files.writing import write_all
 from poise.graphs import stamped
 from poise.networks import Checkpoint, write_graph
 
 
-def graph(about: Checkpoint, wish: Wish, said: Mapping[str, str]) -> bytes:
+def graph(about: Checkpoint, options: ExportOptions, said: Mapping[str, str]) -> bytes:
     """Return a network as an ONNX file in single or half precision.
 
     Args:
         about: The network.
-        wish: What the file shall be.
+        options: What the file shall be.
         said: Metadata.
     """
     return write_graph(
         about,
         said,
-        end2end=wish.end2end,
-        sigma=wish.sigma,
-        shape=wish.shape,
-        opset=wish.opset,
-        half=wish.precision == "fp16" and wish.format == "onnx",
-        finish=partial(suppress, classes=about.nc, wish=wish) if wish.nms else None,
+        end2end=options.end2end,
+        sigma=options.sigma,
+        shape=options.shape,
+        opset=options.opset,
+        half=options.precision == "fp16" and options.format == "onnx",
+        finish=partial(suppress, classes=about.nc, options=options) if options.nms else None,
     )
 
 

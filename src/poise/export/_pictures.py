@@ -14,7 +14,7 @@ from poise import files
 from poise.datasets import Dataset, Labels, find_yaml, open_dataset, read_spec
 from poise.errors import FormatError, SourceError
 from poise.estimators.letterbox import place, write
-from poise.export._what import Wish
+from poise.export._options import ExportOptions
 from poise.frames import Image
 from poise.skeletons.yamlfile import described, yaml_table
 from poise.sources import open_source
@@ -72,20 +72,20 @@ class Pictures:
         """Return one of the pictures."""
         return _load(self.files[index])[1]
 
-    def batches(self, wish: Wish) -> Iterator[NDArray[np.float32]]:
+    def batches(self, options: ExportOptions) -> Iterator[NDArray[np.float32]]:
         """Yield inputs of the network, one batch a run, of the calibration pictures."""
         for file in evenly(self.calibration or self.files, CALIBRATION):
             image = _load(file)[1]
-            size = (wish.width, wish.height)
-            placement = place((image.shape[1], image.shape[0]), size, auto=wish.dynamic)
+            size = (options.width, options.height)
+            placement = place((image.shape[1], image.shape[0]), size, auto=options.dynamic)
             width, height = placement.size
-            batch = np.empty((wish.batch, 3, height, width), dtype=np.float32)
+            batch = np.empty((options.batch, 3, height, width), dtype=np.float32)
             write(image, placement, batch[0])
             batch[1:] = batch[0]
             yield batch
 
 
-def gather(data: Any, *, most: int, keypoints: int | None = None) -> Pictures:
+def collect_pictures(data: Any, *, most: int, keypoints: int | None = None) -> Pictures:
     """Find the pictures that the user gave, or those that come with the package.
 
     Args:

@@ -11,25 +11,25 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from poise.export._what import Wish
+from poise.export._options import ExportOptions
 from poise.files.writing import write_all
 from poise.networks import Checkpoint, PoseNetwork, deploy, from_checkpoint
 
 
-def deployed(about: Checkpoint, wish: Wish) -> PoseNetwork:
+def deployed(about: Checkpoint, options: ExportOptions) -> PoseNetwork:
     """Return a network in torch as it is exported: folded, with the branch that is wanted."""
-    return deploy(from_checkpoint(about), end2end=wish.end2end, sigma=wish.sigma)
+    return deploy(from_checkpoint(about), end2end=options.end2end, sigma=options.sigma)
 
 
-def write(about: Checkpoint, wish: Wish, path: Path, said: Mapping[str, str]) -> None:
+def write(about: Checkpoint, options: ExportOptions, path: Path, said: Mapping[str, str]) -> None:
     """Trace a network and write it, with its metadata as JSON in the record ``config.txt``.
 
     Feature maps' sizes are read while it runs, so other sizes of picture work too.
     """
-    picture = torch.zeros(wish.batch, 3, wish.height, wish.width)
+    picture = torch.zeros(options.batch, 3, options.height, options.width)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        program = torch.jit.trace(deployed(about, wish), picture, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
+        program = torch.jit.trace(deployed(about, options), picture, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
     _save(program, path, said)
 
 

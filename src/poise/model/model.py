@@ -12,7 +12,7 @@ from poise.errors import ModelError, require
 from poise.estimators import Estimator
 from poise.estimators.assembly import Asked, build_own, build_registered
 from poise.estimators.calibration import Calibrated, read_calibration
-from poise.model.habits import Habits
+from poise.model.compatibility import Compatibility
 from poise.model.opening import (
     CHECKPOINTS,
     bundled,
@@ -24,7 +24,7 @@ from poise.model.opening import (
     weight_files,
 )
 from poise.model.prediction import predict
-from poise.model.series import Kept, Series
+from poise.model.series import Series, SeriesStore
 from poise.model.settings import Settings
 from poise.results import Results
 from poise.runtime import Session, open_session
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("poise")
 
 
-class Pose(Habits):
+class Pose(Compatibility):
     """A model that finds keypoints. The same class is also named ``YOLO``.
 
     Args:
@@ -209,7 +209,7 @@ class Pose(Habits):
             ModelError: The model finds other keypoints or classes than the data labels, or records no data.
             TypeError, ValueError: A wrong argument, with the nearest known one.
         """
-        from poise.model.trained import trained_on  # brings the data sets' readers, which predictions do not need
+        from poise.model.training_data import trained_on  # brings the data sets' readers, which predictions do not need
         from poise.validation import ValSettings, validate_as
 
         self._require_weights()
@@ -283,7 +283,7 @@ class Pose(Habits):
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._estimators: dict[str, Estimator] = {}
-        self._kept = Kept()
+        self._series_store = SeriesStore()
 
     def _require_weights(self) -> None:
         if self.untrained:
@@ -383,7 +383,7 @@ class Pose(Habits):
             TypeError, ValueError: A wrong argument, with the nearest known one.
         """
         settings = Settings.of({"stream": stream, **arguments})
-        return self._start(source, settings, self._kept.predicted(source, settings))
+        return self._start(source, settings, self._series_store.predicted(source, settings))
 
     @overload
     def track(
@@ -417,11 +417,11 @@ class Pose(Habits):
         """
         given = {"stream": stream, "persist": persist, "conf": 0.1, **arguments}
         settings = Settings.of({**given, "name": given.get("name") or "track"}, call="track")
-        return self._start(source, settings, self._kept.tracked(source, settings))
+        return self._start(source, settings, self._series_store.tracked(source, settings))
 
     def reset(self) -> None:
         """Begin anew: the next frame that is passed is the first of another source, and ids start at 1."""
-        self._kept.reset()
+        self._series_store.reset()
 
     def _start(self, source: Any, settings: Settings, series: Series) -> list[Results] | Generator[Results]:
         if source is None:

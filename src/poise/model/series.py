@@ -215,7 +215,7 @@ class Series:
         return replace(frame, media=media, index=self._index, time=moment, time_from=time_from)
 
 
-class Kept:
+class SeriesStore:
     """The series that a model continues from call to call: that of ``track``, and each thread's of ``predict``."""
 
     def __init__(self) -> None:

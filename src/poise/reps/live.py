@@ -12,7 +12,7 @@ import numpy as np
 
 from poise.bodies.points import read_coco_points
 from poise.errors import suggest
-from poise.events.event import tell_assumed
+from poise.events.event import warn_assumed_times
 from poise.geometry import Floats
 from poise.reps.counting import Count, Rep, count_exercise
 from poise.reps.exercise import Exercise, all_exercises, exercise_from_points, get_exercise
@@ -119,7 +119,7 @@ class RepCounter:
             The repetitions that this frame finished, with the ids of who did them.
         """
         if result.time_from == "assumed" and not self._told:
-            self._told = tell_assumed()
+            self._told = warn_assumed_times()
         xy, conf = read_coco_points(result)
         boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
         events: list[RepEvent] = []

@@ -14,7 +14,7 @@ from poise.results import Results
 from poise.results.columns import Boxes
 from poise.skeletons import Skeleton
 from poise.tracking import kalman
-from poise.tracking._found import Found
+from poise.tracking._detections import Detections
 from poise.tracking._settings import TrackSettings, read_settings
 from poise.tracking._tracks import Tracks
 from poise.tracking.appearance import colour_distance, follow, limb_distance
@@ -140,9 +140,9 @@ class Tracker:
         self._speed = np.repeat(_FIRST_SPEED, counts)
         self._memory = np.repeat(_MEMORY, counts)
 
-    def _found(self, result: Results) -> Found:
+    def _found(self, result: Results) -> Detections:
         assert self._skeleton is not None
-        found = Found.of(result, self.settings.track_low_thresh, _BOX_OFF)
+        found = Detections.of(result, self.settings.track_low_thresh, _BOX_OFF)
         if found.crowded.any():
             again = duplicates(
                 found.boxes, found.xy, found.weight, found.score, sigmas=self._skeleton.sigmas,
@@ -157,7 +157,7 @@ class Tracker:
         last, self._thumb = self._thumb, thumb
         return last is not None and (last.shape != thumb.shape or float(np.abs(last - thumb).mean()) > _SCENE)
 
-    def _first_speed(self, found: Found) -> Floats:
+    def _first_speed(self, found: Detections) -> Floats:
         return np.asarray(np.square(self._speed * found.size[:, None]))
 
     def _predict(self, seconds: float) -> None:
@@ -178,7 +178,7 @@ class Tracker:
             tracks = replace(tracks, state=state, missed=tracks.missed + 1)
         self._tracks = tracks
 
-    def _match(self, found: Found, image: Image, first: bool) -> Index:
+    def _match(self, found: Detections, image: Image, first: bool) -> Index:
         """Match, update, bear and lose; returns ``(N,)`` ids, 0 for instances that belong to no track."""
         settings, tracks = self.settings, self._tracks
         assert tracks is not None
@@ -218,7 +218,7 @@ class Tracker:
         numbers[self._holder[seen]] = held.number[seen]
         return numbers
 
-    def _similarity(self, tracks: Tracks, found: Found) -> Floats:
+    def _similarity(self, tracks: Tracks, found: Detections) -> Floats:
         """Return ``(M, N)`` likeness of tracks and instances by box and pose, in [0, 1]."""
         assert self._skeleton is not None
         state = tracks.state
@@ -243,7 +243,7 @@ class Tracker:
             box = box + weight * (pose - box)
         return np.where(tracks.kind[:, None] == found.kind, box, 0.0)
 
-    def _looked_at(self, tracks: Tracks, found: Found, possible: Bools, image: Image) -> Found:
+    def _looked_at(self, tracks: Tracks, found: Detections, possible: Bools, image: Image) -> Detections:
         """Return the instances with colours and proportions where these help: to find again, to learn, to choose."""
         assert self._skeleton is not None
         self._frame += 1
@@ -251,14 +251,14 @@ class Tracker:
         choice = possible.sum(axis=0).max(initial=0) > 1 or possible.sum(axis=1).max(initial=0) > 1
         return found.described(image, self._skeleton, limbs=whole) if whole or choice else found
 
-    def _resemblance(self, tracks: Tracks, found: Found) -> Floats:
+    def _resemblance(self, tracks: Tracks, found: Detections) -> Floats:
         """Return ``(M, N)`` likeness of colours in (0, 1]."""
         off = colour_distance(tracks.look, found.look)
         off = np.where(np.isnan(off), 1.0, off)
         likeness: Floats = np.exp(-_COLOUR * np.minimum(off, _COLOUR_MOST))
         return likeness
 
-    def _recovery(self, tracks: Tracks, found: Found) -> Floats:
+    def _recovery(self, tracks: Tracks, found: Detections) -> Floats:
         """Return ``(M, N)`` mean square deviation of motion, height, proportions and colours; inf where too far."""
         state = tracks.state
         step = np.square(found.measured[None, :, :2] - state[0, :, None, :2])
@@ -271,7 +271,7 @@ class Tracker:
         possible = (far <= _FAR) & (tracks.kind[:, None] == found.kind)
         return np.where(possible, mean, np.inf)
 
-    def _settle(self, tracks: Tracks, found: Found, partner: Index, births: Bools, first: bool) -> None:
+    def _settle(self, tracks: Tracks, found: Detections, partner: Index, births: Bools, first: bool) -> None:
         """Update the tracks that have an instance, drop the newcomers that have none, and begin new tracks."""
         rows = np.flatnonzero(partner >= 0)
         mine = partner[rows]
@@ -300,7 +300,7 @@ class Tracker:
             self._holder = np.concatenate([self._holder, born])
         self._tracks = tracks
 
-    def _updated(self, tracks: Tracks, rows: Index, found: Found) -> Tracks:
+    def _updated(self, tracks: Tracks, rows: Index, found: Detections) -> Tracks:
         """Return the tracks with the measurements of ``found`` in ``rows``."""
         first_speed = self._first_speed(found)
         state = tracks.state.copy()

@@ -1,4 +1,10 @@
-"""Training: the loop, its settings and all that it works with. What needs torch is loaded when it is first used."""
+"""Training: the loop, its settings and all that it works with. What needs torch is loaded when it is first used.
+
+How it begins and goes on: ``settings``, ``data``, ``initialisation``, ``devices``, ``setup``, ``run``, ``checkpoints``.
+What it sees: ``picture_cache``, ``pixels``, ``augmentation``, ``sampling``, ``loader``, ``examples``. What a step is:
+``step``, ``losses`` with ``assignment`` and ``loss_terms``, ``optimisers``. What is known of it: ``callbacks``,
+``progress``, ``scoring``, ``plots``. All of them meet in ``loop``.
+"""
 
 from __future__ import annotations
 

@@ -107,8 +107,8 @@ class PeerOutOfMemory(MemoryError):
 class Group:
     """The processes of a training.
 
-    What they do together begins with a word whether one has had no more memory, so that all of them begin the epoch
-    again, and none waits for a number that never comes.
+    What they do together begins with a message whether one has had no more memory, so that all of them begin the
+    epoch again, and none waits for a number that never comes.
 
     Attributes:
         rank: The number of this one; 0 writes files and speaks.
@@ -172,7 +172,7 @@ class Group:
                 distributed.broadcast(tensor, 0)
 
     def broadcast_state(self, state: Any) -> Any:
-        """Return what process 0 gives: tensors and plain values, in any nesting."""
+        """Return the state of process 0: tensors and plain values, in any nesting."""
         if self.world == 1:
             return state
         file = io.BytesIO()
@@ -183,11 +183,10 @@ class Group:
         return torch.load(io.BytesIO(sent[0]), map_location="cpu", weights_only=True)
 
     def broadcast_number(self, number: int) -> int:
-        """Return what the first process says."""
+        """Return the number of process 0."""
         if self.world == 1:
             return number
-        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-        value = torch.tensor([number], device=device)
+        value = torch.tensor([number], device=_backend_device())
         distributed.broadcast(value, 0)
         return int(value.item())
 
@@ -195,8 +194,11 @@ class Group:
         """Return whether any process wants to stop."""
         if self.world == 1:
             return stop
-        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-        return bool(self.sum(torch.tensor([float(stop)], device=device)).item())
+        return bool(self.sum(torch.tensor([float(stop)], device=_backend_device())).item())
+
+
+def _backend_device() -> str:
+    return "cuda" if distributed.get_backend() == "nccl" else "cpu"
 
 
 def join(device: str) -> Group:

@@ -37,11 +37,6 @@ _HALF_BACK = np.array([[1.0, 0.0, -0.5], [0.0, 1.0, -0.5], [0.0, 0.0, 1.0]])
 _BILINEAR = PIL.Image.Resampling.BILINEAR
 
 
-def backend() -> str:
-    """Return ``"opencv"`` or ``"pillow"``."""
-    return "pillow" if cv2 is None else "opencv"
-
-
 def set_threads(count: int) -> int:
     """Let OpenCV use so many threads in this process; return how many it used. Without OpenCV nothing happens.
 

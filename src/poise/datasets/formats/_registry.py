@@ -12,7 +12,7 @@ from poise import files
 from poise.datasets._dataset import Dataset
 from poise.datasets._find import any_case
 from poise.datasets._spec import DataSpec
-from poise.datasets.formats._kept import Holds, Labelled
+from poise.datasets.formats._capacity import FormatCapacity, Labelled
 from poise.errors import FormatError, suggest
 from poise.skeletons import Skeleton
 
@@ -64,7 +64,7 @@ class Format(Protocol):
         FILE: Name of a split's file or folder below the data set's folder.
     """
 
-    HOLDS: Holds
+    HOLDS: FormatCapacity
     FILE: str
 
     def read(self, path: Path, split: str, how: Reading) -> Dataset: ...

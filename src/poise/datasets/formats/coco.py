@@ -13,12 +13,12 @@ import numpy as np
 
 from poise.datasets._dataset import CocoDataset, Dataset
 from poise.datasets._labels import Labels
+from poise.datasets.formats._capacity import FormatCapacity, Labelled
 from poise.datasets.formats._describe import plain
-from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._place import write_text
 from poise.datasets.formats._registry import Reading
 
-HOLDS = Holds(area=True, crowd=True, skeleton=("edges",))
+HOLDS = FormatCapacity(area=True, crowd=True, skeleton=("edges",))
 FILE = "annotations/{split}.json"
 
 

@@ -24,14 +24,14 @@ import numpy as np
 from poise.datasets._dataset import Dataset
 from poise.datasets._labels import Labels, Problem
 from poise.datasets.formats._build import Declared, Found, Loose, Record, build, listed, parentless, tied_notes
+from poise.datasets.formats._capacity import FormatCapacity, Labelled
 from poise.datasets.formats._describe import plain
-from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._place import write_text
 from poise.datasets.formats._registry import Reading
 from poise.datasets.formats._xml import Element, attribute, children_of_root, content, finite
 from poise.errors import FormatError
 
-HOLDS = Holds(area=True, crowd=True, skeleton=("edges",))
+HOLDS = FormatCapacity(area=True, crowd=True, skeleton=("edges",))
 FILE = "{split}.xml"
 
 _SHAPES = ("skeleton", "points", "box")

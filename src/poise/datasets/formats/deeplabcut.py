@@ -24,14 +24,14 @@ from poise.datasets._find import any_case
 from poise.datasets._pictures import find_pictures
 from poise.datasets.formats import _h5
 from poise.datasets.formats._build import MAX_KEYPOINTS, Declared, Found, Record, build
+from poise.datasets.formats._capacity import FormatCapacity, Labelled
 from poise.datasets.formats._describe import plain
-from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._place import write_bytes, write_text
 from poise.datasets.formats._registry import Reading
 from poise.datasets.formats._xml import finite
 from poise.errors import FormatError
 
-HOLDS = Holds(boxes=False, classes=False, hidden=False, bare=False)
+HOLDS = FormatCapacity(boxes=False, classes=False, hidden=False, bare=False)
 FILE = "{split}.csv"
 ALSO = (".h5",)
 

@@ -24,14 +24,14 @@ from poise.datasets._json import load_json, number
 from poise.datasets._labels import Problem
 from poise.datasets._unpack import once
 from poise.datasets.formats._build import Found, Record, build, listed, parentless, tied_notes
+from poise.datasets.formats._capacity import FormatCapacity, Labelled
 from poise.datasets.formats._describe import plain
-from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._place import names_below, write_text
 from poise.datasets.formats._registry import Reading
 from poise.errors import FormatError
 from poise.sources import natural
 
-HOLDS = Holds(crowd=True)
+HOLDS = FormatCapacity(crowd=True)
 FILE = "{split}"
 
 # How the pictures begin that LabelMe puts into its files.

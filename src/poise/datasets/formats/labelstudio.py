@@ -23,15 +23,15 @@ from poise.datasets._find import is_file
 from poise.datasets._json import load_json, number
 from poise.datasets._labels import Problem
 from poise.datasets.formats._build import Declared, Found, Record, build, listed, parentless, tied_notes
+from poise.datasets.formats._capacity import FormatCapacity, Labelled
 from poise.datasets.formats._describe import plain
-from poise.datasets.formats._kept import Holds, Labelled
 from poise.datasets.formats._place import write_text
 from poise.datasets.formats._registry import Reading
 from poise.datasets.formats._xml import attribute, children_of_root
 from poise.errors import FormatError
 from poise.sources import PICTURES
 
-HOLDS = Holds(crowd=True)
+HOLDS = FormatCapacity(crowd=True)
 FILE = "{split}.json"
 
 _LOCAL = "/data/local-files/?d="

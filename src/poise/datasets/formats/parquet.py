@@ -19,13 +19,13 @@ from poise.datasets._labels import Labels
 from poise.datasets._pictures import find_pictures
 from poise.datasets._spec import DataSpec
 from poise.datasets.formats._build import MAX_KEYPOINTS, TableDataset
-from poise.datasets.formats._kept import Holds, Labelled
+from poise.datasets.formats._capacity import FormatCapacity, Labelled
 from poise.datasets.formats._place import write_bytes
 from poise.datasets.formats._registry import Reading
 from poise.errors import FormatError, require
 from poise.skeletons import Skeleton
 
-HOLDS = Holds(area=True, crowd=True, skeleton=("edges", "flip_idx", "sigmas"))
+HOLDS = FormatCapacity(area=True, crowd=True, skeleton=("edges", "flip_idx", "sigmas"))
 FILE = "{split}.parquet"
 
 _COLUMNS = (

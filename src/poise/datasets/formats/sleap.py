@@ -24,7 +24,7 @@ from poise.datasets._dataset import Dataset
 from poise.datasets._find import is_file, local
 from poise.datasets._unpack import once
 from poise.datasets.formats._build import Declared, Found, Record, build, listed
-from poise.datasets.formats._kept import Holds, Labelled
+from poise.datasets.formats._capacity import FormatCapacity, Labelled
 from poise.datasets.formats._registry import Reading
 from poise.errors import FormatError, PoiseError, require
 from poise.sources import open_source
@@ -32,7 +32,7 @@ from poise.sources import open_source
 _MOST_FRAMES, _LAST_FRAME = 1_000_000, 100_000_000
 _MOST_VALUES = 3 * 178_956_970  # as for other pictures: Pillow's limit, three times for RGB
 
-HOLDS = Holds(boxes=False, classes=False, hidden=False, bare=False, skeleton=("edges", "flip_idx"))
+HOLDS = FormatCapacity(boxes=False, classes=False, hidden=False, bare=False, skeleton=("edges", "flip_idx"))
 FILE = "{split}.slp"
 
 

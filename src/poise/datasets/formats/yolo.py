@@ -11,11 +11,11 @@ import numpy as np
 
 from poise.datasets._labels import Labels
 from poise.datasets._yolo import label_path
-from poise.datasets.formats._kept import Holds, Labelled, leaves
+from poise.datasets.formats._capacity import FormatCapacity, Labelled, leaves
 from poise.datasets.formats._place import write_text
 
 FILE = "data.yaml"
-HOLDS = Holds(outside=False, skeleton=("edges", "flip_idx", "sigmas"))
+HOLDS = FormatCapacity(outside=False, skeleton=("edges", "flip_idx", "sigmas"))
 
 # Decimals of a fraction of the picture: 5e-10 of 10,000 pixels are a hundredth of what float32 can tell apart there.
 _DECIMALS = 9

@@ -20,7 +20,7 @@ _CROWDED = 0.2  # IoU with somebody else from which one hides the other, and not
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Detections:
     """N instances, as columns.
 
     Attributes:
@@ -57,7 +57,7 @@ class Found:
         return len(self.row)
 
     @classmethod
-    def of(cls, result: Results, min_score: float, box_off: float) -> Found:
+    def of(cls, result: Results, min_score: float, box_off: float) -> Detections:
         """Read a frame's instances.
 
         Args:
@@ -101,11 +101,11 @@ class Found:
             np.full((n, 6), np.nan),
         )
 
-    def take(self, rows: NDArray[Any]) -> Found:
+    def take(self, rows: NDArray[Any]) -> Detections:
         """Return the instances of some rows."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "looked"})
 
-    def described(self, image: Image, skeleton: Skeleton, *, limbs: bool = True) -> Found:
+    def described(self, image: Image, skeleton: Skeleton, *, limbs: bool = True) -> Detections:
         """Return the same with colours and, where wanted, with proportions."""
         if not len(self):
             return self

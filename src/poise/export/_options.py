@@ -20,7 +20,7 @@ STRIDE = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportOptions:
     """What the export shall be; see :func:`poise.export.export` for the words.
 
     Attributes:
@@ -55,27 +55,27 @@ class Wish:
         return self.end2end or self.nms
 
 
-def describe(checkpoint: Checkpoint, wish: Wish) -> dict[str, str]:
+def describe(checkpoint: Checkpoint, options: ExportOptions) -> dict[str, str]:
     """Return what an exported file says of itself: the keys that the field's exports have, and Poise's own."""
     said = metadata(
         checkpoint,
-        end2end=wish.end2end,
-        imgsz=(wish.height, wish.width),
-        batch=wish.batch,
-        dynamic=wish.dynamic,
-        opset=wish.opset,
+        end2end=options.end2end,
+        imgsz=(options.height, options.width),
+        batch=options.batch,
+        dynamic=options.dynamic,
+        opset=options.opset,
     )
     arguments: dict[str, int | float] = {
-        "batch": wish.batch,
-        "half": wish.precision == "fp16",
-        "int8": wish.precision == "int8",
-        "dynamic": wish.dynamic,
-        "simplify": wish.simplify,
-        "opset": wish.opset,
-        "nms": wish.nms,
+        "batch": options.batch,
+        "half": options.precision == "fp16",
+        "int8": options.precision == "int8",
+        "dynamic": options.dynamic,
+        "simplify": options.simplify,
+        "opset": options.opset,
+        "nms": options.nms,
     }
-    if wish.nms:
-        arguments |= {"conf": wish.conf, "iou": wish.iou, "max_det": wish.max_det}
+    if options.nms:
+        arguments |= {"conf": options.conf, "iou": options.iou, "max_det": options.max_det}
     own = {
         "author": "Poise",
         "version": __version__,
@@ -83,7 +83,7 @@ def describe(checkpoint: Checkpoint, wish: Wish) -> dict[str, str]:
         "args": str(arguments),
         "docs": "",
         "poise.version": __version__,
-        "poise.precision": wish.precision,
+        "poise.precision": options.precision,
         "poise.origin": valid(checkpoint.source.name),
         "poise.skeleton": json.dumps(_bones(checkpoint.skeleton)),
         "poise.sigmas": json.dumps([round(float(s), 6) for s in checkpoint.skeleton.sigmas]),

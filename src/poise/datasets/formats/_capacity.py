@@ -14,7 +14,7 @@ from poise.datasets._spec import DataSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Holds:
+class FormatCapacity:
     """What a format can hold beside pictures' names and positions of keypoints.
 
     Attributes:
@@ -69,7 +69,7 @@ class Labelled:
         return self.dataset.split
 
 
-def losses(part: Labelled, holds: Holds, *, described: bool) -> list[str]:
+def losses(part: Labelled, holds: FormatCapacity, *, described: bool) -> list[str]:
     """Say what of a split the format cannot hold, one sentence each with its count.
 
     Args:

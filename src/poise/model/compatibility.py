@@ -20,7 +20,7 @@ _ELSEWHERE = {
 }
 
 
-class Habits:
+class Compatibility:
     """The part of :class:`poise.Pose` that exists so that code written for other packages runs."""
 
     _callbacks: dict[str, list[Callable[[Any], object]]]
