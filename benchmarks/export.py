@@ -19,7 +19,7 @@ import numpy as np
 from poise.errors import MissingExtra
 from poise.estimators.yolo import Yolo
 from poise.export import Bounds, export_certified
-from poise.export._pictures import gather
+from poise.export._pictures import collect_pictures
 from poise.export.certificate import certify
 from poise.networks import open_session
 from poise.runtime import open_session as open_file
@@ -75,7 +75,7 @@ def measure(given: argparse.Namespace, imgsz: int, folder: Path) -> None:
             proof = certify(
                 Yolo(original),
                 Yolo(auto),
-                gather(given.data, most=given.pictures),
+                collect_pictures(given.data, most=given.pictures),
                 file="auto",
                 origin=given.checkpoint.name,
                 format=format,

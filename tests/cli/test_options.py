@@ -9,7 +9,7 @@ import pytest
 
 from poise import Pose
 from poise.cli import main
-from poise.cli._options import Opening, RunName, RunOptions
+from poise.cli._options import Engine, Opening, RunName, RunOptions
 from poise.model import Settings
 
 # What the command line decides otherwise: results go to a run unless something else is asked for, and people read them.
@@ -42,6 +42,16 @@ def test_every_command_that_opens_a_model_can_be_told_how(command: str, capsys: 
 
     shown = capsys.readouterr().out
     assert [field.name for field in fields(Opening) if f"--{field.name} " not in shown] == []
+
+
+@pytest.mark.parametrize("command", ["gestures", "gestures teach", "reps learn"])
+def test_every_command_that_runs_a_network_can_be_told_what_runs_it(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*command.split(), "--help"])
+
+    shown = capsys.readouterr().out
+    assert [field.name for field in fields(Engine) if f"--{field.name} " not in shown] == []
 
 
 @pytest.mark.parametrize("command", ["predict", "track", "fix", "angles", "events", "val"])

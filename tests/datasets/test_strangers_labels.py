@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.datasets import open_dataset, parse_labels, read_spec, scan
+from poise.datasets import open_dataset, read_spec, scan
+from poise.datasets._yolo import parse_labels
 from poise.datasets.doctor import check, quick
 from poise.errors import FormatError
 

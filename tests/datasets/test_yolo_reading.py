@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.datasets import Labels, YoloDataset, label_path, open_dataset, parse_labels, read_spec, scan, stack
+from poise.datasets import Labels, YoloDataset, open_dataset, read_spec, scan, stack
+from poise.datasets._yolo import label_path, parse_labels
 from poise.datasets.doctor import check
 from poise.errors import FormatError
 

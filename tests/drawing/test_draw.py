@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.drawing import Style, draw, draw_label, draw_polyline, draw_trails, instance_colours, limbs, text
+from poise.drawing import Style, draw, draw_label, draw_polyline, draw_trails, limbs, text
+from poise.drawing._draw import instance_colours
 from poise.drawing._style import appearance_of, bgr
 from poise.drawing._text import label_size, place_label
 from poise.results import Results

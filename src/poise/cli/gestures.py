@@ -14,7 +14,8 @@ from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._help import INSIDE
-from poise.cli._report import Reporter, ready
+from poise.cli._options import Engine
+from poise.cli._report import Reporter
 from poise.cli.teach import teach
 from poise.files.text import plain
 
@@ -42,9 +43,8 @@ def watch(
     hands_only: Annotated[bool, Parameter(negative=())] = False,
     vid_stride: int = 1,
     overwrite: bool = False,
-    threads: int | None = None,
-    device: str | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    engine: Engine | None = None,
 ) -> int:
     """Say what the hands and bodies in SOURCE show: pictures, folders, videos, webcam.
 
@@ -64,18 +64,16 @@ def watch(
         hands_only: Use no body model: faster, but small hands are missed and every hand has an id of its own.
         vid_stride: Read every n-th frame of a video.
         overwrite: Let --out replace a file.
-        threads: CPU threads a network uses.
-        device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
+        engine: What runs the networks.
     """
     if not source:
         raise ValueError("gestures needs a source: a picture, video, folder, camera number, webcam, or - for input")
     if events and not json:
         raise ValueError("--events goes with --json; without --json only what begins and ends is printed of a video")
     from poise.gestures import GesturePainter, GestureRecognizer, GestureTally, watch_gestures
-    from poise.model import Pose
 
-    report = Reporter(quiet=quiet, lines=False)
+    report, engine = Reporter(quiet=quiet, lines=False), engine or Engine()
     recognizer = GestureRecognizer(set, mirrored=mirrored)
     for sentence in recognizer.conflicts:
         report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
@@ -84,9 +82,9 @@ def watch(
         raise ValueError("--hands-only needs a set with gestures of hands")
     if hands_only and (whole := [one.name for one in recognizer.moves if one.part != "hand"]):
         raise ValueError(f"--hands-only leaves out the body that the movements of {', '.join(whole)} need")
-    find_hands = Pose(ready(hands), threads=threads, device=device) if "hand" in parts else None
+    find_hands = engine.open(hands) if "hand" in parts else None
     body = body or ("body-3d" if recognizer.in_space else "body-fast")
-    find_bodies = None if hands_only else Pose(ready(body), threads=threads, device=device)
+    find_bodies = None if hands_only else engine.open(body)
     if find_bodies is not None:
         recognizer.check_body(body, find_bodies.skeleton.name)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 from cyclopts import Parameter
 
 from poise.cli._help import INSIDE
 from poise.cli._options import Opening
-from poise.cli._report import Reporter, ready
+from poise.cli._report import Reporter
 from poise.files.text import say, say_json
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def learn(
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     model: str = "body",
     overwrite: bool = False,
-    threads: int | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    opening: Opening | None = None,
 ) -> int:
     """Learn an exercise from a video of somebody doing it, and write its TOML.
 
@@ -118,12 +118,11 @@ def learn(
         out: Where to write it; NAME.toml unless given.
         model: A name from 'poise models', or a network file.
         overwrite: Replace the file if it exists.
-        threads: CPU threads a network uses.
         quiet: Show nothing but results and errors.
+        opening: How the model is opened.
     """
     from poise.errors import PoiseError
     from poise.files.writing import check_writable
-    from poise.model import Pose
     from poise.reps.learning import learn_from_clip, write_exercise
 
     target = out or Path(f"{name}.toml")
@@ -131,7 +130,7 @@ def learn(
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
     check_writable(target)
     show = Reporter(quiet=quiet, lines=True)
-    found = show.watch(_people(Pose(ready(model), threads=threads), source, show))
+    found = show.watch(_people((opening or Opening()).open(model), source, show))
     exercise, again = learn_from_clip(found, name, reps=reps, source=source)
     write_exercise(exercise, target)
     say(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")
@@ -139,16 +138,8 @@ def learn(
 
 
 def _people(pose: Pose, source: str, show: Reporter) -> Iterator[Results]:
-    """Find everybody in a video, with ids where a tracker is installed."""
-    from poise.errors import MissingExtra
-
-    wanted: dict[str, Any] = {"verbose": False, "on_error": show.error}
-    try:
-        yield from pose.track(source, stream=True, **wanted)
-    except MissingExtra as error:
-        if "lap" not in str(error):
-            raise
-        yield from pose.predict(source, stream=True, **wanted)
+    """Follow everybody in a video."""
+    return pose.track(source, stream=True, verbose=False, on_error=show.error)
 
 
 def _progress(frames: Iterator[Results], *, every_s: float = 10.0) -> Iterator[Results]:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from poise.cli._report import Reporter, ready
+from poise.cli._options import Engine
+from poise.cli._report import Reporter
 from poise.files.text import say
 
 
@@ -26,9 +27,8 @@ def teach(
     body: str = "body-fast",
     hands: str = "hands",
     overwrite: bool = False,
-    threads: int | None = None,
-    device: str | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    engine: Engine | None = None,
 ) -> int:
     """Learn gestures from folders of examples and write a set that --set takes.
 
@@ -49,15 +49,13 @@ def teach(
         body: Body model.
         hands: Hand model.
         overwrite: Replace the file if it exists.
-        threads: CPU threads a network uses.
-        device: cpu, cuda, cuda:1, ...
         quiet: Show nothing but results and errors.
+        engine: What runs the networks.
     """
     from poise.errors import PoiseError
     from poise.files.writing import check_writable
     from poise.gestures.shapes.examples import format_confusion
     from poise.gestures.streams.teaching import teach_moves, teach_shapes
-    from poise.model import Pose
 
     if out.suffix != ".toml":
         raise ValueError(f"a set of gestures is a .toml file, got {str(out)!r}")
@@ -66,9 +64,9 @@ def teach(
     check_writable(out)
     if not moving and (part == "both" or split):
         raise ValueError("--part both and --split are for movements: add --moving")
-    report = Reporter(quiet=quiet, lines=False)
-    find_bodies = Pose(ready(body), threads=threads, device=device)
-    find_hands = None if part == "body" else Pose(ready(hands), threads=threads, device=device)
+    report, engine = Reporter(quiet=quiet, lines=False), engine or Engine()
+    find_bodies = engine.open(body)
+    find_hands = None if part == "body" else engine.open(hands)
     if moving:
         taught = teach_moves(
             out, examples, part=part, hands=find_hands, body=find_bodies, name=name, split=split, mirror=bool(mirror),

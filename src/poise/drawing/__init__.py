@@ -4,7 +4,7 @@ from poise.drawing._annotator import Annotator, colors
 from poise.drawing._arc import JointArc
 from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
-from poise.drawing._draw import draw, draw_polyline, draw_trails, instance_colours
+from poise.drawing._draw import draw, draw_polyline, draw_trails
 from poise.drawing._fonts import find_font
 from poise.drawing._heat import heat, shares
 from poise.drawing._matrix import matrix
@@ -36,7 +36,6 @@ __all__ = [
     "ellipses",
     "find_font",
     "heat",
-    "instance_colours",
     "label_size",
     "limbs",
     "matrix",

@@ -1,7 +1,7 @@
 """Every number that the project quotes about accuracy."""
 
 from poise.evaluation.analysis import Analysis, Paired, analyse, compare_metrics, intervals
-from poise.evaluation.average_precision import THRESHOLDS, average_precision, match, yolo_oks
+from poise.evaluation.average_precision import THRESHOLDS, average_precision, match
 from poise.evaluation.bootstrap import Interval
 from poise.evaluation.coco import (
     KeypointScores,
@@ -15,7 +15,7 @@ from poise.evaluation.coco_protocol import score_by_coco
 from poise.evaluation.confusion import Confusion, confuse
 from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
 from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
-from poise.evaluation.tracking import TrackingScores, clear_counts, evaluate_tracking, hota_curves, identity_matches
+from poise.evaluation.tracking import TrackingScores, evaluate_tracking
 from poise.geometry import BOX_AREA
 
 __all__ = [
@@ -36,20 +36,16 @@ __all__ = [
     "analyse",
     "average_precision",
     "bootstrap_keypoints",
-    "clear_counts",
     "coco_rows",
     "coco_truth",
     "compare_metrics",
     "confuse",
     "evaluate_keypoints",
     "evaluate_tracking",
-    "hota_curves",
-    "identity_matches",
     "intervals",
     "match",
     "match_boxes",
     "match_keypoints",
     "read_truth",
     "score_by_coco",
-    "yolo_oks",
 ]

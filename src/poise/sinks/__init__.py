@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poise.files.writing import writing
 from poise.sinks._animation import AnimationSink
-from poise.sinks._events import EVENT_KEYS, EventCsvSink
+from poise.sinks._events import EventCsvSink
 from poise.sinks._jsonlines import JsonLinesSink
 from poise.sinks._labels import CocoAnnotationsSink, CocoResultsSink, YoloTxtSink
 from poise.sinks._open import open_sink, recover
@@ -17,7 +17,6 @@ from poise.sinks._video import VideoFolderSink, VideoSink
 from poise.sinks._webhook import Webhook
 
 __all__ = [
-    "EVENT_KEYS",
     "AnimationSink",
     "CocoAnnotationsSink",
     "CocoResultsSink",

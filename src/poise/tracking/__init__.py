@@ -4,7 +4,7 @@ from poise.tracking._settings import TrackSettings, read_settings
 from poise.tracking._stream import follow_stream
 from poise.tracking._tracker import Tracker
 from poise.tracking.association import duplicates, match
-from poise.tracking.relink import Join, join_costs, relink
+from poise.tracking.relink import Join, relink
 
 __all__ = [
     "Join",
@@ -12,7 +12,6 @@ __all__ = [
     "Tracker",
     "duplicates",
     "follow_stream",
-    "join_costs",
     "match",
     "read_settings",
     "relink",
