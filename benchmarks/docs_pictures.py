@@ -30,11 +30,12 @@ import PIL.Image
 from _common import ROOT, arguments
 
 from poise import GestureRecognizer, Pose, samples
+from poise.charts import sheet
 from poise.clips import Clip
 from poise.clips.angles import angle_rows, draw_angles, plot_angles
 from poise.datasets import open_dataset, scan
 from poise.datasets.doctor import write_sheet
-from poise.drawing import Style, sheet
+from poise.drawing import Style
 from poise.gestures import GesturePainter, watch_gestures
 from poise.model.second_pass import second_pass
 from poise.sources import open_source

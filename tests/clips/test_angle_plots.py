@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from poise import samples
+from poise.charts import Curve
 from poise.cli import main
 from poise.clips import Clip
 from poise.clips.angles import _plot, draw_angles, plot_angles
-from poise.drawing import Curve, JointArc, label_size
+from poise.drawing import JointArc, label_size
 from poise.errors import PoiseError
 from poise.frames import Frame, Media
 from poise.results import Results

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.drawing import Curve, chart
+from poise.charts import Curve, chart
 from poise.errors import require, suggest
 from poise.frames import Image
 from poise.sinks import csv_text, table_rows

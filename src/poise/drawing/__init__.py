@@ -2,28 +2,24 @@
 
 from poise.drawing._annotator import Annotator, colors
 from poise.drawing._arc import JointArc
-from poise.drawing._chart import Curve, chart, sheet
 from poise.drawing._display import display, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails
 from poise.drawing._fonts import find_font
-from poise.drawing._heat import heat, shares
-from poise.drawing._matrix import matrix
 from poise.drawing._plot import page, plot, png, show, write
 from poise.drawing._shapes import discs, ellipses, limbs
-from poise.drawing._style import Style
-from poise.drawing._text import draw_label, label_size, place_beside, place_label, text
+from poise.drawing._style import Style, bgr
+from poise.drawing._text import draw_label, fill, ink, label_size, place_beside, place_label, text
 from poise.drawing._trails import Trails
 from poise.drawing._video import Video
 from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
 
 __all__ = [
     "Annotator",
-    "Curve",
     "JointArc",
     "Style",
     "Trails",
     "Video",
-    "chart",
+    "bgr",
     "colors",
     "discs",
     "display",
@@ -34,11 +30,11 @@ __all__ = [
     "draw_zone_labels",
     "draw_zones",
     "ellipses",
+    "fill",
     "find_font",
-    "heat",
+    "ink",
     "label_size",
     "limbs",
-    "matrix",
     "page",
     "paint_heat",
     "place_beside",
@@ -46,8 +42,6 @@ __all__ = [
     "plot",
     "png",
     "save",
-    "shares",
-    "sheet",
     "show",
     "text",
     "write",

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.charts import Curve, chart, heat, shares, sheet
 from poise.datasets import DataSpec, Labels, Scan, stack
-from poise.drawing import Curve, chart, draw, heat, save, shares, sheet
+from poise.drawing import draw, save
 from poise.frames import Image
 from poise.image import resize
 from poise.results import Results

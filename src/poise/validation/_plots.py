@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from poise.charts import Curve, chart, matrix, sheet
 from poise.datasets import Dataset
-from poise.drawing import Curve, chart, draw, matrix, save, sheet
+from poise.drawing import draw, save
 from poise.evaluation import Analysis, Confusion, PoseMetrics, Scores
 from poise.evaluation.average_precision import CONFS
 from poise.frames import Frame, Image, Media

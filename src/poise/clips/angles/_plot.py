@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.bodies.points import read_points
+from poise.charts import Curve, chart
 from poise.clips.angles._names import AngleSet, angle_set
 from poise.clips.angles._table import Table
-from poise.drawing import Curve, JointArc, Style, chart, draw, draw_label, label_size, place_beside
+from poise.drawing import JointArc, Style, draw, draw_label, label_size, place_beside
 from poise.errors import PoiseError
 from poise.frames import Image
 from poise.results import Results

@@ -8,7 +8,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from poise.datasets.doctor._charts import heatmap
+from poise.charts import heatmap
 from poise.datasets.doctor._check import Diagnosis
 from poise.datasets.doctor._drawn import clearest, cut, drawn, mirrored, relative, scaled, typical, whole
 from poise.datasets.doctor._mirror import known_skeleton

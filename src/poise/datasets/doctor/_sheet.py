@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
+from poise.charts import BLUE, GREY, ORANGE, bars, heatmap, histogram, inline
 from poise.datasets._labels import Problem
-from poise.datasets.doctor._charts import BLUE, GREY, ORANGE, bars, heatmap, histogram, inline
 from poise.datasets.doctor._check import Diagnosis
 from poise.datasets.doctor._drawn import (
     clearest,

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poise.drawing._heat import shade
-from poise.drawing._text import fill, ink, label_size, text
+from poise.charts.heat import shade
+from poise.charts.palette import DIM, INK
+from poise.drawing import fill, ink, label_size, text
 from poise.frames import Image
 
-_INK, _GREY, _EMPTY, _WHITE = (40, 36, 32), (120, 116, 112), (247, 246, 245), (255, 255, 255)
+_EMPTY, _WHITE = (247, 246, 245), (255, 255, 255)
 # Side of a cell, pixels: of few names large enough for a count, of many small enough for a screen.
 _LARGEST, _SMALLEST = 96, 9
 # Level of the lightest cell that has a number: darker than one that has none.
@@ -63,13 +64,13 @@ def matrix(
     below = (max(widths) if upright else 24) + 12
     wide = max(right + 24, *(left + label_size(word, size)[0] + 8 for word, size in ((title, 19), (x, 14), (y, 14))))
     picture = np.full((bottom + below + 32, wide, 3), 255, dtype=np.uint8)
-    text(picture, (left, 10), title, _INK, 19)
-    text(picture, (left, top - 24), y, _GREY, 14)
-    text(picture, (left, bottom + below), x, _GREY, 14)
+    text(picture, (left, 10), title, INK, 19)
+    text(picture, (left, top - 24), y, DIM, 14)
+    text(picture, (left, bottom + below), x, DIM, 14)
     gap = 1 if cell >= 12 else 0
     for i in range(n):
         middle = top + i * cell + cell / 2 - letters * 0.72
-        text(picture, (left - widths[i] - 2, middle), words[i], _INK, letters)
+        text(picture, (left - widths[i] - 2, middle), words[i], INK, letters)
         _below(picture, left + i * cell + cell / 2, bottom + 6, words[i], letters, upright=upright)
         for j in range(n):
             at = (left + j * cell, top + i * cell)
@@ -77,7 +78,7 @@ def matrix(
             fill(picture, (*at, at[0] + cell - gap, at[1] + cell - gap), _EMPTY if empty else colours[i, j])
             if not empty:
                 dark = colours[i, j].mean() < 130
-                _number(picture, at, cell, float(table[i, j]), _WHITE if dark else _INK)
+                _number(picture, at, cell, float(table[i, j]), _WHITE if dark else INK)
     return picture
 
 
@@ -101,7 +102,7 @@ def _below(picture: Image, middle: float, top: int, words: str, size: float, *, 
     mask = ink(words, size)
     mask = np.rot90(mask) if upright else mask
     x = round(middle - mask.shape[1] / 2)
-    fill(picture, (x, top, x + mask.shape[1], top + mask.shape[0]), _INK, mask)
+    fill(picture, (x, top, x + mask.shape[1], top + mask.shape[0]), INK, mask)
 
 
 def _short(name: str, size: float) -> str:

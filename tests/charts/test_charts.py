@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.drawing import Curve, chart, matrix, place_beside, sheet
-from poise.drawing._chart import ticks
+from poise.charts import Curve, chart, matrix, sheet
+from poise.charts.lines import ticks
+from poise.drawing import place_beside
 from poise.errors import PoiseError
 
 

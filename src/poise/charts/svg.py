@@ -11,19 +11,14 @@ import numpy as np
 import PIL.Image
 from numpy.typing import ArrayLike, NDArray
 
-# Dark violet over red to light yellow, so that brightness grows evenly: readable in grey and for the colour-blind.
-_STOPS = np.array([[22, 18, 48], [92, 28, 110], [190, 55, 84], [243, 120, 40], [252, 222, 120]], dtype=np.float64)
-BLUE, GREY, ORANGE = "#2f7fd0", "#aab3bf", "#e8892c"
+from poise.charts.heat import shade
+from poise.charts.palette import BLUE
 
 
-def heat(counts: ArrayLike) -> NDArray[np.uint8]:
-    """Colour a table of counts, ``(H, W)``, as ``(H, W, 3)`` uint8 RGB; the most is light."""
+def heat_rgb(counts: ArrayLike) -> NDArray[np.uint8]:
+    """Colour a table of counts, ``(H, W)``, as ``(H, W, 3)`` uint8 RGB; the most is dark, and few can still be seen."""
     values = np.asarray(counts, dtype=np.float64)
-    part = np.sqrt(values / max(float(values.max(initial=0)), 1e-9)) * (len(_STOPS) - 1)
-    low = np.minimum(part.astype(int), len(_STOPS) - 2)
-    mix = (part - low)[..., None]
-    colours: NDArray[np.uint8] = np.rint(_STOPS[low] * (1 - mix) + _STOPS[low + 1] * mix).astype(np.uint8)
-    return colours
+    return np.ascontiguousarray(shade(np.sqrt(values / max(float(values.max(initial=0)), 1e-9)))[..., ::-1])
 
 
 def place_counts(places: NDArray[np.float64], *, bins: int = 36, margin: float = 0.1) -> NDArray[np.float64]:
@@ -40,7 +35,7 @@ def place_counts(places: NDArray[np.float64], *, bins: int = 36, margin: float =
 
 def heatmap(places: NDArray[np.float64], size: int) -> PIL.Image.Image:
     """Draw where places are within a frame, which is shown as a thin line."""
-    picture = PIL.Image.fromarray(heat(place_counts(places))).resize((size, size), PIL.Image.Resampling.BICUBIC)
+    picture = PIL.Image.fromarray(heat_rgb(place_counts(places))).resize((size, size), PIL.Image.Resampling.BICUBIC)
     low, high = round(size * 0.1 / 1.2), round(size * 1.1 / 1.2)
     picture = picture.copy()
     for x in range(low, high):

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poise.drawing._chart import COLOURS
-from poise.drawing._style import bgr
-from poise.drawing._text import fill, label_size, text
+from poise.charts.palette import COLOURS, DIM, HEAT, INK
+from poise.drawing import bgr, fill, label_size, text
 from poise.frames import Image
 
-_INK, _GREY, _EMPTY = (40, 36, 32), (120, 116, 112), (238, 237, 235)
-# From none to most: one hue that only gets darker, so it reads without colours too.
-_STOPS = np.array([bgr(c) for c in ("#ffffff", "#b9d9ee", "#5aa5d6", "#0072b2", "#08243f")], dtype=np.float64)
+_EMPTY = (238, 237, 235)
+_STOPS = np.array([bgr(colour) for colour in HEAT], dtype=np.float64)
 
 
 def heat(
@@ -75,11 +73,11 @@ def shares(
     width, height = size
     picture = np.full((height, width, 3), 255, dtype=np.uint8)
     if title:
-        text(picture, (18, 8), title, _INK, 19)
+        text(picture, (18, 8), title, INK, 19)
     at = 18.0
     for i, part in enumerate(parts):
         fill(picture, (round(at), 43, round(at) + 14, 57), bgr(colours[i % len(colours)]))
-        text(picture, (at + 20, 41), part, _INK, 13)
+        text(picture, (at + 20, 41), part, INK, 13)
         at += label_size(part, 13)[0] + 34
     top, bottom, right = 68, height - 14, width - 70
     pitch = (bottom - top) / max(len(names), 1)
@@ -95,6 +93,6 @@ def shares(
             fill(picture, (round(start), upper, round(end), lower), bgr(colours[i % len(colours)]))
         if wordy:
             middle = (upper + lower) / 2 - letters * 0.72
-            text(picture, (left - label_size(name, letters)[0], middle), name, _INK, letters)
-            text(picture, (right + 6, middle), f"{table[row].sum():g}", _GREY, letters)
+            text(picture, (left - label_size(name, letters)[0], middle), name, INK, letters)
+            text(picture, (right + 6, middle), f"{table[row].sum():g}", DIM, letters)
     return picture

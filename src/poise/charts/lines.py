@@ -9,16 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poise.drawing._shapes import limbs
-from poise.drawing._style import bgr
-from poise.drawing._text import fill, label_size, text
+from poise.charts.palette import COLOURS, DIM, GRID, INK
+from poise.drawing import bgr, fill, label_size, limbs, text
 from poise.errors import PoiseError
 from poise.frames import Image
 from poise.image import resize
 
-# Colours of curves that have none. Source: Okabe and Ito, "Color universal design", 2008: told apart by everyone.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000")
-_INK, _GREY, _GRID = (40, 36, 32), (120, 116, 112), (228, 226, 224)
 # More curves than these are drawn without a legend.
 _LEGEND = 12
 
@@ -86,14 +82,14 @@ def chart(
     origin = np.array([left - low_x * scale[0], bottom - low_y * scale[1]])
     for value in ticks(low_x, high_x, whole=whole):
         at = round(value * scale[0] + origin[0])
-        fill(picture, (at, top, at + 1, bottom), _GRID)
+        fill(picture, (at, top, at + 1, bottom), GRID)
         words = f"{value:g}"
-        text(picture, (at - label_size(words, 13)[0] / 2 + 3, bottom + 6), words, _GREY, 13)
+        text(picture, (at - label_size(words, 13)[0] / 2 + 3, bottom + 6), words, DIM, 13)
     for value in ticks(low_y, high_y):
         at = round(value * scale[1] + origin[1])
-        fill(picture, (left, at, right, at + 1), _GRID)
+        fill(picture, (left, at, right, at + 1), GRID)
         words = f"{value:g}"
-        text(picture, (left - label_size(words, 13)[0] - 1, at - 9), words, _GREY, 13)
+        text(picture, (left - label_size(words, 13)[0] - 1, at - 9), words, DIM, 13)
     if ground is not None:
         rows = np.arange(bottom - top) * ground.shape[0] // (bottom - top)
         columns = np.arange(right - left) * ground.shape[1] // (right - left)
@@ -103,12 +99,12 @@ def chart(
         places = np.stack([px, py], axis=1) * scale + origin - (left - 3, top - 3)
         _curve(inner, curve, places, _colour(curve, i), bottom - top + 3)
     picture[top - 3 : bottom + 3, left - 3 : right + 3] = inner
-    fill(picture, (left, bottom, right, bottom + 1), _GREY)
-    fill(picture, (left, top, left + 1, bottom), _GREY)
+    fill(picture, (left, bottom, right, bottom + 1), DIM)
+    fill(picture, (left, top, left + 1, bottom), DIM)
     if title:
-        text(picture, (left, 8), title, _INK, 19)
-    text(picture, (left, top - 21), y, _INK, 14)
-    text(picture, (right - label_size(x, 14)[0] + 6, height - 25), x, _INK, 14)
+        text(picture, (left, 8), title, INK, 19)
+    text(picture, (left, top - 21), y, INK, 14)
+    text(picture, (right - label_size(x, 14)[0] + 6, height - 25), x, INK, 14)
     along = [p * scale + origin for p in map(_rows, points)]
     _legend(picture, curves, (left, top, right, bottom), places=along, beside=left + label_size(y, 14)[0])
     return picture
@@ -143,7 +139,7 @@ def sheet(
         up, along = y + (height - small[1]) // 2, x + (width - small[0]) // 2
         out[up : up + small[1], along : along + small[0]] = shrunk
         if captions:
-            text(out, (x + 2, y + height + 2), _short(captions[i], width), _INK, 13)
+            text(out, (x + 2, y + height + 2), _short(captions[i], width), INK, 13)
     return out
 
 
@@ -231,7 +227,7 @@ def _legend(
             limbs(image, *_dashes(stroke, 5.0), _colour(curve, i), curve.width)
         else:
             limbs(image, stroke[:1], stroke[1:], _colour(curve, i), 8 if curve.bars else curve.width)
-        text(image, (x + 32, middle - 9), curve.name, _INK, 13)
+        text(image, (x + 32, middle - 9), curve.name, INK, 13)
 
 
 def _colour(curve: Curve, i: int) -> tuple[int, int, int]:
