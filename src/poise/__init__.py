@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from poise.gestures import GestureRecognizer
     from poise.gestures.streams.detector import GestureWatch
     from poise.model import YOLO, Pose
-    from poise.reps import RepCounter
+    from poise.reps import RepCounter, RepWatch
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
 
@@ -31,6 +31,7 @@ _HOME = {
     "Pose": "poise.model",
     "YOLO": "poise.model",
     "RepCounter": "poise.reps",
+    "RepWatch": "poise.reps",
     "Results": "poise.results",
     "Boxes": "poise.results",
     "Keypoints": "poise.results",
@@ -63,6 +64,7 @@ __all__ = [
     "Pose",
     "PostureWatch",
     "RepCounter",
+    "RepWatch",
     "Results",
     "Skeleton",
     "SourceError",

@@ -24,7 +24,7 @@ INSIDE = Group("Commands")
 _OPTIONS = {
     "What is done": (
         "exercise", "exercises", "live", "names", "repair", "set", "body", "hands", "hands-only", "mirrored", "zone",
-        "falls", "posture", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
+        "falls", "posture", "reps", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
         "protocol", "tables", "calibrate",
     ),
     "What is found": (

@@ -21,6 +21,7 @@ def events(
     zone: list[Path] | None = None,
     falls: Annotated[bool, Parameter(negative=())] = False,
     posture: Annotated[bool, Parameter(negative=())] = False,
+    reps: str | None = None,
     gestures: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     mirrored: bool = False,
     hands: str = "hands",
@@ -47,6 +48,7 @@ def events(
         zone: A .toml of zones, lines and triggers; may be repeated.
         falls: Look for falls.
         posture: Look for changes between standing, sitting, bending and lying.
+        reps: Count the repetitions of this exercise, or of those that are recognised (auto).
         gestures: Look for gestures: hands, numbers, body, moves, or a .toml of your own; several are joined (default:
             hands body). Write it after the source.
         mirrored: With --gestures: the pictures are mirrored, as a selfie camera gives them.
@@ -83,6 +85,10 @@ def events(
         asked = GestureRecognizer(gestures or None, mirrored=mirrored)
         found_by = opening.engine().open(hands) if "hand" in asked.parts else None
         more.append(watch := GestureWatch(asked, hands=found_by))
+    if reps is not None:
+        from poise.reps import RepWatch
+
+        more.append(RepWatch(reps))
     wanted = detectors(zones=zone or (), falls=falls, posture=posture, more=more)
     told = _notes(wanted)
     for note in told:

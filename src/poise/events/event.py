@@ -32,6 +32,8 @@ class Event:
         event: What happened, such as ``"fall"`` or ``"door.enter"``.
         value: What belongs to it: a posture, a count, seconds.
         conf: How sure it is, in [0, 1].
+        start: When that began which has happened, seconds; None where it has no length.
+        end: When it ended, seconds; None while it goes on.
     """
 
     time: float
@@ -40,6 +42,8 @@ class Event:
     event: str
     value: Value
     conf: float
+    start: float | None = None
+    end: float | None = None
 
     def record(self) -> dict[str, Value]:
         """Return plain values, rounded to milliseconds and thousandths, in the order of the JSON line."""
@@ -63,6 +67,10 @@ class Detector(Protocol):
 
     def finish(self) -> list[Event]:
         """End what is going on, because the source ends, and forget everything."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything, and say nothing."""
         ...
 
 
@@ -114,6 +122,12 @@ class EventStream:
         """End what is going on, because the stream ends."""
         self._media = None
         return self._said(self._finished())
+
+    def reset(self) -> None:
+        """Begin anew, without saying what ended."""
+        self._media = None
+        for detector in self.detectors:
+            detector.reset()
 
     def watch(self, results: Iterable[Results]) -> Iterator[tuple[Results, list[Event]]]:
         """Pass results on, each with what happened in it; what ends with the stream comes with its last frame again."""

@@ -151,9 +151,13 @@ class FallWatch:
         return len(self._people)
 
     def finish(self) -> list[Event]:
+        """Forget everything: nothing of it ends with the source."""
+        self.reset()
+        return []
+
+    def reset(self) -> None:
         """Forget everything."""
         self._people.clear()
-        return []
 
     def update(self, result: Results) -> list[Event]:
         """Take the next frame."""

@@ -74,7 +74,7 @@ def detectors(
     found += [PostureWatch()] if posture else []
     found += more
     if not found:
-        raise ValueError("nothing to look for; give zones (--zone door.toml), --falls, --posture or --gestures")
+        raise ValueError("nothing to look for; give zones (--zone door.toml), --falls, --posture, --reps or --gestures")
     return found
 
 

@@ -238,9 +238,13 @@ class PostureWatch:
         return events
 
     def finish(self) -> list[Event]:
+        """Forget everything: nothing of it ends with the source."""
+        self.reset()
+        return []
+
+    def reset(self) -> None:
         """Forget everything."""
         self._states.clear()
-        return []
 
 
 @dataclass(slots=True)

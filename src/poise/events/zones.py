@@ -163,6 +163,10 @@ class ZoneWatch:
         self._last = (0.0, 0)
         self._begin()
 
+    def reset(self) -> None:
+        """Forget who is where."""
+        self.finish()
+
     def finish(self) -> list[Event]:
         """Let everybody leave; the counts stay until the first frame of the next source."""
         time, frame = self._last

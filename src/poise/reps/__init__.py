@@ -18,6 +18,7 @@ from poise.reps.live import RepCounter, RepEvent, RepState
 from poise.reps.measures import PersonMeasures, measure_person
 from poise.reps.offline import CountedPerson, RepClip, count_reps
 from poise.reps.people import Person, collect_people
+from poise.reps.watch import RepWatch
 
 __all__ = [
     "Count",
@@ -30,6 +31,7 @@ __all__ = [
     "RepCounter",
     "RepEvent",
     "RepState",
+    "RepWatch",
     "all_exercises",
     "count_reps",
     "exercise_from_points",

@@ -86,9 +86,13 @@ class GestureWatch:
         """End the gestures that are on, and forget everything."""
         time, frame = self._last
         events = [_event(one, frame) for one in self.recognizer.finish(time)]
+        self.reset()
+        return events
+
+    def reset(self) -> None:
+        """Forget everything."""
         self.recognizer.reset()
         self._media, self.gestures, self._seen = None, [], (None, None)
-        return events
 
     def paint(self, image: Image) -> Image:
         """Return the picture of the last frame with its hands and the names of gestures drawn on."""
@@ -110,4 +114,5 @@ class GestureWatch:
 
 
 def _event(one: GestureEvent, frame: int) -> Event:
-    return Event(one.time, frame, one.id, f"{one.gesture}.{one.state}", one.part, one.conf)
+    name = f"{one.gesture}.{one.state}"
+    return Event(one.time, frame, one.id, name, one.part, one.conf, start=one.start, end=one.end)
