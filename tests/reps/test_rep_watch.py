@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from poise import EventStream, FallWatch, PostureWatch, RepCounter, RepWatch, Results
+from poise.events import Event
 from poise.frames import Frame, Media
 
 IMAGE = np.zeros((200, 200, 3), np.uint8)
@@ -54,8 +55,23 @@ def test_what_is_reset_says_nothing_of_what_went_on() -> None:
         watch.update(result)
     assert watch.counter.counts == {7: 2}
 
-    stream = EventStream([watch])
+    class Own:
+        """A detector of the user's own, without a reset."""
+
+        ended = False
+
+        def update(self, result: Results) -> list[Event]:
+            return []
+
+        def finish(self) -> list[Event]:
+            self.ended = True
+            return []
+
+    own = Own()
+    stream = EventStream([watch, own])  # type: ignore[list-item]
     stream.reset()
+
+    assert own.ended
 
     assert watch.counter.counts == {}
     assert stream.finish() == []

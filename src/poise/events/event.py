@@ -127,7 +127,8 @@ class EventStream:
         """Begin anew, without saying what ended."""
         self._media = None
         for detector in self.detectors:
-            detector.reset()
+            # One of the user's own may have been written before there was a reset.
+            getattr(detector, "reset", detector.finish)()
 
     def watch(self, results: Iterable[Results]) -> Iterator[tuple[Results, list[Event]]]:
         """Pass results on, each with what happened in it; what ends with the stream comes with its last frame again."""
