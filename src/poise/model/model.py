@@ -269,7 +269,7 @@ class Pose(Compatibility):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process: networks, tracks, the runs of frames, the last training."""
-        left = ("_lock", "_sessions", "_estimators", "_kept", "_callbacks", "trainer")
+        left = ("_lock", "_sessions", "_estimators", "_series_store", "_callbacks", "trainer")
         return {name: value for name, value in self.__dict__.items() if name not in left}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
