@@ -172,7 +172,10 @@ def test_cut_short_gives_the_frames_that_are_there_and_one_report(clip: Path) ->
 
     frames, errors = read(clip)
 
-    assert bars(frames) == list(range(len(frames)))
+    # A frame that is shown before another may be stored behind it, and be cut off alone.
+    shown = bars(frames)
+    assert shown == sorted(set(shown))
+    assert shown[:4] == [0, 1, 2, 3]
     assert 3 < len(frames) < 30
     assert len(errors) == 1
     assert f"{30 - len(frames)} of 30 stated frames are not in the file" in errors[0]
