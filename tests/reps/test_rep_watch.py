@@ -10,6 +10,7 @@ import pytest
 from poise import EventStream, FallWatch, PostureWatch, RepCounter, RepWatch, Results
 from poise.events import Event
 from poise.frames import Frame, Media
+from poise.reps import Rep, RepEvent
 
 IMAGE = np.zeros((200, 200, 3), np.uint8)
 
@@ -46,6 +47,15 @@ def test_repetitions_are_events_with_a_start_and_an_end_and_begin_anew_with_anot
         assert 0.7 < event.end - event.start < 1.6
         assert event.end <= event.time + 0.05
         assert set(event.record()) == {"time", "frame", "id", "event", "value", "conf"}
+
+
+def test_an_event_is_one_word_also_where_the_exercise_has_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = RepWatch("jumping-jack")
+    result = push_ups(Media("a.mp4", "video", 20.0), 1)[0]
+    rep = Rep(0.0, 0.5, 1.0, 1.0, "both", 0.9)
+    monkeypatch.setattr(watch.counter, "update", lambda _: [RepEvent(7, rep, "jumping jack", 1)])
+
+    assert [event.event for event in watch.update(result)] == ["jumping-jack.rep"]
 
 
 def test_what_is_reset_says_nothing_of_what_went_on() -> None:

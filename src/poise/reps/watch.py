@@ -15,8 +15,8 @@ from poise.results import Results
 class RepWatch:
     """Says when somebody has finished a repetition of an exercise.
 
-    Events: ``EXERCISE.rep``, such as ``squat.rep``; value: how many this person has done. ``start`` and ``end`` of the
-    event are those of the repetition.
+    Events: ``EXERCISE.rep``, such as ``squat.rep`` or ``jumping-jack.rep``; value: how many this person has done.
+    ``start`` and ``end`` of the event are those of the repetition.
 
     Args:
         exercise: As for :class:`poise.RepCounter`: a name, a file, an exercise, ``"auto"``; or a counter with settings
@@ -53,7 +53,7 @@ class RepWatch:
                 result.time,
                 result.frame,
                 made.id,
-                f"{made.exercise}.rep",
+                f"{made.exercise.replace(' ', '-')}.rep",
                 made.count,
                 made.rep.conf,
                 start=made.rep.start,
