@@ -59,7 +59,7 @@ def show(*, json: bool = False) -> int:
     if built:
         console.print(f"graphs built of checkpoints, {size:.1f} MB: poise weights clear", style="bold", soft_wrap=True)
     for path, origin in built.items():
-        of = f"{one_line(origin)}, sha256 {path.name[:12]}…"
+        of = f"{one_line(origin) or 'a checkpoint'}, sha256 {path.name[:12]}…"
         console.print(f"  {of}  {path.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
     console.print("published by their makers, fetched when you name them", style="bold")
     for release in known:
