@@ -19,6 +19,7 @@ from poise import EventStream, Pose, RepCounter, Results, ZoneWatch
 from poise.estimators import Estimate, Memory, Options
 from poise.filters.smoothing import Smoother
 from poise.frames import Frame, Image, Media
+from poise.model import settings
 from poise.model.series import Pace
 from poise.skeletons import get
 from poise.tracking import Tracker
@@ -388,3 +389,18 @@ def test_a_frame_with_a_time_of_its_own_is_given_no_other(pose: Pose) -> None:
 
     with pytest.raises(ValueError, match=r"a\.mp4: has times of its own"):
         pose.predict(frame, time=2.0)
+
+
+def test_half_is_taken_with_one_note_of_what_chooses_the_precision(
+    pose: Pose, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings._note_half.cache_clear()
+    frame = next(pictures(1))
+    for _ in range(3):
+        pose.predict(frame, half=True, verbose=False)
+    pose.predict(frame, half=False, verbose=False)
+
+    assert [r.message for r in caplog.records if "half" in r.message] == [
+        "half=True changes nothing: a network's precision is chosen when it is opened; "
+        "Pose(…, precision='auto') lets the engine take a faster one"
+    ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from poise.filters.smoothing import Kalman, OneEuro, filter_named
 from poise.results.arrays import longer_side, plain
 from poise.results.columns import Boxes
 from poise.tracking import TrackSettings
+
+_log = logging.getLogger("poise")
 
 # Arguments that users of this field pass and that mean nothing here: accepted at the values that change nothing.
 _HARMLESS: Mapping[str, tuple[Any, ...]] = {
@@ -227,6 +231,8 @@ class Settings:
         for name, values in _HARMLESS.items():
             if name in given and given.pop(name) not in values:
                 raise ValueError(f"{name}={arguments[name]!r} is not supported for keypoints; leave it out")
+        if arguments.get("half"):
+            _note_half()
         for name in given:
             if name not in known:
                 raise TypeError(f"{call}() has no argument {name!r}{suggest(name, known)}")
@@ -238,6 +244,15 @@ class Settings:
             del given["conf"]
         given["imgsz"] = longer_side(given.get("imgsz"))
         return cls(**given)
+
+
+@cache
+def _note_half() -> None:
+    """Say once what half=True does here."""
+    _log.warning(
+        "half=True changes nothing: a network's precision is chosen when it is opened; "
+        "Pose(…, precision='auto') lets the engine take a faster one"
+    )
 
 
 def _classes(given: Any) -> tuple[int, ...] | None:
