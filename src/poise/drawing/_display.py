@@ -10,8 +10,6 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from PIL import ImageShow
-
 from poise.files.writing import numbered
 from poise.frames import Image
 from poise.image import encode, to_pil
@@ -85,6 +83,8 @@ def has_screen() -> bool:
 
 def _open_viewer(image: Image, name: str) -> bool:
     try:
+        from PIL import ImageShow
+
         return bool(ImageShow.show(to_pil(image), title=name))
     except OSError:  # the viewer could not be started, or the disk is full: a file is tried next
         return False

@@ -6,16 +6,16 @@ import logging
 import sys
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poise.errors import SourceError
 from poise.estimators import Estimator, estimate_stream
-from poise.filters.stream import smooth_stream
-from poise.model.run import Run
 from poise.model.series import Series, is_frame
 from poise.model.settings import Settings
 from poise.results import Results
-from poise.tracking import follow_stream
+
+if TYPE_CHECKING:
+    from poise.model.run import Run
 
 _log = logging.getLogger("poise")
 
@@ -84,8 +84,12 @@ def predict(
             memories=series.memories,
         )
         if series.tracker is not None:
+            from poise.tracking import follow_stream
+
             results = follow_stream(results, series.tracker, last=series.last)
         if settings.smooth is not False:
+            from poise.filters.stream import smooth_stream
+
             results = smooth_stream(results, series.smoother(settings.smooth), last=series.last)
         for result in results:
             series.last = result.media
@@ -139,6 +143,8 @@ def _run(
     alone = is_frame(source)
     if alone and series.run is not None and series.run.takes(settings):
         return series.run
+    from poise.model.run import Run  # brings drawing and the writers of files
+
     run = Run(settings, source=source, model=facts(), errors=errors, notes=notes)
     if alone:
         series.keep(run)

@@ -15,17 +15,19 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poise.estimators import Memories
-from poise.filters.smoothing import Smoother, filter_named
 from poise.frames import Frame, Media, TimeFrom
-from poise.model.run import Run
 from poise.model.settings import Settings
 from poise.sources import is_one
-from poise.tracking import Tracker
+
+if TYPE_CHECKING:
+    from poise.filters.smoothing import Smoother
+    from poise.model.run import Run
+    from poise.tracking import Tracker
 
 FPS = 30.0  # what is assumed where nothing is known: most cameras and phones
 # A frame was waited for if this process rested for this long, and for most of the time that the frame took to come.
@@ -116,6 +118,8 @@ class Series:
 
     def smoother(self, method: Any) -> Smoother:
         """Return what steadies the points: that of the last call where it was of the same kind."""
+        from poise.filters.smoothing import Smoother, filter_named
+
         if self._smoother is None or self._smoother.method != filter_named(method):
             self._smoother = Smoother(method)
         return self._smoother
@@ -237,6 +241,8 @@ class SeriesStore:
 
     def tracked(self, source: Any, settings: Settings) -> Series:
         """Return the series that a call of ``track`` continues, or a new one."""
+        from poise.tracking import Tracker  # not for predictions: it takes as long as reading a picture
+
         tracker = Tracker(settings.tracker)
         with self._lock:
             kept = self._tracked
