@@ -1,4 +1,4 @@
-"""A real Chromium, driven through its DevTools protocol: pages, clicks, screenshots, and what went wrong in the console."""
+"""A real Chromium, driven through its DevTools protocol: pages, clicks, screenshots, errors of the console."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 _WAIT_S = 60.0
 
 
@@ -64,7 +66,7 @@ class Page:
     def open(self, address: str) -> None:
         """Go to an address and wait until it has loaded."""
         self.send("Page.navigate", url=address)
-        self.wait(f"location.href !== 'about:blank' && document.readyState === 'complete'")
+        self.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
 
     def evaluate(self, script: str) -> Any:
         """Return the value of an expression; a promise is awaited.
@@ -72,7 +74,9 @@ class Page:
         Raises:
             PageError: It threw.
         """
-        answer = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)
+        answer = self.send(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True
+        )
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
             raise PageError(f"{script}: {details.get('exception', {}).get('description', details['text'])}")
@@ -93,10 +97,13 @@ class Page:
 
     def click(self, selector: str) -> None:
         """Click in the middle of an element, as a mouse does."""
-        x, y = self.evaluate(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
-            "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-        )
+        script = """((selector) => {
+          const target = document.querySelector(selector);
+          target.scrollIntoView({block: 'center'});
+          const {x, y, width, height} = target.getBoundingClientRect();
+          return [x + width / 2, y + height / 2];
+        })"""
+        x, y = self.evaluate(f"{script}({json.dumps(selector)})")
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
@@ -168,7 +175,8 @@ class Browser:
         command = [
             CHROMIUM, "--headless=new", "--no-sandbox", "--no-first-run", "--disable-gpu", "--disable-extensions",
             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio",
-            "--disable-dev-shm-usage", "--remote-debugging-port=0", f"--user-data-dir={profile}", *options, "about:blank",
+            "--disable-dev-shm-usage", "--remote-debugging-port=0", f"--user-data-dir={profile}", *options,
+            "about:blank",
         ]  # fmt: skip
         self._process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
@@ -178,7 +186,8 @@ class Browser:
         self._answers: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
         port, path = self._address(profile / "DevToolsActivePort")
-        self._socket = connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None)
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None))
         threading.Thread(target=self._listen, daemon=True).start()
         self.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.downloads))
 
@@ -215,14 +224,15 @@ class Browser:
         page = self._pages[session] = Page(self, session)
         return page
 
-    def downloaded(self, ending: str, *, seconds: float = _WAIT_S) -> Path:
-        """Wait for a finished download with this ending."""
+    def downloaded(self, *endings: str, without: str = "\0", seconds: float = _WAIT_S) -> Path:
+        """Wait for a finished download with one of these endings, and not that of ``without``; return the newest."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if found := sorted(self.downloads.glob(f"*{ending}")):
-                return found[-1]
+            found = [p for p in self.downloads.iterdir() if p.name.endswith(endings) and not p.name.endswith(without)]
+            if found:
+                return max(found, key=lambda path: path.stat().st_mtime)
             time.sleep(0.05)
-        raise AssertionError(f"no {ending} was downloaded; there are {[p.name for p in self.downloads.iterdir()]}")
+        raise AssertionError(f"no {endings} was downloaded; there are {[p.name for p in self.downloads.iterdir()]}")
 
     def _listen(self) -> None:
         from websockets.exceptions import ConnectionClosed
@@ -240,8 +250,8 @@ class Browser:
 
     def close(self) -> None:
         """End this browser and all processes that it started."""
-        if hasattr(self, "_socket"):
-            self._socket.close()
+        if hasattr(self, "_open"):
+            self._open.close()
         # The command may be a script, and the browser a child of it.
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)

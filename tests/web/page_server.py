@@ -7,8 +7,8 @@ import json
 import mimetypes
 import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,18 +47,23 @@ class Server:
     Attributes:
         address: Where it is, such as ``http://127.0.0.1:40123/``.
         full: Refuse new streams with this sentence.
+        files: Served in place of the page's own: path to kind and text.
+        model: What finds keypoints; ``keypoints`` are their names.
         settings: What the last client asked for.
         frames: Frames that were looked at.
     """
 
-    def __init__(self, answer: Callable[[StreamSettings], Any]) -> None:
+    def __init__(self, model: Pose) -> None:
         from websockets.sync.server import serve
 
+        self.model = model
+        self.keypoints = list(model.skeleton.keypoints)
+        self.files: dict[str, tuple[str, str]] = {}
         self.full: str | None = None
         self.settings: dict[str, Any] = {}
         self.frames = 0
-        self._make = answer
         self._clients: set[Any] = set()
+        self._gone = threading.Condition()
         self._server = serve(self._stream, "127.0.0.1", 0, process_request=self._page, max_size=1 << 24)
         port = self._server.socket.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}/"
@@ -67,11 +72,14 @@ class Server:
     def drop(self) -> None:
         """Cut all connections, as a network does."""
         for client in list(self._clients):
-            client.socket.shutdown(2)
+            with suppress(OSError):  # gone meanwhile
+                client.socket.shutdown(2)
 
     def close(self) -> None:
         self.drop()
         self._server.shutdown()
+        with self._gone:
+            self._gone.wait_for(lambda: not self._clients)
 
     def _page(self, connection: Any, request: Any) -> Any:
         from websockets.datastructures import Headers
@@ -82,13 +90,17 @@ class Server:
             return None
         listed = {"/models": MODELS, "/exercises": list(exercise_names()), "/health": {"status": "ok"}}
         file = (PAGE / (path.strip("/") or "index.html")).resolve()
-        if path in listed:
+        if path in self.files:
+            status, kind, body = 200, self.files[path][0], self.files[path][1].encode()
+        elif path in listed:
             status, kind, body = 200, "application/json", json.dumps(listed[path]).encode()
         elif file.is_file() and file.is_relative_to(PAGE):
             status, kind, body = 200, mimetypes.guess_type(file.name)[0] or "text/plain", file.read_bytes()
         else:
             status, kind, body = 404, "application/json", b'{"error": "not here"}'
-        headers = Headers({**HEADERS, "Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"})
+        headers = Headers(
+            {**HEADERS, "Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+        )
         return Response(status, "OK" if status == 200 else "Not Found", headers, body)
 
     def _stream(self, socket: Any) -> None:
@@ -140,7 +152,7 @@ class Server:
                 if asked.pop("type") == "settings":
                     self.settings = asked
                     try:
-                        stream = self._make(StreamSettings.parse(asked))
+                        stream = Stream(StreamSettings.parse(asked), model=self.model)
                     except (ValueError, PoiseError) as error:
                         socket.send(json.dumps({"type": "error", "error": str(error)}))
                         continue
@@ -150,7 +162,9 @@ class Server:
         except ConnectionClosed:
             pass
         finally:
-            self._clients.discard(socket)
+            with self._gone:
+                self._clients.discard(socket)
+                self._gone.notify_all()
 
     def _look(self, stream: Any, message: bytes, dropped: int) -> dict[str, Any]:
         magic, time, number = struct.unpack_from("<4sdI", message)
@@ -181,7 +195,7 @@ def _ready(stream: Stream) -> dict[str, Any]:
 def serve_page() -> Iterator[Server]:
     """The page with real networks behind it, for a ``with`` block."""
     with Pose("body-fast", threads=1) as model:
-        server = Server(lambda settings: Stream(settings, model=model))
+        server = Server(model)
         try:
             yield server
         finally:

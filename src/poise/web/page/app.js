@@ -20,6 +20,7 @@
  * and features. Which one it is says manifest.json beside this page: "kind": "static" is LocalEngine.
  */
 
+import {areaOf} from "./draw.js";
 import {AngleTable} from "./ui/angles.js";
 import {Counter} from "./ui/counter.js";
 import {byId, fillSelect, memory, setPressed, write} from "./ui/dom.js";
@@ -38,8 +39,14 @@ const FIGURES_MS = 400;
 const THEMES = ["auto", "light", "dark"];
 
 // A token in the address is for this page's own requests: it should not be seen, shared or kept in the history.
-const base = location.href;
-if (new URL(base).searchParams.has("token")) history.replaceState(null, "", location.pathname);
+const given = new URL(location.href).searchParams.get("token");
+if (given) {
+  sessionStorage.setItem("poise.token", given);
+  history.replaceState(null, "", location.pathname);
+}
+const base = new URL(location.pathname, location.href);
+const token = sessionStorage.getItem("poise.token");
+if (token) base.searchParams.set("token", token);
 
 const video = byId("video");
 const notice = new Notice();
@@ -82,16 +89,16 @@ async function start(kind, open) {
   sound.wake();
   const mine = turn;
   setState("opening");
-  busy(kind === "camera" ? "Waiting for the camera …" : kind === "screen" ? "Choose what to share …" : "Opening …");
+  busy({camera: "Waiting for the camera …", screen: "Choose what to share …"}[kind] ?? "Opening …");
   // The engine gets ready while the visitor still answers the browser's question about the camera.
-  const opening = openEngine();
+  const opening = openEngine(mine);
   opening.catch(() => {});
   let opened = null;
   try {
     opened = await open();
     if (mine !== turn) return opened.close();
     media = opened;
-    stage.open(media, kind === "camera" && (mirrored ?? media.faces === "user"));
+    stage.open(media, kind === "camera" && (mirrored ?? media.camera.facingMode !== "environment"));
     prepareControls();
     busy("Getting the model ready …");
     await Promise.all([opening, media.kind === "picture" ? null : video.play()]);
@@ -99,13 +106,12 @@ async function start(kind, open) {
     begin();
   } catch (error) {
     if (mine !== turn) return;
-    const again = opened ? {action: "Try again", act: () => start(kind, open)} : {};
     stop();
-    notice.show(wordsOfProblem(error, kind), kind === "file" && opened === null ? {} : again);
+    notice.show(wordsOfProblem(error, kind), opened ? {action: "Try again", act: () => start(kind, open)} : {});
   }
 }
 
-async function openEngine() {
+async function openEngine(mine) {
   await chosen;
   if (engine) {
     await engine.configure(settings.engine);
@@ -113,6 +119,8 @@ async function openEngine() {
     return;
   }
   const opened = await Engine.open(settings.engine, {base, onProgress: progress, onStatus: status});
+  // The source did not come, or another was chosen meanwhile, with an engine of its own.
+  if (mine !== turn) return opened.close();
   engine = opened;
   settings.offer(engine);
 }
@@ -124,10 +132,16 @@ function begin() {
   setState("running");
   loop.start(engine, media);
   if (media.live) navigator.wakeLock?.request("screen").then((lock) => (media?.live ? (media.lock = lock) : lock.release()), () => {});
-  const track = media.stream?.getVideoTracks()[0];
-  if (track) track.onended = () => ended(media.kind === "camera" ? "The camera was taken away. Plug it in again, or choose another source." : "");
+  const {kind: source, track} = media;
+  if (track) {
+    track.onended = () => {
+      stop();
+      // Whoever ends sharing a screen knows it.
+      if (source === "camera") notice.show("The camera is gone. Plug it in again, or choose another source.");
+    };
+  }
   const {kind, backend, threads, model} = engine.info;
-  const where = kind === "local" ? `in this browser (${backend}${threads ? `, ${threads} ${threads === 1 ? "thread" : "threads"}` : ""})` : `on ${location.host}`;
+  const where = kind === "local" ? `in this browser (${backend}, threads: ${threads})` : `on ${location.host}`;
   write(byId("engine-words"), `${model} runs ${where}.`);
 }
 
@@ -149,11 +163,6 @@ function stop() {
   setState("empty");
 }
 
-function ended(sentence) {
-  stop();
-  if (sentence) notice.show(sentence);
-}
-
 /** Forget everybody and everything that was found. */
 function forget() {
   meter.reset();
@@ -169,6 +178,7 @@ function forget() {
 function reset() {
   if (!engine || !media) return;
   engine.reset();
+  loop.forget();
   forget();
   loop.again();
   say("Everything starts anew.");
@@ -187,13 +197,8 @@ function take(shot) {
     say(counted.join(", "));
   }
   for (const event of answer.events) if (event.event === "fall") say(`${wordsOfEvent(event)}!`);
-  const largest = answer.result.instances.reduce((best, one) => (area(one) > area(best) ? one : best), answer.result.instances[0]);
-  angles.show(largest, engine.skeleton);
-}
-
-function area(instance) {
-  const [left, top, right, bottom] = instance.box;
-  return (right - left) * (bottom - top);
+  const {instances} = answer.result;
+  angles.show(instances.reduce((best, one) => (areaOf(one) > areaOf(best) ? one : best), instances[0]), engine.skeleton);
 }
 
 stage.onShown = ({answer, captured, wait}) => meter.answer(answer, captured, wait);
@@ -206,11 +211,11 @@ function troubled(error) {
 
 /** The connection to a server, as it goes and comes. */
 function status({state, message, retryInSeconds}) {
-  if (state === "open") notice.hide();
-  else if (state === "refused") notice.show(message);
+  if (state === "open") notice.hide("connection");
+  else if (state === "refused") notice.show(message, {about: "connection"});
   else {
     stage.clear();
-    notice.show(message, {seconds: retryInSeconds, action: "Try now", act: () => engine?.retry()});
+    notice.show(message, {about: "connection", seconds: retryInSeconds, action: "Try now", act: () => engine?.retry()});
   }
 }
 
@@ -255,7 +260,7 @@ function prepareControls() {
 async function cameras() {
   const found = await listCameras();
   byId("cameras-field").hidden = found.length < 2 || media?.kind !== "camera";
-  if (media) fillSelect(byId("cameras"), found, media.device);
+  if (media) fillSelect(byId("cameras"), found, media.camera.deviceId);
 }
 
 function paused(now) {
@@ -335,9 +340,7 @@ function busy(words, part = null) {
   if (part !== null) byId("busy-bar").value = part;
 }
 
-function say(words) {
-  byId("said").textContent = words;
-}
+const say = (words) => (byId("said").textContent = words);
 
 /** Figures change a few times a second: more often nobody can read them. */
 function figures() {
@@ -346,7 +349,7 @@ function figures() {
   byId("save-events").disabled = !records.events.length;
   if (saved) {
     const amount = `${records.frames} ${records.frames === 1 ? "frame" : "frames"}, ${sizeOf(records.bytes)}`;
-    write(byId("kept"), records.full ? `${amount}: no more can be kept. Save, then reset.` : `${amount}, kept in this page until you reset it or choose another source.`);
+    write(byId("kept"), `${amount}${records.full ? ": no more can be kept. Save, then reset." : ", kept in this page until you reset it or choose another source."}`);
   }
   if (recorder) write(byId("recording-words"), `${clockOf(recorder.seconds)}, ${sizeOf(recorder.bytes)}`);
   if (media?.kind === "video") {
@@ -355,6 +358,10 @@ function figures() {
   }
   if (document.body.dataset.state !== "running") return;
   const now = meter.read();
+  // A skeleton that is late by more than a moment hangs in the air. What the visitor chose stays as it is.
+  if (!settings.chose("in-step") && now.total > 250 !== loop.inStep && !(now.total > 120 && loop.inStep)) {
+    byId("in-step").checked = loop.inStep = now.total > 250;
+  }
   const live = media.kind !== "picture";
   const milliseconds = (value) => (Number.isFinite(value) ? `${Math.round(value)} ms` : "–");
   write(byId("speed-rate"), now.analysed.toFixed(now.analysed < 9.95 ? 1 : 0));
@@ -377,9 +384,31 @@ function showTheme(theme) {
 // Who does what.
 
 const openChosenFile = (file) => file && start("file", () => openFile(video, file));
-byId("use-camera").addEventListener("click", () => start("camera", () => openCamera(video, memory.read("camera", ""))));
-byId("use-screen").addEventListener("click", () => start("screen", () => openScreen(video)));
-byId("use-file").addEventListener("click", () => byId("file").click());
+const clicks = {
+  "use-camera": () => start("camera", () => openCamera(video, memory.read("camera", ""))),
+  "use-screen": () => start("screen", () => openScreen(video)),
+  "use-file": () => byId("file").click(),
+  "help-open": () => byId("help").showModal(),
+  pause,
+  reset,
+  mute,
+  mirror,
+  full: fullScreen,
+  record,
+  stop() {
+    stop();
+    byId("use-camera").focus();
+  },
+  "save-lines": () => download(records.lines(), ".jsonl"),
+  "save-table": async () => download(await records.table(stage.skeleton), ".csv"),
+  "save-events": () => download(records.eventTable(), "-events.csv"),
+  theme() {
+    const next = THEMES[(THEMES.indexOf(memory.read("theme", "auto")) + 1) % THEMES.length];
+    memory.write("theme", next);
+    showTheme(next);
+  },
+};
+for (const [id, act] of Object.entries(clicks)) byId(id).addEventListener("click", () => act());
 byId("file").addEventListener("change", ({target}) => {
   openChosenFile(target.files[0]);
   target.value = "";
@@ -387,25 +416,6 @@ byId("file").addEventListener("change", ({target}) => {
 byId("cameras").addEventListener("change", ({target}) => {
   memory.write("camera", target.value);
   start("camera", () => openCamera(video, target.value));
-});
-byId("pause").addEventListener("click", pause);
-byId("stop").addEventListener("click", () => {
-  stop();
-  byId("use-camera").focus();
-});
-byId("reset").addEventListener("click", reset);
-byId("mute").addEventListener("click", mute);
-byId("mirror").addEventListener("click", mirror);
-byId("full").addEventListener("click", fullScreen);
-byId("record").addEventListener("click", record);
-byId("save-lines").addEventListener("click", () => download(records.lines(), ".jsonl"));
-byId("save-table").addEventListener("click", async () => download(await records.table(stage.skeleton), ".csv"));
-byId("save-events").addEventListener("click", () => download(records.eventTable(), "-events.csv"));
-byId("help-open").addEventListener("click", () => byId("help").showModal());
-byId("theme").addEventListener("click", () => {
-  const next = THEMES[(THEMES.indexOf(memory.read("theme", "auto")) + 1) % THEMES.length];
-  memory.write("theme", next);
-  showTheme(next);
 });
 byId("settings").addEventListener("submit", (event) => event.preventDefault());
 byId("seek").addEventListener("input", ({target}) => {
@@ -431,19 +441,15 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
-let dragged = 0;
-for (const [name, step] of [["dragenter", 1], ["dragleave", -1]]) {
-  addEventListener(name, (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    dragged += step;
-    byId("drop").hidden = dragged <= 0;
-  });
-}
-addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  byId("drop").hidden = !event.dataTransfer.types.includes("Files");
+});
+addEventListener("dragleave", ({relatedTarget}) => {
+  if (!relatedTarget) byId("drop").hidden = true;
+});
 addEventListener("drop", (event) => {
   event.preventDefault();
-  dragged = 0;
   byId("drop").hidden = true;
   openChosenFile(event.dataTransfer.files[0]);
 });

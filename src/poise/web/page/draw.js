@@ -28,21 +28,15 @@ const FAINT = 0.35;
 const WIDEST_SIGMA = 0.107;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
+// hand21: the wrist, then each finger from the palm to its tip.
+const FINGERS = ["thumb", "index", "middle", "ring", "pinky"];
 const HAND = {
-  name: "hand21",
-  keypoints: [
-    "wrist", "thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip", "index_mcp", "index_pip", "index_dip", "index_tip",
-    "middle_mcp", "middle_pip", "middle_dip", "middle_tip", "ring_mcp", "ring_pip", "ring_dip", "ring_tip",
-    "pinky_mcp", "pinky_pip", "pinky_dip", "pinky_tip",
-  ],
+  keypoints: ["wrist", ...FINGERS.flatMap((finger) => [1, 2, 3, 4].map((joint) => `${finger}_${joint}`))],
   edges: [
-    [0, 1], [1, 2], [2, 3], [3, 4], [0, 5], [5, 6], [6, 7], [7, 8], [5, 9], [9, 10], [10, 11], [11, 12], [9, 13], [13, 14],
-    [14, 15], [15, 16], [13, 17], [0, 17], [17, 18], [18, 19], [19, 20],
+    ...[[0, 1], [0, 5], [5, 9], [9, 13], [13, 17], [0, 17]],
+    ...[1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15, 17, 18, 19].map((joint) => [joint, joint + 1]),
   ],
-  sigmas: [
-    0.029, 0.022, 0.035, 0.037, 0.047, 0.026, 0.025, 0.024, 0.035, 0.018, 0.024, 0.022, 0.026, 0.017, 0.021, 0.021, 0.032,
-    0.02, 0.019, 0.022, 0.031,
-  ],
+  sigmas: Array(21).fill(0.027),
 };
 
 /**
@@ -66,6 +60,11 @@ export function colourOf(id, place = 0) {
   return PALETTE[((id ?? place + 1) - 1) % PALETTE.length];
 }
 
+/** The area of an instance's box, square pixels. */
+export function areaOf({box: [left, top, right, bottom]}) {
+  return Math.max(0, right - left) * Math.max(0, bottom - top);
+}
+
 /**
  * Draw everybody in an answer.
  * @param {CanvasRenderingContext2D} context
@@ -77,9 +76,8 @@ export function colourOf(id, place = 0) {
 export function drawAnswer(context, answer, skeleton, view, show) {
   const unit = show.unit ?? 1;
   const {instances} = answer.result;
-  const size = (box) => Math.max(0, box[2] - box[0]) * Math.max(0, box[3] - box[1]);
   // Large ones first, so that small ones in front of them stay visible.
-  const order = instances.map((_, row) => row).sort((a, b) => size(instances[b].box) - size(instances[a].box));
+  const order = instances.map((_, row) => row).sort((a, b) => areaOf(instances[b]) - areaOf(instances[a]));
   if (show.boxes) for (const row of order) drawBox(context, instances[row], colourOf(instances[row].id, row), view, unit);
   for (const row of order) drawFigure(context, instances[row], skeleton, view, unit);
   for (const hand of answer.hands?.instances ?? []) drawFigure(context, hand, HAND, view, unit);
@@ -105,11 +103,14 @@ function makeAppearance(skeleton) {
   const names = skeleton.keypoints;
   const sides = names.map((name) => (/(^|_)left(_|$)/.test(name) ? "left" : /(^|_)right(_|$)/.test(name) ? "right" : "middle"));
   const weights = names.map((_, i) => {
-    const sigma = skeleton.sigmas?.[i] ?? WIDEST_SIGMA / 2;
+    const sigma = skeleton.sigmas?.[i] ?? (/eye|ear|nose/.test(names[i]) ? 0.03 : /hip/.test(names[i]) ? WIDEST_SIGMA : 0.075);
     return Math.min(1, Math.max(0.28, Math.sqrt(sigma / WIDEST_SIGMA)));
   });
   if (sides.some((side) => side !== "middle")) {
-    const colours = {...SIDES, ...hexColours(skeleton.colours)};
+    const colours = {...SIDES};
+    for (const [side, colour] of Object.entries(skeleton.colours ?? {})) {
+      colours[side] = typeof colour === "string" ? colour : `rgb(${colour.join(" ")})`;
+    }
     const edgeSide = ([a, b]) =>
       sides[a] === sides[b] ? sides[a] : sides[a] === "middle" ? sides[b] : sides[b] === "middle" ? sides[a] : "middle";
     return {weights, points: sides.map((side) => colours[side]), edges: skeleton.edges.map((edge) => colours[edgeSide(edge)])};
@@ -117,19 +118,12 @@ function makeAppearance(skeleton) {
   // Without sides: a colour for each finger or other named part, in the order in which they come.
   const parts = names.map((name) => name.replace(/[_\- ]?\d+$|[_\- ][^_\- ]*$/, ""));
   const several = [...new Set(parts)].filter((part) => parts.filter((other) => other === part).length > 1);
-  const points = parts.map((part, i) =>
-    several.length > 1
-      ? several.includes(part) ? PALETTE[several.indexOf(part) % PALETTE.length] : SIDES.middle
-      : PALETTE[i % PALETTE.length],
-  );
+  const points = parts.map((part, i) => {
+    if (several.length < 2) return PALETTE[i % PALETTE.length];
+    return several.includes(part) ? PALETTE[several.indexOf(part) % PALETTE.length] : SIDES.middle;
+  });
   const edges = skeleton.edges.map(([a, b]) => (several.length < 2 || parts[a] === parts[b] ? points[b] : SIDES.middle));
   return {weights, points, edges};
-}
-
-/** Skeletons bring colours as [r, g, b] or "#rrggbb". */
-function hexColours(colours = {}) {
-  const hex = (value) => (typeof value === "string" ? value : `rgb(${value.join(" ")})`);
-  return Object.fromEntries(Object.entries(colours ?? {}).map(([side, value]) => [side, hex(value)]));
 }
 
 function opacityOf(conf) {
@@ -138,9 +132,9 @@ function opacityOf(conf) {
 }
 
 function drawFigure(context, instance, skeleton, view, unit) {
-  const {box, keypoints} = instance;
+  const {keypoints} = instance;
   const {weights, points, edges} = appearanceOf(skeleton);
-  const extent = Math.sqrt(Math.max(0, box[2] - box[0]) * Math.max(0, box[3] - box[1])) * view.scale;
+  const extent = Math.sqrt(areaOf(instance)) * view.scale;
   const least = LEAST_WIDTH * unit;
   const most = Math.max(least, MOST_WIDTH * Math.max(view.width, view.height));
   const widest = Math.min(most, Math.max(least, LIMB_WIDTH * extent));

@@ -9,6 +9,7 @@
 const LONGEST_SIDE = 640;
 const JPEG_QUALITY = 0.82;
 const HEADER_BYTES = 16;
+const EVERYTHING = {reps: true, gestures: true, falls: true, posture: true, zones: true, hands: true};
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
 // A server opens a model the first time that somebody asks for it.
@@ -27,7 +28,7 @@ export class RemoteEngine {
    */
   static async describe({base = location.href} = {}) {
     const [models, exercises] = await Promise.all([fetchList(base, "models"), fetchList(base, "exercises")]);
-    return {models: models.map(modelOf), exercises: exercises.map(nameOf), features: everything()};
+    return {models: models.map(modelOf), exercises: exercises.map(nameOf), features: {...EVERYTHING}};
   }
 
   /**
@@ -65,7 +66,7 @@ export class RemoteEngine {
   #waiting = new Map();
   /** Who waits for the next "ready". @type {{resolve: Function, reject: Function}[]} */
   #starting = [];
-  #canvas = null;
+  #canvas = new OffscreenCanvas(1, 1);
   #encoding = 0;
   #lastSent = 0;
   /** How long the server looked at the last frame, milliseconds. */
@@ -166,7 +167,10 @@ export class RemoteEngine {
 
   #connect() {
     return this.#ready(() => {
-      const address = addressOf(this.#base, "stream");
+      const address = new URL("stream", this.#base);
+      // A browser cannot give a WebSocket any headers.
+      const token = tokenOf(this.#base);
+      if (token) address.searchParams.set("token", token);
       address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
       const socket = new WebSocket(address);
       this.#socket = socket;
@@ -243,14 +247,15 @@ export class RemoteEngine {
     const {host} = this.info;
     if (event.reason) return event.reason;
     try {
-      const response = await fetch(addressOf(this.#base, "health"));
-      if (!response.ok) return (await response.json()).error ?? `${host} answered ${response.status}.`;
+      const {ok, status} = await fetch(...request(this.#base, "models"));
+      if (status === 401) return `${host} wants a token: add ?token=… to the address of this page.`;
+      if (!ok) return `${host} answered with an error (${status}). Whoever runs it finds the reason in its log.`;
     } catch {
       return `${host} cannot be reached. Check that poise serve is running and that this device has a connection.`;
     }
     return this.skeleton
       ? `The connection to ${host} was lost.`
-      : `${host} did not take the connection: it may be full, or want a token (open the address that poise serve prints).`;
+      : `${host} did not take the connection: it may be full. Try again in a minute.`;
   }
 
   #wait(message) {
@@ -273,34 +278,27 @@ export class RemoteEngine {
     const height = source.videoHeight ?? source.displayHeight ?? source.height;
     const longest = Math.max(LONGEST_SIDE, this.#settings.imgsz ?? 0);
     const scale = Math.min(1, longest / Math.max(width, height));
-    const canvas = (this.#canvas ??= newCanvas());
-    const size = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
-    // Setting a size also clears a canvas, which costs time.
-    if (canvas.width !== size[0]) canvas.width = size[0];
-    if (canvas.height !== size[1]) canvas.height = size[1];
+    const canvas = this.#canvas;
+    canvas.width = Math.max(1, Math.round(width * scale));
+    canvas.height = Math.max(1, Math.round(height * scale));
     // Nothing may come before this: the source shows the next frame as soon as we wait.
-    canvas.getContext("2d", {alpha: false}).drawImage(source, 0, 0, size[0], size[1]);
-    const blob = canvas.convertToBlob
-      ? await canvas.convertToBlob({type: "image/jpeg", quality: JPEG_QUALITY})
-      : await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
-    return blob.arrayBuffer();
+    canvas.getContext("2d", {alpha: false}).drawImage(source, 0, 0, canvas.width, canvas.height);
+    return (await canvas.convertToBlob({type: "image/jpeg", quality: JPEG_QUALITY})).arrayBuffer();
   }
 }
 
-function newCanvas() {
-  return typeof OffscreenCanvas === "undefined" ? document.createElement("canvas") : new OffscreenCanvas(1, 1);
+function tokenOf(base) {
+  return new URL(base).searchParams.get("token");
 }
 
-/** The token travels in the address, as a browser cannot give a WebSocket any headers. */
-function addressOf(base, path) {
-  const token = new URL(base).searchParams.get("token");
-  const address = new URL(path, base);
-  if (token) address.searchParams.set("token", token);
-  return address;
+/** What fetch takes, with the token of the page's address. */
+function request(base, path) {
+  const token = tokenOf(base);
+  return [new URL(path, base), token ? {headers: {Authorization: `Bearer ${token}`}} : {}];
 }
 
 async function fetchList(base, what) {
-  const response = await fetch(addressOf(base, what)).catch(() => null);
+  const response = await fetch(...request(base, what)).catch(() => null);
   if (!response?.ok) return [];
   const body = await response.json();
   return Array.isArray(body) ? body : (body[what] ?? []);
@@ -313,8 +311,4 @@ function nameOf(entry) {
 function modelOf(entry) {
   const name = nameOf(entry);
   return {name, title: entry.title ?? name, notes: entry.notes ?? ""};
-}
-
-function everything() {
-  return {reps: true, gestures: true, falls: true, posture: true, zones: true, hands: true};
 }

@@ -1,6 +1,6 @@
 /** Repetitions: the large number with its ring, everybody's counts, and what a screen reader says. */
 
-import {colourOf} from "../draw.js";
+import {areaOf, colourOf} from "../draw.js";
 import {byId, element, write} from "./dom.js";
 import {titleOf} from "./words.js";
 
@@ -34,7 +34,7 @@ export class Counter {
    */
   show(answer) {
     const {reps} = answer;
-    const present = new Map(answer.result.instances.map(({id, box}) => [id, (box[2] - box[0]) * (box[3] - box[1])]));
+    const present = new Map(answer.result.instances.map((one) => [one.id, areaOf(one)]));
     // Who has done most; between equals, who is nearer to the camera.
     const rank = (one) => one.count * 1e12 + (present.get(one.id) ?? 0);
     this.main = reps.length ? reps.reduce((best, one) => (rank(one) > rank(best) ? one : best)) : null;

@@ -17,7 +17,7 @@ export class Loop {
   /** @param {import("./media.js").Media} media */
   start(engine, media) {
     this.stop();
-    Object.assign(this, {engine, media, paused: false, busy: 0, newest: 0, presented: null});
+    Object.assign(this, {engine, media, paused: false, busy: 0, newest: 0, past: 0, presented: null});
     this.began = performance.now();
     if (media.kind === "picture") this.again();
     else this.#next(this.turn);
@@ -26,6 +26,11 @@ export class Loop {
   stop() {
     this.turn += 1;
     this.media = null;
+  }
+
+  /** Take no more answers to the frames that are on their way: they are of the time before a reset. */
+  forget() {
+    this.past = this.newest;
   }
 
   /** Look at a still picture once more, because the settings changed. */
@@ -37,14 +42,11 @@ export class Loop {
   }
 
   #next(turn) {
-    const {video} = this.media;
-    const act = (now, metadata) => {
+    this.media.video.requestVideoFrameCallback((now, metadata) => {
       if (turn !== this.turn) return;
       this.#frame(now, metadata);
       this.#next(turn);
-    };
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(act);
-    else requestAnimationFrame((now) => act(now, null));
+    });
   }
 
   #frame(now, metadata) {
@@ -53,17 +55,11 @@ export class Loop {
       this.presented = null;
       return;
     }
-    if (!metadata) {
-      // Without the callback for video frames: the time tells whether there is a new one.
-      if (video.currentTime === this.presented) return;
-      this.presented = video.currentTime;
-      this.meter.frame(1, now);
-    } else {
-      this.meter.frame(this.presented === null ? 1 : Math.max(1, metadata.presentedFrames - this.presented), now);
-      this.presented = metadata.presentedFrames;
-    }
-    const captured = Math.min(now, metadata?.captureTime ?? now);
-    const time = live ? Math.max(0, captured - this.began) / 1000 : (metadata?.mediaTime ?? video.currentTime);
+    const {presentedFrames, captureTime = now, mediaTime} = metadata;
+    this.meter.frame(this.presented === null ? 1 : Math.max(1, presentedFrames - this.presented), now);
+    this.presented = presentedFrames;
+    const captured = Math.min(now, captureTime);
+    const time = live ? Math.max(0, captured - this.began) / 1000 : mediaTime;
     const free = this.engine.ready ?? this.busy === 0;
     if (free) this.#process(video, time, captured);
   }
@@ -77,8 +73,8 @@ export class Loop {
       if (this.inStep && source instanceof HTMLVideoElement) bitmap = await createImageBitmap(source);
       const handed = performance.now();
       const answer = await this.engine.process(bitmap ?? source, time);
-      if (answer && turn === this.turn) {
-        this.onAnswer({answer, bitmap, captured, number, wait: performance.now() - handed});
+      if (answer && turn === this.turn && number > this.past) {
+        this.onAnswer({answer, bitmap, captured, wait: performance.now() - handed});
         bitmap = null;
       }
     } catch (error) {

@@ -1,10 +1,6 @@
 /** Where frames come from: a camera, a screen, a video or a picture. All but pictures play in one video element. */
 
-import {problem} from "./words.js";
-
 const CAMERA = {width: {ideal: 1280}, height: {ideal: 720}, frameRate: {ideal: 30}};
-// A longer picture would need more memory than a phone gives to a page.
-const LONGEST_PICTURE = 4096;
 
 /** One source that is open. */
 export class Media {
@@ -27,14 +23,13 @@ export class Media {
     return this.bitmap ?? this.video;
   }
 
-  /** The camera that gives the frames. */
-  get device() {
-    return this.stream?.getVideoTracks()[0]?.getSettings().deviceId ?? "";
+  get track() {
+    return this.stream?.getVideoTracks()[0];
   }
 
-  /** Whether a phone's camera looks away from who holds it. */
-  get faces() {
-    return this.stream?.getVideoTracks()[0]?.getSettings().facingMode === "environment" ? "away" : "user";
+  /** The camera that gives the frames, and whether a phone's looks away from who holds it: `deviceId`, `facingMode`. */
+  get camera() {
+    return this.track?.getSettings() ?? {};
   }
 
   close() {
@@ -65,24 +60,16 @@ export async function openCamera(video, device = "") {
 
 /** Let the visitor choose a screen or a window. @returns {Promise<Media>} */
 export async function openScreen(video) {
-  if (!navigator.mediaDevices?.getDisplayMedia) throw problem("This browser cannot share its screen. Use the camera or open a file.");
   return playStream("screen", video, await navigator.mediaDevices.getDisplayMedia({video: {frameRate: 30}, audio: false}));
 }
 
 /** Open a picture or a video. @returns {Promise<Media>} */
 export async function openFile(video, file) {
-  const unreadable = problem(
+  const unreadable = new Error(
     `This browser cannot show ${file.name}. Choose a picture (JPEG, PNG, WebP) or a video (MP4 with H.264, WebM).`,
   );
   if (file.type.startsWith("image/")) {
-    let bitmap = await createImageBitmap(file).catch(() => Promise.reject(unreadable));
-    const scale = LONGEST_PICTURE / Math.max(bitmap.width, bitmap.height);
-    if (scale < 1) {
-      const resizeWidth = Math.round(bitmap.width * scale);
-      const smaller = await createImageBitmap(bitmap, {resizeWidth, resizeQuality: "high"});
-      bitmap.close();
-      bitmap = smaller;
-    }
+    const bitmap = await createImageBitmap(file).catch(() => Promise.reject(unreadable));
     return new Media("picture", video, {bitmap, title: file.name});
   }
   const address = URL.createObjectURL(file);

@@ -14,11 +14,12 @@ export class Notice {
 
   /**
    * @param {string} sentence
-   * @param {{action?: string, act?: () => void, seconds?: number}} options seconds: count down to the next try
+   * @param {{action?: string, act?: () => void, seconds?: number, about?: string}} options seconds: count down to the next
+   *   try; about: what the sentence is about, for `hide`
    */
-  show(sentence, {action = "", act = null, seconds = 0} = {}) {
+  show(sentence, {action = "", act = null, seconds = 0, about = ""} = {}) {
     clearInterval(this.timer);
-    this.act = act;
+    Object.assign(this, {act, about});
     this.box.hidden = false;
     write(this.words, sentence);
     this.action.hidden = !action;
@@ -33,7 +34,9 @@ export class Notice {
     if (seconds) this.timer = setInterval(tick, 250);
   }
 
-  hide() {
+  /** Take the sentence away; with `about`, only one that is about this. */
+  hide(about = this.about) {
+    if (about !== this.about) return;
     clearInterval(this.timer);
     this.box.hidden = true;
     write(this.words, "");

@@ -53,7 +53,7 @@ export class Records {
 
   /** A row a keypoint, as `poise predict --out x.csv` writes. */
   async table(skeleton) {
-    const parts = [`${COLUMNS.join(",")}\n`];
+    const parts = [rowOf(COLUMNS)];
     for (const piece of [...this.pieces, new Blob([this.text])]) {
       const lines = (await piece.text()).split("\n").filter(Boolean);
       parts.push(new Blob(lines.map((line) => rowsOf(JSON.parse(line), skeleton.keypoints))));
@@ -62,8 +62,9 @@ export class Records {
   }
 
   eventTable() {
-    const rows = this.events.map((event) => `${EVENT_COLUMNS.map((key) => cell(event[key], ["time", "conf"].includes(key))).join(",")}\n`);
-    return new Blob([`${EVENT_COLUMNS.join(",")}\n`, ...rows], {type: "text/csv"});
+    const cells = ({time, conf, ...event}) => ({...event, time: real(time), conf: real(conf)});
+    const rows = this.events.map(cells).map((event) => rowOf(EVENT_COLUMNS.map((key) => event[key])));
+    return new Blob([rowOf(EVENT_COLUMNS), ...rows], {type: "text/csv"});
   }
 }
 
@@ -78,8 +79,7 @@ export function rowsOf(record, names) {
     for (const [i, point] of instance.keypoints.entries()) {
       const sigma = instance.sigma?.[i] ?? [null, null];
       const space = instance.xyz?.[i] ?? [null, null, null];
-      const cells = [...head, names[i], ...[...point, ...sigma, ...space].map(real)];
-      rows.push(`${cells.map((value) => cell(value)).join(",")}\n`);
+      rows.push(rowOf([...head, names[i], ...[...point, ...sigma, ...space].map(real)]));
     }
   }
   return rows.join("");
@@ -93,10 +93,12 @@ function real(value) {
   return String(value);
 }
 
-function cell(value, measured = false) {
-  if (value === null || value === undefined) return "";
-  const text = measured ? real(value) : String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+function rowOf(values) {
+  const cells = values.map((value) => {
+    const text = String(value ?? "");
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  });
+  return `${cells.join(",")}\n`;
 }
 
 /** Records what a canvas shows. */

@@ -4,7 +4,6 @@ import {byId, fillSelect, memory, write} from "./dom.js";
 import {titleOf} from "./words.js";
 
 const WAIT_MS = 250;
-const SMOOTH = {off: false, "one-euro": "one-euro", kalman: "kalman"};
 const MISSING = "Not available with this engine";
 
 export class Settings {
@@ -15,7 +14,11 @@ export class Settings {
   constructor(onEngine, onDrawing) {
     this.form = byId("settings");
     this.kept = memory.read("settings", {});
-    const late = debounce(onEngine, WAIT_MS);
+    let timer = 0;
+    const late = () => {
+      clearTimeout(timer);
+      timer = setTimeout(onEngine, WAIT_MS);
+    };
     for (const input of document.querySelectorAll("[data-setting]")) {
       const name = input.dataset.setting;
       if (name in this.kept) put(input, this.kept[name]);
@@ -33,9 +36,10 @@ export class Settings {
 
   /** What the engine is asked. */
   get engine() {
+    const smooth = document.querySelector("[name=smooth]:checked").value;
     const asked = {
       conf: Number(byId("conf").value),
-      smooth: SMOOTH[document.querySelector("[name=smooth]:checked").value],
+      smooth: smooth === "off" ? false : smooth,
       reps: byId("exercise").value || null,
       gestures: this.#on("gestures"),
       falls: this.#on("falls"),
@@ -56,6 +60,11 @@ export class Settings {
     return byId("in-step").checked;
   }
 
+  /** Whether the visitor has chosen this themselves, now or on an earlier visit. */
+  chose(name) {
+    return name in this.kept;
+  }
+
   #on(name) {
     const input = byId(name);
     return input.checked && !input.disabled;
@@ -63,20 +72,21 @@ export class Settings {
 
   /** Offer what an engine has. */
   offer({models = [], exercises = [], features = {}, info = {}}) {
-    const wanted = this.kept.model ?? info.model ?? "";
-    if (models.length) fillSelect(byId("model"), models.map(({name, title}) => ({value: name, title: title ?? name})), wanted);
-    else if (info.model) fillSelect(byId("model"), [{value: info.model, title: info.model}]);
-    if (!this.kept.model && info.model) byId("model").value = info.model;
-    write(byId("model-notes"), models.find(({name}) => name === byId("model").value)?.notes ?? "");
+    const offered = models.length ? models : info.model ? [{name: info.model}] : [];
+    if (offered.length) {
+      const options = offered.map(({name, title}) => ({value: name, title: title ?? name}));
+      fillSelect(byId("model"), options, info.model ?? this.kept.model);
+      write(byId("model-notes"), offered.find(({name}) => name === byId("model").value)?.notes ?? "");
+    }
     if (exercises.length) {
       const known = [...exercises].sort().map((name) => ({value: name, title: titleOf(name)}));
       const usual = [{value: "auto", title: "Recognise by itself"}, {value: "", title: "Do not count"}];
       fillSelect(byId("exercise"), [...usual, ...known], this.kept.reps ?? "auto");
     }
-    for (const [name, input] of [["gestures", "gestures"], ["falls", "falls"], ["posture", "posture"], ["reps", "exercise"]]) {
-      const missing = features[name] === false;
-      byId(input).disabled = missing;
-      byId(input).closest("label, .field").title = missing ? MISSING : "";
+    for (const input of document.querySelectorAll("[data-setting]")) {
+      const missing = features[input.dataset.setting] === false;
+      input.disabled = missing;
+      input.closest("label").title = missing ? MISSING : "";
     }
   }
 
@@ -94,12 +104,4 @@ function put(input, value) {
   if (input.type === "checkbox") input.checked = value;
   else if (input.type === "radio") input.checked = input.value === value;
   else input.value = value;
-}
-
-function debounce(act, wait) {
-  let timer = 0;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(act, wait);
-  };
 }

@@ -63,6 +63,7 @@ export class Stage {
   clear() {
     this.shot?.bitmap?.close();
     this.shot = null;
+    this.fresh = false;
     this.stale = true;
   }
 

@@ -30,7 +30,6 @@ export function wordsOfEvent({event, value}) {
 
 /** Why no picture came, and what to do. */
 export function wordsOfProblem(error, kind) {
-  if (error.sentence) return error.sentence;
   const thing = kind === "screen" ? "screen" : "camera";
   switch (error.name) {
     case "NotAllowedError":
@@ -39,18 +38,13 @@ export function wordsOfProblem(error, kind) {
         : "This page may not use the camera. Allow it beside the address of this page, then choose “Use camera” again.";
     case "NotFoundError":
     case "OverconstrainedError":
-      return `No ${thing} was found. Plug one in, or open a picture or a video instead.`;
+      return `No ${thing} was found. Plug one in, or open a file instead.`;
     case "NotReadableError":
     case "AbortError":
-      return `The ${thing} did not start: another program may be using it. Close that program, then try again.`;
+      return `The ${thing} did not start: another program may use it. Close that program, then try again.`;
     case "SecurityError":
       return "This browser gives the camera to pages on https:// or localhost only. Open this page there, or open a file.";
     default:
       return error.message || "Something went wrong. Reload the page and try again.";
   }
-}
-
-/** An error whose words are already a sentence for people. */
-export function problem(sentence) {
-  return Object.assign(new Error(sentence), {sentence});
 }
