@@ -131,8 +131,7 @@ def test_keys_pause_mute_help_and_reset(page):
     page.press("?")
     assert page.evaluate("document.querySelector('#help').open")
     page.press("Escape")
-    # The button of the help keeps the focus until the next refresh, and a space would press it.
-    page.wait("!document.querySelector('#help').open && document.activeElement === document.body")
+    page.wait("!document.querySelector('#help').open && document.activeElement.id === 'pause'")
     page.press(" ")
     page.wait("document.body.dataset.state === 'paused'")
     page.press("r")
@@ -140,6 +139,54 @@ def test_keys_pause_mute_help_and_reset(page):
     assert page.evaluate("document.querySelector('#counter').hidden")
     page.press(" ")
     page.wait(f"{_RUNNING} && !document.querySelector('#counter').hidden && {_COUNT} === 0")
+    assert page.errors == []
+
+
+def test_full_screen_and_colours_can_be_chosen(page):
+    start(page)
+    page.press("f")
+    page.wait("document.fullscreenElement && document.querySelector('#stage').clientWidth === innerWidth")
+    page.press("f")
+    page.wait("!document.fullscreenElement")
+    page.prefer(color_scheme="dark", reduced_motion="reduce")
+    colours = []
+    for _ in range(3):
+        page.click("#theme")
+        colours.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    light, dark, system = colours
+    assert light != dark == system
+    assert page.errors == []
+
+
+def test_a_screen_is_followed_unmirrored(page):
+    page.evaluate("navigator.mediaDevices.getDisplayMedia = () => navigator.mediaDevices.getUserMedia({video: true})")
+    page.click("#use-screen")
+    page.wait(f"{_RUNNING} && {_INK}[0] > 50")
+    assert not page.evaluate("document.querySelector('video').classList.contains('mirrored')")
+    page.evaluate("document.querySelector('video').srcObject.getTracks()[0].onended()")
+    assert page.evaluate("document.body.dataset.state") == "empty"
+    assert page.errors == []
+
+
+def test_a_place_in_a_video_is_looked_at_while_it_is_paused(page, server):
+    page.choose_files("#file", samples.squats)
+    page.wait(f"{_RUNNING} && {_INK}[0] > 50")
+    page.click("#pause")
+    page.wait("document.body.dataset.state === 'paused'")
+    seen = -1
+    while seen != (seen := server.frames):
+        page.evaluate("new Promise((done) => setTimeout(done, 300))")
+    page.evaluate(
+        "(() => { const seek = document.querySelector('#seek'); seek.value = 0.8;"
+        "for (const name of ['input', 'change']) seek.dispatchEvent(new Event(name, {bubbles: true})); })()"
+    )
+    page.wait("document.querySelector('video').currentTime > 9")
+    page.wait(f"{_INK}[0] > 50")
+    for _ in range(100):
+        if server.frames > seen:
+            break
+        page.evaluate("new Promise((done) => setTimeout(done, 50))")
+    assert server.frames == seen + 1
     assert page.errors == []
 
 
@@ -223,6 +270,7 @@ def test_a_picture_file_is_looked_at_once(page, server):
     page.choose_files("#file", samples.runner)
     page.wait(f"{_RUNNING} && {_INK}[0] > 50")
     assert server.frames == seen + 1
+    assert page.evaluate("document.querySelector('#counter').hidden")
     assert page.errors == []
 
 

@@ -101,8 +101,11 @@ async function start(kind, open) {
     stage.open(media, kind === "camera" && (mirrored ?? media.camera.facingMode !== "environment"));
     prepareControls();
     busy("Getting the model ready …");
-    await Promise.all([opening, media.kind === "picture" ? null : video.play()]);
+    if (media.live) await video.play();
+    await opening;
     if (mine !== turn) return;
+    // A file waits for its model, so that its beginning is not missed.
+    if (media.kind === "video") await video.play();
     begin();
   } catch (error) {
     if (mine !== turn) return;
@@ -131,13 +134,15 @@ function begin() {
   busy("");
   setState("running");
   loop.start(engine, media);
-  if (media.live) navigator.wakeLock?.request("screen").then((lock) => (media?.live ? (media.lock = lock) : lock.release()), () => {});
-  const {kind: source, track} = media;
-  if (track) {
-    track.onended = () => {
+  // The button that was pressed is gone.
+  if (document.activeElement === document.body) byId(media.kind === "picture" ? "stop" : "pause").focus();
+  const opened = media;
+  if (opened.live) {
+    navigator.wakeLock?.request("screen").then((lock) => (media === opened ? (media.lock = lock) : lock.release()), () => {});
+    opened.track.onended = () => {
       stop();
       // Whoever ends sharing a screen knows it.
-      if (source === "camera") notice.show("The camera is gone. Plug it in again, or choose another source.");
+      if (opened.kind === "camera") notice.show("The camera is gone. Plug it in again, or choose another source.");
     };
   }
   const {kind, backend, threads, model} = engine.info;
@@ -187,6 +192,8 @@ function reset() {
 /** An answer came. */
 function take(shot) {
   const {answer} = shot;
+  // Everybody has done nothing in a still picture.
+  if (media.kind === "picture") answer.reps = [];
   stage.skeleton = engine.skeleton;
   stage.take(shot);
   records.add(answer);
@@ -206,7 +213,7 @@ stage.onRefresh = () => recorder && media && stage.compose(recorder.context, cou
 
 /** A frame was refused, or the engine broke: say so once, and go on with the next. */
 function troubled(error) {
-  notice.show(error.message || "The engine failed. Choose the source again.");
+  notice.show(error.message || "The engine failed at a frame. Choose the source again.");
 }
 
 /** The connection to a server, as it goes and comes. */
@@ -246,8 +253,7 @@ function redraw() {
 // What the buttons below the picture do.
 
 function prepareControls() {
-  const playing = media.kind === "video";
-  byId("seek-field").hidden = !playing;
+  byId("seek-field").hidden = media.kind !== "video";
   byId("pause").hidden = media.kind === "picture";
   byId("mirror").hidden = media.kind === "screen";
   setPressed(byId("mirror"), stage.mirrored);
@@ -311,7 +317,7 @@ async function record() {
     showRecording();
     const film = await done.stop();
     download(film, film.type === "video/mp4" ? ".mp4" : ".webm");
-  } else if (media?.width && media.kind !== "picture") {
+  } else if (media) {
     recorder = new VideoRecorder(media.width, media.height);
     showRecording();
   }
@@ -349,7 +355,8 @@ function figures() {
   byId("save-events").disabled = !records.events.length;
   if (saved) {
     const amount = `${records.frames} ${records.frames === 1 ? "frame" : "frames"}, ${sizeOf(records.bytes)}`;
-    write(byId("kept"), `${amount}${records.full ? ": no more can be kept. Save, then reset." : ", kept in this page until you reset it or choose another source."}`);
+    const rest = records.full ? "No more can be kept: save, then reset." : "Reset or another source clears them.";
+    write(byId("kept"), `${amount}. ${rest}`);
   }
   if (recorder) write(byId("recording-words"), `${clockOf(recorder.seconds)}, ${sizeOf(recorder.bytes)}`);
   if (media?.kind === "video") {
@@ -383,7 +390,10 @@ function showTheme(theme) {
 
 // Who does what.
 
-const openChosenFile = (file) => file && start("file", () => openFile(video, file));
+const openChosenFile = (file) => {
+  // A camera that is still asked for would take the video away from the file.
+  if (file && document.body.dataset.state !== "opening") start("file", () => openFile(video, file));
+};
 const clicks = {
   "use-camera": () => start("camera", () => openCamera(video, memory.read("camera", ""))),
   "use-screen": () => start("screen", () => openScreen(video)),
@@ -428,7 +438,7 @@ video.addEventListener("ended", () => {
   setState("paused");
 });
 document.addEventListener("fullscreenchange", () => setPressed(byId("full"), Boolean(document.fullscreenElement)));
-addEventListener("pagehide", () => engine?.close());
+addEventListener("pagehide", stop);
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;

@@ -15,9 +15,6 @@ const LONGEST_WAIT_MS = 15000;
 // A server opens a model the first time that somebody asks for it.
 const READY_WAIT_MS = 30000;
 
-/** The server said no, in a sentence that a person can read. */
-export class ServerError extends Error {}
-
 /** @typedef {{state: "open"|"lost"|"refused", message?: string, retryInSeconds?: number}} Status */
 
 export class RemoteEngine {
@@ -28,7 +25,7 @@ export class RemoteEngine {
    */
   static async describe({base = location.href} = {}) {
     const [models, exercises] = await Promise.all([fetchList(base, "models"), fetchList(base, "exercises")]);
-    return {models: models.map(modelOf), exercises: exercises.map(nameOf), features: {...EVERYTHING}};
+    return {models, exercises: exercises.map(nameOf), features: {...EVERYTHING}};
   }
 
   /**
@@ -153,7 +150,7 @@ export class RemoteEngine {
   #ready(act) {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new ServerError(`${this.info.host} did not answer within ${READY_WAIT_MS / 1000} seconds; try again.`)),
+        () => reject(new Error(`${this.info.host} did not answer within ${READY_WAIT_MS / 1000} seconds; try again.`)),
         READY_WAIT_MS,
       );
       const done = (settle) => (value) => {
@@ -210,7 +207,7 @@ export class RemoteEngine {
   }
 
   #refuse({error, seq: sequence}) {
-    const problem = new ServerError(error);
+    const problem = new Error(error);
     const frame = this.#waiting.get(sequence);
     if (frame) {
       this.#waiting.delete(sequence);
@@ -237,7 +234,7 @@ export class RemoteEngine {
     if (this.#closed) return;
     const starting = this.#starting.length > 0;
     const message = await this.#reason(event);
-    if (starting) this.#settle((one) => one.reject(new ServerError(message)));
+    if (starting) this.#settle((one) => one.reject(new Error(message)));
     // The first connection belongs to whoever called open(): they show the error and offer to try again.
     if (this.skeleton && !this.#closed) this.#wait(message);
   }
@@ -306,9 +303,4 @@ async function fetchList(base, what) {
 
 function nameOf(entry) {
   return typeof entry === "string" ? entry : entry.name;
-}
-
-function modelOf(entry) {
-  const name = nameOf(entry);
-  return {name, title: entry.title ?? name, notes: entry.notes ?? ""};
 }

@@ -51,7 +51,8 @@ export class Loop {
 
   #frame(now, metadata) {
     const {video, live} = this.media;
-    if (this.paused) {
+    // A file that is paused shows a new frame only where the visitor looks for one.
+    if (this.paused && live) {
       this.presented = null;
       return;
     }

@@ -4,7 +4,7 @@
 const PIECE_CHARACTERS = 1 << 20;
 const MOST_BYTES = 512e6;
 const LONGEST_VIDEO_SIDE = 1280;
-const VIDEO_TYPES = ["video/mp4;codecs=avc1.640028", "video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
+const VIDEO_TYPES = ["video/mp4;codecs=avc1.640028", "video/webm;codecs=vp9", "video/webm"];
 
 const COLUMNS = [
   "source", "frame", "time", "instance", "id", "class", "name", "box_conf", "keypoint", "x", "y", "conf", "sigma_x", "sigma_y",

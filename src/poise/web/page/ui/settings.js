@@ -74,9 +74,9 @@ export class Settings {
   offer({models = [], exercises = [], features = {}, info = {}}) {
     const offered = models.length ? models : info.model ? [{name: info.model}] : [];
     if (offered.length) {
-      const options = offered.map(({name, title}) => ({value: name, title: title ?? name}));
-      fillSelect(byId("model"), options, info.model ?? this.kept.model);
-      write(byId("model-notes"), offered.find(({name}) => name === byId("model").value)?.notes ?? "");
+      fillSelect(byId("model"), offered.map(({name}) => ({value: name, title: name})), info.model ?? this.kept.model);
+      const {title, notes} = offered.find(({name}) => name === byId("model").value);
+      write(byId("model-notes"), [title, notes].filter(Boolean).join(". "));
     }
     if (exercises.length) {
       const known = [...exercises].sort().map((name) => ({value: name, title: titleOf(name)}));
