@@ -47,6 +47,7 @@ class Server:
     Attributes:
         address: Where it is, such as ``http://127.0.0.1:40123/``.
         full: Refuse new streams with this sentence.
+        token: What streams and lists ask for, where it is not None.
         files: Served in place of the page's own: path to kind and text.
         model: What finds keypoints; ``keypoints`` are their names.
         settings: What the last client asked for.
@@ -60,6 +61,7 @@ class Server:
         self.keypoints = list(model.skeleton.keypoints)
         self.files: dict[str, tuple[str, str]] = {}
         self.full: str | None = None
+        self.token: str | None = None
         self.settings: dict[str, Any] = {}
         self.frames = 0
         self._clients: set[Any] = set()
@@ -85,13 +87,15 @@ class Server:
         from websockets.datastructures import Headers
         from websockets.http11 import Response
 
-        path = urlsplit(request.path).path
+        path, query = urlsplit(request.path).path, urlsplit(request.path).query
         if path == "/stream":
-            return None
+            return None if self.token is None or query == f"token={self.token}" else connection.respond(401, "")
         listed = {"/models": MODELS, "/exercises": list(exercise_names()), "/health": {"status": "ok"}}
         file = (PAGE / (path.strip("/") or "index.html")).resolve()
         if path in self.files:
             status, kind, body = 200, self.files[path][0], self.files[path][1].encode()
+        elif path in listed and self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
+            status, kind, body = 401, "application/json", b'{"error": "a token is needed"}'
         elif path in listed:
             status, kind, body = 200, "application/json", json.dumps(listed[path]).encode()
         elif file.is_file() and file.is_relative_to(PAGE):
@@ -101,7 +105,7 @@ class Server:
         headers = Headers(
             {**HEADERS, "Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
         )
-        return Response(status, "OK" if status == 200 else "Not Found", headers, body)
+        return Response(status, {200: "OK", 401: "Unauthorized"}.get(status, "Not Found"), headers, body)
 
     def _stream(self, socket: Any) -> None:
         """Speak with one client: what arrives while a frame is looked at waits in one place, the newest wins."""

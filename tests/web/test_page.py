@@ -66,7 +66,7 @@ def page(browser: Browser, server: Server):
     yield opened
     opened.evaluate("localStorage.clear()")
     opened.close()
-    server.full = None
+    server.full = server.token = None
     server.files = {}
 
 
@@ -79,6 +79,7 @@ def text(page: Page, selector: str) -> str:
     return page.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
 
 
+@pytest.mark.slow
 def test_a_camera_is_followed_counted_and_saved(page, browser, server):
     start(page)
     page.wait(f"{_INK}.every((pixels) => pixels > 50)")
@@ -236,6 +237,21 @@ def test_a_full_server_is_told_in_its_own_words(page, server):
     page.wait(_RUNNING)
 
 
+def test_a_token_comes_with_the_address_and_is_seen_no_more(page, server):
+    server.token = "open-sesame"
+    page.open(f"{server.address}?token=open-sesame")
+    page.wait("document.body.dataset.ready")
+    start(page)
+    assert page.evaluate("location.href") == server.address
+
+    page.evaluate("sessionStorage.clear()")
+    page.open(server.address)
+    page.wait("document.body.dataset.ready")
+    page.click("#use-camera")
+    page.wait("!document.querySelector('#notice').hidden")
+    assert "?token=" in text(page, "#notice-words")
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("NotAllowedError", "Allow it"), ("NotFoundError", "Plug one in"), ("NotReadableError", "another program")],
@@ -249,6 +265,7 @@ def test_a_camera_that_does_not_come_is_told_with_what_to_do(page, name, words):
     assert page.errors == []
 
 
+@pytest.mark.slow
 def test_a_video_file_is_recorded_with_its_skeletons(page, browser):
     page.choose_files("#file", samples.squats)
     page.wait(f"{_RUNNING} && {_INK}[0] > 50")
