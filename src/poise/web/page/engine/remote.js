@@ -65,7 +65,8 @@ export class RemoteEngine {
   #starting = [];
   #canvas = new OffscreenCanvas(1, 1);
   #encoding = 0;
-  #lastSent = 0;
+  /** When the server began with the frame that it looks at: as it was sent, or as the one before was answered. */
+  #began = 0;
   /** How long the server looked at the last frame, milliseconds. */
   #serverTime = 0;
 
@@ -83,7 +84,7 @@ export class RemoteEngine {
   get ready() {
     if (this.#socket?.readyState !== WebSocket.OPEN || this.#encoding) return false;
     if (this.#waiting.size === 0) return true;
-    return this.#waiting.size === 1 && performance.now() - this.#lastSent > 0.8 * this.#serverTime;
+    return this.#waiting.size === 1 && performance.now() - this.#began > 0.8 * this.#serverTime;
   }
 
   /** Change the settings; the server forgets everybody where they differ. */
@@ -114,7 +115,8 @@ export class RemoteEngine {
     view.setFloat64(4, time, true);
     view.setUint32(12, sequence, true);
     message.set(new Uint8Array(picture), HEADER_BYTES);
-    const sent = (this.#lastSent = performance.now());
+    const sent = performance.now();
+    if (!this.#waiting.size) this.#began = sent;
     return new Promise((resolve, reject) => {
       this.#waiting.set(sequence, {resolve, reject, sent, encode: sent - started});
       socket.send(message);
@@ -193,7 +195,7 @@ export class RemoteEngine {
   }
 
   #answer({type, seq: sequence, ...answer}) {
-    const now = performance.now();
+    const now = (this.#began = performance.now());
     const mine = this.#waiting.get(sequence);
     this.#serverTime = Object.values(answer.speed ?? {}).reduce((sum, one) => sum + one, 0);
     for (const [number, one] of this.#waiting) {
