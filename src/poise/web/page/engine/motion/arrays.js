@@ -1,32 +1,64 @@
 /** What the Python asks of numpy, for lists and typed arrays of numbers. What is not there is NaN. */
 
+/** `count` numbers, each made of its index: many times faster than Float64Array.from. */
+export function fill(count, make) {
+  const out = new Float64Array(count);
+  for (let i = 0; i < count; i++) out[i] = make(i);
+  return out;
+}
+
 export const clip = (value, low, high) => Math.min(Math.max(value, low), high);
 
-/** The finite ones of values[first] to values[past - 1], in order of size. */
-export function sorted(values, first = 0, past = values.length) {
+/** The finite ones of values[first] to values[past - 1], to be given to `percentile`. */
+export function finite(values, first = 0, past = values.length) {
   const out = new Float64Array(Math.max(past - first, 0));
   let count = 0;
   for (let i = first; i < past; i++) if (Number.isFinite(values[i])) out[count++] = values[i];
-  return out.subarray(0, count).sort();
+  return out.subarray(0, count);
 }
 
-/** A percentile, 0 to 100, of what `sorted` gives, by straight lines between the values; NaN of nothing. */
-export function percentile(ordered, share) {
-  const last = ordered.length - 1;
+/** A percentile, 0 to 100, of what `finite` gives, by straight lines between values; NaN of nothing. Reorders them. */
+export function percentile(values, share) {
+  const last = values.length - 1;
   if (last < 0) return NaN;
   const at = (share / 100) * last;
   const below = Math.floor(at);
   const part = at - below;
-  const a = ordered[below];
-  const b = ordered[Math.min(below + 1, last)];
+  const a = select(values, below);
+  let b = below < last ? Infinity : a;
+  for (let i = below + 1; i <= last; i++) if (values[i] < b) b = values[i];
   return part < 0.5 ? a + (b - a) * part : b - (b - a) * (1 - part);
 }
 
-/** The 95th less the 5th percentile of what `sorted` gives, or of other two. */
-export const spread = (ordered, high = 95, low = 5) => percentile(ordered, high) - percentile(ordered, low);
+/** The value of this rank (Hoare 1961): several times faster than sorting; no greater ones are left before it. */
+function select(values, rank) {
+  let low = 0;
+  let high = values.length - 1;
+  while (low < high) {
+    const pivot = values[(low + high) >> 1];
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while (values[i] < pivot) i++;
+      while (values[j] > pivot) j--;
+      if (i <= j) {
+        const swapped = values[i];
+        values[i++] = values[j];
+        values[j--] = swapped;
+      }
+    }
+    if (rank <= j) high = j;
+    else if (rank >= i) low = i;
+    else break;
+  }
+  return values[rank];
+}
+
+/** The 95th less the 5th percentile of what `finite` gives, or of other two. */
+export const spread = (values, high = 95, low = 5) => percentile(values, high) - percentile(values, low);
 
 /** The median of the finite values; NaN of nothing. */
-export const median = (values) => percentile(sorted(values), 50);
+export const median = (values) => percentile(finite(values), 50);
 
 export const sum = (values) => {
   let total = 0;

@@ -1,6 +1,6 @@
 /** Whether repetitions are alike, as those of a set are and a dance's are not: poise/reps/consistency.py. */
 
-import {argMax, clip, mean, median, percentile, searchAfter, searchSorted, seenShare, sorted, sum} from "../arrays.js";
+import {argMax, clip, mean, median, percentile, searchAfter, searchSorted, seenShare, finite, sum} from "../arrays.js";
 import {fillGaps} from "./series.js";
 import {COLUMN} from "./signals.js";
 
@@ -88,8 +88,8 @@ function centred(phases) {
 export function scoreConsistency(person, reps) {
   const {time} = person;
   const upright = person.values(COLUMN[SINGLE]);
-  const tilt = sorted(reps.flatMap(({start, end}) => [start, end]).map((at) => upright[frameAt(time, at)]));
-  const span = sorted(upright, searchSorted(time, reps[0].start), searchAfter(time, reps.at(-1).end));
+  const tilt = finite(reps.flatMap(({start, end}) => [start, end]).map((at) => upright[frameAt(time, at)]));
+  const span = finite(upright, searchSorted(time, reps[0].start), searchAfter(time, reps.at(-1).end));
   if (tilt.length && percentile(tilt, 50) < UPRIGHT && percentile(span, 80) < STANDS) return 1;
   const courses = repCourses(person, reps);
   // Of both limbs at once, one may be lost now and then: then all are of one course whatever side is said.

@@ -1,6 +1,6 @@
 /** From measures to cycles, by one curve of progress and its turning points: poise/reps/cycles.py. */
 
-import {finiteRuns, mean, median, percentile, searchAfter, searchSorted, seenShare, sorted, sum} from "../arrays.js";
+import {fill, finiteRuns, mean, median, percentile, searchAfter, searchSorted, seenShare, finite, sum} from "../arrays.js";
 import {angleBetween, norm} from "../bodies/angles.js";
 import {MIN_POINT_CONF} from "./measures.js";
 import {carry, correlation, fillGaps, smooth} from "./series.js";
@@ -41,12 +41,12 @@ export const isSided = (signal) => signal.name in SIDED && !signal.points.length
 export function readSignal(person, signal, side) {
   if (!signal.points.length) return readMeasure(person, signal.name, side);
   const point = (frame, k) => (frame.conf[k] >= MIN_POINT_CONF ? frame.xy.subarray(2 * k, 2 * k + 2) : [NaN, NaN]);
-  const value = Float64Array.from(person.frames, (frame) => {
-    const [a, b, c] = signal.points.map((k) => point(frame, k));
+  const value = fill(person.time.length, (i) => {
+    const [a, b, c] = signal.points.map((k) => point(person.frames[i], k));
     if (!c) return norm(a[0] - b[0], a[1] - b[1]) / person.scale;
     return angleBetween(a[0] - b[0], a[1] - b[1], c[0] - b[0], c[1] - b[1]);
   });
-  const sure = Float64Array.from(person.frames, ({conf}) => Math.min(...signal.points.map((k) => conf[k])));
+  const sure = fill(value.length, (i) => Math.min(...signal.points.map((k) => person.frames[i].conf[k])));
   return [value, sure];
 }
 
@@ -56,22 +56,13 @@ export function readMeasure(person, name, side) {
   if (!(name in SIDED)) return column(name);
   if (side !== "both") return column(`${side}_${name}`);
   return person.once(`both ${name}`, () => {
-    const [left, right] = [column(`left_${name}`), column(`right_${name}`)];
-    const value = new Float64Array(person.time.length);
-    const sure = new Float64Array(person.time.length);
-    for (let i = 0; i < value.length; i++) {
-      let total = 0;
-      for (const [v, c] of [left, right]) {
-        if (!Number.isFinite(v[i])) continue;
-        const weight = c[i] * c[i] + 1e-6;
-        total += weight;
-        value[i] += weight * v[i];
-        sure[i] += weight * c[i];
-      }
-      value[i] = total > 0 ? value[i] / total : NaN;
-      sure[i] = total > 0 ? sure[i] / Math.max(total, 1e-9) : 0;
-    }
-    return [value, sure];
+    const [left, sureLeft] = column(`left_${name}`);
+    const [right, sureRight] = column(`right_${name}`);
+    const count = person.time.length;
+    const weigh = (value, sure) => (i) => Number.isFinite(value[i]) ? sure[i] * sure[i] + 1e-6 : 0;
+    const [a, b] = [fill(count, weigh(left, sureLeft)), fill(count, weigh(right, sureRight))];
+    const mix = (l, r) => (i) => ((a[i] && a[i] * l[i]) + (b[i] && b[i] * r[i])) / (a[i] + b[i]);
+    return [fill(count, mix(left, right)), fill(count, mix(sureLeft, sureRight)).map((sure) => sure || 0)];
   });
 }
 
@@ -98,15 +89,15 @@ export function fuseSignals(person, exercise, side, seconds = 0.08, within = nul
     const {rest, effort, name} = part.signal;
     const [value, sure] = readSignal(person, part.signal, part.own);
     part.sure = sure;
-    part.raw = value.map((v) => (v - rest) / (effort - rest));
+    part.raw = fill(count, (i) => (value[i] - rest) / (effort - rest));
     const filled = fillGaps(time, part.raw, 0.5);
     const steady = smooth(time, filled, seconds);
-    const inside = sorted(steady, first, past);
+    const inside = finite(steady, first, past);
     const [low, high] = inside.length < 2 ? [0, 0] : [percentile(inside, 3), percentile(inside, 97)];
     part.reach = Math.max(high - low, 1e-6);
-    part.unit = steady.map((v) => (v - low) / part.reach);
+    part.unit = fill(count, (i) => (steady[i] - low) / part.reach);
     // Noise: what smoothing takes away. A travel of less than about six times it is mostly noise.
-    const rough = sorted(filled.map((v, i) => Math.abs(v - steady[i])));
+    const rough = finite(fill(count, (i) => Math.abs(filled[i] - steady[i])));
     const noise = rough.length ? 1.4826 * percentile(rough, 50) : Infinity;
     let trust = 0;
     let seen = 0;
@@ -126,17 +117,20 @@ export function fuseSignals(person, exercise, side, seconds = 0.08, within = nul
     for (const part of parts) if (!part.level) part.weight *= stays;
   }
   for (const part of parts) if (!(Number.isFinite(part.weight) && part.reach < 5)) part.weight = 0;
+  let line = meanUnit(parts, count);
   for (let pass = 0; pass < 2; pass++) {
-    const line = meanUnit(parts, count);
     const agrees = parts.map((part) => correlation(part.unit, line, first, past) > 0.3);
-    if (agrees.some(Boolean)) parts.forEach((part, i) => agrees[i] || (part.weight = 0));
+    const leaves = agrees.some(Boolean) ? parts.filter((part, i) => part.weight && !agrees[i]) : [];
+    if (!leaves.length) break;
+    for (const part of leaves) part.weight = 0;
+    line = meanUnit(parts, count);
   }
-  const line = meanUnit(parts, count);
   const total = sum(parts.map((part) => part.weight));
   const travel = total > 0 ? sum(parts.map((part) => part.weight * part.reach)) / total : 0;
   // Confidence is that of what was seen; a frame without anything, near one with, is filled in well.
-  const sure = line.map((_, i) => {
-    let [there, all] = [0, 0];
+  const sure = fill(count, (i) => {
+    let there = 0;
+    let all = 0;
     for (const part of parts) {
       if (!Number.isFinite(part.raw[i])) continue;
       there += part.weight;
@@ -144,7 +138,7 @@ export function fuseSignals(person, exercise, side, seconds = 0.08, within = nul
     }
     return total > 0 && there > 0.1 * total ? all / there : NaN;
   });
-  return {time, value: line.map((v) => v * travel), sure: carry(time, sure), side, travel};
+  return {time, value: fill(count, (i) => line[i] * travel), sure: carry(time, sure), side, travel};
 }
 
 /** The mean of the parts that are there, by their weight. */
@@ -159,7 +153,7 @@ function meanUnit(parts, count) {
       out[i] += weight * unit[i];
     }
   }
-  return out.map((value, i) => (totals[i] > least ? value / totals[i] : NaN));
+  return fill(count, (i) => (totals[i] > least ? out[i] / totals[i] : NaN));
 }
 
 /** Where a curve turns, without turns smaller than `swing`; lows and highs alternate, first and last are its ends. */
@@ -207,8 +201,9 @@ export function findCycles(line, least, typical) {
 
 /** The median depth of those that are not small beside the greatest. */
 export function usualDepth(cycles, least) {
-  const sizes = sorted(cycles.map((cycle) => cycle.depth).filter((depth) => depth >= least));
-  return sizes.length ? median(sizes.filter((depth) => depth >= SHARE * percentile(sizes, 85))) : least;
+  const sizes = finite(cycles.map((cycle) => cycle.depth).filter((depth) => depth >= least));
+  const small = SHARE * percentile(sizes, 85);
+  return sizes.length ? median(sizes.filter((depth) => depth >= small)) : least;
 }
 
 function cyclesIn(line, [first, past], swing) {

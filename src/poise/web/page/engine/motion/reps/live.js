@@ -1,6 +1,6 @@
 /** Count repetitions while they are done, with no look-ahead and bounded memory: poise/reps/live.py. */
 
-import {argMax, clip, percentile, sorted} from "../arrays.js";
+import {argMax, clip, percentile, finite} from "../arrays.js";
 import {cocoReader} from "../bodies/points.js";
 import {countExercise} from "./counting.js";
 import {getExercise, readExercise} from "./exercise.js";
@@ -134,7 +134,7 @@ class LivePerson {
 function progressNow({curves}) {
   if (!curves.length) return 0;
   const {value} = curves[argMax(curves.map((line) => line.travel))];
-  const ordered = sorted(value);
+  const ordered = finite(value);
   if (!ordered.length) return 0;
   const [low, high] = [percentile(ordered, 3), percentile(ordered, 97)];
   return clip(((value.at(-1) || 0) - low) / Math.max(high - low, 0.2), 0, 1);

@@ -1,19 +1,24 @@
 /** A person's measures over the last seconds, with one ruler: poise/reps/measures.py. */
 
-import {percentile, searchSorted, sorted} from "../arrays.js";
+import {fill, percentile, searchSorted, finite} from "../arrays.js";
 import {torsoLength} from "../bodies/scale.js";
-import {LENGTHS, measure} from "./signals.js";
+import {LENGTHS, NAMES, measure} from "./signals.js";
 
 /** Low on purpose: a hidden wrist is often placed right with little confidence, and confidence weighs every measure. */
 export const MIN_POINT_CONF = 0.15;
 
-/** A person's measures over T frames. Columns are made, and kept, when they are asked for. */
+/** A person's measures over T frames. What is made of them is kept. */
 export class PersonMeasures {
-  /** @param {object[]} frames {time, xy, conf, values, sure} of each; lengths in pixels */
-  constructor(frames, scale) {
+  /**
+   * @param {{time: number, xy: Float64Array, conf: Float64Array}[]} frames
+   * @param {{values: Float64Array[], sure: Float64Array[]}} columns each measure in each frame; lengths in pixels
+   * @param {number} scale torso length, pixels; NaN where no limb was seen
+   */
+  constructor(frames, columns, scale) {
     this.frames = frames;
-    this.time = Float64Array.from(frames, (frame) => frame.time);
-    this.scale = scale; // torso length, pixels; NaN where no limb was seen
+    this.columns = columns;
+    this.scale = scale;
+    this.time = fill(frames.length, (i) => frames[i].time);
     this._made = new Map();
   }
 
@@ -25,13 +30,14 @@ export class PersonMeasures {
 
   /** A measure in each frame, in degrees or torso lengths; NaN where not seen. */
   values(column) {
-    const unit = LENGTHS[column] ? this.scale : 1;
-    return this.once(column, () => Float64Array.from(this.frames, (frame) => frame.values[column] / unit));
+    const raw = this.columns.values[column];
+    const length = () => fill(this.time.length, (i) => raw[i] / this.scale);
+    return LENGTHS[column] ? this.once(column, length) : raw.subarray(0, this.time.length);
   }
 
   /** The confidence of a measure in each frame. */
   sure(column) {
-    return this.once(`sure ${column}`, () => Float64Array.from(this.frames, (frame) => frame.sure[column]));
+    return this.columns.sure[column].subarray(0, this.time.length);
   }
 
   /** [first, past] of the frames from `start` to before `end`, seconds. */
@@ -45,6 +51,7 @@ export class MeasureWindow {
   constructor(rate = 31) {
     this.step = 1 / rate;
     this.frames = [];
+    this.columns = {values: columnsOf(64), sure: columnsOf(64)};
   }
 
   get length() {
@@ -55,18 +62,36 @@ export class MeasureWindow {
   add(time, body) {
     const last = this.frames.at(-1);
     if (last && time - last.time < this.step) return false;
-    this.frames.push({time, ...body, own: torsoLength(body), ...measure(body, MIN_POINT_CONF)});
+    const row = this.frames.push({time, ...body, own: torsoLength(body)}) - 1;
+    const measured = measure(body, MIN_POINT_CONF);
+    for (const kind of ["values", "sure"]) {
+      const columns = this.columns[kind];
+      if (row === columns[0].length) this.columns[kind] = columnsOf(2 * row, columns);
+      this.columns[kind].forEach((column, i) => (column[row] = measured[kind][i]));
+    }
     return true;
   }
 
   /** Drop what is older, an eighth at a time. */
   forget(before) {
     const old = this.frames.findIndex((frame) => frame.time >= before);
-    if (old > Math.floor(this.frames.length / 8)) this.frames.splice(0, old);
+    if (old <= Math.floor(this.frames.length / 8)) return;
+    this.frames.splice(0, old);
+    for (const columns of Object.values(this.columns)) for (const column of columns) column.copyWithin(0, old);
   }
 
-  /** The measures of what is kept. */
+  /** The measures of what is kept. They are good until the next frame is taken. */
   measured() {
-    return new PersonMeasures(this.frames, percentile(sorted(this.frames.map((frame) => frame.own)), 80));
+    const own = finite(this.frames.map((frame) => frame.own));
+    return new PersonMeasures(this.frames, this.columns, percentile(own, 80));
   }
+}
+
+/** A column for each measure, long enough for so many frames, with what is in others. */
+function columnsOf(size, others = null) {
+  return NAMES.map((_, i) => {
+    const column = new Float64Array(size);
+    if (others) column.set(others[i]);
+    return column;
+  });
 }

@@ -1,6 +1,6 @@
 /** Recognise which exercise a person does; every one is tried, and the best fit wins: poise/reps/recognition.py. */
 
-import {argMax, clip, interpolate, mean, median, percentile, searchAfter, searchSorted, sorted, spread, sum} from "../arrays.js";
+import {argMax, clip, interpolate, mean, median, percentile, searchAfter, searchSorted, finite, spread, sum} from "../arrays.js";
 import {scoreConsistency} from "./consistency.js";
 import {countExercise} from "./counting.js";
 import {readMeasure, readSignal} from "./cycles.js";
@@ -61,7 +61,7 @@ function moves(person, exercise) {
   }
   return exercise.signals.some((signal) =>
     (signal.name in SIDED ? ["left", "right"] : ["both"]).some((side) => {
-      const range = () => sorted(readSignal(person, signal, side)[0]);
+      const range = () => finite(readSignal(person, signal, side)[0]);
       const value = signal.points.length ? range() : person.once(`range ${side} ${signal.name}`, range);
       return value.length >= 4 && spread(value, 98, 2) >= exercise.min_depth * Math.abs(signal.effort - signal.rest);
     }),
@@ -84,7 +84,7 @@ function settled(person, made) {
     return exercise.everyday ? same * clip(dense / 0.5, 0, 1) ** 2 : same;
   }
   const [from, past] = [searchSorted(person.time, first.start - 1.5), searchAfter(person.time, last.end + 1.5)];
-  const x = sorted(person.values(COLUMN.hip_x), from, past);
+  const x = finite(person.values(COLUMN.hip_x), from, past);
   const place = clip(2 - (x.length > 2 ? spread(x) : 0), 0, 1);
   if (reps.length > 1 && !exercise.everyday) return place;
   const share = moved / Math.max(moved + busy(made), 1e-6);

@@ -1,6 +1,6 @@
 /** Values over time, with gaps filled, smoothed and compared: poise/reps/series.py. */
 
-import {finiteRuns, median, searchSorted} from "../arrays.js";
+import {fill, finiteRuns, median, searchSorted} from "../arrays.js";
 
 /** Fill NaN by straight lines where the gap is not longer than `maxGapS`; ends stay. */
 export function fillGaps(time, values, maxGapS) {
@@ -23,7 +23,7 @@ function kernel(time, seconds) {
   const kept = kernels.get(time);
   if (kept.has(seconds)) return kept.get(seconds);
   const count = time.length;
-  const usual = count > 1 ? median(time.subarray(1).map((now, i) => now - time[i])) : 1;
+  const usual = count > 1 ? median(fill(count - 1, (i) => time[i + 1] - time[i])) : 1;
   const reach = Math.ceil((3 * seconds) / Math.max(usual, 1e-3));
   const shifts = [];
   const whole = new Float64Array(count).fill(1);
@@ -48,9 +48,9 @@ function kernel(time, seconds) {
  */
 export function smooth(time, values, seconds) {
   const {shifts, whole} = kernel(time, seconds);
-  const good = values.map((value) => (Number.isFinite(value) ? 1 : 0));
-  const all = good.every(Boolean);
-  const filled = all ? values : values.map((value, i) => (good[i] ? value : 0));
+  const all = !values.some(Number.isNaN);
+  const good = all ? null : fill(values.length, (i) => (Number.isFinite(values[i]) ? 1 : 0));
+  const filled = all ? values : fill(values.length, (i) => (good[i] ? values[i] : 0));
   const total = filled.slice();
   const weights = all ? whole : good.slice();
   shifts.forEach((weight, s) => {
@@ -65,12 +65,14 @@ export function smooth(time, values, seconds) {
       weights[i + shift] += weight[i] * good[i];
     }
   });
-  return total.map((value, i) => (good[i] ? value / weights[i] : NaN));
+  return fill(total.length, (i) => (all || good[i] ? total[i] / weights[i] : NaN));
 }
 
 /** The correlation of two series where both are there; 0 of fewer than three, or of a constant. */
 export function correlation(a, b, first = 0, past = a.length) {
-  let [count, sumA, sumB] = [0, 0, 0];
+  let count = 0;
+  let sumA = 0;
+  let sumB = 0;
   for (let i = first; i < past; i++) {
     if (!Number.isFinite(a[i]) || !Number.isFinite(b[i])) continue;
     count++;
@@ -78,11 +80,13 @@ export function correlation(a, b, first = 0, past = a.length) {
     sumB += b[i];
   }
   if (count < 3) return 0;
-  const [meanA, meanB] = [sumA / count, sumB / count];
-  let [xy, xx, yy] = [0, 0, 0];
+  let xy = 0;
+  let xx = 0;
+  let yy = 0;
   for (let i = first; i < past; i++) {
     if (!Number.isFinite(a[i]) || !Number.isFinite(b[i])) continue;
-    const [x, y] = [a[i] - meanA, b[i] - meanB];
+    const x = a[i] - sumA / count;
+    const y = b[i] - sumB / count;
     xy += x * y;
     xx += x * x;
     yy += y * y;
@@ -97,7 +101,8 @@ export function carry(time, values, seconds = 0.2) {
   values.forEach((value, i) => Number.isFinite(value) && good.push(i));
   if (!good.length) return new Float64Array(time.length);
   const times = good.map((i) => time[i]);
-  return values.map((_, i) => {
+  return fill(values.length, (i) => {
+    if (Number.isFinite(values[i])) return values[i];
     const after = Math.min(searchSorted(times, time[i]), good.length - 1);
     const before = Math.max(after - 1, 0);
     const near = Math.abs(times[after] - time[i]) < Math.abs(time[i] - times[before]) ? after : before;

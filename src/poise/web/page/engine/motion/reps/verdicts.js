@@ -1,6 +1,6 @@
 /** Whether a cycle is a repetition of an exercise, by depth, duration, confidence and rules: poise/reps/verdicts.py. */
 
-import {clip, median, percentile, round3, sorted, spread} from "../arrays.js";
+import {clip, fill, median, percentile, round3, finite, spread} from "../arrays.js";
 import {EDGE_SHARE, SHARE, readMeasure} from "./cycles.js";
 import {correlation} from "./series.js";
 import {isSeenFrom} from "./viewpoint.js";
@@ -39,18 +39,20 @@ function atMoment(person, name, moment, line, cycle) {
   for (let i = first; i < past; i++) if (Number.isFinite(value[i]) && Number.isFinite(line.value[i])) good.push(i);
   // Legs behind a desk or below the picture's edge are guessed, and a guess rules nothing out.
   if (good.length < 3 || median(good.map((i) => sure[i])) < UNSURE * cycle.sure) return NaN;
-  const values = Float64Array.from(good, (i) => value[i]);
+  const values = fill(good.length, (i) => value[good[i]]);
   if (moment === "mean") return median(values);
-  if (moment === "range") return spread(sorted(values));
+  if (moment === "range") return spread(finite(values));
   if (moment === "swing") {
     const [from, to] = ends(values);
     const step = (to - from) / (values.length - 1);
-    return spread(sorted(values.map((v, i) => v - (from + i * step))));
+    return spread(finite(fill(values.length, (i) => values[i] - (from + i * step))));
   }
-  const progress = Float64Array.from(good, (i) => line.value[i]);
-  const low = progress.reduce((a, b) => Math.min(a, b));
-  const high = progress.reduce((a, b) => Math.max(a, b));
-  const share = progress.map((v) => (v - low) / Math.max(high - low, 1e-9));
+  let [low, high] = [Infinity, -Infinity];
+  for (const i of good) {
+    low = Math.min(low, line.value[i]);
+    high = Math.max(high, line.value[i]);
+  }
+  const share = fill(good.length, (i) => (line.value[good[i]] - low) / Math.max(high - low, 1e-9));
   if (moment === "corr") return correlation(values, share);
   const rest = median(values.filter((_, i) => share[i] <= 0.25));
   const effort = median(values.filter((_, i) => share[i] >= 0.75));
@@ -80,7 +82,7 @@ function walks(person, exercise, cycle) {
   );
   if (good.length / around.length < 0.5) return true;
   // The feet of who walks pass each other, or those of who goes sideways part and meet; else the camera moves.
-  const ahead = sorted(good.map(({xy}) => (xy[2 * left] - xy[2 * right]) / person.scale));
+  const ahead = finite(good.map(({xy}) => (xy[2 * left] - xy[2 * right]) / person.scale));
   const [back, front] = [percentile(ahead, 10), percentile(ahead, 90)];
   const own = exercise.signals.some((signal) => signal.name.startsWith("ankle"));
   return Math.min(-back, front) > PASS || (front - back > STEP && !own);
@@ -101,37 +103,43 @@ export function ruleScore(rule, value) {
  * @returns {{fit: number, reason: string, conf: number, small: boolean}} an empty reason: it is one
  */
 export function judgeCycle(person, exercise, line, cycle, {typical, strict, briefS}) {
-  const no = (reason, fit = 0, small = false) => ({fit, reason, conf: 0, small});
+  const no = (reason, small = false) => ({fit: 0, reason, conf: 0, small});
   const least = Math.max(exercise.min_depth, SHARE * typical);
   const enough = cycle.depth >= (cycle.cut ? EDGE_SHARE * least : least);
-  if (Math.max(cycle.rise, cycle.fall) < least || !enough) return no("too small", 0, true);
+  if (Math.max(cycle.rise, cycle.fall) < least || !enough) return no("too small", true);
   const length = cycle.end - cycle.start;
   if (length < Math.max(exercise.min_rep_s, briefS)) return no("too fast");
   if (length > exercise.max_rep_s) return no("too slow");
   if (cycle.seen < 0.5) return no("hardly seen");
   if (cycle.sure < 0.2) return no("the points are not confident");
   if (!exercise.travels && walks(person, exercise, cycle)) return no("the person moves from place to place");
-  const held = heldRules(person, exercise, line, cycle);
-  const fit = held.reduce((product, [, score]) => product * Math.max(score, FLOOR), 1);
-  const rejects = held.find(([rule, score]) => score < 0.35 && (rule.gate || strict));
-  if (rejects) return no(rejects[0].why || rejects[0].signal, fit);
+  const [held, rejects] = heldRules(person, exercise, line, cycle, strict);
+  if (rejects) return no(rejects.why || rejects.signal);
   // The user's word is believed against one rule, which an odd view may break, but not against two.
   const broken = held.filter(([, score]) => score < 0.1);
-  if (broken.length > 1) return no(broken[0][0].why || broken[0][0].signal, fit);
+  if (broken.length > 1) return no(broken[0][0].why || broken[0][0].signal);
+  const fit = held.reduce((product, [, score]) => product * Math.max(score, FLOOR), 1);
   const margin = clip((cycle.depth - 0.7 * least) / (0.5 * least), 0, 1);
   const gate = Math.min(1, ...held.filter(([rule]) => rule.gate).map(([, score]) => score));
   const conf = Math.sqrt(clip(cycle.sure * 1.3, 0, 1)) * (0.5 + 0.5 * margin) * Math.sqrt(gate);
   return {fit, reason: "", conf: round3(Math.min(conf, 1)), small: false};
 }
 
-/** Each rule and how well it holds; of a group, the first with the best score of all. */
-function heldRules(person, exercise, line, cycle) {
-  const out = [];
-  for (const rule of exercise.rules) {
-    const score = ruleScore(rule, ruleValue(person, rule, line, cycle));
-    const same = out.find(([other]) => rule.group && other.group === rule.group);
-    if (same) same[1] = Math.max(same[1], score);
-    else out.push([rule, score]);
+/**
+ * Each rule and how well it holds, of a group the first with the best score of all; and the rule that rejects the cycle,
+ * if one does: then there is no need to look at the rest.
+ */
+function heldRules(person, exercise, line, cycle, strict) {
+  // Cycles are judged twice, strictly and not; what is measured stays.
+  const scores = person.once(cycle, () => []);
+  const held = [];
+  const rejects = ([rule, score]) => score < 0.35 && (rule.gate || strict);
+  for (const [i, rule] of exercise.rules.entries()) {
+    scores[i] ??= ruleScore(rule, ruleValue(person, rule, line, cycle));
+    const same = held.find(([other]) => rule.group && other.group === rule.group);
+    if (same) same[1] = Math.max(same[1], scores[i]);
+    else held.push([rule, scores[i]]);
+    if (!rule.group && rejects(held.at(-1))) break;
   }
-  return out;
+  return [held, held.find(rejects)?.[0]];
 }

@@ -1,6 +1,6 @@
 /** From where a person is seen, and which measures that changes: poise/reps/viewpoint.py. */
 
-import {clip, percentile, sorted, spread} from "../arrays.js";
+import {clip, percentile, finite, spread} from "../arrays.js";
 import {fillGaps, smooth} from "./series.js";
 import {COLUMN} from "./signals.js";
 
@@ -15,13 +15,13 @@ const {SQUARE, HALFWAY, STEADY, TURNED} = CONSTANTS;
 
 /** How far the view changes in some frames, in [0, 1]: 0 from one side all the time, 1 from the front and the side. */
 export function measureTurning(person, first = 0, past = person.time.length) {
-  const width = sorted(steadyWidth(person), first, past);
+  const width = finite(steadyWidth(person), first, past);
   return width.length < 8 ? 0 : clip((spread(width, 90, 10) / SQUARE - STEADY) / (TURNED - STEADY), 0, 1);
 }
 
 /** Whether a stretch is seen from "front" (or behind) or "side"; true where shoulders are not seen. */
 export function isSeenFrom(person, view, first, past) {
-  const width = sorted(person.values(COLUMN.shoulder_width), first, past);
+  const width = finite(person.values(COLUMN.shoulder_width), first, past);
   return width.length < 3 || percentile(width, 50) > HALFWAY === (view === "front");
 }
 
