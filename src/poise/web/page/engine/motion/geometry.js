@@ -53,7 +53,7 @@ export function assign(cost, maxCost = Infinity) {
 export function leastCost(cost) {
   const count = cost.length;
   const width = count ? cost[0].length : 0;
-  if (count > width) throw new RangeError(`every row needs a column of its own, got ${count} rows and ${width} columns`);
+  if (count > width) throw new RangeError(`every row needs a column of its own, got ${count} x ${width}`);
   const priceRow = new Float64Array(count);
   const priceColumn = new Float64Array(width);
   const columnOf = new Int32Array(count).fill(-1);

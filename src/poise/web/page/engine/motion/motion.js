@@ -22,7 +22,8 @@ export class Motion {
    * @param {{name: string, keypoints: string[], edges: number[][], sigmas: number[]}} parts.skeleton
    * @param {object[]} [parts.exercises] the exercises' TOML files as objects; needed where `reps` is set
    * @param {object} [parts.settings] those of a stream: `smooth` (true unless given, "one-euro", "kalman", false),
-   *   `tracker` ("pose.yaml", "bytetrack.yaml", "botsort.yaml", or an object of settings), `reps` (null, "auto" or a name)
+   *   `tracker` ("pose.yaml", "bytetrack.yaml", "botsort.yaml", or an object of settings), `reps` (null, "auto" or a
+   *   name)
    */
   constructor({skeleton, exercises = [], settings = {}}) {
     const {smooth = true, tracker = "pose.yaml", reps = null} = settings;

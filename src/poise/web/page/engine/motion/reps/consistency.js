@@ -1,6 +1,6 @@
 /** Whether repetitions are alike, as those of a set are and a dance's are not: poise/reps/consistency.py. */
 
-import {argMax, clip, mean, median, percentile, searchAfter, searchSorted, seenShare, finite, sum} from "../arrays.js";
+import {argMax, clip, finite, mean, median, percentile, searchAfter, searchSorted, seenShare, sum} from "../arrays.js";
 import {fillGaps} from "./series.js";
 import {COLUMN} from "./signals.js";
 

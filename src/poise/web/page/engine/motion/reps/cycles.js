@@ -1,6 +1,6 @@
 /** From measures to cycles, by one curve of progress and its turning points: poise/reps/cycles.py. */
 
-import {fill, finiteRuns, mean, median, percentile, searchAfter, searchSorted, seenShare, finite, sum} from "../arrays.js";
+import {fill, finite, finiteRuns, mean, median, percentile, searchAfter, searchSorted, sum} from "../arrays.js";
 import {angleBetween, norm} from "../bodies/angles.js";
 import {MIN_POINT_CONF} from "./measures.js";
 import {carry, correlation, fillGaps, smooth} from "./series.js";
@@ -87,27 +87,24 @@ export function fuseSignals(person, exercise, side, seconds = 0.08, within = nul
   });
   for (const part of parts) {
     const {rest, effort, name} = part.signal;
-    const [value, sure] = readSignal(person, part.signal, part.own);
-    part.sure = sure;
-    part.raw = fill(count, (i) => (value[i] - rest) / (effort - rest));
-    const filled = fillGaps(time, part.raw, 0.5);
-    const steady = smooth(time, filled, seconds);
+    const {value, sure, steady, noise} = steadySignal(person, part.signal, part.own, seconds);
+    Object.assign(part, {value, sure});
+    const travel = effort - rest;
     const inside = finite(steady, first, past);
-    const [low, high] = inside.length < 2 ? [0, 0] : [percentile(inside, 3), percentile(inside, 97)];
+    const ends = inside.length < 2 ? [rest, rest] : [percentile(inside, 3), percentile(inside, 97)];
+    const [low, high] = (travel > 0 ? ends : ends.reverse()).map((end) => (end - rest) / travel);
     part.reach = Math.max(high - low, 1e-6);
-    part.unit = fill(count, (i) => (steady[i] - low) / part.reach);
-    // Noise: what smoothing takes away. A travel of less than about six times it is mostly noise.
-    const rough = finite(fill(count, (i) => Math.abs(filled[i] - steady[i])));
-    const noise = rough.length ? 1.4826 * percentile(rough, 50) : Infinity;
+    part.unit = fill(count, (i) => ((steady[i] - rest) / travel - low) / part.reach);
     let trust = 0;
     let seen = 0;
     for (let i = first; i < past; i++) {
-      if (!Number.isFinite(part.raw[i])) continue;
+      if (!Number.isFinite(value[i])) continue;
       seen++;
       trust += sure[i];
     }
     trust /= Math.max(seen, 1);
-    const clear = part.reach ** 2 / (part.reach ** 2 + (6 * noise) ** 2 + 0.15 ** 2);
+    // A travel of less than about six times the noise is mostly noise.
+    const clear = part.reach ** 2 / (part.reach ** 2 + ((6 * noise) / travel) ** 2 + 0.15 ** 2);
     part.weight = past > first ? (part.share * clear * trust ** 2 * seen) / (past - first) : 0;
     part.level = HEIGHTS.has(name);
   }
@@ -132,13 +129,24 @@ export function fuseSignals(person, exercise, side, seconds = 0.08, within = nul
     let there = 0;
     let all = 0;
     for (const part of parts) {
-      if (!Number.isFinite(part.raw[i])) continue;
+      if (!Number.isFinite(part.value[i])) continue;
       there += part.weight;
       all += part.weight * part.sure[i];
     }
     return total > 0 && there > 0.1 * total ? all / there : NaN;
   });
   return {time, value: fill(count, (i) => line[i] * travel), sure: carry(time, sure), side, travel};
+}
+
+/** A signal, steadied; exercises share signals, so each is made once. Its noise is what smoothing takes away. */
+function steadySignal(person, signal, side, seconds) {
+  return person.once(`${signal.name} ${signal.points} ${side} ${seconds}`, () => {
+    const [value, sure] = readSignal(person, signal, side);
+    const filled = fillGaps(person.time, value, 0.5);
+    const steady = smooth(person.time, filled, seconds);
+    const rough = finite(fill(value.length, (i) => Math.abs(filled[i] - steady[i])));
+    return {value, sure, steady, noise: rough.length ? 1.4826 * percentile(rough, 50) : Infinity};
+  });
 }
 
 /** The mean of the parts that are there, by their weight. */
@@ -239,7 +247,7 @@ function cycleAt(line, first, before, at, after, value, cut) {
     depth: Math.min(rise, fall),
     side: line.side,
     sure: mean(sure),
-    seen: seenShare(sure.map((value) => (value > 0.05 ? 1 : NaN))),
+    seen: sure.reduce((count, value) => count + (value > 0.05), 0) / sure.length,
     cut,
     cover: [time[before], time[after]],
     lead: "",

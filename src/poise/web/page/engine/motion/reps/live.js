@@ -1,6 +1,6 @@
 /** Count repetitions while they are done, with no look-ahead and bounded memory: poise/reps/live.py. */
 
-import {argMax, clip, percentile, finite} from "../arrays.js";
+import {argMax, clip, finite, percentile} from "../arrays.js";
 import {cocoReader} from "../bodies/points.js";
 import {countExercise} from "./counting.js";
 import {getExercise, readExercise} from "./exercise.js";
@@ -18,7 +18,7 @@ export class RepCounter {
    * @param {object} skeleton `keypoints`
    * @param {object[]} exercises the TOML files as objects
    * @param {string} [exercise] a name, or "auto"
-   * @param {object} [more] `windowS`: seconds that are kept of each person; `everyS`: between looks for new repetitions;
+   * @param {object} [more] `windowS`: seconds that are kept of each person; `everyS`: between looks for repetitions;
    *   `patienceS`: forget who is not seen for this long; `maxPeople`: forget the one not seen for longest beyond
    */
   constructor(skeleton, exercises, exercise = "auto", more = {}) {

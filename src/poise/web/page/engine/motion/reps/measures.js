@@ -1,8 +1,8 @@
 /** A person's measures over the last seconds, with one ruler: poise/reps/measures.py. */
 
-import {fill, percentile, searchSorted, finite} from "../arrays.js";
+import {fill, finite, percentile, searchSorted} from "../arrays.js";
 import {torsoLength} from "../bodies/scale.js";
-import {LENGTHS, NAMES, measure} from "./signals.js";
+import {LENGTHS, measure, NAMES} from "./signals.js";
 
 /** Low on purpose: a hidden wrist is often placed right with little confidence, and confidence weighs every measure. */
 export const MIN_POINT_CONF = 0.15;

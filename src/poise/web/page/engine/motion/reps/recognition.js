@@ -1,6 +1,6 @@
 /** Recognise which exercise a person does; every one is tried, and the best fit wins: poise/reps/recognition.py. */
 
-import {argMax, clip, interpolate, mean, median, percentile, searchAfter, searchSorted, finite, spread, sum} from "../arrays.js";
+import {argMax, clip, finite, interpolate, mean, median, searchAfter, searchSorted, spread, sum} from "../arrays.js";
 import {scoreConsistency} from "./consistency.js";
 import {countExercise} from "./counting.js";
 import {readMeasure, readSignal} from "./cycles.js";

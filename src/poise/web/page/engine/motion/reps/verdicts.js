@@ -1,7 +1,7 @@
 /** Whether a cycle is a repetition of an exercise, by depth, duration, confidence and rules: poise/reps/verdicts.py. */
 
-import {clip, fill, median, percentile, round3, finite, spread} from "../arrays.js";
-import {EDGE_SHARE, SHARE, readMeasure} from "./cycles.js";
+import {clip, fill, finite, median, percentile, round3, spread} from "../arrays.js";
+import {EDGE_SHARE, readMeasure, SHARE} from "./cycles.js";
 import {correlation} from "./series.js";
 import {isSeenFrom} from "./viewpoint.js";
 
@@ -52,11 +52,12 @@ function atMoment(person, name, moment, line, cycle) {
     low = Math.min(low, line.value[i]);
     high = Math.max(high, line.value[i]);
   }
-  const share = fill(good.length, (i) => (line.value[good[i]] - low) / Math.max(high - low, 1e-9));
-  if (moment === "corr") return correlation(values, share);
-  const rest = median(values.filter((_, i) => share[i] <= 0.25));
-  const effort = median(values.filter((_, i) => share[i] >= 0.75));
-  return {rest, effort, change: effort - rest}[moment];
+  const share = (i) => (line.value[i] - low) / Math.max(high - low, 1e-9);
+  if (moment === "corr") return correlation(values, good.map(share));
+  const rest = () => median(good.filter((i) => share(i) <= 0.25).map((i) => value[i]));
+  const effort = () => median(good.filter((i) => share(i) >= 0.75).map((i) => value[i]));
+  if (moment === "rest") return rest();
+  return moment === "effort" ? effort() : effort() - rest();
 }
 
 /** How far the hips (or, unseen, the shoulders) moved sideways over a cycle, torso lengths, or NaN. */
@@ -98,7 +99,7 @@ export function ruleScore(rule, value) {
 
 /**
  * Judge one cycle.
- * @param {object} limits `typical`: depth of a usual repetition of this set; `strict`: whether every rule can reject it,
+ * @param {object} limits `typical`: depth of a usual repetition of this set; `strict`: whether every rule rejects,
  *   not only gates; `briefS`: shortest repetition of this set, seconds
  * @returns {{fit: number, reason: string, conf: number, small: boolean}} an empty reason: it is one
  */
@@ -126,7 +127,7 @@ export function judgeCycle(person, exercise, line, cycle, {typical, strict, brie
 }
 
 /**
- * Each rule and how well it holds, of a group the first with the best score of all; and the rule that rejects the cycle,
+ * Each rule and how well it holds, of a group the first with the best score of all; and the rule that rejects it,
  * if one does: then there is no need to look at the rest.
  */
 function heldRules(person, exercise, line, cycle, strict) {

@@ -1,6 +1,6 @@
 /** From where a person is seen, and which measures that changes: poise/reps/viewpoint.py. */
 
-import {clip, percentile, finite, spread} from "../arrays.js";
+import {clip, finite, percentile, spread} from "../arrays.js";
 import {fillGaps, smooth} from "./series.js";
 import {COLUMN} from "./signals.js";
 
