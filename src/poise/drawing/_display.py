@@ -63,7 +63,7 @@ def display(image: Image, name: str = "picture") -> str | None:
         return None
     if has_screen() and _open_viewer(image, name):
         return None
-    path = _write_somewhere(image, re.sub(r"[^\w.-]+", "_", Path(name).stem).strip("._") or "picture")
+    path = write_somewhere(image, file_stem(name))
     sys.stdout.write(f"{path}\n")
     return path
 
@@ -90,7 +90,17 @@ def _open_viewer(image: Image, name: str) -> bool:
         return False
 
 
-def _write_somewhere(image: Image, stem: str) -> str:
+def file_stem(name: str) -> str:
+    """Return how the file of a picture is called, without its ending, from the name of what it shows."""
+    return re.sub(r"[^\w.-]+", "_", Path(name).stem).strip("._") or "picture"
+
+
+def write_somewhere(image: Image, stem: str) -> str:
+    """Write a picture under a free name into ``runs/pose/show``, or where that fails into the temporary folder.
+
+    Raises:
+        OSError: Neither can be written.
+    """
     data = encode(image, ".jpg")
     try:
         return _write_new(Path("runs") / "pose" / "show", stem, data)

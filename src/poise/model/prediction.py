@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from poise.errors import SourceError
@@ -14,6 +14,7 @@ from poise.filters.stream import smooth_stream
 from poise.model.run import Run
 from poise.model.series import Series, is_frame
 from poise.model.settings import Settings
+from poise.model.showing import Left, Showing
 from poise.results import Results
 from poise.tracking import follow_stream
 
@@ -61,7 +62,8 @@ def predict(
         notes.append(note)
         _log.warning("%s", note)
 
-    with ExitStack() as stack:
+    # Around the other: a window closes once what was seen in it is written.
+    with ExitStack() as last, suppress(Left), ExitStack() as stack:
         frames = stack.enter_context(
             open_source(
                 source,
@@ -74,7 +76,12 @@ def predict(
             )
         )
         run = _run(stack, source, settings, series, facts, errors, notes) if settings.saves else None
-        numbered = series.number(frames, settings, alone=alone, lazy=is_lazy(source))
+        lazy = is_lazy(source)
+        showing = None
+        if settings.show:
+            showing = Showing(settings, series, source, alone=alone, lazy=lazy, run=run)
+            last.callback(showing.close)
+        numbered = series.number(frames, settings, alone=alone, lazy=lazy)
         results = estimate_stream(
             numbered,
             estimator,
@@ -92,8 +99,7 @@ def predict(
             if run is not None:
                 result = result.replace(save_dir=str(run.path))
                 run.write(result)
-            if settings.show:
-                result.show(**settings.drawing)
+            going = showing is None or showing.take(result)
             if settings.verbose is not False:
                 _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
             if settings.verbose:
@@ -101,6 +107,8 @@ def predict(
             if run is not None and run is series.run:
                 run.flush()
             yield result
+            if not going:
+                raise Left
         if alone:
             series.rest()
     if run is not None and run is not series.run and run.path.is_dir():

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from poise.drawing import LiveWindow
 from poise.estimators import Memories
 from poise.filters.smoothing import Smoother, filter_named
 from poise.frames import Frame, Media, TimeFrom
@@ -88,6 +89,7 @@ class Series:
         memories: What the estimator keeps from frame to frame.
         last: The source of the latest result.
         run: The run in which frames passed one by one are saved.
+        window: The window in which they are shown.
         resumed: The last call continued the one before.
     """
 
@@ -97,6 +99,7 @@ class Series:
         self.memories = Memories(scene=scene)
         self.last: Media | None = None
         self.run: Run | None = None
+        self.window: LiveWindow | None = None
         self.resumed = False
         self._end: weakref.finalize[..., Series] | None = None
         self._smoother: Smoother | None = None
@@ -122,19 +125,27 @@ class Series:
 
     def keep(self, run: Run) -> None:
         """Save further frames in this run too; it is finished with the series, at the latest when Python ends."""
-        self.close()
+        self._finish()
         self.run = run
         self._end = weakref.finalize(self, run.close)
 
     def inherit(self, other: Series) -> None:
-        """Take over the run of a series that is over."""
+        """Take over the run and the window of a series that is over."""
+        if other.window is not None:
+            self.window, other.window = other.window, None
         if other.run is not None and other._end is not None:
             run, other.run = other.run, None
             other._end.detach()
             self.keep(run)
 
     def close(self) -> None:
-        """Finish the run."""
+        """Finish the run, and close the window."""
+        if self.window is not None:
+            self.window.close()
+            self.window = None
+        self._finish()
+
+    def _finish(self) -> None:
         if self.run is not None:
             self.run.close()
             self.run = None
