@@ -140,10 +140,6 @@ class Reporter:
         self.console.print(words, soft_wrap=True)
 
 
-class Left(GeneratorExit):
-    """The user has closed the window: the command ends well, and what it saves says that the stream was left."""
-
-
 def window_for(instead: str, *, show: bool) -> LiveWindow | None:
     """Return the window of --show, None without it.
 

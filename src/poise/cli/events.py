@@ -7,14 +7,17 @@ import sys
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._options import Opening, RunName
-from poise.cli._report import Left, Reporter, window_for
+from poise.cli._report import Reporter, window_for
 from poise.files.text import plain
+
+if TYPE_CHECKING:
+    from poise.results import Results
 
 
 def events(
@@ -73,6 +76,7 @@ def events(
     if not source:
         hint = f"; {gestures[0]!r} was taken for a set of gestures: write the source first" if gestures else ""
         raise ValueError(f"events needs a source: a video, camera number, address, folder of frames, or -{hint}")
+    from poise.drawing import WindowClosed
     from poise.events.event import EventStream
     from poise.events.heatmap import Heatmap
     from poise.events.pipeline import EventPainter, EventVideo, detectors, run_events, save_heatmap
@@ -109,7 +113,7 @@ def events(
     window = window_for("--save writes the video", show=show)
     screen, seen = EventPainter(wanted), None
     webhook: Webhook | None = None
-    with suppress(Left), ExitStack() as stack:
+    with suppress(WindowClosed), ExitStack() as stack:
         if window is not None:
             stack.callback(window.close)
         webhook = None if post is None else Webhook(post)
@@ -153,8 +157,8 @@ def events(
                 if window is not None and seen != (at := (result.media.key, result.frame)):
                     seen = at
                     screen.take(result, found)
-                    if not window.show(result, partial(screen.draw, result)):
-                        raise Left
+                    if not window.show(result, partial(screen.draw, result), wait=_frames(result)):
+                        raise WindowClosed
         finally:
             # A live stream ends by Ctrl-C; what was seen until then is wanted.
             if heatmap is not None and picture is not None:
@@ -166,6 +170,11 @@ def events(
         report.error(ValueError(webhook.note))
         return 1
     return code
+
+
+def _frames(result: Results) -> bool | None:
+    """Return True for pictures that are frames of a recording; of others their source says whether they are."""
+    return True if result.media.kind == "image" else None
 
 
 def _notes(wanted: list[Any]) -> list[str]:

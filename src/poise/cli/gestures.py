@@ -16,7 +16,7 @@ from cyclopts import Parameter
 from poise.cli._app import STDIN
 from poise.cli._help import INSIDE
 from poise.cli._options import Engine
-from poise.cli._report import Left, Reporter, window_for
+from poise.cli._report import Reporter, window_for
 from poise.cli.teach import teach
 from poise.files.text import plain
 
@@ -60,7 +60,7 @@ def watch(
         events: With --json: print only what begins and ends.
         save: Write the annotated pictures or video under runs/pose/gestures.
         out: Write them here: a video (.mp4, .gif), a picture, or a folder.
-        show: Show the frames in a window (q ends, space pauses, f fills the screen, s saves the frame).
+        show: Show pictures, and videos in a window (q ends, space pauses, f fills the screen, s saves the frame).
         mirrored: The pictures are mirrored, as a selfie camera gives them.
         body: Body model; its wrists help to find hands (default: body-fast, or body-3d for movements taught with it).
         hands: Hand model.
@@ -74,6 +74,7 @@ def watch(
         raise ValueError("gestures needs a source: a picture, video, folder, camera number, webcam, or - for input")
     if events and not json:
         raise ValueError("--events goes with --json; without --json only what begins and ends is printed of a video")
+    from poise.drawing import Viewers, WindowClosed
     from poise.gestures import GesturePainter, GestureRecognizer, GestureTally, watch_gestures
 
     report, engine = Reporter(quiet=quiet, lines=False), engine or Engine()
@@ -101,8 +102,8 @@ def watch(
     )
     say = (_events if events else _records) if json else _lines
     painter, tally = GesturePainter(), GestureTally()
-    window = window_for("--save writes what is drawn", show=show)
-    with suppress(Left), ExitStack() as stack:
+    viewers, window = Viewers(), window_for("--save writes what is drawn", show=show)
+    with suppress(WindowClosed), ExitStack() as stack:
         if window is not None:
             stack.callback(window.close)
         if not json:
@@ -122,8 +123,12 @@ def watch(
                 sys.stdout.write(plain(line) + "\n")
             sys.stdout.flush()
             tally.add(one)
-            if window is not None and looked and not window.show(one.frame, partial(_drawn, painter, one)):
-                raise Left
+            if window is not None and looked:
+                paint = partial(_drawn, painter, one)
+                if one.frame.media.kind == "image":
+                    viewers.show(paint, Path(one.frame.media.name).stem)
+                elif not window.show(one.frame, paint):
+                    raise WindowClosed
     return report.finish()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from poise.files.writing import numbered
 from poise.frames import Image
 from poise.image import encode, to_pil
 
+_log = logging.getLogger("poise")
+
+_MOST_VIEWERS = 10
 _VIEWERS = ("xdg-open", "display", "gm", "eog", "xv")  # those that Pillow knows how to start
 
 
@@ -66,6 +71,31 @@ def display(image: Image, name: str = "picture") -> str | None:
     path = write_somewhere(image, file_stem(name))
     sys.stdout.write(f"{path}\n")
     return path
+
+
+class Viewers:
+    """Shows pictures that are one of their own, as :func:`display` does; of those beyond the tenth no viewer opens.
+
+    The windows of a whole folder would bury the screen.
+    """
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    def show(self, paint: Callable[[], Image], name: str) -> None:
+        """Show a picture.
+
+        Args:
+            paint: Draws it; called only where it is shown.
+            name: As for :func:`display`.
+        """
+        if not in_notebook() and has_screen():
+            self._open += 1
+            if self._open == _MOST_VIEWERS + 1:
+                _log.warning("%d pictures are open; the others are not shown: save=True writes them", _MOST_VIEWERS)
+            if self._open > _MOST_VIEWERS:
+                return
+        display(paint(), name)
 
 
 def in_notebook() -> bool:

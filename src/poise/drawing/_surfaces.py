@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from poise.drawing._display import in_notebook
+from poise.drawing._lost import Lost
+from poise.drawing._opencv_window import OpenCvSurface
 from poise.drawing._video import Video
 from poise.extras.engines import installed
 from poise.frames import Image
@@ -27,10 +26,6 @@ _DARK = "#101010"
 # A notebook's page gets a picture at most so often, seconds, and so wide: each travels through a socket.
 _NOTEBOOK_S, _NOTEBOOK_WIDTH = 0.1, 960
 _MOST_PLAYERS = 4
-
-
-class Lost(Exception):
-    """The window is gone, and it was not the user who closed it."""
 
 
 class Surface(Protocol):
@@ -79,8 +74,9 @@ def open_surface() -> Surface | str:
         pass  # Python came without Tk: OpenCV may have windows
     except Lost as error:
         return str(error)
-    if opencv_windows():
-        return CvSurface()
+    if installed("cv2"):
+        with suppress(Lost, OSError):
+            return OpenCvSurface()
     return "Python has no Tk (Debian and Ubuntu: apt install python3-tk), and no OpenCV with windows is installed"
 
 
@@ -257,82 +253,6 @@ class TkSurface:
             if isinstance(error, self._broken):
                 raise Lost(str(error)) from error
             raise error
-
-
-@cache
-def opencv_windows() -> bool:
-    """Return whether an OpenCV that can open windows is installed.
-
-    A process of its own tries: the Qt in OpenCV ends the process where the screen does not answer.
-    """
-    if not installed("cv2"):
-        return False
-    code = "import cv2; cv2.namedWindow('poise'); cv2.destroyAllWindows()"
-    try:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
-
-
-class CvSurface:
-    """A window of OpenCV, for Pythons without Tk."""
-
-    interval = 0.008
-    asks = True
-    _name = "Poise"
-    _words: ClassVar = {27: "escape", 32: "space"}
-
-    def __init__(self) -> None:
-        self._cv: Any = importlib.import_module("cv2")
-        self._open = self._full = False
-
-    def draw(self, picture: Image) -> None:
-        """Show a picture, as large as the window allows, in its own proportions."""
-        cv = self._cv
-        try:
-            if not self._open:
-                cv.namedWindow(self._name, cv.WINDOW_NORMAL | cv.WINDOW_KEEPRATIO)
-                cv.resizeWindow(self._name, picture.shape[1], picture.shape[0])
-                self._open = True
-            cv.imshow(self._name, picture)
-        except cv.error as error:
-            raise Lost(str(error)) from error
-
-    def title(self, words: str) -> None:
-        """Write the title."""
-        if self._open:
-            with suppress(self._cv.error):
-                self._cv.setWindowTitle(self._name, words)
-
-    def pressed(self) -> list[str]:
-        """Let the window do what is to be done, and return the keys."""
-        cv = self._cv
-        if not self._open:
-            return []
-        try:
-            code = cv.waitKey(1) & 0xFF
-            if cv.getWindowProperty(self._name, cv.WND_PROP_VISIBLE) < 1:
-                return ["escape"]
-        except cv.error as error:
-            raise Lost(str(error)) from error
-        return [] if code == 0xFF else [self._words.get(code, chr(code).lower())]
-
-    def fill_screen(self) -> None:
-        """Fill the screen, or go back."""
-        cv = self._cv
-        self._full = not self._full
-        with suppress(cv.error):
-            how = cv.WINDOW_FULLSCREEN if self._full else cv.WINDOW_NORMAL
-            cv.setWindowProperty(self._name, cv.WND_PROP_FULLSCREEN, how)
-
-    def close(self, videos: Sequence[Path] = ()) -> None:
-        """Close the window."""
-        if self._open:
-            self._open = False
-            with suppress(self._cv.error):
-                self._cv.destroyWindow(self._name)
-                self._cv.waitKey(1)
 
 
 class NotebookSurface:

@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Self
 
 from poise.drawing._display import file_stem, write_somewhere
+from poise.drawing._lost import Lost
 from poise.drawing._playback import Playback
-from poise.drawing._surfaces import Lost, Surface, open_surface
+from poise.drawing._surfaces import Surface, open_surface
 from poise.files.addresses import masked
 from poise.files.text import one_line, say
 from poise.frames import Frame, Image, Media
@@ -28,6 +29,10 @@ _TITLE_S = 0.5  # the title is written anew so often, seconds
 _SAID_S = 2.0  # what was said in the title stays so long
 _RATE = 30  # frames over which the rate is taken
 _STOP = frozenset({"q", "escape"})
+
+
+class WindowClosed(GeneratorExit):
+    """The user has closed the window: what goes on ends well, and what it saves says that the stream was left."""
 
 
 class LiveWindow:
@@ -105,7 +110,6 @@ class LiveWindow:
         if paint is None:
             paint = _painting(shown)
         now = self._clock()
-        self._came.append(now)
         if isinstance(shown, (Results, Frame)):
             media, number = shown.media, shown.frame if isinstance(shown, Results) else shown.index
             waits = _recorded(media) if wait is None else wait
@@ -115,6 +119,7 @@ class LiveWindow:
             turn = self._playback.turn("", 0.0, now, wait=False)
         try:
             self._pump(surface, now + turn.wait)
+            self._came.append(self._clock())
             if turn.seen and not self.closed:
                 self._picture, self._missed = paint(), None
                 self._media, self._number = media, number

@@ -8,13 +8,14 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, suppress
 from typing import Any
 
+from poise.drawing import WindowClosed
 from poise.errors import SourceError
 from poise.estimators import Estimator, estimate_stream
 from poise.filters.stream import smooth_stream
 from poise.model.run import Run
 from poise.model.series import Series, is_frame
 from poise.model.settings import Settings
-from poise.model.showing import Left, Showing
+from poise.model.showing import Showing
 from poise.results import Results
 from poise.tracking import follow_stream
 
@@ -63,7 +64,7 @@ def predict(
         _log.warning("%s", note)
 
     # Around the other: a window closes once what was seen in it is written.
-    with ExitStack() as last, suppress(Left), ExitStack() as stack:
+    with ExitStack() as last, suppress(WindowClosed), ExitStack() as stack:
         frames = stack.enter_context(
             open_source(
                 source,
@@ -108,7 +109,7 @@ def predict(
                 run.flush()
             yield result
             if not going:
-                raise Left
+                raise WindowClosed
         if alone:
             series.rest()
     if run is not None and run is not series.run and run.path.is_dir():

@@ -23,7 +23,7 @@ from poise.drawing import LiveWindow
 from poise.estimators import Memories
 from poise.filters.smoothing import Smoother, filter_named
 from poise.frames import Frame, Media, TimeFrom
-from poise.model.run import Run
+from poise.model.run import Painter, Run
 from poise.model.settings import Settings
 from poise.sources import is_one
 from poise.tracking import Tracker
@@ -90,6 +90,7 @@ class Series:
         last: The source of the latest result.
         run: The run in which frames passed one by one are saved.
         window: The window in which they are shown.
+        painter: What draws them for it.
         resumed: The last call continued the one before.
     """
 
@@ -100,6 +101,7 @@ class Series:
         self.last: Media | None = None
         self.run: Run | None = None
         self.window: LiveWindow | None = None
+        self.painter: Painter | None = None
         self.resumed = False
         self._end: weakref.finalize[..., Series] | None = None
         self._smoother: Smoother | None = None

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from poise.drawing import LiveWindow, has_screen, in_notebook
+from poise.drawing import LiveWindow, Viewers, in_notebook
 from poise.frames import Frame
 from poise.model.run import Painter, Run
 from poise.model.series import Series
 from poise.model.settings import Settings
 from poise.results import Results
 
-_log = logging.getLogger("poise")
-
-# Pictures of one call that open a viewer each; the windows of a folder would bury the screen.
-_MOST_VIEWERS = 10
+# Endings of what a notebook plays.
 _PLAYED = {".mp4", ".m4v", ".mov", ".webm", ".gif", ".webp"}
-
-
-class Left(GeneratorExit):
-    """The user has closed the window: the call ends as that of a stream that is left."""
 
 
 class Showing:
@@ -51,7 +44,7 @@ class Showing:
         self._run = run
         self._painter = Painter(settings)
         self._own: LiveWindow | None = None
-        self._viewers = 0
+        self._viewers = Viewers()
 
     def take(self, result: Results) -> bool:
         """Show a result; returns whether to go on."""
@@ -65,9 +58,9 @@ class Showing:
         if first and not in_notebook():
             self._view(result)
             return True
-        window = self._kept() if kept else self._window()
-        self._painter.take(result)
-        paint = partial(self._painter, result)
+        window, painter = self._kept() if kept else (self._window(), self._painter)
+        painter.take(result)
+        paint = partial(painter, result)
         # A list of pictures with times has no more hurry than a file.
         going = window.show(result, paint, wait=self._recorded if picture else None)
         return going or kept  # frames of a loop of one's own go on coming
@@ -83,10 +76,15 @@ class Showing:
             self._own = LiveWindow(instead=self._instead())
         return self._own
 
-    def _kept(self) -> LiveWindow:
-        if self._series.window is None:
-            self._series.window = LiveWindow(instead=self._instead())
-        return self._series.window
+    def _kept(self) -> tuple[LiveWindow, Painter]:
+        """Return the window of the series, and what draws in it with the trails of the calls before."""
+        series = self._series
+        if series.window is None:
+            series.window = LiveWindow(instead=self._instead())
+        if series.painter is None:
+            series.painter = self._painter
+        series.painter.settings = self._settings
+        return series.window, series.painter
 
     def _instead(self) -> str:
         if self._run is None or not self._settings.save:
@@ -94,10 +92,5 @@ class Showing:
         return f"the frames are not shown, but written to {self._run.path}"
 
     def _view(self, result: Results) -> None:
-        if not in_notebook() and has_screen():
-            self._viewers += 1
-            if self._viewers == _MOST_VIEWERS + 1:
-                _log.warning("%d pictures are open; the others are not shown: save=True writes them", _MOST_VIEWERS)
-            if self._viewers > _MOST_VIEWERS:
-                return
-        result.show(**self._settings.drawing)
+        name = Path(result.path).stem or "picture"
+        self._viewers.show(partial(result.plot, **self._settings.drawing), name)
