@@ -113,19 +113,6 @@ def test_the_frame_is_on_the_screen_as_it_is(xvfb: Screen, tmp_path: Path) -> No
 
 
 @tk
-def test_pillow_without_its_part_for_tk_shows_the_same(xvfb: Screen, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['PIL.ImageTk'] = None\n")
-
-    script = Script("say(x=surface._root.winfo_rootx(), y=surface._root.winfo_rooty(), photo=str(surface._photo))",
-                    tmp_path, xvfb.name, tmp_path)  # fmt: skip
-    at = script.says()
-    seen = xvfb.picture()
-    script.end()
-
-    assert colours(seen, at["x"], at["y"], 320, 240) == FOUR
-
-
-@tk
 def test_a_window_of_another_shape_keeps_the_proportions(xvfb: Screen, tmp_path: Path) -> None:
     script = Script(
         """

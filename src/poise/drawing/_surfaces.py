@@ -118,7 +118,6 @@ class TkSurface:
         self._broken: tuple[type[BaseException], ...] = (tkinter.TclError, RuntimeError)
         self._keys: deque[str] = deque()
         self._picture: Image | None = None
-        self._photo: Any = None
         self._size = (0, 0)  # of the photo
         self._room = (0, 0)  # of the canvas when it was painted
         self._full = self._open = False
@@ -134,7 +133,8 @@ class TkSurface:
         root.report_callback_exception = self._failed
         self._canvas = tkinter.Canvas(root, highlightthickness=0, borderwidth=0, background=_DARK)
         self._canvas.pack(fill="both", expand=True)
-        self._item = self._canvas.create_image(0, 0, anchor="center")
+        self._photo = tkinter.PhotoImage(master=root)
+        self._item = self._canvas.create_image(0, 0, anchor="center", image=self._photo)
         root.bind("<Key>", lambda event: self._keys.append(event.keysym.lower()))
         root.bind("<Configure>", lambda _: self._resized())
         if sys.platform == "darwin":  # Command-Q would end the process
@@ -148,6 +148,11 @@ class TkSurface:
             return bool(self._root.winfo_exists())
         except self._broken:
             return False
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """Width and height of the picture on the screen."""
+        return self._size
 
     def draw(self, picture: Image) -> None:
         """Show a picture, as large as the window allows, in its own proportions."""
@@ -190,6 +195,7 @@ class TkSurface:
         self._picture, self._open = None, False
         self._keys.clear()
         try:
+            self._photo.blank()
             if self._full:
                 self.fill_screen()
             self._root.withdraw()
@@ -218,26 +224,10 @@ class TkSurface:
         height, width = self._picture.shape[:2]
         scale = min(room[0] / width, room[1] / height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        self._put(resize(self._picture, size), size)
-        self._canvas.coords(self._item, room[0] // 2, room[1] // 2)
-
-    def _put(self, picture: Image, size: tuple[int, int]) -> None:
-        image = to_pil(picture)
-        try:
-            from PIL import ImageTk
-
-            if self._photo is None or size != self._size:
-                self._photo = ImageTk.PhotoImage("RGB", size, master=self._root)
-                self._canvas.itemconfigure(self._item, image=str(self._photo))
-            self._photo.paste(image)
-        except ImportError:  # distributions leave this part of Pillow out; Tk reads PPM itself, five times slower
-            import tkinter
-
-            if self._photo is None:
-                self._photo = tkinter.PhotoImage(master=self._root)
-                self._canvas.itemconfigure(self._item, image=self._photo)
-            self._photo.configure(data=b"P6 %d %d 255\n" % size + image.tobytes())
+        # Bytes of PPM cost Tk as little as what Pillow offers for it, which distributions leave out.
+        self._photo.configure(data=b"P6 %d %d 255\n" % size + to_pil(resize(self._picture, size)).tobytes())
         self._size = size
+        self._canvas.coords(self._item, room[0] // 2, room[1] // 2)
 
     def _resized(self) -> None:
         room = (self._canvas.winfo_width(), self._canvas.winfo_height())
