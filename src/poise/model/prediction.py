@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
-from poise.errors import SourceError
+from poise.errors import SourceError, WindowClosed
 from poise.estimators import Estimator, estimate_stream
 from poise.model.series import Series, is_frame
 from poise.model.settings import Settings
@@ -61,7 +61,8 @@ def predict(
         notes.append(note)
         _log.warning("%s", note)
 
-    with ExitStack() as stack:
+    # Around the other: a window closes once what was seen in it is written.
+    with ExitStack() as last, suppress(WindowClosed), ExitStack() as stack:
         frames = stack.enter_context(
             open_source(
                 source,
@@ -74,7 +75,14 @@ def predict(
             )
         )
         run = _run(stack, source, settings, series, facts, errors, notes) if settings.saves else None
-        numbered = series.number(frames, settings, alone=alone, lazy=is_lazy(source))
+        lazy = is_lazy(source)
+        showing = None
+        if settings.show:
+            from poise.model.showing import Showing
+
+            showing = Showing(settings, series, source, alone=alone, lazy=lazy, run=run)
+            last.callback(showing.close)
+        numbered = series.number(frames, settings, alone=alone, lazy=lazy)
         results = estimate_stream(
             numbered,
             estimator,
@@ -96,8 +104,7 @@ def predict(
             if run is not None:
                 result = result.replace(save_dir=str(run.path))
                 run.write(result)
-            if settings.show:
-                result.show(**settings.drawing)
+            going = showing is None or showing.take(result)
             if settings.verbose is not False:
                 _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
             if settings.verbose:
@@ -105,6 +112,8 @@ def predict(
             if run is not None and run is series.run:
                 run.flush()
             yield result
+            if not going:
+                raise WindowClosed
         if alone:
             series.rest()
     if run is not None and run is not series.run and run.path.is_dir():

@@ -25,8 +25,9 @@ from poise.model.settings import Settings
 from poise.sources import is_one
 
 if TYPE_CHECKING:
+    from poise.drawing import LiveWindow
     from poise.filters.smoothing import Smoother
-    from poise.model.run import Run
+    from poise.model.run import Painter, Run
     from poise.tracking import Tracker
 
 FPS = 30.0  # what is assumed where nothing is known: most cameras and phones
@@ -90,6 +91,8 @@ class Series:
         memories: What the estimator keeps from frame to frame.
         last: The source of the latest result.
         run: The run in which frames passed one by one are saved.
+        window: The window in which they are shown.
+        painter: What draws them for it.
         resumed: The last call continued the one before.
     """
 
@@ -99,6 +102,8 @@ class Series:
         self.memories = Memories(scene=scene)
         self.last: Media | None = None
         self.run: Run | None = None
+        self.window: LiveWindow | None = None
+        self.painter: Painter | None = None
         self.resumed = False
         self._end: weakref.finalize[..., Series] | None = None
         self._smoother: Smoother | None = None
@@ -126,19 +131,27 @@ class Series:
 
     def keep(self, run: Run) -> None:
         """Save further frames in this run too; it is finished with the series, at the latest when Python ends."""
-        self.close()
+        self._finish()
         self.run = run
         self._end = weakref.finalize(self, run.close)
 
     def inherit(self, other: Series) -> None:
-        """Take over the run of a series that is over."""
+        """Take over the run and the window of a series that is over."""
+        if other.window is not None:
+            self.window, other.window = other.window, None
         if other.run is not None and other._end is not None:
             run, other.run = other.run, None
             other._end.detach()
             self.keep(run)
 
     def close(self) -> None:
-        """Finish the run."""
+        """Finish the run, and close the window."""
+        if self.window is not None:
+            self.window.close()
+            self.window = None
+        self._finish()
+
+    def _finish(self) -> None:
         if self.run is not None:
             self.run.close()
             self.run = None

@@ -73,7 +73,7 @@ class Settings:
         save_frames: Write a video's annotated frames as pictures.
         save_json: Write ``results.jsonl``, a line a frame.
         save_csv: Write ``results.csv``, a row a keypoint.
-        show: Show each picture.
+        show: Show pictures, and videos, cameras and frames that belong together in one window; see docs/drawing.md.
         project: Folder of the runs.
         name: Name of the run; a number is added when it exists.
         exist_ok: Write into an existing run's folder.
