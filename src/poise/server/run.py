@@ -1,0 +1,172 @@
+"""A server that runs: its socket, its signals, and clients that never finish what they begin."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from poise.errors import PoiseError
+from poise.server.service import Service
+from poise.server.settings import ServerSettings
+
+# A connection that has asked nothing for so long is closed; so is one whose request's head does not end.
+_HEAD_S = 20.0
+# Connections of all kinds; more are told to come back.
+_MOST_CONNECTIONS = 512
+
+
+def run(
+    app: FastAPI, settings: ServerSettings, host: str, port: int, *, ready: Callable[[str], None] = lambda _: None
+) -> None:
+    """Serve until SIGINT or SIGTERM; then finish what runs, at most ``settings.stop_s`` seconds, and return.
+
+    Args:
+        app: What :func:`poise.server.create_app` gave.
+        settings: Its settings.
+        host: Name or address to listen at.
+        port: Number of the port; 0: any that is free.
+        ready: Called with the server's address when it listens.
+
+    Raises:
+        PoiseError: The port is taken, or the host is not one of this machine.
+    """
+    service: Service = app.state.service
+    config = uvicorn.Config(
+        app,
+        http=_Patient,
+        ws="websockets-sansio" if "websockets-sansio" in uvicorn.config.WS_PROTOCOLS else "websockets",
+        ws_max_size=settings.max_frame + 1024,
+        # Pictures are compressed already, and answers leave at once.
+        ws_per_message_deflate=False,
+        log_config=None,
+        log_level="critical",
+        # A token of a WebSocket stands in its address, and is not for logs.
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=max(1, round(settings.stop_s)),
+    )
+    try:
+        with _listen(host, port) as listener:
+            number = listener.getsockname()[1]
+            shown = f"[{host}]" if ":" in host else host
+            server = _Server(config, service, settings.stop_s, lambda: ready(f"http://{shown}:{number}"))
+            server.run([listener])
+    finally:
+        service.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=128)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PoiseError(
+            f"{host}:{port}: cannot listen there ({reason}); choose another with --host or --port"
+        ) from None
+
+
+class _Server(uvicorn.Server):
+    """Lets what runs finish, and ends with the exit code of a program that did what it should."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, stop_s: float, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._service = service
+        self._stop_s = stop_s
+        self._ready = ready
+        self._until: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals as a wish to stop; the program that asked for the server goes on after it."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        names = ["SIGINT", "SIGTERM", *(["SIGBREAK"] if sys.platform == "win32" else [])]
+        numbers = [getattr(signal, name) for name in names]
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; a second signal does not wait."""
+        if self._until is not None:
+            self.should_exit = self.force_exit = True
+        else:
+            self._until = monotonic() + self._stop_s
+            # Not here: a signal may come while a lock is held.
+            threading.Thread(target=self._service.stop, daemon=True).start()
+
+    async def on_tick(self, counter: int) -> bool:
+        """End when nothing runs any more, or when it takes too long."""
+        if self._until is not None and self._service.closing:
+            self.should_exit |= not self._service.busy or monotonic() > self._until
+        return await super().on_tick(counter)
+
+
+class _Patient(H11Protocol):
+    """HTTP, without patience for clients that connect and say nothing, or never come to the end of a request's head."""
+
+    _seen: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to watch a connection."""
+        super().connection_made(transport)
+        self.loop.call_later(_HEAD_S, self._look)
+
+    def _look(self) -> None:
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return  # over, or a WebSocket by now, which has limits of its own
+        waits = self.cycle is None or self.cycle.response_complete
+        if waits and self._seen is self.cycle:
+            self.transport.close()
+            return
+        self._seen = self.cycle if waits else None
+        self.loop.call_later(_HEAD_S, self._look)
+
+
+def serve(
+    settings: ServerSettings | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    page: str | Path | None = None,
+    ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Check the settings, open the models, and serve until a signal.
+
+    Raises:
+        PoiseError: A model cannot be used, a folder cannot be written to, or the port is taken.
+    """
+    from poise.server.app import build
+
+    settings = settings or ServerSettings()
+    app = build(settings, page=page)
+    try:
+        app.state.service.check()
+    except BaseException:
+        app.state.service.close()
+        raise
+    run(app, settings, host, port, ready=ready)
