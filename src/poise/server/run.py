@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from poise.errors import PoiseError
+from poise.server import create_app
 from poise.server.service import Service
 from poise.server.settings import ServerSettings
 
@@ -27,48 +28,45 @@ _HEAD_S = 20.0
 _MOST_CONNECTIONS = 512
 
 
-def run(
-    app: FastAPI, settings: ServerSettings, host: str, port: int, *, ready: Callable[[str], None] = lambda _: None
+def serve(
+    settings: ServerSettings | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    page: str | Path | None = None,
+    ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then finish what runs, at most ``settings.stop_s`` seconds, and return.
 
     Args:
-        app: What :func:`poise.server.create_app` gave.
-        settings: Its settings.
+        settings: What is offered, to whom, and how much; None: all as it is.
         host: Name or address to listen at.
         port: Number of the port; 0: any that is free.
+        page: A folder of static files that are served at ``/``; None: the page that comes with Poise.
         ready: Called with the server's address when it listens.
 
     Raises:
-        PoiseError: The port is taken, or the host is not one of this machine.
+        PoiseError: A model cannot be used, a folder cannot be written to, the port is taken, or the host is not one of
+            this machine.
     """
+    app = create_app(settings, page=page)
     service: Service = app.state.service
-    config = uvicorn.Config(
-        app,
-        http=_Patient,
-        ws="websockets-sansio" if "websockets-sansio" in uvicorn.config.WS_PROTOCOLS else "websockets",
-        ws_max_size=settings.max_frame + 1024,
-        # Pictures are compressed already, and answers leave at once.
-        ws_per_message_deflate=False,
-        log_config=None,
-        log_level="critical",
-        # A token of a WebSocket stands in its address, and is not for logs.
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=max(1, round(settings.stop_s)),
-    )
     try:
-        with _listen(host, port) as listener:
-            number = listener.getsockname()[1]
+        with listen(host, port) as listener:
+            service.check()
             shown = f"[{host}]" if ":" in host else host
-            server = _Server(config, service, settings.stop_s, lambda: ready(f"http://{shown}:{number}"))
-            server.run([listener])
+            address = f"http://{shown}:{listener.getsockname()[1]}"
+            GracefulServer(app, ready=lambda: ready(address)).run([listener])
     finally:
         service.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        PoiseError: The port is taken, or the host is not one of this machine.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=128)
@@ -79,13 +77,34 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-class _Server(uvicorn.Server):
-    """Lets what runs finish, and ends with the exit code of a program that did what it should."""
+class GracefulServer(uvicorn.Server):
+    """Lets what runs finish, and ends with the exit code of a program that did what it should.
 
-    def __init__(self, config: uvicorn.Config, service: Service, stop_s: float, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._service = service
-        self._stop_s = stop_s
+    Args:
+        app: What :func:`poise.server.create_app` gave.
+        ready: Called when it listens.
+    """
+
+    def __init__(self, app: FastAPI, *, ready: Callable[[], None] = lambda: None) -> None:
+        self._service: Service = app.state.service
+        settings = self._service.settings
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_Patient,
+                ws_max_size=settings.max_frame + 1024,
+                # Pictures are compressed already, and answers leave at once.
+                ws_per_message_deflate=False,
+                log_config=None,
+                log_level="critical",
+                # A token of a WebSocket stands in its address, and is not for logs.
+                access_log=False,
+                server_header=False,
+                limit_concurrency=_MOST_CONNECTIONS,
+                timeout_graceful_shutdown=max(1, round(settings.stop_s)),
+            )
+        )
+        self._stop_s = settings.stop_s
         self._ready = ready
         self._until: float | None = None
 
@@ -145,28 +164,3 @@ class _Patient(H11Protocol):
             return
         self._seen = self.cycle if waits else None
         self.loop.call_later(_HEAD_S, self._look)
-
-
-def serve(
-    settings: ServerSettings | None = None,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    *,
-    page: str | Path | None = None,
-    ready: Callable[[str], None] = lambda _: None,
-) -> None:
-    """Check the settings, open the models, and serve until a signal.
-
-    Raises:
-        PoiseError: A model cannot be used, a folder cannot be written to, or the port is taken.
-    """
-    from poise.server.app import build
-
-    settings = settings or ServerSettings()
-    app = build(settings, page=page)
-    try:
-        app.state.service.check()
-    except BaseException:
-        app.state.service.close()
-        raise
-    run(app, settings, host, port, ready=ready)

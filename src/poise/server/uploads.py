@@ -122,7 +122,7 @@ async def read_form(
 async def _chunks(request: Request, limits: Limits) -> AsyncIterator[bytes]:
     """Give the body as it comes."""
     stated = request.headers.get("content-length", "")
-    if stated.isdigit() and len(stated) < 20 and int(stated) > limits.most:
+    if stated.isdecimal() and int(stated[:30]) > limits.most:
         raise _too_large(limits)
     loop = asyncio.get_running_loop()
     began = loop.time()

@@ -244,6 +244,9 @@ class Videos:
         except Exception as error:  # noqa: BLE001 - told to the client, or logged: the thread goes on
             _, job.error, _ = told(error)
             state = "failed"
+            if not job.frames:  # files without a line say less than none
+                for name in FILES:
+                    (job.folder / name).unlink(missing_ok=True)
             self._metrics.count("poise_errors_total", what="video")
         finally:
             job.upload.unlink(missing_ok=True)
