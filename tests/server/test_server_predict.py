@@ -148,7 +148,7 @@ def test_what_is_no_picture_is_told(client: TestClient, data: bytes, code: int, 
     ("files", "data", "code", "said"),
     [
         ([("pic", b"x")], {}, 422, "no file is expected as 'pic'"),
-        ([("image", b"x")] * 17, {}, 413, "more than 16 files"),
+        ([("image", b"x")] * 17, {}, 422, "more than 16 files"),
         ([("image", b"x")], {f"a{i}": "1" for i in range(40)}, 400, "more than 32 settings"),
         ([("image", b"x")], {"conf": "1" * 40_000}, 413, "'conf' is longer than 32768 bytes"),
         ([("image", b"x")] * 2, {"annotated": "1"}, 422, "send one at a time"),

@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from poise.extras.version import __version__
 from poise.gestures import bundled_sets
@@ -266,7 +267,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
         404: f"nothing is here; what this server answers: {request.scope.get('root_path', '')}/openapi.json",
         405: f"this is not asked with {request.method[:16]}",
     }
-    return JSONResponse(body(words.get(error.status_code, str(error.detail))), error.status_code, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The framework names those of the first of several routes with this path.
+        routes = [one for one in request.app.router.routes if one.matches(request.scope)[0] is Match.PARTIAL]
+        headers["Allow"] = ", ".join(sorted({method for one in routes for method in one.methods or ()}))
+    return JSONResponse(body(words.get(error.status_code, str(error.detail))), error.status_code, headers)
 
 
 async def _wrong_request(_: Request, error: Exception) -> Response:

@@ -17,8 +17,10 @@ from poise.model import Settings
 PICTURE = ("conf", "iou", "imgsz", "max_det", "classes")
 VIDEO = (*(one.name for one in fields(StreamSettings)), "annotated")
 
-_VALUE = re.compile(r"-?[0-9.]+([eE][+-]?[0-9]+)?|true|false|null|\[.*\]", re.DOTALL)
+_VALUE = re.compile(r"-?[0-9.]+([eE][+-]?[0-9]+)?|true|false|\[.*\]", re.DOTALL)
 _MOST = 32_768
+# Settings that may be given more than once.
+_LISTS = ("classes", "gestures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ def _gathered(given: Iterable[tuple[str, str]], known: tuple[str, ...]) -> dict[
             if not isinstance(found, dict):
                 raise ValueError(f"settings must be a JSON object, got {text[:40]!r}")
             values |= found
+        elif key in values and key not in _LISTS:
+            raise ValueError(f"{key[:40]} is given twice")
         elif key in values:
             several = values[key] if isinstance(values[key], list) else [values[key]]
             values[key] = [*several, _value(text)]
@@ -121,7 +125,7 @@ def _json(text: str) -> Any:
 
 
 def _value(text: str) -> Any:
-    """Return a number, switch, list or null as such; other words stay words."""
+    """Return a number, a switch or a list as such; other words stay words."""
     if len(text) > _MOST or not _VALUE.fullmatch(text.strip().lower()):
         return text
     try:

@@ -163,7 +163,13 @@ def pictures(settings: ServerSettings, models: list[str]) -> Schema:
         "iou": {"type": "number", "minimum": 0, "maximum": 1},
         "imgsz": {"type": "integer", "minimum": 32, "maximum": settings.max_imgsz},
         "max_det": {"type": "integer", "minimum": 1, "default": 300},
-        "classes": {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$", "description": "Class numbers to keep: 0,2"},
+        "classes": {
+            "anyOf": [
+                {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
+                {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+            ],
+            "description": "Class numbers to keep: 0,2, or given several times",
+        },
     }
     assert set(known) == {"model", "annotated", *PICTURE}
     image = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, BMP or AVIF"}

@@ -229,16 +229,19 @@ class Session:
     async def _work(self) -> None:
         """Look at messages one after the other."""
         leaving = asyncio.create_task(self._leaving.wait())
+        waiting: set[asyncio.Task[Any]] = {leaving}
         try:
             while True:
                 following = asyncio.create_task(self._inbox.get())
-                await asyncio.wait((leaving, following), return_when=asyncio.FIRST_COMPLETED)
+                waiting.add(following)
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 if leaving.done():
-                    following.cancel()
                     raise _End(_GOING_AWAY, "the server is being stopped; try again later")
+                waiting.remove(following)
                 await self._handle(following.result())
         finally:
-            leaving.cancel()
+            for task in waiting:
+                task.cancel()
 
     async def _handle(self, item: Any) -> None:
         if isinstance(item, _Failure):

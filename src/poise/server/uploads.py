@@ -227,7 +227,7 @@ class _Parts:
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"no file is expected as {self._field[:40]!r}{hint}")
         if len(self._form.uploads) >= self._limits.files:
             most = f"{self._limits.files} files" if self._limits.files > 1 else "one file"
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the form has more than {most}", Connection="close")
+            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"the form has more than {most}", Connection="close")
         self._target = self._make()
         self._form.uploads.append(Upload(shown_name((name or b"").decode("utf-8", "replace")), self._target))
 
