@@ -244,3 +244,17 @@ def test_only_named_models_are_offered(photo: object, picture: bytes) -> None:
 
     assert names == ["hands", "body-fast"]
     assert answer.json() == {"error": "no model named 'body' is offered here; did you mean 'body-fast'?"}
+
+
+def test_requests_together_hold_no_more_memory_than_allowed(picture: bytes) -> None:
+    app = create_app(max_bodies=len(picture) + 1000, threads=1)
+    service = app.state.service
+    with client_of(app) as client:
+        with service.held() as hold:
+            hold(2000)
+            refused = client.post("/predict", content=picture)
+        taken = [client.post("/predict", content=picture).status_code for _ in range(3)]
+
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "2"
+    assert taken == [200, 200, 200]

@@ -181,3 +181,16 @@ def test_only_finished_files_of_results_are_given(client: TestClient, name: str)
     wait(client, key, "failed")
 
     assert client.get(f"/video/{key}/{name}").status_code == 404
+
+
+def test_uploads_that_come_count_and_broken_ones_leave_room(squats: bytes) -> None:
+    app = create_app(max_jobs=1, threads=1)
+    videos = app.state.service.videos
+    with client_of(app) as client:
+        coming = videos.prepare()
+        refused = client.post("/video", content=squats)
+        videos.discard(coming)
+        broken = client.post("/video", content=b"x", headers={"Content-Type": "multipart/form-data; boundary=y"})
+        taken = client.post("/video?annotated=0", content=squats)
+
+    assert (refused.status_code, broken.status_code, taken.status_code) == (429, 400, 202)

@@ -31,7 +31,7 @@ from poise.server.refused import Refused, body
 from poise.server.service import Service
 from poise.server.sessions import Session
 from poise.server.settings import ServerSettings
-from poise.server.uploads import Limits, private_file, read_form, rewound_bytes
+from poise.server.uploads import Limits, kept_bytes, private_file, read_form
 from poise.server.videos import FILES, Job
 from poise.sinks import record
 
@@ -112,25 +112,27 @@ def _pictures(app: FastAPI, service: Service) -> None:
         responses=openapi.responses(408, 413, 422, 429, 503, ok=openapi.predicted()),
     )
     async def predict(request: Request) -> Response:
-        form = await read_form(request, _IMAGES, Limits(settings.max_body, settings.max_images, settings.body_s))
-        given = [*request.query_params.multi_items(), *form.fields]
-        asked = of_pictures(given, model=service.shelf.default, most_imgsz=settings.max_imgsz)
-        service.shelf.check(asked.model)
-        if not form.uploads:
-            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "the form has no picture; send one as 'image'")
-        if asked.annotated and len(form.uploads) > 1:
-            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "annotated answers with one picture; send one at a time")
+        with service.held() as hold:
+            limits = Limits(settings.max_body, settings.max_images, settings.body_s, hold)
+            form = await read_form(request, _IMAGES, limits)
+            given = [*request.query_params.multi_items(), *form.fields]
+            asked = of_pictures(given, model=service.shelf.default, most_imgsz=settings.max_imgsz)
+            service.shelf.check(asked.model)
+            if not form.uploads:
+                raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "the form has no picture; send one as 'image'")
+            if asked.annotated and len(form.uploads) > 1:
+                raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "annotated answers with one picture; send one at a time")
 
-        def work(data: bytes, name: str) -> bytes | dict[str, Any]:
-            result = service.predict(data, name, asked)
-            return encode(_drawn(result), ".jpg") if asked.annotated else record(result)
+            def work(data: bytes, name: str) -> bytes | dict[str, Any]:
+                result = service.predict(data, name, asked)
+                return encode(_drawn(result), ".jpg") if asked.annotated else record(result)
 
-        works = [partial(work, rewound_bytes(upload), upload.name) for upload in form.uploads]
-        futures = service.pool.submit_all(("address", request.client and request.client.host), works)
-        found = await asyncio.gather(*map(asyncio.wrap_future, futures))
-        if asked.annotated:
-            return Response(cast(bytes, found[0]), media_type="image/jpeg")
-        return JSONResponse(found if len(found) > 1 else found[0])
+            works = [partial(work, kept_bytes(upload), upload.name) for upload in form.uploads]
+            futures = service.pool.submit_all(("address", request.client and request.client.host), works)
+            found = await asyncio.gather(*map(asyncio.wrap_future, futures))
+            if asked.annotated:
+                return Response(cast(bytes, found[0]), media_type="image/jpeg")
+            return JSONResponse(found if len(found) > 1 else found[0])
 
 
 def _drawn(result: Results) -> Any:
@@ -154,7 +156,6 @@ def _videos(app: FastAPI, service: Service) -> None:
         responses={**openapi.responses(408, 413, 422, 429, 501, 503), 202: openapi.job()},
     )
     async def begin(request: Request) -> Response:
-        videos.check_room()
         # Wrong settings in the query are told before gigabytes have come.
         query = request.query_params.multi_items()
         of_video(query, model=service.shelf.default, most_imgsz=settings.max_imgsz)

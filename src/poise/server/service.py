@@ -54,6 +54,7 @@ class Service:
         self._numbers = itertools.count(1)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
+        self._held = 0
         self._leave: list[Callable[[], object]] = []
         self._gauges()
         atexit.register(self.close)
@@ -86,6 +87,31 @@ class Service:
             with self._lock:
                 self.clients -= 1
                 self._leave.remove(leave)
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[int], None]]:
+        """Count the bytes of one request that are in memory, until it is answered.
+
+        Gives what is called with the bytes that come.
+
+        Raises:
+            Full: All requests together hold as much as they may.
+        """
+        mine = 0
+
+        def hold(count: int) -> None:
+            nonlocal mine
+            with self._lock:
+                if self._held + count > self.settings.max_bodies:
+                    raise Full("the server is busy: other requests fill the memory that it has for them", 2)
+                self._held += count
+                mine += count
+
+        try:
+            yield hold
+        finally:
+            with self._lock:
+                self._held -= mine
 
     def predict(self, data: bytes, name: str, asked: Asked) -> Results:
         """Find keypoints in one picture; called in a worker.

@@ -20,7 +20,7 @@ class ServerSettings:
             ones, ``body-fast`` first. A client says a name of these, never a path.
         device: Where networks run: ``"cpu"``, ``"cuda"`` …
         threads: CPU threads a network uses; None: the cores that this process may use.
-        workers: Pictures that are looked at together; None: the cores that this process may use, at least 2.
+        workers: Pictures that are looked at together; None: the cores that this process may use, 2 to 8.
         queue: Pictures that may wait for a worker; beyond it the answer is 429.
         token: What clients must show (``Authorization: Bearer``, or ``?token=`` for a WebSocket); None: nothing.
         origins: Other sites whose pages may ask, such as ``"https://example.org"``.
@@ -28,6 +28,7 @@ class ServerSettings:
             name that is not listed is refused, so that no site can pretend to be this machine (DNS rebinding).
         record: A folder in which every WebSocket session leaves its answers, as JSON lines; None: none is kept.
         max_body: Most bytes of a request to ``/predict``.
+        max_bodies: Most bytes of all requests to ``/predict`` together that are in memory.
         max_video: Most bytes of a video.
         max_pixels: Most pixels of a picture.
         max_imgsz: Largest ``imgsz`` that may be asked for, pixels: memory grows with its square.
@@ -36,7 +37,7 @@ class ServerSettings:
         max_frame: Most bytes of a WebSocket message.
         max_clients: Most WebSocket connections.
         max_messages: Most WebSocket messages a second of one client, on average.
-        max_jobs: Most videos that wait or are worked on; finished ones do not count.
+        max_jobs: Most videos that come, wait or are worked on; finished ones do not count.
         keep_s: Seconds for which the files of a video are kept after it is done.
         body_s: Seconds in which the body of a request must have come, and a minute more for each 16 MiB.
         work_s: Most seconds for which a video is worked on.
@@ -58,6 +59,7 @@ class ServerSettings:
     hosts: tuple[str, ...] = ()
     record: Path | None = None
     max_body: int = 32 * _MIB
+    max_bodies: int = 256 * _MIB
     max_video: int = 512 * _MIB
     max_pixels: int = 50_000_000
     max_imgsz: int = 1920
@@ -79,8 +81,19 @@ class ServerSettings:
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(map(str, value)))
         if self.workers is None:
-            object.__setattr__(self, "workers", max(2, _cores()))
-        whole = ("workers", "queue", "max_body", "max_video", "max_pixels", "max_imgsz", "max_images", "max_frames")
+            # Each may hold a decoded picture of the largest size.
+            object.__setattr__(self, "workers", min(8, max(2, _cores())))
+        whole = (
+            "workers",
+            "queue",
+            "max_body",
+            "max_bodies",
+            "max_video",
+            "max_pixels",
+            "max_imgsz",
+            "max_images",
+            "max_frames",
+        )
         for name in (*whole, "max_frame", "max_clients", "max_messages", "max_jobs"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import IO, Any
+from typing import IO
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -62,11 +62,13 @@ class Limits:
         most: Bytes in all.
         files: Files.
         seconds: In which the body must have come, besides what its bytes need on a slow line.
+        hold: Called with the number of bytes that come to be kept in memory; raises where there is no room for them.
     """
 
     most: int
     files: int
     seconds: float
+    hold: Callable[[int], None] = lambda _: None
 
 
 def shown_name(name: str) -> str:
@@ -139,6 +141,7 @@ async def _chunks(request: Request, limits: Limits) -> AsyncIterator[bytes]:
             if received > limits.most:
                 raise _too_large(limits)
             if chunk:
+                limits.hold(len(chunk))
                 yield chunk
     except TimeoutError:
         sentence = f"the body did not come in time: {received:,} bytes in {loop.time() - began:.0f} s"
@@ -251,7 +254,7 @@ def _no_form(why: str) -> Refused:
     return Refused(HTTPStatus.BAD_REQUEST, f"the body is no form of multipart/form-data: {one_line(why)[:200]}")
 
 
-def rewound_bytes(upload: Upload) -> bytes:
+def kept_bytes(upload: Upload) -> bytes:
     """Return all bytes of an upload that is kept in memory."""
     file: Any = upload.file
     return bytes(file.getbuffer())

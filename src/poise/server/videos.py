@@ -19,6 +19,7 @@ from typing import Any
 
 from poise.errors import PoiseError, SourceError, require
 from poise.files.text import brief, one_line
+from poise.files.writing import writing
 from poise.frames import Frame
 from poise.live import Answer, Stream, StreamSettings
 from poise.server.metrics import Labels, Metrics
@@ -117,6 +118,7 @@ class Videos:
         self._work = work
         self._metrics = metrics
         self._jobs: dict[str, Job] = {}
+        self._coming: set[str] = set()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="poise-video")
         self._closed = False
@@ -132,40 +134,48 @@ class Videos:
         return {(("state", one),): float(found[one]) for one in ("queued", "running", "done", "failed", "stopped")}
 
     def check_room(self) -> None:
-        """Raise where no video can be taken, before its bytes have come.
+        """Raise where no video can be taken.
 
         Raises:
-            Full: As many wait or are worked on as may be.
+            Full: As many come, wait or are worked on as may be.
             MissingExtra: Videos cannot be read here.
         """
         require("av", extra="video", feature="reading video")
-        active = sum(job.state in ("queued", "running") for job in list(self._jobs.values()))
+        active = sum(job.state in ("queued", "running") for job in list(self._jobs.values())) + len(self._coming)
         if active >= self._settings.max_jobs:
             raise Full(f"the server is busy: {active} videos are worked on already", 30)
 
     def prepare(self) -> Job:
-        """Make the folder of a new video, into which its bytes can be written.
+        """Take a new video, and make the folder into which its bytes can be written; then start or discard it.
 
         Raises:
-            PoiseError: It cannot be made.
+            Full: As many come, wait or are worked on as may be.
+            MissingExtra: Videos cannot be read here.
+            PoiseError: The folder cannot be made.
+            Stopped: The server is being stopped.
         """
         self.sweep()
         key = secrets.token_urlsafe(18)
         folder = self._work() / key
-        folder.mkdir(mode=0o700)
+        with self._lock:
+            if self._closed:
+                raise Stopped()
+            self.check_room()
+            self._coming.add(key)
+        with writing("the upload"):
+            folder.mkdir(mode=0o700)
         return Job(key, "", folder, StreamSettings())
 
     def start(self, job: Job) -> None:
         """Queue a video whose bytes have come.
 
         Raises:
-            Full: Others were quicker.
             Stopped: The server is being stopped.
         """
         with self._lock:
             if self._closed:
                 raise Stopped()
-            self.check_room()
+            self._coming.discard(job.id)
             self._jobs[job.id] = job
             self._threads.submit(self._run, job)
 
@@ -203,6 +213,7 @@ class Videos:
 
     def discard(self, job: Job) -> None:
         """Remove the folder of a video."""
+        self._coming.discard(job.id)
         shutil.rmtree(job.folder, ignore_errors=True)
 
     def sweep(self) -> None:
