@@ -83,18 +83,9 @@ class ServerSettings:
         if self.workers is None:
             # Each may hold a decoded picture of the largest size.
             object.__setattr__(self, "workers", min(8, max(2, _cores())))
-        whole = (
-            "workers",
-            "queue",
-            "max_body",
-            "max_bodies",
-            "max_video",
-            "max_pixels",
-            "max_imgsz",
-            "max_images",
-            "max_frames",
-        )
-        for name in (*whole, "max_frame", "max_clients", "max_messages", "max_jobs"):
+        sizes = ("max_body", "max_bodies", "max_video", "max_pixels", "max_imgsz", "max_frame")
+        numbers = ("workers", "queue", "max_images", "max_frames", "max_clients", "max_messages", "max_jobs")
+        for name in (*sizes, *numbers):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a whole number from 1, got {value!r}")

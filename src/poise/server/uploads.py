@@ -256,8 +256,8 @@ def _no_form(why: str) -> Refused:
 
 def kept_bytes(upload: Upload) -> bytes:
     """Return all bytes of an upload that is kept in memory."""
-    file: Any = upload.file
-    return bytes(file.getbuffer())
+    assert isinstance(upload.file, io.BytesIO)
+    return upload.file.getvalue()
 
 
 def private_file(path: str | os.PathLike[str]) -> IO[bytes]:
