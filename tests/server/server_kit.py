@@ -7,11 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
-pytest.importorskip("fastapi", reason="needs the extra server")
-pytest.importorskip("httpx", reason="needs httpx")
-
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 

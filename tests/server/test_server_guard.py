@@ -11,6 +11,8 @@ from server_kit import client_of
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from poise import weights
+from poise.reps import exercise_names
 from poise.server import ServerSettings, create_app
 from poise.server.guard import HEADERS
 
@@ -239,13 +241,13 @@ def test_the_description_names_every_path_and_no_other_host(client: TestClient) 
 
 
 def test_exercises_and_models_are_those_of_the_library(client: TestClient) -> None:
-    found = client.get("/exercises").json()
-
-    assert "squat" in [one["name"] for one in found["exercises"]]
-    assert found["gestures"] == ["body", "hands", "moves", "numbers"]
     rows = client.get("/models").json()
+
+    assert client.get("/exercises").json() == exercise_names()
     assert rows[0]["name"] == "body-fast"
+    assert {row["name"] for row in rows} == {card.name for card in weights.models()}
     assert {row["skeleton"] for row in rows} >= {"coco17", "hand21"}
+    assert all(row["title"] for row in rows)
 
 
 def test_what_is_not_there_is_told_as_json(client: TestClient) -> None:

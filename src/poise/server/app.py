@@ -20,9 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from poise.extras.version import __version__
-from poise.gestures import bundled_sets
 from poise.image import encode
-from poise.reps import all_exercises
+from poise.reps import exercise_names
 from poise.results import Results
 from poise.server import openapi
 from poise.server.asked import of_pictures, of_video
@@ -225,18 +224,15 @@ def _facts(app: FastAPI, service: Service) -> None:
 
     @app.get(
         "/exercises",
-        summary="The exercises whose repetitions can be counted, and the sets of gestures",
+        summary="The exercises whose repetitions can be counted",
         responses=openapi.responses(
             ok=openapi.answer(
-                {"type": "object", "required": ["exercises", "gestures"]},
-                {"exercises": [{"name": "squat", "title": "squat"}], "gestures": ["body", "hands"]},
-                "Names for the settings 'reps' and 'gestures'.",
+                {"type": "array", "items": {"type": "string"}}, ["push_up", "squat"], "Names for the setting 'reps'."
             )
         ),
     )
     async def exercises() -> Response:
-        known = [{"name": one.name, "title": one.name.replace("_", " ")} for one in all_exercises()]
-        return JSONResponse({"exercises": known, "gestures": sorted(bundled_sets())})
+        return JSONResponse(exercise_names())
 
     @app.get(
         "/health",

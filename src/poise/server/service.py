@@ -160,7 +160,8 @@ class Service:
         with self._lock:
             leave = list(self._leave)
         for one in leave:
-            one()
+            with suppress(RuntimeError):  # its event loop has ended without it
+                one()
 
     def close(self) -> None:
         """End all work and remove what was uploaded. Calling it again does nothing."""
