@@ -9,6 +9,7 @@ import random
 import socket
 import struct
 import tempfile
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from server_kit import running
 
 from poise.live import stream
 from poise.results import Results
-from poise.server import service
+from poise.server import create_app, service
 
 connect = pytest.importorskip("websockets.sync.client").connect
 
@@ -273,6 +274,24 @@ def test_heads_that_never_end_are_closed(strict: tuple[str, Any], monkeypatch: p
             one.sendall(b"GET /health HTTP/1.1\r\nHost: 127")
         assert httpx.get(f"http://{strict[0]}/health").status_code == 200
         assert [one.recv(10) for one in slow] == [b""] * 30
+
+
+def test_answers_leave_at_once() -> None:
+    """No packet waits for the receipt of the one before, which would add 40 ms to every answer."""
+    from poise.server.run import GracefulServer, listen
+
+    app = create_app()
+    server = GracefulServer(app)
+    listener = listen("127.0.0.1", 0)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+        client.get("/health")
+        found = [one.transport.get_extra_info("socket") for one in server.server_state.connections]
+        assert [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0 for one in found] == [True]
+    server.handle_exit(2, None)
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_ten_thousand_tiny_messages(honest: str) -> None:
