@@ -104,6 +104,7 @@ def in_turn(address: str, pictures: list[bytes], count: int, model: Pose) -> dic
         "median ms": round(median, 1),
         "p99 ms": round(p99, 1),
         "library ms": round(network, 1),
+        "library p99 ms": round(float(np.quantile(alone, 0.99)), 1),
         "decode ms": round(statistics.median(decoding), 1),
         "in the server ms": round(statistics.median(inside), 1),
         "added ms": round(median - network, 1),
