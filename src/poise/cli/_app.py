@@ -33,6 +33,7 @@ _COMMANDS = {
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "info": "Say what a network file is, without running it.",
     "gestures": "Say what hands and bodies show, or teach gestures of your own.",
+    "serve": "Answer pictures, videos and live streams over HTTP and WebSocket, and show the page.",
     "models": "List the bundled models, or print the card of one.",
     "weights": "List, import and fetch weight files that are not bundled.",
     "doctor": "Check the installation: versions, devices, cameras, networks, speed.",

@@ -13,6 +13,7 @@ COMMANDS = {
     "See": ("demo", "sample", "predict"),
     "Follow": ("track", "fix", "angles"),
     "Count and recognise": ("reps", "gestures", "events"),
+    "Serve": ("serve",),
     "Train": ("data", "train", "val", "export"),
     "Tools": ("info", "models", "weights", "doctor", "completion", "help", "version"),
 }
@@ -26,6 +27,7 @@ _OPTIONS = {
         "exercise", "exercises", "live", "names", "repair", "set", "body", "hands", "hands-only", "mirrored", "zone",
         "falls", "posture", "reps", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
         "protocol", "tables", "calibrate",
+        "host", "port", "queue", "token", "no-token", "cors", "allow-host", "record", "open",
     ),
     "What is found": (
         "model", "conf", "iou", "imgsz", "max-det", "classes", "augment", "tile", "detector", "skeleton", "calibration",

@@ -3,7 +3,7 @@
 from poise.sources._camera import cameras
 from poise.sources._names import PICTURES, natural
 from poise.sources._options import StreamLost
-from poise.sources._picture_file import picture_size, read_picture
+from poise.sources._picture_file import decode_picture, picture_size, read_picture
 from poise.sources._preview import Preview, preview
 from poise.sources._resolve import is_lazy, is_one
 from poise.sources._source import Source, open_source
@@ -14,6 +14,7 @@ __all__ = [
     "Source",
     "StreamLost",
     "cameras",
+    "decode_picture",
     "is_lazy",
     "is_one",
     "natural",

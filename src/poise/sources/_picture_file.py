@@ -1,8 +1,9 @@
-"""One picture file, for rooms that know which file they want."""
+"""One picture, from its file or its bytes, for rooms that know which one they want."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,28 @@ def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Image:
     """
     with _opened(path, max_pixels) as picture:
         return upright_bgr(picture, printable(path))
+
+
+def decode_picture(
+    data: bytes, *, name: str = "picture", kinds: Collection[str] | None = None, max_pixels: int = MAX_PIXELS
+) -> Image:
+    """Decode the bytes of a picture file as ``(H, W, 3)`` uint8 BGR, upright as its Exif orientation asks.
+
+    Args:
+        data: The file's bytes.
+        name: How an error calls it.
+        kinds: Pillow's names of the formats that are read, such as ``("JPEG", "PNG")``; None: all that Poise reads.
+        max_pixels: Refuse a picture with more pixels.
+
+    Raises:
+        SourceError: It is no picture of these formats, is damaged, or has too many pixels.
+    """
+    file = io.BytesIO(data)
+    picture = open_picture(file, name, max_pixels, *(() if kinds is None else (kinds,)))
+    if picture is None:
+        raise not_a_picture(name, data[:32])
+    with picture:
+        return upright_bgr(picture, name)
 
 
 def picture_size(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:

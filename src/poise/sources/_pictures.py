@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Collection
 from importlib import import_module
 from typing import IO, Any
 
@@ -42,8 +43,16 @@ _STRIP = 2**18  # pixels that are converted at a time: they stay in the processo
 _TO_8_BITS = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
-def open_picture(file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image | None:
+def open_picture(
+    file: IO[bytes], name: str, max_pixels: int, kinds: Collection[str] = _FORMATS
+) -> PIL.Image.Image | None:
     """Read the header of a picture.
+
+    Args:
+        file: Its bytes.
+        name: How an error calls it.
+        max_pixels: Refuse a picture with more pixels.
+        kinds: Pillow's names of the formats that are tried.
 
     Returns:
         The picture, not decoded yet; None when the bytes are no picture.
@@ -59,13 +68,13 @@ def open_picture(file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image
     for load_more in (None, PIL.Image.init):
         if load_more:
             load_more()
-        for kind in _FORMATS:
+        for kind in kinds:
             if kind in tried or kind not in PIL.Image.OPEN or (kind == "TGA" and suffix(name) != ".tga"):
                 continue
             tried.add(kind)
             if (picture := _try_format(kind, prefix, file, name, max_pixels)) is not None:
                 return picture
-    return _by_plugin(prefix, file, name, max_pixels)
+    return _by_plugin(prefix, file, name, max_pixels) if "HEIF" in kinds else None
 
 
 def _by_plugin(prefix: bytes, file: IO[bytes], name: str, max_pixels: int) -> PIL.Image.Image | None:
