@@ -280,6 +280,7 @@ class Session:
                 "keypoints": list(skeleton.keypoints),
                 "edges": [list(edge) for edge in skeleton.edges],
                 "flip_idx": list(skeleton.flip_idx),
+                "sigmas": [round(float(one), 4) for one in skeleton.sigmas],
                 "colours": {side: list(colour) for side, colour in skeleton.colours.items()},
             },
             "settings": settings.record(),
