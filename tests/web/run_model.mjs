@@ -9,13 +9,16 @@ const { build, modelOf, networksOf, optionsOf } = await import(`${root}engine/mo
 const { RUNTIME, openNetwork, prepare, unpacked } = await import(`${root}engine/runtime.js`);
 const { record } = await import(`${root}engine/record.js`);
 
-const read = (path) => unpacked(new Uint8Array(fs.readFileSync(`${job.bundle}/${path}`)));
+const read = (path, planes) => unpacked(new Uint8Array(fs.readFileSync(`${job.bundle}/${path}`)), planes);
 const ort = await import(root + RUNTIME.script);
 prepare(ort, { glue: root + RUNTIME.glue, binary: (await read(RUNTIME.wasm)).buffer, threads: 1 });
 const manifest = JSON.parse(fs.readFileSync(`${job.bundle}/manifest.json`, "utf8"));
 const model = modelOf(manifest, job.model);
 const opened = {};
-for (const name of networksOf(model)) opened[name] = await openNetwork(ort, await read(manifest.networks[name].file), name);
+for (const name of networksOf(model)) {
+  const { file, planes } = manifest.networks[name];
+  opened[name] = await openNetwork(ort, await read(file, planes), name);
+}
 const estimator = build(manifest, model, opened);
 const memory = job.video ? estimator.memory() : null;
 const options = optionsOf(job.settings);

@@ -14,6 +14,7 @@ COMMANDS = {
     "Follow": ("track", "fix", "angles"),
     "Count and recognise": ("reps", "gestures", "events"),
     "Train": ("data", "train", "val", "export"),
+    "Show to others": ("web",),
     "Tools": ("info", "models", "weights", "doctor", "completion", "help", "version"),
 }
 

@@ -7,7 +7,6 @@ size and SHA-256.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import re
@@ -22,6 +21,7 @@ from poise.files.writing import check_folder, write_atomically, writing
 from poise.web import runtime
 from poise.web.exercises import exercise_tables
 from poise.web.models import read_models
+from poise.web.packing import pack
 
 MANIFEST = "manifest.json"
 _PAGE = Path(__file__).with_name("page")
@@ -30,9 +30,9 @@ _WORKER = "sw.js"
 _UNVERSIONED = 'const VERSION = "development";'
 # Written for whoever serves the folder; no page asks for them.
 _FOR_SERVERS = ("README.txt", "_headers")
-# Large files are packed, for servers that do not do it themselves; scripts unpack them. Servers that know ".gz" might
-# say that it is an encoding.
-_PACKED = ".gzip"
+# Not ".gz": some servers say of such files that it is their encoding.
+_PACKED = ".packed"
+_ABOUT = "/* Poise, Apache-2.0. With comments: folder web/page of the Python package. */"
 _ICONS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 _POLICY = (
@@ -107,7 +107,7 @@ def write_bundle(
     *,
     model: str | Path = "body-fast",
     overwrite: bool = False,
-    compact: bool | None = None,
+    compact: bool = False,
     end2end: bool | None = None,
 ) -> Bundle:
     """Write a folder that any web server can serve, in which a model runs in the visitor's browser.
@@ -118,8 +118,8 @@ def write_bundle(
             YOLO pose network of one's own: ``.onnx``, ``.pt`` or ``.safetensors``. A checkpoint needs no torch.
         overwrite: Write into a folder that is not empty. What an earlier bundle has left there is removed, other files
             stay.
-        compact: Store the networks' weights in a byte each, which halves the download or quarters it; they are
-            computed in float32 all the same. None: for the bundled models, whose precision holds; not for others.
+        compact: Store the networks' weights in a byte each: half the download or a quarter of it, and a little less
+            precise. They are computed in float32 in either case.
         end2end: The head of a YOLO26 checkpoint; None: as :class:`poise.Pose` chooses.
 
     Raises:
@@ -132,34 +132,29 @@ def write_bundle(
     read = read_models(str(model), compact=compact, end2end=end2end)
     contents = _page() | dict(_runtime())
     networks = {}
-    for name, about in read.networks.items():
+    for name, entry in read.networks.items():
         file = f"networks/{_file_name(name)}.onnx{_PACKED}"
-        contents[file] = packed = _gzip(read.files[name])
-        networks[name] = {"file": file, "bytes": len(packed), "sha256": _sha256(packed), **about}
+        contents[file], planes = pack(read.files[name])
+        stored = {"bytes": len(contents[file]), "planes": planes, "sha256": _sha256(read.files[name])}
+        networks[name] = {"file": file, **stored, **entry}
     contents["app.webmanifest"] = _json(_web_app(contents))
     contents |= {"_headers": _HEADERS.encode(), "README.txt": _README.encode()}
-    version = _sha256(_json({name: _sha256(data) for name, data in sorted(contents.items())}))[:16]
-    contents[_WORKER] = _versioned(contents[_WORKER], version)
-    manifest = {
+    about = {
         "format": _FORMAT,
         "poise": __version__,
-        "version": version,
         "models": read.models,
         "networks": networks,
         "exercises": exercise_tables(),
         "runtime": {key: value for key, value in runtime.about().items() if key != "files"},
-        "files": [
-            {
-                "path": name,
-                "bytes": len(data),
-                "sha256": _sha256(data),
-                "offline": name not in (*_FOR_SERVERS, _WORKER),
-            }
-            for name, data in sorted(contents.items())
-        ],
     }
+    version = _sha256(_json([about, {name: _sha256(data) for name, data in sorted(contents.items())}]))[:16]
+    contents[_WORKER] = _versioned(contents[_WORKER], version)
+    listed = [
+        {"path": name, "bytes": len(data), "sha256": _sha256(data), "offline": name not in (*_FOR_SERVERS, _WORKER)}
+        for name, data in sorted(contents.items())
+    ]
     # The manifest last: a bundle that was interrupted is not opened.
-    contents[MANIFEST] = _json(manifest)
+    contents[MANIFEST] = _json({**about, "version": version, "files": listed})
     _write(folder, contents)
     names = tuple(str(entry["name"]) for entry in read.models)
     return Bundle(folder, version, names, {name: len(data) for name, data in contents.items()})
@@ -177,21 +172,33 @@ def _refuse(folder: Path, *, overwrite: bool) -> None:
 def _page() -> dict[str, bytes]:
     """Read the page's own files, by their paths in the bundle."""
     return {
-        path.relative_to(_PAGE).as_posix(): path.read_bytes()
+        path.relative_to(_PAGE).as_posix(): bare(path.read_bytes()) if path.suffix == ".js" else path.read_bytes()
         for path in sorted(_PAGE.rglob("*"))
         if path.is_file() and not path.name.startswith(".") and path.suffix not in (".pyc", ".md")
     }
 
 
+def bare(script: bytes) -> bytes:
+    """Leave out indentation, and comments that have lines of their own: visitors need not load what developers read.
+
+    Text in a script must not span lines.
+    """
+    kept, inside = [_ABOUT], False
+    for line in script.decode("utf-8").splitlines():
+        text = line.strip()
+        if not inside and text.startswith("/*"):
+            inside = True
+        elif not inside and text and not text.startswith("//"):
+            kept.append(text)
+        if inside:
+            inside = not text.endswith("*/")
+    return "\n".join([*kept, ""]).encode("utf-8")
+
+
 def _runtime() -> Iterator[tuple[str, bytes]]:
     for name, data in runtime.unpacked():
         packed = name.endswith((".wasm", ".txt")) and not name.startswith("LICENSE")
-        yield (f"runtime/{name}{_PACKED}", _gzip(data)) if packed else (f"runtime/{name}", data)
-
-
-def _gzip(data: bytes) -> bytes:
-    # Without a time, so that the same contents are the same bytes.
-    return gzip.compress(data, 9, mtime=0)
+        yield (f"runtime/{name}{_PACKED}", pack(data, (1,))[0]) if packed else (f"runtime/{name}", data)
 
 
 def _versioned(script: bytes, version: str) -> bytes:

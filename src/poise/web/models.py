@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from poise.errors import ModelError, suggest
+from poise.errors import ModelError
 from poise.estimators.yolo import Yolo
 from poise.files.text import one_line, valid
 from poise.graphs import compact as compacted
@@ -19,7 +19,7 @@ from poise.weights import Card, load, model, network
 # Models of the registry whose families page/engine knows; they run the same networks, so a bundle has both.
 BUNDLED = ("body-fast", "body")
 _AS_STORED = "as stored"
-_BYTES = "int8, a scale for each output channel; computed in float32"
+_BYTES = "int8 with a scale for each output channel, computed in float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +37,27 @@ class Models:
     files: dict[str, bytes]
 
 
-def read_models(name: str, *, compact: bool | None, end2end: bool | None) -> Models:
+def read_models(name: str, *, compact: bool, end2end: bool | None) -> Models:
     """Read the networks of a model and describe them.
 
     Args:
         name: ``"body-fast"`` or ``"body"``, or the path of a YOLO pose network: ``.onnx``, ``.pt`` or ``.safetensors``.
-        compact: Store weights in a byte each. None: those of bundled models, whose precision is known to hold.
+        compact: Store weights in a byte each.
         end2end: The head of a YOLO26 checkpoint; None: as :class:`poise.Pose` chooses.
 
     Raises:
         ModelError: A model that runs in Python only, or none.
     """
     if name in BUNDLED:
-        return _bundled([name, *(other for other in BUNDLED if other != name)], compact is not False)
+        return _bundled([name, *(other for other in BUNDLED if other != name)], compact)
     pose = Pose(name, end2end=end2end)
     if pose.card is not None:
         raise ModelError(
             f"model {pose.card.name!r} does not run in a browser yet; {' and '.join(BUNDLED)} do, and YOLO pose "
-            f"networks of your own (best.onnx, best.pt){suggest(pose.card.name, BUNDLED)}"
+            f"networks of your own (best.onnx, best.pt)"
         )
     with pose:
-        return _own(pose, bool(compact), end2end)
+        return _own(pose, compact, end2end)
 
 
 def skeleton_entry(skeleton: Skeleton) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _bundled(names: list[str], compact: bool) -> Models:
             "spec": dict(about.spec),
             "licence": about.licence,
             "origin": about.origin,
-            "source_sha256": about.sha256,
+            "original_sha256": about.sha256,
         }
     return Models([_card_entry(card) for card in cards], networks, data)
 

@@ -6,19 +6,27 @@
 export const RUNTIME = {
   script: "runtime/ort.wasm.min.mjs",
   glue: "runtime/ort-wasm-simd-threaded.mjs",
-  wasm: "runtime/ort-wasm-simd-threaded.wasm.gzip",
+  wasm: "runtime/ort-wasm-simd-threaded.wasm.packed",
 };
 
 /**
- * Unpack a file of a bundle. One that a server has unpacked already, or that never was packed, stays as it is.
+ * Unpack a file of a bundle; the counterpart of `poise/web/packing.py`. One that a server has unpacked already stays.
  *
  * @param {Uint8Array} bytes
+ * @param {number} [width]  in so many planes its bytes lie: all first bytes, then all second ones
  * @returns {Promise<Uint8Array>}
  */
-export async function unpacked(bytes) {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+export async function unpacked(bytes, width = 1) {
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  }
+  if (width === 1) return bytes;
+  const made = new Uint8Array(bytes.length);
+  for (let first = 0, from = 0; first < width; first++) {
+    for (let to = first; to < made.length; to += width) made[to] = bytes[from++];
+  }
+  return made;
 }
 
 /** Threads that pay: more than four are slower for networks of this size, and without isolation there is one. */

@@ -93,7 +93,7 @@ async function bring(names) {
   const wanted = missing.map((name) => state.manifest.networks[name]);
   if (!state.ort) wanted.push(state.manifest.files.find(({ path }) => path === RUNTIME.wasm));
   const progress = { loaded: 0, total: wanted.reduce((sum, { bytes }) => sum + bytes, 0) };
-  const fetched = wanted.map((entry) => download(entry.file ?? entry.path, entry.bytes, progress));
+  const fetched = wanted.map((entry) => download(entry.file ?? entry.path, entry, progress));
   if (!state.ort) {
     const [ort, binary] = await Promise.all([import(new URL(RUNTIME.script, state.base)), fetched.at(-1)]);
     const glue = new URL(RUNTIME.glue, state.base).href;
@@ -107,7 +107,7 @@ async function bring(names) {
   }
 }
 
-async function download(path, length, progress) {
+async function download(path, { bytes: length, planes }, progress) {
   const response = await fetch(new URL(path, state.base));
   if (!response.ok) throw new Error(`${path}: the server answered ${response.status}; copy the whole folder to the server`);
   const bytes = new Uint8Array(length);
@@ -122,7 +122,7 @@ async function download(path, length, progress) {
     tell({ ...progress, what: path });
   }
   if (at !== length) throw new Error(`${path}: ${at} bytes came, the manifest says ${length}; copy the whole folder anew`);
-  return unpacked(bytes);
+  return unpacked(bytes, planes);
 }
 
 function tell(progress) {

@@ -42,10 +42,10 @@ export class Yolo {
     clock.lap("preprocess");
     const outputs = await this.network.run(feeds);
     clock.lap("inference");
-    const rows = table(outputs[output], layout.selected);
+    const rows = rowsOf(outputs[output], layout, select, options);
     const spread = sigma ? table(outputs[sigma], layout.selected) : null;
     const carry = carrier(placement.size, source);
-    const instances = choose(rows, layout, select, options).map((row) => onPicture(row, layout, spread, carry));
+    const instances = rows.map((row) => onPicture(row, layout, spread, carry));
     clock.lap("postprocess");
     return { instances, speed: clock.speed };
   }
@@ -72,8 +72,16 @@ function table({ data, dims }, rowsFirst) {
   return { count: b, at: (row, column) => data[column * b + row] };
 }
 
-/** The rows that are kept, best first: `{box, conf, class, points}` in pixels of the input. */
-function choose(rows, layout, select, options) {
+/**
+ * The rows of an output that are kept, best first: `{row, box, conf, class, points}`, pixels of the input.
+ *
+ * @param {{data: Float32Array, dims: number[]}} output  of one picture
+ * @param {{classes: number, keypoints: number, values: number, selected: boolean}} layout  what the columns are
+ * @param {boolean} select  whether the rows of a network without duplicates still have to be selected
+ * @param {{conf: number, maxDet: number}} options
+ */
+export function rowsOf(output, layout, select, options) {
+  const rows = table(output, layout.selected);
   if (layout.selected) return ofSelected(rows, layout, options);
   return select ? ofSelected(selection(rows, layout, options), layout, options) : ofAnchors(rows, layout, options);
 }
