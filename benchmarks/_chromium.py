@@ -118,7 +118,9 @@ class Chromium:
     def open(self, address: str, *, timeout: float = 60) -> None:
         """Open a page in a tab of its own and wait until it is loaded."""
         target = self._call("Target.createTarget", {"url": "about:blank"}, session="")["targetId"]
-        self._session = self._call("Target.attachToTarget", {"targetId": target, "flatten": True}, session="")["sessionId"]
+        self._session = self._call("Target.attachToTarget", {"targetId": target, "flatten": True}, session="")[
+            "sessionId"
+        ]
         for part in ("Runtime", "Log", "Page"):
             self._call(f"{part}.enable", {})
         self._call("Page.navigate", {"url": address})

@@ -111,7 +111,9 @@ def test_overwriting_removes_what_the_last_bundle_left_and_nothing_else(tmp_path
     folder.mkdir()
     for path in (folder / "old.js", folder / "letter.txt", outside):
         path.write_text("…", encoding="utf-8")
-    listed: list[dict[str, Any]] = [{"path": name} for name in ("old.js", "../outside.js", str(outside), "engine/../letter.txt")]
+    listed: list[dict[str, Any]] = [
+        {"path": name} for name in ("old.js", "../outside.js", str(outside), "engine/../letter.txt")
+    ]
     (folder / "manifest.json").write_text(json.dumps({"files": listed}), encoding="utf-8")
 
     write_bundle(folder, overwrite=True, compact=True)

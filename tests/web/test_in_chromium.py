@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +167,9 @@ def test_after_the_first_visit_it_works_offline_and_isolates_itself(site: Path) 
         with served(site, {}) as address:
             other.open(address)
             assert other.run("crossOriginIsolated") is False
-            other.run("navigator.serviceWorker.register('sw.js').then(() => navigator.serviceWorker.ready).then(() => 1)")
+            other.run(
+                "navigator.serviceWorker.register('sw.js').then(() => navigator.serviceWorker.ready).then(() => 1)"
+            )
             other.run("""(async () => {
               const bytes = new Uint8Array(await (await fetch("runner.png")).arrayBuffer());
               sessionStorage.picture = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));

@@ -37,7 +37,13 @@ def web(
         made = write_bundle(folder, model=model, overwrite=overwrite, compact=compact, end2end=end2end)
     if json:
         say_json(
-            {"path": str(made.path), "version": made.version, "models": list(made.models), "bytes": made.bytes, "files": made.sizes}
+            {
+                "path": str(made.path),
+                "version": made.version,
+                "models": list(made.models),
+                "bytes": made.bytes,
+                "files": made.sizes,
+            }
         )
         return 0
     say(made.path)

@@ -31,6 +31,7 @@ class Followed {
   searched = -Infinity; // time of the last search of a whole picture, seconds
   time = -FRAME;
   thumb = null;
+  cost = 0; // seconds that the last search took
 }
 
 export class TopDown {
@@ -46,6 +47,8 @@ export class TopDown {
     const detectors = this.settings.detectors.map(({ network }) => made(DETECTORS, network));
     this.finder = new Finder(this.settings, detectors, this.skeleton.sigmas);
     const { refiner } = this.settings;
+    /** A live picture is not searched again before so many times what the last search took: 0 as in Python. */
+    this.patience = 0;
     this.looker = refiner ? new Looker(this.settings, made(REFINERS, refiner), this.skeleton) : null;
   }
 
@@ -70,7 +73,8 @@ export class TopDown {
     const thumb = thumbnail(picture);
     const cut = !memory.thumb || changed(memory.thumb, thumb) > SCENE;
     const count = memory.last?.length ?? 0;
-    const pace = this.settings.refresh * Math.min(1, (CROWD / Math.max(count, 1)) ** 2);
+    const crowd = Math.min(1, (CROWD / Math.max(count, 1)) ** 2);
+    const pace = Math.max(this.settings.refresh * crowd, this.patience * memory.cost);
     const waited = time - memory.searched;
     const due = cut || !(waited >= 0 && waited < pace);
     memory.thumb = thumb;
@@ -79,7 +83,9 @@ export class TopDown {
     const followed = due ? null : await this.follow(picture, memory, options, clock);
     if (followed) return followed;
     memory.searched = time;
+    const begun = performance.now();
     const searched = await this.searched(picture, options, clock);
+    memory.cost = (performance.now() - begun) / 1000;
     const { estimate, rows } = this.finish(picture, searched, options, clock);
     memory.last = rows.map((row) => searched[row].person);
     return estimate;

@@ -11,6 +11,8 @@ import { RUNTIME, openNetwork, prepare, unpacked, usableThreads } from "./runtim
 
 /** Settings of a stream that the scripts of this page do not know; what they do not do they do not pretend to do. */
 const NOT_HERE = ["gestures", "falls", "posture", "zones"];
+/** On slow devices searches of the whole picture come less often, so that most frames are quick ones. */
+const PATIENCE = 1.5;
 /** A change of one of these begins another `Motion`. */
 const OF_MOTION = ["smooth", "tracker", "reps"];
 
@@ -63,6 +65,7 @@ async function configure(settings = {}) {
   if (other) {
     await bring(networksOf(model));
     state.estimator = build(state.manifest, model, state.opened);
+    state.estimator.patience = PATIENCE;
     state.model = model;
   }
   const moved = OF_MOTION.some((name) => JSON.stringify(settings[name]) !== JSON.stringify(state.settings[name]));
