@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Chromium reads commands from file 3 and writes answers to file 4: DevTools without a socket.
@@ -33,13 +33,13 @@ class Failed(Exception):
 
 
 class _Pages(http.server.SimpleHTTPRequestHandler):
-    extensions_map = {
+    extensions_map: ClassVar[dict[str, str]] = {
         **http.server.SimpleHTTPRequestHandler.extensions_map,
         ".mjs": "text/javascript",
         ".js": "text/javascript",
         ".wasm": "application/wasm",
     }
-    headers_sent: dict[str, str] = {}
+    headers_sent: ClassVar[dict[str, str]] = {}
 
     def end_headers(self) -> None:
         for name, value in self.headers_sent.items():

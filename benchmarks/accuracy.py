@@ -3,7 +3,8 @@
 COCO keypoint protocol (OKS AP) on every picture of coco-mini and coco8-pose, those without people too, with a
 95 % interval from drawing the pictures anew. ``--errors`` tells the kinds of errors too, ``--turned`` how many people
 are found in pictures that are turned. ``--zoo`` adds pipelines of networks that are not ours, where their files are in
-``weights/`` of the shared folder. ``--compact`` scores the models as ``poise web --compact`` writes them, too. ``--study`` scores the choices behind the defaults as well.
+``weights/`` of the shared folder. ``--compact`` scores the models as ``poise web --compact`` writes them, too.
+``--study`` scores the choices behind the defaults as well.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Speed of a page of ``poise web`` in a headless Chromium: python benchmarks/browser.py [--models body-fast] [--json].
 
 A fresh browser with empty caches opens the page from this machine; "first result" is the time from the navigation to
-the first answer, all files fetched, unpacked and opened in between. "frames/s" is how many frames of the bundled clip of
-squats (one person, 480 x 480) are answered, as fast as they go, each at the time at which it is asked for.
+the first answer, all files fetched, unpacked and opened in between. "frames/s" is how many frames of the bundled clip
+of squats (one person, 480 x 480) are answered, as fast as they go, each at the time at which it is asked for.
 """
 
 from __future__ import annotations

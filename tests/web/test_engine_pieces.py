@@ -143,7 +143,8 @@ def test_boxes_go_along_with_their_keypoints(tmp_path: Path) -> None:
     weight = rng.uniform(0, 1, (20, 17)).astype(np.float32)
     boxes = np.concatenate([before.min(axis=1), before.max(axis=1)], axis=1)
     for row in zip(boxes, before.reshape(20, -1), after.reshape(20, -1), weight, strict=True):
-        calls.append({"what": "move", **dict(zip(("box", "before", "after", "weight"), map(np.ndarray.tolist, row)))})
+        box, old, new, sure = (column.tolist() for column in row)
+        calls.append({"what": "move", "box": box, "before": old, "after": new, "weight": sure})
 
     np.testing.assert_allclose(called(calls, tmp_path), move(boxes, before, after, weight), atol=1e-3)
 

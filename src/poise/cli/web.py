@@ -36,15 +36,8 @@ def web(
     with console.status("writing the page and its networks"):
         made = write_bundle(folder, model=model, overwrite=overwrite, compact=compact, end2end=end2end)
     if json:
-        say_json(
-            {
-                "path": str(made.path),
-                "version": made.version,
-                "models": list(made.models),
-                "bytes": made.bytes,
-                "files": made.sizes,
-            }
-        )
+        told = {"path": str(made.path), "version": made.version, "models": list(made.models)}
+        say_json({**told, "bytes": made.bytes, "files": made.sizes})
         return 0
     say(made.path)
     console.print(

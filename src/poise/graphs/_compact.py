@@ -19,7 +19,7 @@ _FLOAT32 = 1
 
 
 def compact(data: bytes) -> tuple[bytes, int]:
-    """Store the weights of a network's convolutions as whole numbers from -127 to 127, each output channel with its scale.
+    """Store the weights of convolutions as whole numbers from -127 to 127, each output channel with its scale.
 
     Args:
         data: An ONNX file with weights of 32 or 16 bits.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from poise import files
 from poise.errors import ModelError
 from poise.estimators.yolo import Yolo
 from poise.files.text import one_line, valid
@@ -12,7 +13,6 @@ from poise.graphs import compact as compacted
 from poise.graphs import optimise
 from poise.model import Pose
 from poise.networks import graph_of
-from poise.networks.reading import read_bytes
 from poise.skeletons import Skeleton, get
 from poise.weights import Card, load, model, network
 
@@ -110,12 +110,12 @@ def _own(pose: Pose, compact: bool, end2end: bool | None) -> Models:
         raise ModelError(f"{pose.name}: expected a YOLO pose network; networks of other families run in Python only")
     ending = path.suffix.lower()
     if ending == ".onnx":
-        data = read_bytes(path)
+        data = files.read_bytes(path, most=files.MOST_NETWORK)
     elif ending in (".pt", ".pth", ".safetensors"):
         data = graph_of(path, end2end=end2end)
     else:
         raise ModelError(
-            f"{path}: a browser runs ONNX files; give the .onnx or the checkpoint (.pt, .safetensors) that this was made of"
+            f"{path}: a browser runs ONNX files; give the .onnx, or the checkpoint (.pt, .safetensors) it was made of"
         )
     if yolo.dtype.name != "float32":
         raise ModelError(

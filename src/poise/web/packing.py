@@ -27,9 +27,7 @@ def pack(data: bytes, widths: tuple[int, ...] = _WIDTHS) -> tuple[bytes, int]:
     """
     start = max(0, len(data) - _SAMPLE) // 2 // _SAMPLE * _SAMPLE
     sample = data[start : start + _SAMPLE]
-    width = (
-        min(widths, key=lambda width: len(gzip.compress(_planes(sample, width), 6))) if len(widths) > 1 else widths[0]
-    )
+    width = min(widths, key=lambda width: len(gzip.compress(_planes(sample, width), 6)))
     # Without a time, so that the same contents are the same bytes.
     return gzip.compress(_planes(data, width), 9, mtime=0), width
 
