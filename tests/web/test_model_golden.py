@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from web_kit import assert_alike, close, expected, found_in_node, model_of, node, read
+from web_kit import PIXELS, SCORE, apart, assert_alike, close, expected, found_in_node, model_of, node, partners, read
 
-from poise import samples
+from poise import samples, weights
 from poise.web import write_bundle
 
 SAMPLES = (samples.runner, samples.hand, samples.runner.with_name("walk.jpg"))
@@ -40,9 +40,14 @@ def test_people_of_every_size_lying_and_in_crowds(shared: Path, bundle: Path, tm
     wanted = expected(model_of(bundle, "body-fast"), pictures, times, video=False)
     found = found_in_node(bundle, "body-fast", pictures, times, tmp_path, video=False)
 
-    assert sum(len(one["instances"]) for one in wanted) >= 40
-    # Where two places of a map are equally likely, another engine's rounding decides: of one point in a hundred.
-    assert_alike(found, wanted, score=0.08)
+    pairs = [pair for mine, theirs in zip(found, wanted, strict=True) for pair in partners(mine, theirs, sure=0.27)]
+    assert len(pairs) >= 40
+    places, scores = apart(pairs)
+    # Where two cells of a map are equally likely, the other engine's rounding decides: of one point in hundreds. Who
+    # claims a contested point may follow from it.
+    assert (places <= PIXELS).mean() >= 0.99
+    assert (scores <= SCORE).mean() >= 0.99
+    assert places.max() <= 4
 
 
 def test_people_are_followed_from_frame_to_frame(bundle: Path, tmp_path: Path) -> None:
@@ -60,7 +65,10 @@ def test_people_are_followed_from_frame_to_frame(bundle: Path, tmp_path: Path) -
     # A followed crop depends on the frame before: the rounding of another engine grows until the next search of the
     # whole picture, which all frames are then equal to again.
     alike = [close([one], [other]) for one, other in zip(found, wanted, strict=True)]
-    searched = [i for i, time in enumerate(times) if round(time / 0.4, 3) % 1 == 0]
+    searched = [0]
+    for i, time in enumerate(times):
+        if time - times[searched[-1]] >= weights.model("body-fast").settings.get("refresh", 0.4):
+            searched.append(i)
     assert len(searched) == 5
     assert all(alike[i] for i in searched)
     assert sum(alike) >= 16

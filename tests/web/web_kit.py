@@ -134,6 +134,28 @@ def close(found: Sequence[dict[str, Any]], wanted: Sequence[dict[str, Any]]) -> 
     return True
 
 
+Pairs = Sequence[tuple[dict[str, Any], dict[str, Any]]]
+
+
+def partners(mine: dict[str, Any], theirs: dict[str, Any], *, sure: float) -> Pairs:
+    """Pair the instances of two records by their boxes; one that is surer than ``sure`` must have a partner."""
+    pairs = []
+    for some, others in ((theirs["instances"], mine["instances"]), (mine["instances"], theirs["instances"])):
+        for one in some:
+            far = [np.abs(np.subtract(one["box"], other["box"])).max() for other in others]
+            near = int(np.argmin(far)) if far and min(far) <= 4 else None
+            assert near is not None or one["conf"] <= sure, one
+            if near is not None and some is theirs["instances"]:
+                pairs.append((others[near], one))
+    return pairs
+
+
+def apart(pairs: Pairs) -> tuple[Any, Any]:
+    """Return how far the keypoints of pairs lie apart, pixels, and their scores and those of their keypoints."""
+    mine, theirs = ({"instances": list(side)} for side in zip(*pairs, strict=True))
+    return tuple(np.abs(get(mine) - get(theirs)) for get in (_places, _scores))  # type: ignore[return-value]
+
+
 def _places(one: dict[str, Any]) -> Any:
     return _columns(one, lambda row: [*row["box"], *(v for point in row["keypoints"] for v in point[:2])])
 

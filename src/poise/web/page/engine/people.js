@@ -27,18 +27,19 @@ export function toPicture(person, scaleX, scaleY) {
   const [x0, y0, x1, y1] = person.box;
   const box = [x0 / scaleX, y0 / scaleY, x1 / scaleX, y1 / scaleY].map(Math.fround);
   const xy = person.xy.map((value, i) => value / (i % 2 ? scaleY : scaleX));
-  return { ...person, box, xy };
+  return { ...person, box, xy, score: Math.fround(person.score) };
 }
 
 /** The region around a box, `expand` times as large and of the proportions of a crop. */
 export function region(box, width, height, expand) {
-  const across = Math.max(box[2] - box[0], 1);
-  const down = Math.max(box[3] - box[1], 1);
+  // Boxes are float32 in Python, and so are their sides and middles.
+  const across = Math.max(Math.fround(box[2] - box[0]), 1);
+  const down = Math.max(Math.fround(box[3] - box[1]), 1);
   const high = Math.max(down, (across * height) / width) * expand;
   const halfX = (high * width) / height / 2;
   const halfY = high / 2;
-  const x = (box[0] + box[2]) / 2;
-  const y = (box[1] + box[3]) / 2;
+  const x = Math.fround(Math.fround(box[0] + box[2]) / 2);
+  const y = Math.fround(Math.fround(box[1] + box[3]) / 2);
   return [x - halfX, y - halfY, x + halfX, y + halfY];
 }
 
