@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -56,10 +55,6 @@ def prepare(folder: Path) -> Bundle:
     bundle = write_bundle(folder)
     (folder / "speed.html").write_text(PAGE, encoding="utf-8")
     (folder / "speed.js").write_text(SCRIPT, encoding="utf-8")
-    motion = folder / "engine/motion/motion.js"
-    if not motion.exists():
-        motion.parent.mkdir()
-        shutil.copy(Path(__file__).parents[1] / "tests/web/motion_stub.js", motion)
     for number, frame in zip(range(FRAMES), open_source(samples.squats), strict=False):
         PIL.Image.fromarray(frame.image[..., ::-1]).save(folder / f"frame-{number}.png")
     return bundle

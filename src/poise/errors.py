@@ -39,6 +39,10 @@ class MissingExtra(PoiseError, ImportError):
     """An optional package is not installed."""
 
 
+class WindowClosed(GeneratorExit):
+    """The user has closed the window: what goes on ends well, and what it saves says that the stream was left."""
+
+
 def require(module: str, *, extra: str, feature: str) -> ModuleType:
     """Import ``module``, or say in one sentence which extra brings it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -38,7 +38,7 @@ class Media:
     duration: float | None = None
     path: str = ""
     audio: bool = False
-    key: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
+    key: str = field(default_factory=lambda: os.urandom(16).hex(), repr=False, compare=False)
 
 
 def continues(media: Media, last: Media | None, *, scene: bool = True) -> bool:

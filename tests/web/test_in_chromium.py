@@ -30,13 +30,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_bundle(tmp_path_factory.mktemp("web") / "site").path
     for path in (HERE / "page").iterdir():
         shutil.copy(path, folder)
-    if not (folder / "engine/motion/motion.js").exists():
-        (folder / "engine/motion").mkdir(parents=True)
-        shutil.copy(HERE / "motion_stub.js", folder / "engine/motion/motion.js")
     # What is kept for use offline is what the manifest names.
     manifest = manifest_of(folder)
     named = {entry["path"] for entry in manifest["files"]}
-    for name in ("index.html", "test.js", "engine/motion/motion.js"):
+    for name in ("test.js",):
         if name not in named:
             manifest["files"].append({"path": name, "bytes": (folder / name).stat().st_size, "offline": True})
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
@@ -185,3 +182,41 @@ def test_after_the_first_visit_it_works_offline_and_isolates_itself(site: Path) 
           return answer.result.instances.length;
         })()""")
     assert count == 3
+
+
+def test_the_page_itself_runs_on_the_visitors_machine(tmp_path: Path) -> None:
+    program = find()
+    if program is None:
+        pytest.skip("needs Chromium: no program of that name is there")
+    folder = write_bundle(tmp_path / "site").path
+    PIL.Image.fromarray(read(samples.runner)[..., ::-1]).save(folder / "runner.png")
+    wait = """(async () => {
+      for (let i = 0; i < 600 && !(%s); i++) await new Promise((done) => setTimeout(done, 100));
+      return %s;
+    })()"""
+    with served(folder, headers_of(folder)) as address, Chromium(program) as other:
+        other.open(address)
+        models = "Array.from(document.querySelectorAll('#model option'), (option) => option.value)"
+        assert other.run(wait % (f"{models}.includes('body')", models)) == ["body-fast", "body"]
+        assert "stay on this device" in other.run("document.getElementById('where-words').textContent")
+        assert other.run("document.getElementById('gestures').disabled") is True
+
+        other.run("""(async () => {
+          const files = new DataTransfer();
+          files.items.add(new File([await (await fetch("runner.png")).blob()], "runner.png", {type: "image/png"}));
+          const input = document.getElementById("file");
+          input.files = files.files;
+          input.dispatchEvent(new Event("change", {bubbles: true}));
+        })()""")
+        # Three people are drawn: the canvas over the picture is not empty any more.
+        drawn = """(() => {
+          const canvas = document.getElementById("overlay");
+          if (!canvas.width || document.body.dataset.state !== "running") return 0;
+          const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          let count = 0;
+          for (let i = 3; i < data.length; i += 4) if (data[i]) count++;
+          return count;
+        })()"""
+        assert other.run(wait % (f"{drawn} > 500", drawn)) > 500
+        # That the canvas was read here is not the page's fault.
+        assert [line for line in other.said if "willReadFrequently" not in line] == []

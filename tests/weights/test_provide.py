@@ -16,7 +16,7 @@ from zoo_kit import Twice, archive, asked, onnx_bytes, publish, serving
 
 from poise import weights
 from poise.errors import ModelError
-from poise.weights import _cache, _fetch, _provide
+from poise.weights import _archive, _cache, _fetch
 from poise.weights._fetch import Limits
 
 NAME = "rtmpose-t"
@@ -393,7 +393,7 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_provide, "extract", full)
+    monkeypatch.setattr(_archive, "extract", full)
     with serving(zip=archive(NETWORK)) as address:
         publish(monkeypatch, NAME, f"{address}/good/zip")
 
@@ -409,7 +409,7 @@ def test_a_network_that_is_there_needs_no_writable_cache(home: Path, monkeypatch
     def read_only(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(_cache.tempfile, "mkstemp", read_only)
+    monkeypatch.setattr("tempfile.mkstemp", read_only)
     monkeypatch.setattr(Path, "mkdir", read_only)
 
     assert weights.provide(NAME) == home / "rtmpose-t.onnx"

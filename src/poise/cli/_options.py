@@ -118,7 +118,8 @@ class RunOptions(Opening):
         out: Also write results here; the ending picks the format (.jsonl, .csv, .parquet, .coco.json,
             .mp4), and - prints JSON lines. May be repeated.
         overwrite: Let --out replace files that exist.
-        show: Show each picture.
+        show: Show pictures, and a video or camera in one window (q ends, space pauses, f fills the screen, s saves
+            the frame).
         project: Folder of the runs (runs/pose).
         name: Name of the run (predict, predict2, ...).
         exist_ok: Write into an existing run's folder.

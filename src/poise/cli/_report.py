@@ -29,6 +29,7 @@ from poise.frames import Media, continues
 from poise.results import Results
 
 if TYPE_CHECKING:
+    from poise.drawing import LiveWindow
     from poise.weights import Network
 
 
@@ -137,6 +138,20 @@ class Reporter:
         found = result.verbose().rstrip(", ")
         words = f"{one_line(result.path)}  {width}x{height}  {found}  {milliseconds:.0f} ms"
         self.console.print(words, soft_wrap=True)
+
+
+def window_for(instead: str, *, show: bool) -> LiveWindow | None:
+    """Return the window of --show, None without it.
+
+    Args:
+        instead: How the frames can be seen where no window opens.
+        show: Whether it is wanted.
+    """
+    if not show:
+        return None
+    from poise.drawing import LiveWindow
+
+    return LiveWindow(instead=f"the frames are not shown; {instead}")
 
 
 def silent(_: object) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json as json_
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._options import Opening, RunName
-from poise.cli._report import Reporter
+from poise.cli._report import Reporter, window_for
 from poise.files.text import plain
+
+if TYPE_CHECKING:
+    from poise.results import Results
 
 
 def events(
@@ -30,6 +34,7 @@ def events(
     post: str | None = None,
     heatmap: Path | None = None,
     save: Annotated[bool, Parameter(negative=())] = False,
+    show: Annotated[bool, Parameter(negative=())] = False,
     overwrite: bool = False,
     model: str | None = None,
     tracker: str = "pose.yaml",
@@ -58,6 +63,7 @@ def events(
         post: Also post each event as JSON to this http or https address.
         heatmap: Write a picture of where people were.
         save: Write the video with zones, counters and events under runs/pose/events; --name asks for it too.
+        show: Show the same in a window (q ends, space pauses, f fills the screen, s saves the frame).
         overwrite: Let --csv and --heatmap replace files that exist.
         model: A name from 'poise models', a network file, or a published name (default: body-fast with --falls, because
             it sees people who lie, else body).
@@ -70,9 +76,10 @@ def events(
     if not source:
         hint = f"; {gestures[0]!r} was taken for a set of gestures: write the source first" if gestures else ""
         raise ValueError(f"events needs a source: a video, camera number, address, folder of frames, or -{hint}")
+    from poise.drawing import WindowClosed
     from poise.events.event import EventStream
     from poise.events.heatmap import Heatmap
-    from poise.events.pipeline import EventVideo, detectors, run_events, save_heatmap
+    from poise.events.pipeline import EventPainter, EventVideo, detectors, run_events, save_heatmap
     from poise.files.writing import check_writable
     from poise.sinks import EventCsvSink, Webhook, refuse_existing
 
@@ -103,7 +110,12 @@ def events(
     if watch is not None:
         watch.recognizer.check_body(model, pose.skeleton.name)
     words = ["-" if word == STDIN else "0" if word == "webcam" else word for word in source]
-    with ExitStack() as stack:
+    window = window_for("--save writes the video", show=show)
+    screen, seen = EventPainter(wanted), None
+    webhook: Webhook | None = None
+    with suppress(WindowClosed), ExitStack() as stack:
+        if window is not None:
+            stack.callback(window.close)
         webhook = None if post is None else Webhook(post)
         sinks: list[Any] = [one for one in (webhook,) if one is not None]
         if csv is not None:
@@ -141,6 +153,12 @@ def events(
                 if heatmap is not None:
                     heat.add(result)
                     picture = result.orig_img if picture is None else picture
+                # The last frame comes again, with what ended.
+                if window is not None and seen != (at := (result.media.key, result.frame)):
+                    seen = at
+                    screen.take(result, found)
+                    if not window.show(result, partial(screen.draw, result), wait=_frames(result)):
+                        raise WindowClosed
         finally:
             # A live stream ends by Ctrl-C; what was seen until then is wanted.
             if heatmap is not None and picture is not None:
@@ -152,6 +170,11 @@ def events(
         report.error(ValueError(webhook.note))
         return 1
     return code
+
+
+def _frames(result: Results) -> bool | None:
+    """Return True for pictures that are frames of a recording; of others their source says whether they are."""
+    return True if result.media.kind == "image" else None
 
 
 def _notes(wanted: list[Any]) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json as json_
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,13 +16,13 @@ from cyclopts import Parameter
 from poise.cli._app import STDIN
 from poise.cli._help import INSIDE
 from poise.cli._options import Engine
-from poise.cli._report import Reporter
+from poise.cli._report import Reporter, window_for
 from poise.cli.teach import teach
 from poise.files.text import plain
 
 if TYPE_CHECKING:
     from poise.frames import Image
-    from poise.gestures import GestureFrame, GestureTally
+    from poise.gestures import GestureFrame, GesturePainter, GestureTally
     from poise.results import Results
     from poise.sinks import SinkBase
 
@@ -37,6 +38,7 @@ def watch(
     events: Annotated[bool, Parameter(negative=())] = False,
     save: Annotated[bool, Parameter(negative=())] = False,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    show: Annotated[bool, Parameter(negative=())] = False,
     mirrored: bool = False,
     body: str | None = None,
     hands: str = "hands",
@@ -58,6 +60,7 @@ def watch(
         events: With --json: print only what begins and ends.
         save: Write the annotated pictures or video under runs/pose/gestures.
         out: Write them here: a video (.mp4, .gif), a picture, or a folder.
+        show: Show pictures, and videos in a window (q ends, space pauses, f fills the screen, s saves the frame).
         mirrored: The pictures are mirrored, as a selfie camera gives them.
         body: Body model; its wrists help to find hands (default: body-fast, or body-3d for movements taught with it).
         hands: Hand model.
@@ -71,6 +74,7 @@ def watch(
         raise ValueError("gestures needs a source: a picture, video, folder, camera number, webcam, or - for input")
     if events and not json:
         raise ValueError("--events goes with --json; without --json only what begins and ends is printed of a video")
+    from poise.drawing import Viewers, WindowClosed
     from poise.gestures import GesturePainter, GestureRecognizer, GestureTally, watch_gestures
 
     report, engine = Reporter(quiet=quiet, lines=False), engine or Engine()
@@ -98,7 +102,10 @@ def watch(
     )
     say = (_events if events else _records) if json else _lines
     painter, tally = GesturePainter(), GestureTally()
-    with ExitStack() as stack:
+    viewers, window = Viewers(), window_for("--save writes what is drawn", show=show)
+    with suppress(WindowClosed), ExitStack() as stack:
+        if window is not None:
+            stack.callback(window.close)
         if not json:
             # However it ends: a camera is ended by Ctrl-C.
             stack.callback(_told, report, tally)
@@ -106,14 +113,22 @@ def watch(
         stack.callback(seen.close)
         sinks = _pictures(stack, report, save=save, out=out, overwrite=overwrite)
         for one in _watched(report, seen):
-            if sinks and (one.hands is not None or one.bodies is not None):
-                picture = painter.paint(one)
+            painter.take(one)
+            looked = one.hands is not None or one.bodies is not None
+            if sinks and looked:
+                picture = painter.draw(one)
                 for sink in sinks:
                     sink.write(picture)
             for line in say(one):
                 sys.stdout.write(plain(line) + "\n")
             sys.stdout.flush()
             tally.add(one)
+            if window is not None and looked:
+                paint = partial(_drawn, painter, one)
+                if one.frame.media.kind == "image":
+                    viewers.show(paint, Path(one.frame.media.name).stem)
+                elif not window.show(one.frame, paint):
+                    raise WindowClosed
     return report.finish()
 
 
@@ -182,6 +197,10 @@ def _lines(one: GestureFrame) -> list[str]:
 def _told(report: Reporter, tally: GestureTally) -> None:
     for line in tally.lines():
         report.console.print(line, soft_wrap=True)
+
+
+def _drawn(painter: GesturePainter, one: GestureFrame) -> Image:
+    return painter.draw(one).orig_img
 
 
 def _plain(result: Results) -> Image:

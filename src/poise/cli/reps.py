@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -12,14 +13,14 @@ from cyclopts import Parameter
 
 from poise.cli._help import INSIDE
 from poise.cli._options import Opening
-from poise.cli._report import Reporter
+from poise.cli._report import Reporter, window_for
 from poise.files.text import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poise.model import Pose
-    from poise.reps import RepClip
+    from poise.reps import RepClip, RepEvent
     from poise.results import Results
 
 reps = cyclopts.App(name="reps", help="Count the repetitions of an exercise in a video.", group_commands=INSIDE)
@@ -36,13 +37,14 @@ def count(
     save: Annotated[bool, Parameter(negative=())] = False,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     live: Annotated[bool, Parameter(negative=())] = False,
+    show: Annotated[bool, Parameter(negative=())] = False,
     exercises: Path | None = None,
     model: str = "body",
     overwrite: bool = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
     opening: Opening | None = None,
 ) -> int:
-    """Count the repetitions in SOURCE: a video, or with --live a camera or address.
+    """Count the repetitions in SOURCE: a video, or with --live a camera (webcam) or address.
 
     Args:
         source: The video.
@@ -52,6 +54,7 @@ def count(
         save: Write the video with the counter drawn on it, under runs/pose/reps.
         out: Write that video here.
         live: Count as the frames come, without looking ahead.
+        show: Show the frames in a window, with the counter on them (q ends, space pauses).
         exercises: A folder of your own exercises (.toml).
         model: A name from 'poise models', or a network file.
         overwrite: Let --out and --report replace files that exist.
@@ -69,13 +72,18 @@ def count(
             if target.exists() and not overwrite:
                 raise PoiseError(f"{target} exists; pass --overwrite to replace it")
             check_writable(target)
-    show = Reporter(quiet=quiet, lines=True)
+    reporter = Reporter(quiet=quiet, lines=True)
     pose = (opening or Opening()).open(model)
-    frames = show.watch(_people(pose, source, show))
-    if not (quiet or show.console.is_terminal):
+    frames = reporter.watch(_people(pose, source, reporter))
+    if not (quiet or reporter.console.is_terminal):
         frames = _progress(frames)
     if live:
-        return _live(frames, exercise, exercises, json=json) or show.code
+        for result, events in _counted(frames, exercise, exercises, show=show):
+            for event in events:
+                _say(event, result, json=json)
+        return reporter.code
+    if show:
+        frames = (result for result, _ in _counted(frames, exercise, exercises, show=True))
     if report is not None or save or out is not None:
         from poise.reps.replay import Replay
 
@@ -87,13 +95,13 @@ def count(
     else:
         _tell(clip)
     for warning in dict.fromkeys(w for one in clip.people for w in one.found.warnings):
-        show.console.print(f"poise: {warning}", soft_wrap=True)
+        reporter.console.print(f"poise: {warning}", soft_wrap=True)
     if report is not None:
-        show.console.print(f"report: {replay.write_report(clip, report, overwrite=overwrite)}", soft_wrap=True)
+        reporter.console.print(f"report: {replay.write_report(clip, report, overwrite=overwrite)}", soft_wrap=True)
     if save or out is not None:
-        video = replay.write_video(clip, out, overwrite=overwrite, errors=show.errors)
-        show.console.print(f"video: {video}", soft_wrap=True)
-    return show.code
+        video = replay.write_video(clip, out, overwrite=overwrite, errors=reporter.errors)
+        reporter.console.print(f"video: {video}", soft_wrap=True)
+    return reporter.code
 
 
 @reps.command
@@ -129,17 +137,17 @@ def learn(
     if target.exists() and not overwrite:
         raise PoiseError(f"{target} exists; pass --overwrite to replace it")
     check_writable(target)
-    show = Reporter(quiet=quiet, lines=True)
-    found = show.watch(_people((opening or Opening()).open(model), source, show))
+    reporter = Reporter(quiet=quiet, lines=True)
+    found = reporter.watch(_people((opening or Opening()).open(model), source, reporter))
     exercise, again = learn_from_clip(found, name, reps=reps, source=source)
     write_exercise(exercise, target)
     say(f"{target}: {again} of {reps} repetitions of the demonstration are counted with it")
-    return show.code
+    return reporter.code
 
 
-def _people(pose: Pose, source: str, show: Reporter) -> Iterator[Results]:
+def _people(pose: Pose, source: str, reporter: Reporter) -> Iterator[Results]:
     """Follow everybody in a video."""
-    return pose.track(source, stream=True, verbose=False, on_error=show.error)
+    return pose.track(source, stream=True, verbose=False, on_error=reporter.error)
 
 
 def _progress(frames: Iterator[Results], *, every_s: float = 10.0) -> Iterator[Results]:
@@ -153,17 +161,28 @@ def _progress(frames: Iterator[Results], *, every_s: float = 10.0) -> Iterator[R
         yield result
 
 
-def _live(frames: Iterator[Results], exercise: str, folder: Path | None, *, json: bool) -> int:
-    from poise.reps import RepCounter
+def _counted(
+    frames: Iterator[Results], exercise: str, folder: Path | None, *, show: bool
+) -> Iterator[tuple[Results, list[RepEvent]]]:
+    """Count as the frames come, and show them until the window is closed."""
+    from poise.reps import RepPainter
 
-    counter = RepCounter(exercise, folder=folder)
-    for result in frames:
-        for event in counter.update(result):
-            if json:
-                say_json({"time": round(result.time, 3), **event.record()}, flush=True)
-            else:
-                say(f"{result.time:8.2f} s  #{event.id}  {event.exercise}  {event.count}", flush=True)
-    return 0
+    painter, window = RepPainter(exercise, folder=folder), window_for("--save writes the video", show=show)
+    try:
+        for result in frames:
+            yield result, painter.take(result)
+            if window is not None and not window.show(result, partial(painter.draw, result)):
+                break
+    finally:
+        if window is not None:
+            window.close()
+
+
+def _say(event: RepEvent, result: Results, *, json: bool) -> None:
+    if json:
+        say_json({"time": round(result.time, 3), **event.record()}, flush=True)
+    else:
+        say(f"{result.time:8.2f} s  #{event.id}  {event.exercise}  {event.count}", flush=True)
 
 
 def _tell(clip: RepClip) -> None:

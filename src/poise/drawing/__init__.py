@@ -2,7 +2,7 @@
 
 from poise.drawing._annotator import Annotator, colors
 from poise.drawing._arc import JointArc
-from poise.drawing._display import display, save
+from poise.drawing._display import Viewers, display, in_notebook, save
 from poise.drawing._draw import draw, draw_polyline, draw_trails
 from poise.drawing._fonts import find_font
 from poise.drawing._plot import page, plot, png, show, write
@@ -11,14 +11,19 @@ from poise.drawing._style import Style, bgr
 from poise.drawing._text import draw_label, fill, ink, label_size, place_beside, place_label, text
 from poise.drawing._trails import Trails
 from poise.drawing._video import Video
+from poise.drawing._window import LiveWindow
 from poise.drawing._zones import draw_zone_labels, draw_zones, paint_heat
+from poise.errors import WindowClosed
 
 __all__ = [
     "Annotator",
     "JointArc",
+    "LiveWindow",
     "Style",
     "Trails",
     "Video",
+    "Viewers",
+    "WindowClosed",
     "bgr",
     "colors",
     "discs",
@@ -32,6 +37,7 @@ __all__ = [
     "ellipses",
     "fill",
     "find_font",
+    "in_notebook",
     "ink",
     "label_size",
     "limbs",

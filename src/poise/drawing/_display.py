@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-
-from PIL import ImageShow
 
 from poise.files.writing import numbered
 from poise.frames import Image
 from poise.image import encode, to_pil
 
+_log = logging.getLogger("poise")
+
+_MOST_VIEWERS = 10
 _VIEWERS = ("xdg-open", "display", "gm", "eog", "xv")  # those that Pillow knows how to start
 
 
@@ -63,9 +66,34 @@ def display(image: Image, name: str = "picture") -> str | None:
         return None
     if has_screen() and _open_viewer(image, name):
         return None
-    path = _write_somewhere(image, re.sub(r"[^\w.-]+", "_", Path(name).stem).strip("._") or "picture")
+    path = write_somewhere(image, file_stem(name))
     sys.stdout.write(f"{path}\n")
     return path
+
+
+class Viewers:
+    """Shows pictures that are one of their own, as :func:`display` does; of those beyond the tenth no viewer opens.
+
+    The windows of a whole folder would bury the screen.
+    """
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    def show(self, paint: Callable[[], Image], name: str) -> None:
+        """Show a picture.
+
+        Args:
+            paint: Draws it; called only where it is shown.
+            name: As for :func:`display`.
+        """
+        if not in_notebook() and has_screen():
+            self._open += 1
+            if self._open == _MOST_VIEWERS + 1:
+                _log.warning("%d pictures are open; the others are not shown: save=True writes them", _MOST_VIEWERS)
+            if self._open > _MOST_VIEWERS:
+                return
+        display(paint(), name)
 
 
 def in_notebook() -> bool:
@@ -85,12 +113,24 @@ def has_screen() -> bool:
 
 def _open_viewer(image: Image, name: str) -> bool:
     try:
+        from PIL import ImageShow
+
         return bool(ImageShow.show(to_pil(image), title=name))
     except OSError:  # the viewer could not be started, or the disk is full: a file is tried next
         return False
 
 
-def _write_somewhere(image: Image, stem: str) -> str:
+def file_stem(name: str) -> str:
+    """Return how the file of a picture is called, without its ending, from the name of what it shows."""
+    return re.sub(r"[^\w.-]+", "_", Path(name).stem).strip("._") or "picture"
+
+
+def write_somewhere(image: Image, stem: str) -> str:
+    """Write a picture under a free name into ``runs/pose/show``, or where that fails into the temporary folder.
+
+    Raises:
+        OSError: Neither can be written.
+    """
     data = encode(image, ".jpg")
     try:
         return _write_new(Path("runs") / "pose" / "show", stem, data)

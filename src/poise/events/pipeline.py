@@ -109,7 +109,15 @@ class EventPainter:
 
     def paint(self, result: Results, events: Sequence[Event]) -> Image:
         """Return the picture of a frame, drawn on; called once a frame, in order."""
+        self.take(result, events)
+        return self.draw(result)
+
+    def take(self, result: Results, events: Sequence[Event]) -> None:
+        """Remember what happened in a frame, which need not be drawn; called once a frame, in order."""
         self._recent = [one for one in (*self._recent, *events) if 0 <= result.time - one.time < _SHOWN_S][-6:]
+
+    def draw(self, result: Results) -> Image:
+        """Return the picture of the frame that was taken last, drawn on."""
         ground = np.array(result.orig_img, order="C")
         size = (ground.shape[1], ground.shape[0])
         zones: dict[str, Floats] = {}

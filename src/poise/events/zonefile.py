@@ -121,14 +121,18 @@ class ZoneFile:
         return [*self.zones, *self.lines]
 
 
-def read_zones(path: str | Path) -> ZoneFile:
+def read_zones(path: str | Path, text: str | None = None) -> ZoneFile:
     """Read zones, lines and triggers.
+
+    Args:
+        path: The file, or what errors call the text.
+        text: The TOML itself, where it does not lie in a file.
 
     Raises:
         FormatError: With file and line: not TOML, a key that does not exist, a polygon that crosses itself, has no area
             or lies outside the picture, a trigger without a meaning.
     """
-    file = read_toml(path)
+    file = read_toml(path, text)
     return _Reader(file).read(file.table)
 
 

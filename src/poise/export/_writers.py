@@ -21,7 +21,7 @@ Writer = Callable[[Checkpoint, ExportOptions, Path, dict[str, str], Pictures], S
 def _to_onnx(about: Checkpoint, options: ExportOptions, path: Path, said: dict[str, str], pictures: Pictures) -> Stamp:
     _onnx.save(path, _onnx.graph(about, options, said))
     if options.precision == "int8":
-        _onnx.quantise(path, pictures.batches(options))
+        _onnx.quantise(path, pictures.batches(options), options.format)
         _onnx.stamp(path, said)
     return lambda more: _onnx.stamp(path, more)
 

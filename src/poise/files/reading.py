@@ -11,9 +11,11 @@ import errno
 import io
 import os
 import stat
-import zipfile
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import zipfile
 
 # Largest files of their kinds, bytes, each a few times what is seen.
 # A list of two million pictures, or a table of a long recording.
@@ -154,6 +156,8 @@ def open_zip(path: str | Path, *, most: int) -> zipfile.ZipFile:
         check_zip(file)
     finally:
         file.close()
+    import zipfile  # with it come shutil and the libraries of four compressions
+
     return zipfile.ZipFile(path)
 
 

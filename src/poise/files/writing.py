@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -158,5 +157,7 @@ def _try(folder: Path) -> None:
         folder = folder.parent
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "", str(folder))
+    import tempfile  # brings random, shutil and their like, which predictions do not need
+
     with tempfile.TemporaryFile(dir=folder):
         pass

@@ -37,9 +37,11 @@ def bundled(name: str | Path) -> Card | None:
     Raises:
         ModelError: Neither; with the nearest name.
     """
+    path = Path(name)
+    if path.suffix.lower() in ENDINGS:
+        return None  # no model is called so, and reading the whole registry takes as long as starting an engine
     if isinstance(name, str) and name in [card.name for card in (*models(), *zoo_models())]:
         return model(name)
-    path = Path(name)
     if path.suffix or path.exists() or len(path.parts) > 1:
         return None
     return model(str(name))

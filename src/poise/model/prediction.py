@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
-from typing import Any
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
 
-from poise.errors import SourceError
+from poise.errors import SourceError, WindowClosed
 from poise.estimators import Estimator, estimate_stream
-from poise.filters.stream import smooth_stream
-from poise.model.run import Run
 from poise.model.series import Series, is_frame
 from poise.model.settings import Settings
 from poise.results import Results
-from poise.tracking import follow_stream
+
+if TYPE_CHECKING:
+    from poise.model.run import Run
 
 _log = logging.getLogger("poise")
 
@@ -61,7 +61,8 @@ def predict(
         notes.append(note)
         _log.warning("%s", note)
 
-    with ExitStack() as stack:
+    # Around the other: a window closes once what was seen in it is written.
+    with ExitStack() as last, suppress(WindowClosed), ExitStack() as stack:
         frames = stack.enter_context(
             open_source(
                 source,
@@ -74,7 +75,14 @@ def predict(
             )
         )
         run = _run(stack, source, settings, series, facts, errors, notes) if settings.saves else None
-        numbered = series.number(frames, settings, alone=alone, lazy=is_lazy(source))
+        lazy = is_lazy(source)
+        showing = None
+        if settings.show:
+            from poise.model.showing import Showing
+
+            showing = Showing(settings, series, source, alone=alone, lazy=lazy, run=run)
+            last.callback(showing.close)
+        numbered = series.number(frames, settings, alone=alone, lazy=lazy)
         results = estimate_stream(
             numbered,
             estimator,
@@ -84,16 +92,19 @@ def predict(
             memories=series.memories,
         )
         if series.tracker is not None:
+            from poise.tracking import follow_stream
+
             results = follow_stream(results, series.tracker, last=series.last)
         if settings.smooth is not False:
+            from poise.filters.stream import smooth_stream
+
             results = smooth_stream(results, series.smoother(settings.smooth), last=series.last)
         for result in results:
             series.last = result.media
             if run is not None:
                 result = result.replace(save_dir=str(run.path))
                 run.write(result)
-            if settings.show:
-                result.show(**settings.drawing)
+            going = showing is None or showing.take(result)
             if settings.verbose is not False:
                 _log.info("%s frame %d: %s", result.path, result.frame, result.verbose())
             if settings.verbose:
@@ -101,6 +112,8 @@ def predict(
             if run is not None and run is series.run:
                 run.flush()
             yield result
+            if not going:
+                raise WindowClosed
         if alone:
             series.rest()
     if run is not None and run is not series.run and run.path.is_dir():
@@ -139,6 +152,8 @@ def _run(
     alone = is_frame(source)
     if alone and series.run is not None and series.run.takes(settings):
         return series.run
+    from poise.model.run import Run  # brings drawing and the writers of files
+
     run = Run(settings, source=source, model=facts(), errors=errors, notes=notes)
     if alone:
         series.keep(run)

@@ -63,7 +63,7 @@ class Run:
         self._instances = 0
         self._stages = np.zeros(len(_STAGES))
         self._settings = settings
-        self._painter = _Painter(settings)
+        self._painter = Painter(settings)
         self._sink = RunSink(
             self.path,
             render=self._painter,
@@ -100,6 +100,11 @@ class Run:
             return False
         self._settings = self._painter.settings = settings
         return True
+
+    @property
+    def files(self) -> list[Path]:
+        """What has been written."""
+        return [Path(path) for path in self._sink.paths]
 
     def flush(self) -> None:
         """Wait until all that was taken is in its files.
@@ -143,8 +148,8 @@ class Run:
         }
 
 
-class _Painter:
-    """Draws the results of a run, with the trails of those that are tracked.
+class Painter:
+    """Draws results, with the trails of those that are tracked.
 
     Pictures are drawn while later results come in, so what is drawn of a frame is settled when it comes.
     """
@@ -164,6 +169,7 @@ class _Painter:
         return partial(_draw, paths=self._trails.paths() if trailed else {}, options=self.settings.drawing)
 
     def __call__(self, result: Results) -> Image:
+        """Draw the frame that was taken last."""
         return self.bound(result)(result)
 
 

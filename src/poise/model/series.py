@@ -15,17 +15,20 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poise.estimators import Memories
-from poise.filters.smoothing import Smoother, filter_named
 from poise.frames import Frame, Media, TimeFrom
-from poise.model.run import Run
 from poise.model.settings import Settings
 from poise.sources import is_one
-from poise.tracking import Tracker
+
+if TYPE_CHECKING:
+    from poise.drawing import LiveWindow
+    from poise.filters.smoothing import Smoother
+    from poise.model.run import Painter, Run
+    from poise.tracking import Tracker
 
 FPS = 30.0  # what is assumed where nothing is known: most cameras and phones
 # A frame was waited for if this process rested for this long, and for most of the time that the frame took to come.
@@ -88,6 +91,8 @@ class Series:
         memories: What the estimator keeps from frame to frame.
         last: The source of the latest result.
         run: The run in which frames passed one by one are saved.
+        window: The window in which they are shown.
+        painter: What draws them for it.
         resumed: The last call continued the one before.
     """
 
@@ -97,6 +102,8 @@ class Series:
         self.memories = Memories(scene=scene)
         self.last: Media | None = None
         self.run: Run | None = None
+        self.window: LiveWindow | None = None
+        self.painter: Painter | None = None
         self.resumed = False
         self._end: weakref.finalize[..., Series] | None = None
         self._smoother: Smoother | None = None
@@ -116,25 +123,35 @@ class Series:
 
     def smoother(self, method: Any) -> Smoother:
         """Return what steadies the points: that of the last call where it was of the same kind."""
+        from poise.filters.smoothing import Smoother, filter_named
+
         if self._smoother is None or self._smoother.method != filter_named(method):
             self._smoother = Smoother(method)
         return self._smoother
 
     def keep(self, run: Run) -> None:
         """Save further frames in this run too; it is finished with the series, at the latest when Python ends."""
-        self.close()
+        self._finish()
         self.run = run
         self._end = weakref.finalize(self, run.close)
 
     def inherit(self, other: Series) -> None:
-        """Take over the run of a series that is over."""
+        """Take over the run and the window of a series that is over."""
+        if other.window is not None:
+            self.window, other.window = other.window, None
         if other.run is not None and other._end is not None:
             run, other.run = other.run, None
             other._end.detach()
             self.keep(run)
 
     def close(self) -> None:
-        """Finish the run."""
+        """Finish the run, and close the window."""
+        if self.window is not None:
+            self.window.close()
+            self.window = None
+        self._finish()
+
+    def _finish(self) -> None:
         if self.run is not None:
             self.run.close()
             self.run = None
@@ -237,6 +254,8 @@ class SeriesStore:
 
     def tracked(self, source: Any, settings: Settings) -> Series:
         """Return the series that a call of ``track`` continues, or a new one."""
+        from poise.tracking import Tracker  # not for predictions: it takes as long as reading a picture
+
         tracker = Tracker(settings.tracker)
         with self._lock:
             kept = self._tracked

@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.drawing import find_font
 from poise.errors import SourceError, suggest
 from poise.estimators import Options
 from poise.filters.smoothing import Kalman, OneEuro, filter_named
 from poise.results.arrays import longer_side, plain
 from poise.results.columns import Boxes
-from poise.tracking import TrackSettings
+
+if TYPE_CHECKING:
+    from poise.tracking import TrackSettings
 
 _log = logging.getLogger("poise")
 
@@ -72,7 +73,7 @@ class Settings:
         save_frames: Write a video's annotated frames as pictures.
         save_json: Write ``results.jsonl``, a line a frame.
         save_csv: Write ``results.csv``, a row a keypoint.
-        show: Show each picture.
+        show: Show pictures, and videos, cameras and frames that belong together in one window; see docs/drawing.md.
         project: Folder of the runs.
         name: Name of the run; a number is added when it exists.
         exist_ok: Write into an existing run's folder.
@@ -176,6 +177,8 @@ class Settings:
         if self.smooth is not False:
             filter_named(self.smooth)
         if self.font is not None:
+            from poise.drawing import find_font
+
             object.__setattr__(self, "font", find_font(str(self.font)))
         if self.boxes is not None:
             object.__setattr__(self, "boxes", _boxes(self.boxes))

@@ -17,6 +17,7 @@ from poise.reps.exercise import (
 from poise.reps.live import RepCounter, RepEvent, RepState
 from poise.reps.measures import PersonMeasures, measure_person
 from poise.reps.offline import CountedPerson, RepClip, count_reps
+from poise.reps.painter import RepPainter
 from poise.reps.people import Person, collect_people
 from poise.reps.watch import RepWatch
 
@@ -30,6 +31,7 @@ __all__ = [
     "RepClip",
     "RepCounter",
     "RepEvent",
+    "RepPainter",
     "RepState",
     "RepWatch",
     "all_exercises",

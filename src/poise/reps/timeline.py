@@ -13,9 +13,9 @@ from poise.reps.offline import CountedPerson, RepClip
 from poise.reps.overlay import angle_points
 from poise.results import Results
 
-_TRAIL_S = 1.0
-_FLASH_S = 0.5
-_COCO = {"shoulder": (5, 6), "elbow": (7, 8), "wrist": (9, 10), "hip": (11, 12), "knee": (13, 14), "ankle": (15, 16)}
+TRAIL_S = 1.0
+FLASH_S = 0.5
+COCO = {"shoulder": (5, 6), "elbow": (7, 8), "wrist": (9, 10), "hip": (11, 12), "knee": (13, 14), "ankle": (15, 16)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ class Timeline:
         names = angle_points(self.exercise)
         if self.main is None or names is None:
             return None
-        pairs = [_COCO[name] for name in names]
+        pairs = [COCO[name] for name in names]
         spread = [np.nan_to_num(np.nanstd(self.main.person.xy[:, list(pair)], axis=0)).sum() for pair in pairs]
         return pairs[int(np.argmax(spread))]
 
@@ -105,10 +105,10 @@ class Timeline:
             progress = float(np.nan_to_num(self._line[at]))
         trail = np.empty((0, 2))
         if self._moving is not None and row is not None:
-            first = int(np.searchsorted(person.time, result.time - _TRAIL_S))
+            first = int(np.searchsorted(person.time, result.time - TRAIL_S))
             sure = person.conf[first : at + 1][:, list(self._moving)]
             side = self._moving[int(np.argmax(sure.mean(axis=0)))] if len(sure) else self._moving[0]
             trail = np.where(person.conf[first : at + 1, side, None] > 0.15, person.xy[first : at + 1, side], np.nan)
         name = self.main.found.exercise
         label = name if name != "none" else "no exercise"
-        return Moment(row, label, done, progress, float(np.clip(1 - since / _FLASH_S, 0, 1)), trail)
+        return Moment(row, label, done, progress, float(np.clip(1 - since / FLASH_S, 0, 1)), trail)

@@ -96,15 +96,20 @@ def _plain(head: str) -> str:
     return ".".join(part.strip("\"'") for part in re.findall(_NAME, head))
 
 
-def read_toml(path: str | Path) -> TomlFile:
+def read_toml(path: str | Path, text: str | None = None) -> TomlFile:
     """Read a TOML file.
+
+    Args:
+        path: The file, or what errors call the text.
+        text: The text itself, where it does not lie in a file.
 
     Raises:
         FormatError: It cannot be read, or is not TOML; with the line.
     """
     path = Path(path)
     try:
-        text = files.read_text(path, most=files.MOST_SETTINGS)
+        if text is None:
+            text = files.read_text(path, most=files.MOST_SETTINGS)
         return TomlFile(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))

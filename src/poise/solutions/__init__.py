@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from poise.drawing import Annotator, colors, display
+from poise.drawing import Annotator, LiveWindow, colors
 from poise.errors import suggest
 from poise.frames import Image
 from poise.model import Pose
@@ -77,7 +77,7 @@ class AIGym:
         up_angle: Degrees above which the stage is ``"up"``.
         down_angle: Degrees below which the stage is ``"down"``.
         line_width: Pixels.
-        show: Show each frame.
+        show: Show each frame in a window, until the user closes it.
         pose_type: ``"pullup"`` and ``"abworkout"`` count when the angle gets small, the others when it gets large.
         min_conf: An angle with a keypoint below this confidence is not used.
         **arguments: Those of ``Pose.track``, such as ``conf``, ``classes``, ``device``, ``tracker``.
@@ -109,6 +109,7 @@ class AIGym:
             if theirs in arguments:
                 self.set_args(**{ours: arguments.pop(theirs)})
         self.min_conf = min_conf
+        self._window: LiveWindow | None = None
         self._arguments: dict[str, Any] = {"verbose": False, **arguments}
 
     def set_args(self, **changes: Any) -> None:
@@ -207,7 +208,9 @@ class AIGym:
             made.workout_count.append(state.count)
             made.workout_stage.append(state.stage)
         if self.show:
-            display(annotator.im, "AIGym")
+            if self._window is None:
+                self._window = LiveWindow("AIGym")
+            self._window.show(annotator.im)
         return made
 
     def _step(self, state: GymState, angle: float) -> None:

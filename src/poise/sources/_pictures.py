@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from poise.errors import SourceError
 from poise.frames import Image, as_image
-from poise.sources._jpeg import without_end
+from poise.sources._jpeg import decoded, without_end
 from poise.sources._names import describe, suffix
 from poise.sources._tiff import misread, read_tiff
 
@@ -181,6 +181,9 @@ def upright_bgr(picture: PIL.Image.Image, name: str, notes: list[str] | None = N
     Raises:
         SourceError: The picture is truncated or damaged, or its colours are of a kind that cannot be shown.
     """
+    orientation = exif_orientation(picture)
+    if orientation == 1 and (image := decoded(picture)) is not None:
+        return image
     try:
         try:
             picture.load()
@@ -191,7 +194,7 @@ def upright_bgr(picture: PIL.Image.Image, name: str, notes: list[str] | None = N
             picture = whole
             if notes is not None:
                 notes.append(f"{name}: a JPEG without its end marker; all of its picture is there ({error})")
-        return _convert(picture, exif_orientation(picture))
+        return _convert(picture, orientation)
     except SourceError:
         raise
     except Exception as error:

@@ -22,6 +22,7 @@ from poise.web import runtime
 from poise.web.exercises import exercise_tables
 from poise.web.models import read_models
 from poise.web.packing import pack
+from poise.web.scripts import lean_script
 
 MANIFEST = "manifest.json"
 _PAGE = Path(__file__).with_name("page")
@@ -32,7 +33,8 @@ _UNVERSIONED = 'const VERSION = "development";'
 _FOR_SERVERS = ("README.txt", "_headers")
 # Not ".gz": some servers say of such files that it is their encoding.
 _PACKED = ".packed"
-_ABOUT = "/* Poise, Apache-2.0. With comments: folder web/page of the Python package. */"
+_ABOUT = "/* Poise, Apache-2.0. With comments: folder web/page of the Python package. */\n"
+_HEAD = '<link rel="stylesheet" href="app.css">'
 _ICONS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 _POLICY = (
@@ -141,6 +143,7 @@ def write_bundle(
     contents |= {"_headers": _HEADERS.encode(), "README.txt": _README.encode()}
     about = {
         "format": _FORMAT,
+        "kind": "static",
         "poise": __version__,
         "models": read.models,
         "networks": networks,
@@ -170,29 +173,22 @@ def _refuse(folder: Path, *, overwrite: bool) -> None:
 
 
 def _page() -> dict[str, bytes]:
-    """Read the page's own files, by their paths in the bundle."""
-    return {
-        path.relative_to(_PAGE).as_posix(): bare(path.read_bytes()) if path.suffix == ".js" else path.read_bytes()
+    """Read the page's own files, by their paths in the bundle, as they are sent."""
+    files = {
+        path.relative_to(_PAGE).as_posix(): path.read_bytes()
         for path in sorted(_PAGE.rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and path.suffix not in (".pyc", ".md")
+        if path.is_file() and not path.name.startswith(".")
     }
-
-
-def bare(script: bytes) -> bytes:
-    """Leave out indentation, and comments that have lines of their own: visitors need not load what developers read.
-
-    Text in a script must not span lines.
-    """
-    kept, inside = [_ABOUT], False
-    for line in script.decode("utf-8").splitlines():
-        text = line.strip()
-        if not inside and text.startswith("/*"):
-            inside = True
-        elif not inside and text and not text.startswith("//"):
-            kept.append(text)
-        if inside:
-            inside = not text.endswith("*/")
-    return "\n".join([*kept, ""]).encode("utf-8")
+    # The repository's own manifest says that a server answers, and this speaks to it.
+    del files[MANIFEST], files["engine/remote.js"]
+    for name, data in files.items():
+        if name.endswith(".js"):
+            files[name] = (_ABOUT + lean_script(data.decode("utf-8"))).encode("utf-8")
+    html = files["index.html"].decode("utf-8")
+    assert html.count(_HEAD) == 1
+    linked = html.replace(_HEAD, f'<link rel="manifest" href="app.webmanifest">\n    {_HEAD}')
+    files["index.html"] = linked.encode("utf-8")
+    return files
 
 
 def _runtime() -> Iterator[tuple[str, bytes]]:
@@ -213,7 +209,7 @@ def _web_app(contents: dict[str, bytes]) -> dict[str, Any]:
     icons = [
         {"src": name, "sizes": "any" if name.endswith(".svg") else _pixels(data), "type": _ICONS[Path(name).suffix]}
         for name, data in sorted(contents.items())
-        if Path(name).suffix in _ICONS and "icon" in name
+        if Path(name).suffix in _ICONS and name.startswith("icons/poise")
     ]
     return {
         "name": "Poise",

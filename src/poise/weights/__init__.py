@@ -1,15 +1,20 @@
 """The networks and the models made of them, bundled or fetched by name, with origin, licence and checksum."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from poise.weights._cache import home
 from poise.weights._faster import faster
-from poise.weights._fetch import download
 from poise.weights._graphs import NAME as GRAPH_NAME
 from poise.weights._graphs import ORIGIN as GRAPH_ORIGIN
 from poise.weights._graphs import graphs, kept_graph, remove_graphs
-from poise.weights._pack import bring, pack
 from poise.weights._provide import fetch, prepare, provide, remove, wanted
 from poise.weights._registry import Card, Network, load, model, models, network, networks, zoo_models
 from poise.weights._store import ENDINGS, Release, cached, find, put, releases
+
+if TYPE_CHECKING:
+    from poise.weights._fetch import download
+    from poise.weights._pack import bring, pack
 
 __all__ = [
     "ENDINGS",
@@ -42,3 +47,14 @@ __all__ = [
     "wanted",
     "zoo_models",
 ]
+
+# What only a few commands need brings http, archives and their like.
+_HOME = {"bring": "poise.weights._pack", "download": "poise.weights._fetch", "pack": "poise.weights._pack"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'poise.weights' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,9 @@ from typing import IO
 
 from poise import files
 from poise.errors import ModelError
+
+# Called with bytes done and bytes in all (None when the server does not say).
+Progress = Callable[[int, int | None], None]
 
 # How often somebody who waits for a lock looks again, and after how long he says that he waits; seconds.
 _LOOK_S = 0.05
@@ -74,6 +76,8 @@ def temporary(target: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     """
     try:
         # Its name starts with a dot and ends in .tmp: nothing takes it for weights, and `sweep` finds it.
+        import tempfile  # brings random, shutil and their like, which opening a network does not need
+
         handle, name = tempfile.mkstemp(dir=writable(target.parent), prefix=f".{target.name}.", suffix=".tmp")
     except OSError as error:
         raise unwritable(target.parent, error) from error

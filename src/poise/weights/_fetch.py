@@ -18,10 +18,8 @@ from urllib.parse import urlsplit
 
 from poise.errors import ModelError
 from poise.extras.version import __version__
-from poise.weights._cache import locked, parts, temporary, unwritable, writable
+from poise.weights._cache import Progress, locked, parts, temporary, unwritable, writable
 
-# Called with bytes done and bytes in all (None when the server does not say).
-Progress = Callable[[int, int | None], None]
 # Looks at the first bytes of what arrives; returns what is wrong with them, or an empty string.
 Look = Callable[[bytes], str]
 

@@ -12,8 +12,7 @@ from poise import files
 from poise.errors import FormatError, ModelError
 from poise.extras.version import __version__
 from poise.weights._archive import extract
-from poise.weights._cache import digest, locked, settle, temporary, unwritable
-from poise.weights._fetch import Progress
+from poise.weights._cache import Progress, digest, locked, settle, temporary, unwritable
 from poise.weights._provide import Notice, accept, check, fetch, install, named_by, wanted
 from poise.weights._registry import Network, network
 from poise.weights._store import put

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,8 +9,8 @@ from urllib.parse import urlsplit
 from poise import files
 from poise.errors import ModelError, suggest
 from poise.weights import _zoo
-from poise.weights._archive import expect_archive, expect_onnx, extract, whole_onnx
 from poise.weights._cache import (
+    Progress,
     digest,
     folder,
     locked,
@@ -26,7 +25,6 @@ from poise.weights._cache import (
     unwritable,
 )
 from poise.weights._faster import forget_faster
-from poise.weights._fetch import Progress, begun_at, transfer
 from poise.weights._graphs import remove_graphs
 from poise.weights._registry import Card, Network, load, model, network
 from poise.weights._store import ENDINGS, cached
@@ -111,6 +109,8 @@ def fetch(entry: Network, *, progress: Progress | None = None, notice: Notice | 
             return entry.path
         if notice is not None:
             notice(announcement(entry))
+        from poise.weights._fetch import begun_at  # not for networks that are here: it brings the whole of http
+
         answers: dict[str, list[str]] = {}
         # An address that was interrupted comes first, so that it goes on.
         begun = begun_at(entry.path).get("address")
@@ -167,6 +167,8 @@ def accept(entry: Network, file: Path, *, origin: str, sha256: str = "") -> Path
     Raises:
         ModelError: It is no whole network, or not the one expected.
     """
+    from poise.weights._archive import whole_onnx
+
     wrong = whole_onnx(file)
     if wrong:
         raise ModelError(f"{origin}: {wrong}")
@@ -193,6 +195,9 @@ def _why(entry: Network) -> str:
 
 def _bring(entry: Network, address: str, *, alone: bool, progress: Progress | None) -> Path:
     """Fetch from one address, unpack, check and rename."""
+    from poise.weights._archive import expect_archive, expect_onnx, extract
+    from poise.weights._fetch import transfer
+
     with temporary(entry.path) as (unique, file):
         # Without a lock, somebody else may be writing the shared part: then each has its own, with no beginning.
         target = entry.path if alone else unique.with_suffix("")
@@ -235,6 +240,10 @@ def install(path: Path, entry: Network) -> Path:
     Raises:
         ModelError: The file is not that network.
     """
+    import zipfile
+
+    from poise.weights._archive import extract
+
     try:
         with locked(entry.path), temporary(entry.path) as (unique, file):
             if zipfile.is_zipfile(path):

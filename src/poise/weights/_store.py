@@ -11,8 +11,7 @@ from pathlib import Path
 from poise import files
 from poise.errors import ModelError, suggest
 from poise.weights import _zoo
-from poise.weights._cache import folder, locked, offline, settle, temporary, unwritable
-from poise.weights._fetch import Progress, download
+from poise.weights._cache import Progress, folder, locked, offline, settle, temporary, unwritable
 
 # What a checkpoint or an exported network may be called.
 ENDINGS = (".pt", ".pth", ".onnx", ".safetensors")
@@ -96,6 +95,8 @@ def find(name: str | Path, *, progress: Progress | None = None, notice: Callable
             f"licence of these weights: {release.licence}"
         )
     try:
+        from poise.weights._fetch import download
+
         return download(release.address, kept, progress=progress)
     except ModelError as error:
         raise ModelError(f"{error}; {ways}") from error

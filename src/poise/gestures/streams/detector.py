@@ -60,6 +60,11 @@ class GestureWatch:
         self._last = (0.0, 0)
         self._seen: tuple[Results | None, Results | None] = (None, None)
 
+    @property
+    def hands(self) -> Results | None:
+        """The hands of the last frame; None where no gesture of hands is looked for."""
+        return self._seen[0]
+
     def update(self, result: Results) -> list[Event]:
         """Take the next frame, with its picture if gestures of hands are wanted.
 

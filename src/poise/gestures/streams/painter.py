@@ -41,13 +41,26 @@ class GesturePainter:
         Raises:
             ValueError: No model has looked at it: it only says what ended with its source.
         """
-        base = seen.bodies if seen.bodies is not None else seen.hands
-        if base is None:
-            raise ValueError("this frame only says what ended with its source; there is nothing to draw")
+        self.take(seen)
+        return self.draw(seen)
+
+    def take(self, seen: GestureFrame) -> None:
+        """Remember what began and ended in a frame, which need not be drawn; called once a frame, in order."""
         if not continues(seen.frame.media, self._media, scene=False):
             self._media, self._recent = seen.frame.media, []
         now = seen.frame.time
         self._recent = [one for one in (*self._recent, *seen.events) if 0 <= now - one.time < _SHOWN_S][-_SHOWN:]
+
+    def draw(self, seen: GestureFrame) -> Results:
+        """Return the frame that was taken last with everything drawn on it, and no instances.
+
+        Raises:
+            ValueError: No model has looked at it: it only says what ended with its source.
+        """
+        base = seen.bodies if seen.bodies is not None else seen.hands
+        if base is None:
+            raise ValueError("this frame only says what ended with its source; there is nothing to draw")
+        now = seen.frame.time
         image = np.array(seen.frame.image)
         for result in (seen.bodies, seen.hands):
             if result is not None and len(result):

@@ -7,6 +7,8 @@
  * Answers and settings are those of `poise serve`; `remote.js` speaks to it in the same way.
  */
 
+import { offered } from "./model.js";
+
 export class LocalEngine {
   /** How many frames came while another was being looked at, since the last answer. */
   #dropped = 0;
@@ -28,6 +30,18 @@ export class LocalEngine {
   }
 
   /**
+   * Say what there is to choose from, before anything is loaded.
+   *
+   * @param {{base?: string | URL}} [options]
+   * @returns {Promise<{models: object[], exercises: string[], features: object}>}
+   */
+  static async describe({ base } = {}) {
+    const response = await fetch(new URL("manifest.json", rootOf(base)));
+    if (!response.ok) throw new Error(`manifest.json: the server answered ${response.status}; copy the whole folder`);
+    return offered(await response.json());
+  }
+
+  /**
    * Load the models.
    *
    * @param {object} [settings]  of a stream: `model`, `conf`, `imgsz`, `max_det`, `smooth`, `tracker`, `reps`
@@ -40,9 +54,8 @@ export class LocalEngine {
   static async open(settings = {}, { onProgress, base, threads } = {}) {
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     const engine = new LocalEngine(worker, onProgress);
-    const root = new URL(base ?? "..", base ? globalThis.location?.href : import.meta.url).href;
     try {
-      engine.#told(await engine.#ask("open", { base: root, settings, threads }));
+      engine.#told(await engine.#ask("open", { base: rootOf(base), settings, threads }));
     } catch (error) {
       engine.close();
       throw error;
@@ -127,4 +140,9 @@ export class LocalEngine {
     for (const { reject } of this.#asked.values()) reject(new Error(message));
     this.#asked.clear();
   }
+}
+
+/** The address of the bundle: what is given, or the folder above this script's. */
+function rootOf(base) {
+  return base ? new URL(base, location.href).href : new URL("..", import.meta.url).href;
 }

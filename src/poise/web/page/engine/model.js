@@ -7,6 +7,18 @@ import { Yolo } from "./yolo.js";
 
 const FAMILIES = { "top-down": TopDown, yolo: Yolo };
 
+/** What a page may offer of a bundle: models, and what comes with one of them, the first unless another is given. */
+export function offered(manifest, model = manifest.models[0]) {
+  // Exercises are told by the joints of a person.
+  const joints = ["left_shoulder", "left_hip", "left_knee"];
+  const reps = joints.every((name) => model.skeleton.keypoints.includes(name));
+  return {
+    models: manifest.models.map(({ name, title, notes }) => ({ name, title, notes })),
+    exercises: reps ? manifest.exercises.map((exercise) => exercise.name) : [],
+    features: { reps, gestures: false, falls: false, posture: false, zones: false, hands: false },
+  };
+}
+
 /** The entry of a model; the first where no name is given. */
 export function modelOf(manifest, name) {
   const model = name ? manifest.models.find((each) => each.name === name) : manifest.models[0];

@@ -4,7 +4,7 @@
  * Every request has a number and gets one answer with it: `{id, value}` or `{id, error}`. Progress comes in between.
  */
 
-import { build, modelOf, networksOf, optionsOf } from "./model.js";
+import { build, modelOf, networksOf, offered, optionsOf } from "./model.js";
 import { Motion } from "./motion/motion.js";
 import { record } from "./record.js";
 import { RUNTIME, openNetwork, prepare, unpacked, usableThreads } from "./runtime.js";
@@ -76,18 +76,8 @@ async function configure(settings = {}) {
 
 function about() {
   const { manifest, model, threads } = state;
-  return {
-    skeleton: model.skeleton,
-    info: { kind: "local", backend: "wasm", threads, model: model.name },
-    models: manifest.models.map(({ name, title, notes }) => ({ name, title, notes })),
-    exercises: countable(model) ? manifest.exercises.map((exercise) => exercise.name) : [],
-    features: { reps: countable(model), gestures: false, falls: false, posture: false, zones: false, hands: false },
-  };
-}
-
-/** Exercises are told by the joints of a person. */
-function countable({ skeleton }) {
-  return ["left_shoulder", "left_hip", "left_knee"].every((name) => skeleton.keypoints.includes(name));
+  const info = { kind: "local", backend: "wasm", threads, model: model.name };
+  return { skeleton: model.skeleton, info, ...offered(manifest, model) };
 }
 
 /** Fetch and open networks that are not open yet. */
