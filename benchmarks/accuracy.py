@@ -3,7 +3,8 @@
 COCO keypoint protocol (OKS AP) on every picture of coco-mini and coco8-pose, those without people too, with a
 95 % interval from drawing the pictures anew. ``--errors`` tells the kinds of errors too, ``--turned`` how many people
 are found in pictures that are turned. ``--zoo`` adds pipelines of networks that are not ours, where their files are in
-``weights/`` of the shared folder. ``--study`` scores the choices behind the defaults as well.
+``weights/`` of the shared folder. ``--compact`` scores the models as ``poise web --compact`` writes them, too.
+``--study`` scores the choices behind the defaults as well.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from poise.evaluation import KeypointScores, bootstrap_keypoints, coco_truth, ev
 from poise.evaluation.coco import coco_rows_of
 from poise.frames import Image
 from poise.geometry import oks
+from poise.graphs import compact
 from poise.runtime import Session, open_session
 from poise.skeletons import get
 from poise.weights import Card
@@ -126,16 +128,17 @@ def _yolo_person(row: np.ndarray[Any, Any], image_id: int, width: int, height: i
 
 
 @cache
-def network(name: str) -> Session:
-    return open_session(weights.load(name), threads=2, name=name)
+def network(name: str, *, small: bool = False) -> Session:
+    data = weights.load(name)
+    return open_session(compact(data)[0] if small else data, threads=2, name=name)
 
 
-def networks_of(shared: Path) -> Opener:
-    """Return what opens a network by its name: a bundled one, or one of the shared files."""
+def networks_of(shared: Path, *, small: bool = False) -> Opener:
+    """Return what opens a network by its name: a bundled one, perhaps with weights of a byte, or a shared file."""
 
     def opened(name: str) -> Session:
         path = shared / "weights" / f"{name}.onnx"
-        return shared_network(path) if name in SHARED else network(name)
+        return shared_network(path) if name in SHARED else network(name, small=small)
 
     return opened
 
@@ -215,9 +218,9 @@ def _found(xy: np.ndarray[Any, Any], people: Sequence[dict[str, Any]], sigmas: n
     return int((alike.max(axis=0, initial=0) >= 0.5).sum())
 
 
-def changed(model: str, shared: Path, **settings: Any) -> Estimator:
+def changed(model: str, shared: Path, *, small: bool = False, **settings: Any) -> Estimator:
     card: Card = weights.model(model)
-    return build(replace(card, settings={**card.settings, **settings}), networks_of(shared))
+    return build(replace(card, settings={**card.settings, **settings}), networks_of(shared, small=small))
 
 
 # Pipelines of networks that users fetch from their makers, as the shared files have them.
@@ -296,6 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--errors", action="store_true", help="print the kinds of errors too")
     parser.add_argument("--turned", action="store_true", help="count the people found in turned pictures too")
     parser.add_argument("--zoo", action="store_true", help="score pipelines of the shared networks too")
+    parser.add_argument("--compact", action="store_true", help="score them with weights of a byte each too")
     parser.add_argument("--study", action="store_true", help="score the choices behind the defaults too")
     parser.add_argument("--rows", help="of the study only the rows whose name holds this regular expression")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -305,6 +309,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{len(pictures.paths)} pictures, {len(pictures.labelled)} labelled people", file=sys.stderr)
     plan: list[tuple[str, Estimator, dict[str, Any], int]]
     plan = [(name, changed(name, chosen.shared), {}, chosen.resamples) for name in chosen.models]
+    if chosen.compact:
+        plan += [
+            (f"{name}, compact", changed(name, chosen.shared, small=True), {}, chosen.resamples)
+            for name in chosen.models
+        ]
     if chosen.zoo:
         plan += [(name, zoo(name, chosen.shared), {}, chosen.resamples) for name in ZOO]
     if chosen.study:

@@ -31,6 +31,7 @@ _COMMANDS = {
     "angles": "Measure joint angles in a video, as a table, with how far each can be trusted.",
     "reps": "Count the repetitions of an exercise in a video, or learn one from a demonstration.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
+    "web": "Write a web page in which a model runs in the visitor's own browser.",
     "info": "Say what a network file is, without running it.",
     "gestures": "Say what hands and bodies show, or teach gestures of your own.",
     "serve": "Answer pictures, videos and live streams over HTTP and WebSocket, and show the page.",

@@ -15,6 +15,7 @@ COMMANDS = {
     "Count and recognise": ("reps", "gestures", "events"),
     "Serve": ("serve",),
     "Train": ("data", "train", "val", "export"),
+    "Show to others": ("web",),
     "Tools": ("info", "models", "weights", "doctor", "completion", "help", "version"),
 }
 

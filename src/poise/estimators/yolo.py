@@ -44,6 +44,10 @@ class Yolo:
         kpt_shape: Number of keypoints, and values a keypoint (2, or 3 with a confidence).
         stride: Coarsest stride of the network, pixels.
         end2end: True where the network gives each instance once, so that no suppression is needed.
+        layout: What the columns of its output are.
+        output: Name of the output that holds the rows.
+        sigma: Name of the output that holds their standard deviations, or None.
+        select: True where the rows of such a network still have to be selected from its anchors.
         engine: What runs it, such as ``"onnxruntime"``.
         licence: What the file says of its licence; empty where it says nothing.
         metadata: All that the file says of itself.
@@ -57,7 +61,8 @@ class Yolo:
         self._name = name or "network"
         self._network = network = read(session, name=self._name)
         self._input = session.inputs[0]
-        self._output = next(t.name for t in session.outputs if t.name != "sigma")
+        self.output = next(t.name for t in session.outputs if t.name != "sigma")
+        self.sigma = next((t.name for t in session.outputs if t.name == "sigma"), None)
         self._buffers = threading.local()
         self._noted: set[str] = set()
         self.skeleton = network.skeleton
@@ -67,6 +72,7 @@ class Yolo:
         self.kpt_shape = (network.layout.keypoints, network.layout.values)
         self.stride = network.stride
         self.end2end = network.layout.selected or network.select
+        self.layout, self.select = network.layout, network.select
         self.metadata: Mapping[str, str] = dict(session.metadata)
         self.licence = self.metadata.get("license", "")
 
@@ -117,7 +123,7 @@ class Yolo:
             ModelError: The output has not the columns that the network was opened with.
         """
         outputs = self._session.run({self._input.name: batch})
-        rows = outputs[self._output]
+        rows = outputs[self.output]
         self._check(rows, len(batch))
         return rows, outputs.get("sigma")
 

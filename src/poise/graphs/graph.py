@@ -18,6 +18,8 @@ from poise.graphs.protobuf import Damaged, again, block, fields, message, number
 
 # Of TensorProto: number type to numpy's; those that are not here are kept, but never changed.
 _TYPES = {1: "<f4", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
+# Written, and never read: operations that change weights do not know that they stand for others.
+_BYTES = {3: "|i1"}
 _MOST_NODES = 200_000
 
 
@@ -330,7 +332,7 @@ def _values(raw: bytes) -> NDArray[Any] | None:
 
 def _stored_weight(name: str, values: NDArray[Any]) -> Weight:
     values = np.ascontiguousarray(values)
-    kind = next(key for key, word in _TYPES.items() if np.dtype(word) == values.dtype)
+    kind = next(key for key, word in (_TYPES | _BYTES).items() if np.dtype(word) == values.dtype)
     raw = b"".join(number(1, n) for n in values.shape) + number(2, kind) + block(8, name) + block(9, values.tobytes())
     return Weight(raw, values)
 
