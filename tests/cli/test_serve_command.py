@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -99,7 +102,8 @@ def test_another_address_needs_a_token_or_the_word_that_there_is_none(
 
     assert main(["serve", "--host", "0.0.0.0"]) == 2
     said = capsys.readouterr().err
-    assert "--host 0.0.0.0 lets other machines ask: give --token " in said
+    # Hexadecimal: a token that begins with a dash would be read as another option.
+    assert re.search("--host 0.0.0.0 lets other machines ask: give --token [0-9a-f]{24} ", said)
     assert "--no-token to let everybody" in said
 
 
@@ -108,7 +112,7 @@ def test_another_address_needs_a_token_or_the_word_that_there_is_none(
     [
         (["--token", "short"], 2, "the token must have 8 characters or more"),
         (["--port", "70000"], 2, "--port must be from 0 to 65535, got 70000"),
-        (["--model", "bodi"], 1, "did you mean 'body'?"),
+        (["--model", "bodi", "--port", "0"], 1, "did you mean 'body'?"),
         (["--cors", "example.org"], 2, "'example.org' is no origin of a site"),
         (["--workers", "0"], 2, "workers must be a whole number from 1, got 0"),
         (["--host", "192.0.2.1", "--no-token", "--port", "0"], 1, "192.0.2.1:0: cannot listen there"),
@@ -134,3 +138,12 @@ def test_a_missing_extra_is_one_sentence(
 
     assert main(["serve"]) == 1
     assert f"poise serve needs {module}; run: pip install" in capsys.readouterr().err
+
+
+def test_a_taken_port_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 1
+
+    said = capsys.readouterr().err
+    assert f"127.0.0.1:{port}: cannot listen there ({os.strerror(errno.EADDRINUSE)}); choose another" in said

@@ -256,3 +256,11 @@ def test_what_is_not_there_is_told_as_json(client: TestClient) -> None:
     assert (missing.status_code, wrong.status_code) == (404, 405)
     assert missing.json() == {"error": "nothing is here; what this server answers: /openapi.json"}
     assert wrong.json() == {"error": "this is not asked with PUT"}
+
+
+def test_what_only_takes_a_post_says_so(client: TestClient) -> None:
+    opened, page = client.get("/predict"), client.post("/")
+
+    assert (opened.status_code, opened.headers["allow"]) == (405, "POST")
+    assert opened.json() == {"error": "this is not asked with GET"}
+    assert (page.status_code, page.headers["allow"]) == (405, "GET, HEAD")

@@ -78,6 +78,12 @@ def test_an_answer_has_every_part_of_the_contract(browser: Chromium) -> None:
     assert answer.keys() == {"result", "hands", "reps", "gestures", "events", "speed", "dropped"}
     assert answer["speed"].keys() == {"decode", "preprocess", "inference", "postprocess", "after"}
     assert answer["dropped"] == 0
+    assert answer["result"]["source"] == "stream"
+    # Smoothing moves boxes and points; a record has two decimals all the same.
+    places = [
+        value for one in answer["result"]["instances"] for row in [one["box"], *one["keypoints"]] for value in row[:2]
+    ]
+    assert places == [round(value, 2) for value in places]
     assert sorted(one["id"] for one in answer["result"]["instances"]) == [1, 2, 3]
     threads = min(2, browser.run("navigator.hardwareConcurrency"))
     assert made["about"]["info"] == {"kind": "local", "backend": "wasm", "model": "body-fast", "threads": threads}

@@ -282,6 +282,17 @@ def test_a_video_file_is_recorded_with_its_skeletons(page, browser):
     assert page.errors == []
 
 
+def test_who_is_gone_without_a_repetition_leaves_the_list(page):
+    rows = page.evaluate("""import(new URL("ui/counter.js", location.href)).then(({Counter}) => {
+      const counter = new Counter();
+      const reps = [0, 2, 0].map((count, i) => ({id: i + 1, exercise: "none", count, progress: 0}));
+      const box = [0, 0, 9, 9];
+      counter.show({reps, events: [], result: {instances: [{id: 3, box, keypoints: []}]}});
+      return [...document.querySelectorAll("#people li")].filter((row) => !row.hidden).map((row) => row.innerText);
+    })""")
+    assert [row.split()[:2] for row in rows] == [["Person", "2"], ["Person", "3"]]
+
+
 def test_a_picture_file_is_looked_at_once(page, server):
     seen = server.frames
     page.choose_files("#file", samples.runner)

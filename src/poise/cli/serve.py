@@ -57,7 +57,7 @@ def serve(
     token = None if no_token else token or os.environ.get("POISE_TOKEN") or None
     if token is None and not no_token and not is_loopback(host):
         raise ValueError(
-            f"--host {host} lets other machines ask: give --token {secrets.token_urlsafe(12)} (or another, or "
+            f"--host {host} lets other machines ask: give --token {secrets.token_hex(12)} (or another, or "
             "POISE_TOKEN), or --no-token to let everybody"
         )
     if not 0 <= port <= 65_535:

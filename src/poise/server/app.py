@@ -260,16 +260,21 @@ def _facts(app: FastAPI, service: Service) -> None:
 async def _http_error(request: Request, error: Exception) -> Response:
     """Answer what the framework refuses: paths that are not there, methods that a path does not know."""
     assert isinstance(error, HTTPException)
+    routes = [one for one in request.app.router.routes if one.matches(request.scope)[0] is Match.PARTIAL]
+    status = error.status_code
+    if status == HTTPStatus.NOT_FOUND and routes:
+        # The page lies below every path, so it has looked for a file with the name of what only takes a POST.
+        status = HTTPStatus.METHOD_NOT_ALLOWED
     words = {
         404: f"nothing is here; what this server answers: {request.scope.get('root_path', '')}/openapi.json",
         405: f"this is not asked with {request.method[:16]}",
     }
     headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
         # The framework names those of the first of several routes with this path.
-        routes = [one for one in request.app.router.routes if one.matches(request.scope)[0] is Match.PARTIAL]
-        headers["Allow"] = ", ".join(sorted({method for one in routes for method in one.methods or ()}))
-    return JSONResponse(body(words.get(error.status_code, str(error.detail))), error.status_code, headers)
+        allowed = {method for one in routes for method in one.methods or ()} or {"GET", "HEAD"}
+        headers["Allow"] = ", ".join(sorted(allowed))
+    return JSONResponse(body(words.get(status, str(error.detail))), status, headers)
 
 
 async def _wrong_request(_: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -71,7 +72,8 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        # Python's own sentence names the address a second time.
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise PoiseError(
             f"{host}:{port}: cannot listen there ({reason}); choose another with --host or --port"
         ) from None

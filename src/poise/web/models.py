@@ -94,8 +94,8 @@ def _card_entry(card: Card) -> dict[str, Any]:
     skeleton = get(card.skeleton)
     return {
         "name": card.name,
-        "title": card.name,
-        "notes": card.summary,
+        "title": card.summary,
+        "notes": card.notes,
         "estimator": card.estimator,
         "networks": list(card.networks),
         "skeleton": skeleton_entry(skeleton),
@@ -126,9 +126,9 @@ def _own(pose: Pose, compact: bool, end2end: bool | None) -> Models:
     data, stored = _stored(data, compact)
     entry = {
         "name": name,
-        "title": name,
-        "notes": f"YOLO pose network, {len(yolo.skeleton)} points, {len(yolo.names)} class"
+        "title": f"YOLO pose network, {len(yolo.skeleton)} points, {len(yolo.names)} class"
         + ("" if len(yolo.names) == 1 else "es"),
+        "notes": "",
         "estimator": "yolo",
         "networks": [name],
         "skeleton": skeleton_entry(yolo.skeleton),

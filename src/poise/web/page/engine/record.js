@@ -40,6 +40,16 @@ export function record(estimate, about, skeleton, names) {
   };
 }
 
+/** A record after smoothing, with the decimals of one before it. */
+export function shortened(result) {
+  const instances = result.instances.map((one) => ({
+    ...one,
+    box: one.box.map((value) => rounded(value, 2)),
+    keypoints: one.keypoints.map(([x, y, conf]) => [rounded(x, 2), rounded(y, 2), conf]),
+  }));
+  return { ...result, instances };
+}
+
 function pairs(values) {
   return Array.from({ length: values.length / 2 }, (_, k) => [rounded(values[2 * k], 2), rounded(values[2 * k + 1], 2)]);
 }

@@ -6,7 +6,7 @@
 
 import { build, modelOf, networksOf, offered, optionsOf } from "./model.js";
 import { Motion } from "./motion/motion.js";
-import { record } from "./record.js";
+import { record, shortened } from "./record.js";
 import { RUNTIME, openNetwork, prepare, unpacked, usableThreads } from "./runtime.js";
 
 /** Settings of a stream that the scripts of this page do not know; what they do not do they do not pretend to do. */
@@ -129,12 +129,12 @@ async function process({ picture, time }) {
   const { model, estimator, memory, motion, options, settings } = state;
   const estimate = await estimator.predict(pixels, options, memory, time);
   const { width, height } = pixels;
-  const about = { source: settings.source ?? "", frame: state.frame++, time, width, height };
+  const about = { source: settings.source ?? "stream", frame: state.frame++, time, width, height };
   const result = record(estimate, about, model.skeleton, model.names);
   const found = performance.now();
   const moved = motion ? motion.update(result, pixels) : { result, reps: [], events: [] };
   return {
-    result: moved.result,
+    result: shortened(moved.result),
     hands: null,
     reps: moved.reps,
     gestures: [],

@@ -66,6 +66,8 @@ export class Counter {
       }
       const row = this.rows.get(one.id);
       row.classList.toggle("away", !present.has(one.id));
+      // Who is gone and has done nothing is of no interest; a list of many hides those who have.
+      row.hidden = !present.has(one.id) && !one.count;
       write(row.children[2], one.exercise === "none" ? "–" : titleOf(one.exercise));
       write(row.children[3], String(one.count));
     }
