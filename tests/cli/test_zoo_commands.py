@@ -138,7 +138,10 @@ def test_nothing_to_fetch_for_what_is_bundled(capsys: pytest.CaptureFixture[str]
     assert "bundled with poise; nothing to fetch" in capsys.readouterr().err
 
 
-def test_the_page_shows_the_table_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_shows_the_table_that_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
     page = (Path(__file__).parents[2] / "docs/zoo.md").read_text(encoding="utf-8")
 
     assert main(["models", "--zoo"]) == 0
