@@ -101,7 +101,7 @@ def test_a_camera_is_followed_counted_and_saved(page, browser, server):
     assert lines[-1]["instances"][0]["id"] >= 1
     assert browser.downloaded(".csv", without="-events.csv").read_text() == _table(lines, server)
     events = list(csv.DictReader(browser.downloaded("-events.csv").open()))
-    assert [row["value"] for row in events if row["event"] == "squat.rep"][:3] == ["1", "2", "3"]
+    assert {"1", "2", "3"} <= {row["value"] for row in events if row["event"] == "squat.rep"}
 
     page.click("#stop")
     assert page.evaluate("document.body.dataset.state") == "empty"
