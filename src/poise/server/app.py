@@ -19,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from poise.errors import PoiseError
 from poise.extras.version import __version__
 from poise.image import encode
 from poise.reps import exercise_names
@@ -49,7 +50,14 @@ def build(settings: ServerSettings, *, page: str | Path | None = None) -> FastAP
     Args:
         settings: What it offers, to whom, and how much.
         page: A folder that is served at ``/``; None: the page that comes with Poise.
+
+    Raises:
+        ModelError: A model of ``settings.models`` is not known.
+        PoiseError: There is no such folder.
     """
+    folder = PAGE if page is None else Path(page)
+    if page is not None and not folder.is_dir():
+        raise PoiseError(f"{page}: no such folder; expected one with the files of a page, index.html among them")
     service = Service(settings)
 
     @asynccontextmanager
@@ -82,7 +90,6 @@ def build(settings: ServerSettings, *, page: str | Path | None = None) -> FastAP
 
     paths = [str(getattr(route, "path", "")) for route in app.routes]
     guarded = {path.lstrip("/").partition("/")[0] for path in paths} - {"health"}
-    folder = PAGE if page is None else Path(page)
     if folder.is_dir():
         app.mount("/", _Page(directory=folder, html=True), name="page")
     app.add_middleware(
