@@ -39,10 +39,14 @@ def frame_time(time: Any) -> float:
     """
     if isinstance(time, bool) or not isinstance(time, Real):
         raise TypeError(f"the time of a frame must be seconds, got {str(time)[:40]!r}")
-    if not abs(time) <= _LATEST_S:
+    try:
+        seconds = float(time)
+    except OverflowError:
+        seconds = float("inf")
+    if not abs(seconds) <= _LATEST_S:
         told = f"{str(time)[:40]}; expected {-_LATEST_S:g} to {_LATEST_S:g}"
         raise ValueError(f"the time of a frame must be seconds, got {told}")
-    return float(time)
+    return seconds
 
 
 @dataclass(frozen=True, slots=True)
