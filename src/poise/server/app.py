@@ -276,6 +276,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
         # The framework names those of the first of several routes with this path.
         routes = [one for one in request.app.router.routes if one.matches(request.scope)[0] is Match.PARTIAL]
         headers["Allow"] = ", ".join(sorted({method for one in routes for method in one.methods or ()}))
+        if routes:  # requests are counted by it; not every release of the framework says it
+            request.scope["route"] = routes[0]
     return JSONResponse(body(words.get(error.status_code, str(error.detail))), error.status_code, headers)
 
 
