@@ -290,3 +290,21 @@ def test_connections_that_make_no_sense_are_refused_in_a_sentence(query: str, or
 def test_a_page_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(PoiseError, match="nowhere: no such folder; expected one with the files of a page"):
         create_app(page=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/predict", "POST"),
+        ("GET", "/video", "POST"),
+        ("PUT", "/video/x", "DELETE, GET"),
+        ("POST", "/health", "GET"),
+    ],
+)
+def test_a_method_that_a_path_does_not_know_is_told_with_those_it_does(
+    client: TestClient, method: str, path: str, allowed: str
+) -> None:
+    answer = client.request(method, path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.json() == {"error": f"this is not asked with {method}"}

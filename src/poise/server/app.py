@@ -267,18 +267,20 @@ def _facts(app: FastAPI, service: Service) -> None:
 async def _http_error(request: Request, error: Exception) -> Response:
     """Answer what the framework refuses: paths that are not there, methods that a path does not know."""
     assert isinstance(error, HTTPException)
+    code, headers = error.status_code, dict(error.headers or {})
+    if code in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        # The page takes every path: where it has no such file, the path may be one that is asked with another method.
+        # Where it has none either, the framework names the methods of the first of several routes only.
+        routes = [one for one in request.app.router.routes if one.matches(request.scope)[0] is Match.PARTIAL]
+        if routes:
+            code = HTTPStatus.METHOD_NOT_ALLOWED
+            headers["Allow"] = ", ".join(sorted({method for one in routes for method in one.methods or ()}))
+            request.scope["route"] = routes[0]  # by which requests are counted
     words = {
         404: f"nothing is here; what this server answers: {request.scope.get('root_path', '')}/openapi.json",
         405: f"this is not asked with {request.method[:16]}",
     }
-    headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        # The framework names those of the first of several routes with this path.
-        routes = [one for one in request.app.router.routes if one.matches(request.scope)[0] is Match.PARTIAL]
-        headers["Allow"] = ", ".join(sorted({method for one in routes for method in one.methods or ()}))
-        if routes:  # requests are counted by it; not every release of the framework says it
-            request.scope["route"] = routes[0]
-    return JSONResponse(body(words.get(error.status_code, str(error.detail))), error.status_code, headers)
+    return JSONResponse(body(words.get(code, str(error.detail))), code, headers)
 
 
 async def _wrong_request(_: Request, error: Exception) -> Response:
