@@ -95,6 +95,34 @@ def test_frames_that_repeat_or_go_back(model, frames):
     assert small.frame == 0
 
 
+@pytest.mark.parametrize(
+    ("time", "kind"),
+    [
+        (float("nan"), ValueError),
+        (float("inf"), ValueError),
+        (10**400, ValueError),
+        (1.79e12, ValueError),  # milliseconds
+        ("5", TypeError),
+        (True, TypeError),
+        ([1.0], TypeError),
+    ],
+)
+def test_what_is_no_time_is_told_and_the_stream_goes_on(model, frames, time, kind):
+    stream = Stream(StreamSettings(), model=model)
+    stream.process(frames[0][0], 1.0)
+    with pytest.raises(kind, match="the time of a frame must be seconds, got "):
+        stream.process(frames[1][0], time)
+    result = stream.process(frames[1][0], np.float32(1.25)).result
+    assert (result.frame, result.time, type(result.time)) == (1, 1.25, float)
+
+
+def test_the_clock_of_the_day_is_a_time(model, frames):
+    day = 1.79e9  # seconds since 1970
+    stream, other = (Stream(StreamSettings(reps="squat", posture=True, falls=True), model=model) for _ in range(2))
+    counts = [[stream.process(image, time).reps, other.process(image, time + day).reps] for image, time in frames]
+    assert [[one.count for one in row] for row, _ in counts] == [[one.count for one in row] for _, row in counts]
+
+
 def test_no_time_is_the_clock(model, frames):
     stream = Stream(StreamSettings(), model=model)
     times = [stream.process(image).result.time for image, _ in frames[:3]]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from server_kit import client_of
+from server_kit import LOCAL, client_of, running
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from poise import weights
+from poise.errors import PoiseError
 from poise.reps import exercise_names
 from poise.server import ServerSettings, create_app
 from poise.server.guard import HEADERS
+
+connect = pytest.importorskip("websockets.sync.client").connect
+InvalidStatus = pytest.importorskip("websockets.exceptions").InvalidStatus
 
 TOKEN = "correct-horse-battery"
 
@@ -264,3 +269,50 @@ def test_what_only_takes_a_post_says_so(client: TestClient) -> None:
     assert (opened.status_code, opened.headers["allow"]) == (405, "POST")
     assert opened.json() == {"error": "this is not asked with GET"}
     assert (page.status_code, page.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(("root", "path"), [("/pre", "/predict"), ("/mod", "/models")])
+def test_a_prefix_that_begins_like_a_path_does_not_open_it(root: str, path: str) -> None:
+    app = create_app(token=TOKEN, threads=1)
+    with TestClient(app, base_url=LOCAL, root_path=root) as client:
+        # Proxies that cut the prefix off before they ask.
+        answers = [client.post(path, content=b"x"), client.get(path)]
+
+    assert {answer.status_code for answer in answers} == {401}
+
+
+@pytest.mark.parametrize(
+    ("query", "origin", "code"),
+    [("&".join("a=1" for _ in range(40)), None, 400), ("", "http://[", 403), ("", "http://[zz]", 403)],
+)
+def test_connections_that_make_no_sense_are_refused_in_a_sentence(query: str, origin: str | None, code: int) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+    with running(token=TOKEN) as (address, _), pytest.raises(InvalidStatus) as caught:
+        connect(f"ws://{address}/stream?{query}", additional_headers=headers).__enter__()
+    response = caught.value.response
+
+    assert response.status_code == code
+    assert set(json.loads(response.body)) == {"error"}
+
+
+def test_a_page_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PoiseError, match="nowhere: no such folder; expected one with the files of a page"):
+        create_app(page=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/predict", "POST"),
+        ("GET", "/video", "POST"),
+        ("PUT", "/video/x", "DELETE, GET"),
+        ("POST", "/health", "GET"),
+    ],
+)
+def test_a_method_that_a_path_does_not_know_is_told_with_those_it_does(
+    client: TestClient, method: str, path: str, allowed: str
+) -> None:
+    answer = client.request(method, path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.json() == {"error": f"this is not asked with {method}"}

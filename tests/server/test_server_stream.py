@@ -344,6 +344,43 @@ def test_sessions_are_recorded_only_where_that_is_asked_for(tmp_path: Path, pict
     assert last in [one[-1] for one in lines]
 
 
+def test_a_client_that_leaves_while_a_frame_is_looked_at_leaves_a_whole_record(
+    tmp_path: Path, picture: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looking, gone, done = threading.Event(), threading.Event(), threading.Event()
+    process, keep = Stream.process, Session._keep
+
+    def slow(*args: Any) -> Any:
+        answer = process(*args)
+        if answer.result.frame == 1:
+            looking.set()
+            gone.wait(20)
+        return answer
+
+    def kept(self: Session, record: dict[str, Any]) -> None:
+        keep(self, record)
+        if record["seq"] == 1:
+            done.set()
+
+    monkeypatch.setattr(Stream, "process", slow)
+    monkeypatch.setattr(Session, "_keep", kept)
+    with running(record=tmp_path) as (address, service):
+        with connect(f"ws://{address}/stream") as socket:
+            socket.send(timed(picture, 0.0, 0))
+            hear(socket, "ready")
+            hear(socket, "answer")
+            socket.send(timed(picture, 0.1, 1))
+            assert looking.wait(20)
+        while service.clients:
+            time.sleep(0.01)
+        gone.set()
+        assert done.wait(20)
+    (file,) = tmp_path.iterdir()
+
+    assert [json.loads(line)["seq"] for line in file.read_text().splitlines()] == [0]
+    assert not caplog.records
+
+
 def test_frames_and_clients_are_counted(picture: bytes) -> None:
     with running() as (address, service), connect(f"ws://{address}/stream") as socket:
         socket.send(picture)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -194,3 +195,27 @@ def test_uploads_that_come_count_and_broken_ones_leave_room(squats: bytes) -> No
         taken = client.post("/video?annotated=0", content=squats)
 
     assert (refused.status_code, broken.status_code, taken.status_code) == (429, 400, 202)
+
+
+def test_a_work_folder_that_was_removed_is_made_again(squats: bytes) -> None:
+    app = create_app(max_jobs=1, threads=1)
+    service = app.state.service
+    with client_of(app) as client:
+        shutil.rmtree(service.folder())
+        job = client.post("/video?annotated=0", content=squats).json()
+        wait(client, job["id"], "done")
+        folder = service.folder()
+
+    assert not folder.exists()
+
+
+def test_a_video_that_cannot_be_kept_leaves_room(squats: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(max_jobs=1, threads=1)
+    service = app.state.service
+    with client_of(app) as client:
+        with monkeypatch.context() as full:
+            full.setattr(service.videos, "_work", lambda: Path("/nowhere/at/all"))
+            failed = client.post("/video", content=squats)
+        taken = client.post("/video?annotated=0", content=squats)
+
+    assert (failed.status_code, taken.status_code) == (500, 202)

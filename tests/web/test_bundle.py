@@ -17,7 +17,7 @@ from poise import weights
 from poise.cli import main
 from poise.errors import ModelError, PoiseError
 from poise.graphs import optimise
-from poise.web import Bundle, lean_script, write_bundle
+from poise.web import Bundle, bundle, lean_script, write_bundle
 
 PAGE = ROOT / "src/poise/web/page"
 
@@ -124,6 +124,37 @@ def test_overwriting_removes_what_the_last_bundle_left_and_nothing_else(tmp_path
     assert not (folder / "old.js").exists()
     assert outside.exists()
     assert (folder / "letter.txt").exists()
+
+
+def test_a_bundle_that_was_interrupted_over_another_has_no_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "manifest.json").write_text('{"files": []}', encoding="utf-8")
+    write = bundle.write_atomically
+
+    def interrupted(path: Path, data: bytes) -> None:
+        if path.name == "sw.js":
+            raise KeyboardInterrupt
+        write(path, data)
+
+    monkeypatch.setattr(bundle, "write_atomically", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_bundle(folder, overwrite=True)
+
+    assert (folder / "app.js").exists()
+    assert not (folder / "manifest.json").exists()
+
+
+def test_a_manifest_of_a_stranger_is_no_bundle(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("[" * 100_000, encoding="utf-8")
+    (tmp_path / "letter.txt").write_text("mine", encoding="utf-8")
+
+    made = write_bundle(tmp_path, overwrite=True)
+
+    assert manifest_of(tmp_path)["version"] == made.version
+    assert (tmp_path / "letter.txt").read_text(encoding="utf-8") == "mine"
 
 
 def test_models_that_run_in_python_only_are_refused(tmp_path: Path) -> None:

@@ -190,6 +190,60 @@ def test_after_the_first_visit_it_works_offline_and_isolates_itself(site: Path) 
     assert count == 3
 
 
+def lay(folder: Path, version: str) -> None:
+    """Write what a service worker looks at of a bundle: itself, the manifest, a page and a script."""
+    folder.mkdir(parents=True, exist_ok=True)
+    worker = (ROOT / "src/poise/web/page/sw.js").read_text(encoding="utf-8")
+    (folder / "sw.js").write_text(worker.replace('"development"', f'"{version}"'), encoding="utf-8")
+    (folder / "index.html").write_text(f"<!doctype html><title>{version}</title>", encoding="utf-8")
+    (folder / "app.js").write_text(version, encoding="utf-8")
+    files = [{"path": name, "offline": True} for name in ("index.html", "app.js")]
+    (folder / "manifest.json").write_text(json.dumps({"files": files}), encoding="utf-8")
+
+
+def test_bundles_of_one_host_keep_their_own_files_and_new_ones(tmp_path: Path) -> None:
+    program = find()
+    if program is None:
+        pytest.skip("needs Chromium: no program of that name is there")
+    lay(tmp_path / "demo", "one")
+    lay(tmp_path / "other", "two")
+    (tmp_path / "demo" / "sub").mkdir()
+    (tmp_path / "demo" / "sub" / "index.html").write_text("<!doctype html><title>mine</title>", encoding="utf-8")
+    register = "navigator.serviceWorker.register('sw.js').then(() => navigator.serviceWorker.ready).then(() => 1)"
+    kept = """(async () => {
+      const found = {};
+      for (const name of await caches.keys()) {
+        const response = await (await caches.open(name)).match(new URL("/%s/app.js", location.href));
+        if (response) found[name] = await response.text();
+      }
+      return found;
+    })()"""
+    # A server that lets browsers keep files for an hour without asking again.
+    with served(tmp_path, {"Cache-Control": "max-age=3600"}) as address, Chromium(program) as other:
+        other.open(address + "demo/")
+        other.run("fetch('app.js').then((response) => response.text())")
+        other.run(register)
+        other.open(address + "demo/?again")
+        assert other.run("document.title") == "one"
+        other.open(address + "demo/sub/")
+        below = other.run("[document.title, crossOriginIsolated]")
+        other.open(address + "other/")
+        other.run(register)
+        both = [other.run(kept % name) for name in ("demo", "other")]
+        lay(tmp_path / "demo", "three")
+        other.open(address + "demo/")
+        other.run("""(async () => {
+          const registration = await navigator.serviceWorker.getRegistration();
+          await registration.update();
+          for (let i = 0; i < 100 && !registration.waiting; i++) await new Promise((done) => setTimeout(done, 50));
+        })()""")
+        new = other.run(kept % "demo")
+
+    assert below == ["mine", False]
+    assert both == [{"poise /demo/ one": "one"}, {"poise /other/ two": "two"}]
+    assert new["poise /demo/ three"] == "three"
+
+
 def test_the_page_itself_runs_on_the_visitors_machine(tmp_path: Path) -> None:
     program = find()
     if program is None:

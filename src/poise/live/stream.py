@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from poise.estimators import Memories, Options, estimate_stream
@@ -25,6 +26,27 @@ if TYPE_CHECKING:
 
 # The longest step back in time that is taken for frames out of order; a longer one begins another source.
 _BACK_S = 1.0
+# The latest time of a frame, seconds: the year 5138 on the clock of Unix. Milliseconds in place of seconds are beyond.
+_LATEST_S = 1e11
+
+
+def frame_time(time: Any) -> float:
+    """Return the time of a frame, seconds.
+
+    Raises:
+        TypeError: No number.
+        ValueError: Not finite, or so large that frames could not be told apart.
+    """
+    if isinstance(time, bool) or not isinstance(time, Real):
+        raise TypeError(f"the time of a frame must be seconds, got {str(time)[:40]!r}")
+    try:
+        seconds = float(time)
+    except OverflowError:
+        seconds = float("inf")
+    if not abs(seconds) <= _LATEST_S:
+        told = f"{str(time)[:40]}; expected {-_LATEST_S:g} to {_LATEST_S:g}"
+        raise ValueError(f"the time of a frame must be seconds, got {told}")
+    return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +165,9 @@ class Stream:
                 after it; one more than a second before begins another source.
 
         Raises:
-            TypeError, ValueError: Not a picture.
+            TypeError, ValueError: Not a picture, or no time; the stream is as it was before.
         """
-        frame = self._frame(as_image(image, name=self._name), time)
+        frame = self._frame(as_image(image, name=self._name), None if time is None else frame_time(time))
         result = next(iter(estimate_stream([frame], self.model.estimator, self._options, memories=self._memories)))
         started = clock.perf_counter()
         speed = dict(result.speed)

@@ -29,6 +29,7 @@ def create_app(settings: ServerSettings | None = None, *, page: str | Path | Non
     Raises:
         MissingExtra: FastAPI or python-multipart is not installed.
         ModelError: A model of ``settings.models`` is not known.
+        PoiseError: ``page`` is no folder.
         TypeError: Both ``settings`` and fields of them are given.
         ValueError: A field cannot be.
 

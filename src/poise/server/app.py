@@ -19,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from poise.errors import PoiseError
 from poise.extras.version import __version__
 from poise.image import encode
 from poise.reps import exercise_names
@@ -49,7 +50,14 @@ def build(settings: ServerSettings, *, page: str | Path | None = None) -> FastAP
     Args:
         settings: What it offers, to whom, and how much.
         page: A folder that is served at ``/``; None: the page that comes with Poise.
+
+    Raises:
+        ModelError: A model of ``settings.models`` is not known.
+        PoiseError: There is no such folder.
     """
+    folder = PAGE if page is None else Path(page)
+    if page is not None and not folder.is_dir():
+        raise PoiseError(f"{page}: no such folder; expected one with the files of a page, index.html among them")
     service = Service(settings)
 
     @asynccontextmanager
@@ -82,7 +90,6 @@ def build(settings: ServerSettings, *, page: str | Path | None = None) -> FastAP
 
     paths = [str(getattr(route, "path", "")) for route in app.routes]
     guarded = {path.lstrip("/").partition("/")[0] for path in paths} - {"health"}
-    folder = PAGE if page is None else Path(page)
     if folder.is_dir():
         app.mount("/", _Page(directory=folder, html=True), name="page")
     app.add_middleware(
@@ -260,21 +267,22 @@ def _facts(app: FastAPI, service: Service) -> None:
 async def _http_error(request: Request, error: Exception) -> Response:
     """Answer what the framework refuses: paths that are not there, methods that a path does not know."""
     assert isinstance(error, HTTPException)
-    routes = [one for one in request.app.router.routes if one.matches(request.scope)[0] is Match.PARTIAL]
-    status = error.status_code
-    if status == HTTPStatus.NOT_FOUND and routes:
-        # The page lies below every path, so it has looked for a file with the name of what only takes a POST.
-        status = HTTPStatus.METHOD_NOT_ALLOWED
+    code, headers = error.status_code, dict(error.headers or {})
+    if code in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        # The page takes every path: where it has no such file, the path may be one that is asked with another method.
+        # Where it has none either, the framework names the methods of the first of several routes only.
+        routes = [one for one in request.app.router.routes if one.matches(request.scope)[0] is Match.PARTIAL]
+        if routes:
+            code = HTTPStatus.METHOD_NOT_ALLOWED
+            headers["Allow"] = ", ".join(sorted({method for one in routes for method in one.methods or ()}))
+            request.scope["route"] = routes[0]  # by which requests are counted
+        elif code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers.setdefault("Allow", "GET, HEAD")  # of the page
     words = {
         404: f"nothing is here; what this server answers: {request.scope.get('root_path', '')}/openapi.json",
         405: f"this is not asked with {request.method[:16]}",
     }
-    headers = dict(error.headers or {})
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        # The framework names those of the first of several routes with this path.
-        allowed = {method for one in routes for method in one.methods or ()} or {"GET", "HEAD"}
-        headers["Allow"] = ", ".join(sorted(allowed))
-    return JSONResponse(body(words.get(status, str(error.detail))), status, headers)
+    return JSONResponse(body(words.get(code, str(error.detail))), code, headers)
 
 
 async def _wrong_request(_: Request, error: Exception) -> Response:

@@ -39,6 +39,8 @@ HEADERS = {
 }
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _METHODS = ("GET", "HEAD", "POST", "DELETE")
+# In the query of an address.
+_MOST_WORDS = 32
 
 
 class Guard:
@@ -147,14 +149,20 @@ class Guard:
         """Return whether a request is from our own page, from an allowed one, or from no page at all."""
         if origin is None:
             return site in (None, "same-origin", "none")
-        return origin in self._settings.origins or urlsplit(origin).netloc.lower() == host.lower()
+        try:
+            return origin in self._settings.origins or urlsplit(origin).netloc.lower() == host.lower()
+        except ValueError:  # no address, such as "http://["
+            return False
 
     def _check_token(self, scope: Scope, headers: Headers) -> None:
         assert self._settings.token is not None
         kind, _, shown = headers.get("authorization", "").partition(" ")
         given = shown.strip() if kind.lower() == "bearer" else ""
         if scope["type"] == "websocket" and not given:  # a page cannot set headers of a WebSocket
-            query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=32)
+            try:
+                query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=_MOST_WORDS)
+            except ValueError:
+                raise Refused(400, f"the address has more than {_MOST_WORDS} settings") from None
             given = query.get("token", [""])[0]
         if not hmac.compare_digest(given.encode("utf-8", "replace"), self._settings.token.encode()):
             what = "the token is wrong" if given else "a token is needed"
@@ -171,7 +179,9 @@ def _name(host: str) -> str:
 def _path(scope: Scope) -> str:
     """Return the path within this application, which may be mounted in another."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
-    return path[len(root) :] if root and path.startswith(root) else path
+    inside = path[len(root) :] if path.startswith(root) else path
+    # As the router does it: "/pre" is a part of "/pre/predict", and none of "/predict".
+    return inside if inside.startswith("/") or not inside else path
 
 
 def _preflight() -> dict[str, str]:

@@ -62,7 +62,8 @@ class Service:
     def folder(self) -> Path:
         """Return the folder of what is uploaded, which only this user may look into; it goes when the server does."""
         with self._lock:
-            if self._folder is None:
+            # Systems remove what lies in their temporary folder for long.
+            if self._folder is None or not Path(self._folder.name).is_dir():
                 self._folder = tempfile.TemporaryDirectory(prefix="poise-serve-", ignore_cleanup_errors=True)
             return Path(self._folder.name)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import struct
+import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from poise.errors import PoiseError, suggest
 from poise.live import Stream, StreamSettings
+from poise.live.stream import frame_time
 from poise.server.asked import of_message
 from poise.server.pool import Full
 from poise.server.refused import body, told
@@ -33,7 +34,6 @@ T = TypeVar("T")
 # A frame that says when it was taken: mark, seconds, number.
 _MARK = b"PSF1"
 _HEAD = struct.Struct("<4sdI")
-_LATEST_S = 1e9
 _MOST_TEXT = 65_536
 # Settings and the like that may wait behind a frame.
 _MOST_WAITING = 16
@@ -141,6 +141,8 @@ class Session:
         self._settings = self._base
         self._stream: Stream | None = None
         self._sink: JsonLinesSink | None = None
+        # A worker may still look at a frame of a client that has gone.
+        self._writing = threading.Lock()
         self._number = 0
         self._began: float | None = None
         self._count = 0
@@ -160,9 +162,10 @@ class Session:
         except (WebSocketDisconnect, RuntimeError, OSError):
             pass  # the client is gone: there is nobody to tell
         finally:
-            if self._sink is not None:
-                with suppress(PoiseError):
-                    self._sink.close()
+            with self._writing, suppress(PoiseError):
+                sink, self._sink = self._sink, None
+                if sink is not None:
+                    sink.close()
 
     async def _serve(self) -> None:
         with suppress(PoiseError):
@@ -201,8 +204,10 @@ class Session:
         if len(data) <= _HEAD.size:
             return _Failure(f"a frame that begins with PSF1 has more than {_HEAD.size} bytes, got {len(data)}", seq)
         _, time, seq = _HEAD.unpack_from(data)
-        if not math.isfinite(time) or abs(time) > _LATEST_S:
-            return _Failure(f"the time of a frame must be seconds, got {time}", seq)
+        try:
+            time = frame_time(time)
+        except ValueError as error:
+            return _Failure(str(error), seq)
         self._check_size(data)
         return _Picture(data[_HEAD.size :], time, seq, now)
 
@@ -313,13 +318,19 @@ class Session:
         answer["speed"] = {"decode": round((decoded - started) * 1e3, 3), **answer["speed"]}
         self._service.metrics.observe("poise_inference_seconds", answer["speed"].get("inference", 0.0) / 1e3)
         record = {"type": "answer", "seq": picture.seq, **answer, "dropped": dropped}
-        if self._sink is not None:
+        self._keep(record)
+        return json.dumps(record)
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        """Write an answer where sessions are kept."""
+        with self._writing:
+            if self._sink is None:
+                return
             try:
                 self._sink.write_record(record)
             except PoiseError as error:
                 told(error)
                 self._sink = None
-        return json.dumps(record)
 
     async def _run(self, work: Callable[[], T]) -> T:
         """Have a worker do something when it is this client's turn."""

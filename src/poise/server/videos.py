@@ -162,8 +162,12 @@ class Videos:
                 raise Stopped()
             self.check_room()
             self._coming.add(key)
-        with writing("the upload"):
-            folder.mkdir(mode=0o700)
+        try:
+            with writing("the upload"):
+                folder.mkdir(mode=0o700)
+        except BaseException:
+            self._coming.discard(key)
+            raise
         return Job(key, "", folder, StreamSettings())
 
     def start(self, job: Job) -> None:

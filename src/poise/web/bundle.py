@@ -235,6 +235,9 @@ def _write(folder: Path, contents: dict[str, bytes]) -> None:
     for name in _left_over(folder) - set(contents):
         with writing(folder / name):
             (folder / name).unlink(missing_ok=True)
+    # Without it nobody opens what is half the bundle of before and half this one, nor keeps it for use offline.
+    with writing(folder / MANIFEST):
+        (folder / MANIFEST).unlink(missing_ok=True)
     for name, data in contents.items():
         write_atomically(folder / name, data)
 
@@ -244,7 +247,7 @@ def _left_over(folder: Path) -> set[str]:
     try:
         listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
         names = {str(entry["path"]) for entry in listed}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
     return {name for name in names if re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", name)}
 

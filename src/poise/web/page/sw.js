@@ -1,11 +1,13 @@
 /**
  * Keep the bundle for use offline, and give the page the headers that allow several threads.
  *
- * The version is the hash of the bundle's contents: another bundle is another worker with a cache of its own.
+ * The version is the hash of the bundle's contents: another bundle is another worker with a cache of its own. Caches
+ * belong to the whole host, so a cache's name says the folder too: each of several bundles keeps its own.
  */
 
 const VERSION = "development";
-const PREFIX = "poise-";
+const HOME = new URL("./", self.location).pathname;
+const PREFIX = `poise ${HOME} `;
 const CACHE = PREFIX + VERSION;
 
 self.addEventListener("install", (event) => {
@@ -27,8 +29,11 @@ async function fill() {
   const manifest = await response.clone().json();
   const cache = await caches.open(CACHE);
   await cache.put("manifest.json", response);
-  // One after the other: the page that is being opened needs the line too, and most comes from the browser's own cache.
-  for (const { path, offline } of manifest.files) if (offline) await cache.add(path);
+  // One after the other: the page that is being opened needs the line too. The browser's own cache may hold a file of
+  // the bundle before, so the server is asked whether it has changed.
+  for (const { path, offline } of manifest.files) {
+    if (offline) await cache.add(new Request(path, { cache: "no-cache" }));
+  }
 }
 
 async function takeOver() {
@@ -40,14 +45,12 @@ async function takeOver() {
 
 async function answer(request) {
   const cache = await caches.open(CACHE);
-  const isPage = request.mode === "navigate";
   const kept = await cache.match(request, { ignoreSearch: true });
   if (kept) return isolated(kept);
-  if (isPage && new URL(request.url).pathname.endsWith("/")) {
-    const start = await cache.match("index.html");
-    if (start) return isolated(start);
-  }
-  return isolated(await fetch(request));
+  if (request.mode !== "navigate") return isolated(await fetch(request));
+  const start = new URL(request.url).pathname === HOME && (await cache.match("index.html"));
+  // Other pages below this folder are not ours, and may need to do without the headers.
+  return start ? isolated(start) : fetch(request);
 }
 
 /** The same answer with the headers without which a page has one thread. */
