@@ -131,7 +131,8 @@ async function openEngine(mine) {
 function begin() {
   stage.skeleton = engine.skeleton;
   forget();
-  busy("");
+  // Networks that have just been opened take seconds for the first frame.
+  busy("Looking at the first frame …");
   setState("running");
   loop.start(engine, media);
   // The button that was pressed is gone.
@@ -192,6 +193,7 @@ function reset() {
 /** An answer came. */
 function take(shot) {
   const {answer} = shot;
+  if (!byId("busy").hidden) busy("");
   // Everybody has done nothing in a still picture.
   if (media.kind === "picture") answer.reps = [];
   stage.skeleton = engine.skeleton;
