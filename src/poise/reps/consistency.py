@@ -8,7 +8,7 @@ import numpy as np
 
 from poise.geometry import Floats
 from poise.reps.measures import PersonMeasures
-from poise.reps.series import fill_gaps
+from poise.reps.series import clamp, fill_gaps, median, percentiles, seen_of
 from poise.reps.signals import COLUMN
 
 # Heights over the body, which turning round does not change; of a pair, the higher and the lower one, for networks swap
@@ -42,17 +42,17 @@ def rep_courses(person: PersonMeasures, reps: Sequence[tuple[float, float, float
         seen = np.isfinite(two).mean(axis=0)
         if seen.min() < _SEEN:
             two = two[:, [int(seen.argmax())] * 2]
-        columns += [two.max(axis=1), two.min(axis=1)]
-        sure += [float(np.median(person.sure[:, at].max(axis=1)))] * 2
+        columns += [np.maximum(two[:, 0], two[:, 1]), np.minimum(two[:, 0], two[:, 1])]
+        sure += [median(np.maximum(person.sure[:, at[0]], person.sure[:, at[1]]))] * 2
     for name in _SINGLE:
         columns.append(fill_gaps(person.time, person.values[:, [COLUMN[name]]], max_gap_s=_GAP_S)[:, 0])
-        sure.append(float(np.median(person.sure[:, COLUMN[name]])))
+        sure.append(median(person.sure[:, COLUMN[name]]))
     values = np.stack(columns, axis=1)[:, np.array(sure) >= min(_UNSURE * max(sure), _GUESSED)]
-    out = []
-    for start, peak, end in reps:
-        at_times = np.concatenate([np.linspace(start, peak, _PHASES), np.linspace(peak, end, _PHASES + 1)[1:]])
-        out.append(values[np.clip(np.searchsorted(person.time, at_times), 0, len(person.time) - 1)])
-    return np.array(out)
+    start, peak, end = np.array(reps).T
+    ways = [np.linspace(start, peak, _PHASES, axis=1), np.linspace(peak, end, _PHASES + 1, axis=1)[:, 1:]]
+    frames = np.searchsorted(person.time, np.concatenate(ways, axis=1))
+    courses: Floats = values[np.clip(frames, 0, len(person.time) - 1)]
+    return courses
 
 
 def measure_consistency(
@@ -72,18 +72,26 @@ def measure_consistency(
     """
     if len(reps) < 2:
         return 1.0
-    some = rep_courses(person, reps)
-    some = some[..., np.isfinite(some).mean(axis=(0, 1)) > _SEEN]
+    return _common_share(rep_courses(person, reps), sides or [""] * len(reps))
+
+
+def _common_share(courses: Floats, sides: Sequence[str]) -> float:
+    """Return what :func:`measure_consistency` does, of ``(R, 16, H)`` courses and the side of each."""
+    there = np.isfinite(courses)
+    some = courses[..., there.mean(axis=(0, 1)) > _SEEN]
     whole = np.asarray(np.isfinite(some).any(axis=1)).all(axis=1)
-    which = np.array(list(sides) or [""] * len(reps))
+    which = np.array(sides)
     common, own = [], []
     for side in np.unique(which):
         mine = some[whole & (which == side)]
         if len(mine) < 2 or not mine.shape[2]:
             continue
         # What is not seen for a moment is taken to be in its middle place.
-        mine = np.nan_to_num(mine - np.nanmean(mine, axis=1, keepdims=True))
-        mean = np.median(mine, axis=0)
+        gaps = not np.isfinite(mine).all()
+        mine = mine - (np.nanmean if gaps else np.mean)(mine, axis=1, keepdims=True)
+        mine = np.nan_to_num(mine) if gaps else mine
+        ordered, half = np.sort(mine, axis=0), len(mine) // 2
+        mean = ordered[half] if len(mine) % 2 else (ordered[half - 1] + ordered[half]) / 2
         much = (mine * mean).sum(axis=(1, 2)) / max(float(np.square(mean).sum()), 1e-9)
         rest = mine - np.clip(much, 0.5, 2.0)[:, None, None] * mean
         own += (np.square(rest).mean(axis=1).sum(axis=1) * len(mine) / (len(mine) - 1)).tolist()
@@ -92,7 +100,7 @@ def measure_consistency(
         return 1.0
     # The median repetition: one that was botched does not spoil the set.
     shared = float(np.mean(common))
-    return shared / max(shared + float(np.median(own)), 1e-9)
+    return shared / max(shared + median(np.array(own)), 1e-9)
 
 
 def score_consistency(
@@ -101,14 +109,15 @@ def score_consistency(
     """Return, in [0, 1], how far repetitions of somebody upright are a set by their sameness; 1 for who lies."""
     ends = np.searchsorted(person.time, [at for start, _, end in reps for at in (start, end)])
     tilt = person.values[np.clip(ends, 0, len(person.time) - 1), COLUMN["shoulder_over_hip"]]
-    tilt = tilt[np.isfinite(tilt)]
+    tilt = seen_of(tilt)
     span = person.values[(person.time >= reps[0][0]) & (person.time <= reps[-1][2]), COLUMN["shoulder_over_hip"]]
-    if len(tilt) and np.median(tilt) < _UPRIGHT and np.nanpercentile(span, 80) < _STANDS:
+    if len(tilt) and median(tilt) < _UPRIGHT and percentiles(seen_of(span), [80])[0] < _STANDS:
         return 1.0
-    # Of both limbs at once, one may be lost now and then: then all are of one course whatever side is said.
-    best = (
-        max(measure_consistency(person, reps, sides), measure_consistency(person, reps))
-        if sides
-        else measure_consistency(person, reps)
-    )
-    return float(np.clip((best - _CHANCE) / (_SET - _CHANCE), 0.0, 1.0))
+    best = 1.0
+    if len(reps) > 1:
+        courses = rep_courses(person, reps)
+        best = _common_share(courses, [""] * len(reps))
+        # Of both limbs at once, one may be lost now and then: then all are of one course whatever side is said.
+        if len(set(sides)) > 1:
+            best = max(best, _common_share(courses, sides))
+    return clamp((best - _CHANCE) / (_SET - _CHANCE), 0.0, 1.0)

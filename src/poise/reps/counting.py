@@ -10,13 +10,15 @@ from poise.reps.cycles import (
     Curve,
     Cycle,
     find_cycles,
-    fuse_signals,
+    find_depths,
     merge_sides,
     read_signal,
     usual_depth,
 )
 from poise.reps.exercise import Exercise
+from poise.reps.fusing import fuse_signals
 from poise.reps.measures import PersonMeasures
+from poise.reps.series import median, seen_of, spread
 from poise.reps.signals import SIDED
 from poise.reps.verdicts import Verdict, judge_cycle
 
@@ -128,7 +130,9 @@ def sides_of(exercise: Exercise) -> tuple[str, ...]:
     return ("both",) if exercise.sides == "both" else ("left", "right")
 
 
-def count_exercise(person: PersonMeasures, exercise: Exercise, *, strict: bool = False, refine: bool = True) -> Count:
+def count_exercise(
+    person: PersonMeasures, exercise: Exercise, *, strict: bool = False, refine: bool = True, after: float = -np.inf
+) -> Count:
     """Count the repetitions of one exercise.
 
     Args:
@@ -136,6 +140,7 @@ def count_exercise(person: PersonMeasures, exercise: Exercise, *, strict: bool =
         exercise: What to count.
         strict: Whether every rule can reject a movement; off, only gates can, because the user said what it is.
         refine: Look twice: the second time with ranges and smoothing taken from the set itself.
+        after: Seconds; repetitions and what is rejected are only told where their peak is later.
     """
     if len(person.time) < 4 or not exercise.signals:
         return Count(exercise.name, 1.0)
@@ -146,22 +151,25 @@ def count_exercise(person: PersonMeasures, exercise: Exercise, *, strict: bool =
         lines = [fuse_signals(person, exercise, side, seconds=seconds, within=within) for side in sides_of(exercise)]
         if exercise.sides == "either":
             lines = [max(lines, key=lambda c: c.travel * float(c.sure.mean()))]
-        first = [find_cycles(line, exercise) for line in lines]
-        typical = usual_depth([c.depth for some in first for c in some], exercise.min_depth)
+        typical = usual_depth([d for line in lines for d in find_depths(line, exercise)], exercise.min_depth)
         found_by_side = [find_cycles(line, exercise, typical=typical) for line in lines]
         found = found_by_side[0]
         if exercise.sides == "alternating":
             found = merge_sides(*found_by_side)
         good = [c for c in found if c.depth >= max(exercise.min_depth, 0.45 * typical)]
-        if look == 0 and good:
+        if not good:
+            break  # nothing is known of the set that a second look could use
+        if look == 0:
             lengths = [c.end - c.start for c in good]
             within = np.array([good[0].cover[0], good[-1].cover[1]])
-            seconds = float(np.clip(0.05 * np.median(lengths), 0.05, 0.2))
+            seconds = min(max(0.05 * median(np.array(lengths)), 0.05), 0.2)
     by_side = {line.side: line for line in lines}
     lengths = [c.end - c.start for c in found if c.depth >= max(exercise.min_depth, 0.45 * (typical or 0.0))]
-    brief = BRIEF * float(np.median(lengths)) if len(lengths) >= 4 and exercise.thresholds is None else 0.0
+    brief = BRIEF * median(np.array(lengths)) if len(lengths) >= 4 and exercise.thresholds is None else 0.0
     reps, rejected = [], []
     for cycle in found:
+        if cycle.peak <= after:
+            continue
         line = by_side.get(cycle.lead or cycle.side, lines[0])
         verdict = judge_cycle(person, exercise, line, cycle, typical=typical or 0.0, strict=strict, brief_s=brief)
         if verdict.reason:
@@ -184,12 +192,11 @@ def _symmetry(cycle: Cycle, person: PersonMeasures, exercise: Exercise) -> float
     signal = next((s for s in exercise.signals if s.name in SIDED), None)
     if signal is None or cycle.side != "both":
         return float("nan")
-    inside = (person.time >= cycle.start) & (person.time <= cycle.end)
+    inside = slice(person.time.searchsorted(cycle.start), person.time.searchsorted(cycle.end, side="right"))
     ways = []
     for side in ("left", "right"):
-        value = read_signal(person, signal, side)[0][inside]
-        value = value[np.isfinite(value)]
+        value = seen_of(read_signal(person, signal, side)[0][inside])
         if len(value) < 4:
             return float("nan")
-        ways.append(float(np.subtract(*np.percentile(value, (95, 5)))))
+        ways.append(spread(value, 5, 95))
     return round(min(ways) / max(*ways, 1e-9), 3)

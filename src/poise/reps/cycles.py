@@ -1,23 +1,19 @@
-"""From measures to repetitions: one curve of progress, its turning points, and the cycles among them.
-
-Thresholds follow the signal's own range: an angle seen at a slant moves less, but it still moves as often.
-"""
+"""From a curve of progress to repetitions: its turning points, and the cycles among them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poise.bodies.angles import joint_angle, norms
 from poise.filters.offline import runs
 from poise.geometry import Floats
 from poise.reps.exercise import Exercise, Signal
 from poise.reps.measures import PersonMeasures
-from poise.reps.series import correlation, fill_gaps, smooth
+from poise.reps.series import median, percentiles
 from poise.reps.signals import COLUMN, SIDED
-from poise.reps.viewpoint import HEIGHTS, measure_turning
 
 # A repetition must cover this share of the set's usual travel; less is a twitch, or the way into position.
 SHARE = 0.45
@@ -25,7 +21,7 @@ SHARE = 0.45
 EDGE_SHARE = 0.6
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """Progress of a movement over time: 0 at rest, rising towards the effort, in shares of the usual travel.
 
@@ -42,6 +38,12 @@ class Curve:
     sure: Floats
     side: str
     travel: float
+
+    @cached_property
+    def stretches(self) -> list[_Stretch]:
+        """The unbroken stretches of the curve."""
+        seen = np.isfinite(self.value)
+        return [_Stretch(self, *run) for run in ([(0, len(seen))] if seen.all() else runs(seen))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,123 +102,7 @@ def read_measure(person: PersonMeasures, name: str, side: str) -> tuple[Floats, 
     if side != "both":
         at = COLUMN[f"{side}_{name}"]
         return person.values[:, at], person.sure[:, at]
-    two = [COLUMN[f"left_{name}"], COLUMN[f"right_{name}"]]
-    value, sure = person.values[:, two], person.sure[:, two]
-    weight = np.where(np.isfinite(value), np.square(sure) + 1e-6, 0.0)
-    total = weight.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(total > 0, (weight * np.nan_to_num(value)).sum(axis=1) / total, np.nan)
-    return mean, np.where(total > 0, (weight * sure).sum(axis=1) / np.maximum(total, 1e-9), 0.0)
-
-
-def fuse_signals(
-    person: PersonMeasures, exercise: Exercise, side: str, *, seconds: float = 0.08, within: Floats | None = None
-) -> Curve:
-    """Fuse an exercise's signals into one curve.
-
-    Each signal is brought to its own range first, and weighs as much as it moves above its noise and is seen with
-    confidence; one that runs against the others is left out. So a signal that the view foreshortens, or a hidden limb,
-    gives way to the better ones.
-
-    Args:
-        person: The person's measures.
-        exercise: What moves.
-        side: ``"left"``, ``"right"`` or ``"both"``.
-        seconds: Standard deviation of the smoothing.
-        within: Two times between which the range is taken; None: all.
-    """
-    time = person.time
-    inside = np.ones(len(time), dtype=bool) if within is None else (time >= within[0]) & (time <= within[1])
-    sided = [s for s in exercise.signals if s.points or s.name in SIDED]
-    parts: list[tuple[Signal, str]] = [(s, side) for s in exercise.signals]
-    if side == "both" and sided:
-        # Each limb is a signal of its own, so that a badly seen one does not spoil the other.
-        parts = [
-            (s, w) for s in exercise.signals for w in (("left", "right") if s in sided and not s.points else ("both",))
-        ]
-    value, sure, share = [], [], []
-    for signal, which in parts:
-        v, c = read_signal(person, signal, which)
-        value.append((v - signal.rest) / (signal.effort - signal.rest))
-        sure.append(np.where(np.isfinite(v), c, 0.0))
-        twins = 2 if which != side else 1
-        share.append(signal.weight / twins)
-    raw, conf = np.stack(value, axis=1), np.stack(sure, axis=1)
-    if exercise.thresholds is not None:
-        line = smooth(time, fill_gaps(time, raw, max_gap_s=0.5), seconds=min(seconds, 0.05))[:, 0]
-        return Curve(time, line, conf[:, 0], side, 1.0)
-    filled = fill_gaps(time, raw, max_gap_s=0.5)
-    steady = smooth(time, filled, seconds=seconds)
-    low, high = _ends(steady, inside)
-    reach = np.maximum(high - low, 1e-6)
-    # Noise: what smoothing takes away. A travel of less than about six times it is mostly noise.
-    noise = np.array([_spread(filled[:, j] - steady[:, j]) for j in range(raw.shape[1])])
-    seen = np.isfinite(raw[inside]).mean(axis=0) if inside.any() else np.zeros(raw.shape[1])
-    trust = np.where(
-        seen > 0,
-        (conf * np.isfinite(raw))[inside].sum(axis=0) / np.maximum(np.isfinite(raw)[inside].sum(axis=0), 1),
-        0.0,
-    )
-    clear = np.square(reach) / (np.square(reach) + np.square(6 * noise) + 0.15**2)
-    weight = np.asarray(share) * clear * np.square(trust) * seen
-    level = np.array([signal.name in HEIGHTS for signal, _ in parts])
-    if level.any() and not level.all():
-        # Who turns changes angles and distances by turning; heights stay.
-        weight = np.where(level, weight, weight * (1 - measure_turning(person, inside)) ** 2)
-    weight = np.where(np.isfinite(weight) & (reach < 5), weight, 0.0)
-    unit = (steady - low) / reach
-    for _ in range(2):
-        line = _mean(unit, weight)
-        agree = np.array([correlation(unit[inside, j], line[inside]) for j in range(unit.shape[1])])
-        weight = np.where(agree > 0.3, weight, 0.0) if (agree > 0.3).any() else weight
-    line = _mean(unit, weight)
-    total = weight.sum()
-    travel = float((weight * reach).sum() / total) if total > 0 else 0.0
-    # Confidence is that of what was seen; a frame without anything, near one with, is filled in well.
-    used = weight * np.isfinite(raw)
-    there = used.sum(axis=1)
-    sure_t = np.divide((used * conf).sum(axis=1), there, out=np.zeros(len(time)), where=there > 0.1 * total)
-    sure_t = _carry(time, np.where(there > 0.1 * total, sure_t, np.nan) if total > 0 else np.full(len(time), np.nan))
-    return Curve(time, line * travel, sure_t, side, travel)
-
-
-def _carry(time: Floats, sure: Floats, *, seconds: float = 0.2) -> Floats:
-    """Give frames without a value that of the nearest frame within ``seconds``; 0 beyond."""
-    good = np.flatnonzero(np.isfinite(sure))
-    if not len(good):
-        return np.zeros(len(time))
-    after = np.clip(np.searchsorted(time[good], time), 0, len(good) - 1)
-    before = np.clip(after - 1, 0, None)
-    nearer = np.where(np.abs(time[good[after]] - time) < np.abs(time - time[good[before]]), after, before)
-    out: Floats = np.where(np.abs(time[good[nearer]] - time) <= seconds, sure[good[nearer]], 0.0)
-    return out
-
-
-def _ends(values: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Return each column's 3rd and 97th percentile, without those of no value."""
-    low, high = np.zeros(values.shape[1]), np.zeros(values.shape[1])
-    for j in range(values.shape[1]):
-        some = values[inside, j]
-        some = some[np.isfinite(some)]
-        if len(some) >= 2:
-            low[j], high[j] = np.percentile(some, (3, 97))
-    return low, high
-
-
-def _spread(residual: Floats) -> float:
-    some = residual[np.isfinite(residual)]
-    return float(1.4826 * np.median(np.abs(some))) if len(some) else np.inf
-
-
-def _mean(unit: Floats, weight: Floats) -> Floats:
-    """Average the columns that are there, after each was moved to agree with the rest."""
-    there = np.isfinite(unit) * weight
-    total = there.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        out: Floats = np.where(
-            total > 0.02 * weight.sum() + 1e-12, (there * np.nan_to_num(unit)).sum(axis=1) / total, np.nan
-        )
-    return out
+    return person.mean_of_sides(name)
 
 
 def turning_points(values: Floats, swing: float) -> list[int]:
@@ -224,37 +110,110 @@ def turning_points(values: Floats, swing: float) -> list[int]:
 
     Lows and highs alternate.
     """
-    curve_ = values.tolist()
-    if not curve_:
-        return []
+    corners = _corners(values)
+    return _turns(corners, values[corners].tolist(), swing)
+
+
+def _corners(values: Floats) -> list[int]:
+    """Return where a curve changes its direction, its first and its last value: of equal ones the first."""
+    if len(values) < 2:
+        return list(range(len(values)))
+    step = values[1:] - values[:-1]
+    moves = step.nonzero()[0]
+    rises = step[moves] > 0
+    turn = (rises[1:] != rises[:-1]).nonzero()[0]
+    # A turn lies where the move before it ended.
+    return [0, *(moves[turn] + 1).tolist(), *(moves[-1:] + 1).tolist()]
+
+
+def _turns(corners: list[int], values: list[float], swing: float) -> list[int]:
+    """Return which of the corners, with the values there, are turning points."""
     turns: list[int] = []
-    low = high = 0
+    if not corners:
+        return turns
+    low = high = corners[0]
+    lowest = highest = values[0]
     rising: bool | None = None
-    for i, v in enumerate(curve_):
-        if v > curve_[high]:
-            high = i
-        if v < curve_[low]:
-            low = i
+    for i, v in zip(corners, values, strict=True):
+        if v > highest:
+            high, highest = i, v
+        if v < lowest:
+            low, lowest = i, v
         if rising is None:
-            if curve_[high] - curve_[low] >= swing:
+            if highest - lowest >= swing:
                 rising = high > low
                 turns.append(low if rising else high)
                 if rising:
-                    low = high
+                    low, lowest = high, highest
                 else:
-                    high = low
-        elif rising and curve_[high] - v >= swing:
+                    high, highest = low, lowest
+        elif rising and highest - v >= swing:
             turns.append(high)
-            rising, low = False, i
-        elif not rising and v - curve_[low] >= swing:
+            rising, low, lowest = False, i, v
+        elif not rising and v - lowest >= swing:
             turns.append(low)
-            rising, high = True, i
-        if rising is True:
-            low = i if v < curve_[low] and low > high else low
+            rising, high, highest = True, i, v
     if rising is None:
         return []
     turns.append(high if rising else low)
     return turns
+
+
+class _Stretch:
+    """An unbroken stretch of a curve, in which cycles are looked for."""
+
+    def __init__(self, line: Curve, first: int, past: int) -> None:
+        self._line, self._first = line, first
+        self._values: list[float] = line.value[first:past].tolist()
+        # Where it changes its direction: only there it can turn.
+        self._corners = _corners(line.value[first:past])
+        self._heights = [self._values[at] for at in self._corners]
+        self._highs: dict[float, list[tuple[int, int, int]]] = {}
+
+    def highs(self, swing: float) -> list[tuple[int, int, int]]:
+        """Return the low before, the high, and the low after of each movement of ``swing`` or more both ways."""
+        if len(self._values) < 3:
+            return []
+        # The same swing is often asked for again: a usual movement is a usual one at the second look too.
+        if swing not in self._highs:
+            turns = _turns(self._corners, self._heights, swing)
+            begins_low = len(turns) > 1 and self._values[turns[1]] > self._values[turns[0]]
+            starts = range(0 if begins_low else 1, len(turns) - 2, 2)
+            self._highs[swing] = [(turns[k], turns[k + 1], turns[k + 2]) for k in starts]
+        return self._highs[swing]
+
+    def depths(self, swing: float) -> list[float]:
+        """Return the smaller of the two ways of each movement."""
+        value = self._values
+        return [min(value[at] - value[before], value[at] - value[after]) for before, at, after in self.highs(swing)]
+
+    def cycles(self, swing: float) -> list[Cycle]:
+        """Return the movements."""
+        time = self._line.time[self._first : self._first + len(self._values)].tolist()
+        return [self._cycle(time, self._values, *high) for high in self.highs(swing)]
+
+    def _cycle(self, time: list[float], value: list[float], before: int, at: int, after: int) -> Cycle:
+        rise, fall = value[at] - value[before], value[at] - value[after]
+        # The middle of the top, when a rep is held there.
+        top = value[at] - 0.06 * min(rise, fall)
+        left = right = at
+        while left > before and value[left - 1] >= top:
+            left -= 1
+        while right < after and value[right + 1] >= top:
+            right += 1
+        begin, gone = at, value[before] + 0.12 * rise
+        while value[begin] > gone:
+            begin -= 1
+        finish, back = at, value[after] + 0.12 * fall
+        while value[finish] > back:
+            finish += 1
+        sure = self._line.sure[self._first + begin : self._first + finish + 1]
+        # A movement that the stretch begins or ends with may go on beyond it.
+        cut = before == 0 or after == len(value) - 1
+        return Cycle(
+            time[begin], 0.5 * (time[left] + time[right]), time[finish], rise, fall, self._line.side,
+            float(sure.sum()) / len(sure), np.count_nonzero(sure > 0.05) / len(sure), cut, (time[before], time[after]),
+        )  # fmt: skip
 
 
 def find_cycles(line: Curve, exercise: Exercise, *, typical: float | None = None) -> list[Cycle]:
@@ -267,64 +226,33 @@ def find_cycles(line: Curve, exercise: Exercise, *, typical: float | None = None
     """
     if exercise.thresholds is not None:
         return _fixed_cycles(line, exercise.thresholds)
+    swing = _least_swing(line, exercise, typical)
+    return [cycle for stretch in line.stretches for cycle in stretch.cycles(swing)]
+
+
+def find_depths(line: Curve, exercise: Exercise) -> list[float]:
+    """Return the depths of what :func:`find_cycles` finds, in a fraction of its time."""
+    if exercise.thresholds is not None:
+        return [cycle.depth for cycle in _fixed_cycles(line, exercise.thresholds)]
+    swing = _least_swing(line, exercise, None)
+    return [depth for stretch in line.stretches for depth in stretch.depths(swing)]
+
+
+def _least_swing(line: Curve, exercise: Exercise, typical: float | None) -> float:
+    """Return how far a curve must go up and down that it counts as a movement."""
     least = exercise.min_depth
     if typical is None:
-        first = [c.depth for run in runs(np.isfinite(line.value)) for c in _cycles_in(line, run, 0.5 * least)]
-        typical = usual_depth(first, least)
-    swing = max(0.5 * least, 0.4 * typical)
-    return [c for run in runs(np.isfinite(line.value)) for c in _cycles_in(line, run, swing)]
+        typical = usual_depth([depth for one in line.stretches for depth in one.depths(0.5 * least)], least)
+    return max(0.5 * least, 0.4 * typical)
 
 
 def usual_depth(depths: list[float], least: float) -> float:
     """Return the depth of a usual repetition: the median of those that are not small beside the greatest."""
-    sizes = np.array([d for d in depths if d >= least])
-    if not len(sizes):
+    sizes = sorted(d for d in depths if d >= least)
+    if not sizes:
         return least
-    return float(np.median(sizes[sizes >= SHARE * np.percentile(sizes, 85)]))
-
-
-def _cycles_in(line: Curve, run: tuple[int, int], swing: float) -> list[Cycle]:
-    first, past = run
-    if past - first < 3:
-        return []
-    time, value = line.time[first:past], line.value[first:past]
-    turns = turning_points(value, swing)
-    found = []
-    for k in range(len(turns)):
-        at = turns[k]
-        before = turns[k - 1] if k > 0 else at
-        after = turns[k + 1] if k + 1 < len(turns) else at
-        is_high = (k > 0 and value[at] > value[before]) or (k + 1 < len(turns) and k == 0 and value[at] > value[after])
-        if not is_high or before == at or after == at:
-            continue
-        found.append(
-            _cycle(
-                line, first, before, at, after, time, value, cut=(k == 1 and before == 0) or after == past - first - 1
-            )
-        )
-    return found
-
-
-def _cycle(
-    line: Curve, first: int, before: int, at: int, after: int, time: Floats, value: Floats, *, cut: bool
-) -> Cycle:
-    rise, fall = float(value[at] - value[before]), float(value[at] - value[after])
-    near = value[before : after + 1] >= value[at] - 0.06 * min(rise, fall)
-    # The middle of the top, when a rep is held there.
-    left = right = at - before
-    while left > 0 and near[left - 1]:
-        left -= 1
-    while right + 1 < len(near) and near[right + 1]:
-        right += 1
-    peak = 0.5 * float(time[before + left] + time[before + right])
-    begin = before + int(np.flatnonzero(value[before : at + 1] <= value[before] + 0.12 * rise)[-1])
-    finish = at + int(np.flatnonzero(value[at : after + 1] <= value[after] + 0.12 * fall)[0])
-    span = slice(first + begin, first + finish + 1)
-    sure = line.sure[span]
-    return Cycle(
-        float(time[begin]), peak, float(time[finish]), rise, fall, line.side, float(sure.mean()),
-        float((sure > 0.05).mean()), cut, (float(time[before]), float(time[after])),
-    )  # fmt: skip
+    large = SHARE * percentiles(sizes, [85], ordered=True)[0]
+    return median([size for size in sizes if size >= large], ordered=True)
 
 
 def _fixed_cycles(line: Curve, thresholds: tuple[float, float]) -> list[Cycle]:

@@ -16,9 +16,11 @@ from poise.events.event import warn_assumed_times
 from poise.geometry import Floats
 from poise.reps.counting import Count, Rep, count_exercise
 from poise.reps.exercise import Exercise, all_exercises, exercise_from_points, get_exercise
-from poise.reps.measures import MeasureWindow, PersonMeasures
+from poise.reps.measures import HIGH, LOW
 from poise.reps.people import Follower, identify_rows
-from poise.reps.recognition import MIN_SCORE, recognise_exercise
+from poise.reps.recognition import choose_exercise
+from poise.reps.series import clamp, percentiles, seen_of
+from poise.reps.window import MeasureWindow, measure_bodies
 from poise.results import Results
 
 
@@ -82,6 +84,8 @@ class RepCounter:
         """Forget everybody."""
         self._people: OrderedDict[int, _LivePerson] = OrderedDict()
         self._follower = Follower()
+        # Frames that were taken and are not measured yet.
+        self._waiting: list[tuple[MeasureWindow, float, Floats, Floats]] = []
 
     @property
     def count(self) -> int:
@@ -122,7 +126,9 @@ class RepCounter:
             self._told = warn_assumed_times()
         xy, conf = read_coco_points(result)
         boxes = np.asarray(result.boxes.xyxy, dtype=np.float64)
+        sizes = np.sqrt(np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), 0.0)).tolist()
         events: list[RepEvent] = []
+        due: list[tuple[int, _LivePerson]] = []
         for row, number in identify_rows(result, xy, conf, boxes, self._follower):
             if number < 1:
                 continue
@@ -130,14 +136,27 @@ class RepCounter:
             if person is None:
                 person = self._people[number] = _LivePerson(self._known, self.exercise, self._window, self._every)
             self._people.move_to_end(number)
-            size = float(np.sqrt(max(float(np.prod(boxes[row, 2:] - boxes[row, :2])), 0.0)))
-            made = person.update(result.time, xy[row], conf[row], size)
-            events += [RepEvent(number, rep, name, person.total) for rep, name in made]
+            window = person.see(result.time, sizes[row])
+            if window is not None:
+                self._waiting.append((window, result.time, xy[row], conf[row]))
+                if person.is_due(result.time):
+                    due.append((number, person))
+        if due or len(self._waiting) >= _MOST_WAITING:
+            self._measure_waiting()
+        for number, person in due:
+            events += [RepEvent(number, rep, name, person.total) for rep, name in person.look(result.time)]
         for number in [n for n, p in self._people.items() if result.time - p.last > self._patience]:
             del self._people[number]
         while len(self._people) > self._most:
             self._people.popitem(last=False)
         return events
+
+    def _measure_waiting(self) -> None:
+        """Measure all that was seen since somebody was looked at last: together it is much cheaper than one by one."""
+        windows, times, xy, conf = zip(*self._waiting, strict=True)
+        for window, time, row in zip(windows, times, measure_bodies(np.array(xy), np.array(conf)), strict=True):
+            window.add(time, row)
+        self._waiting.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +202,7 @@ class _LivePerson:
         self._known, self._fixed = known, fixed
         self._window, self._every = window_s, every_s
         self._chosen: Exercise | None = fixed
-        self._seen = MeasureWindow()
+        self._seen = MeasureWindow(known)
         self._looked = self._sought = -np.inf
         self._after = -np.inf  # peaks up to here are counted or past
         self.total = 0
@@ -194,60 +213,48 @@ class _LivePerson:
     def state(self) -> RepState:
         return RepState(self.total, self._chosen.name if self._chosen else "none", self._progress)
 
-    def update(self, time: float, xy: Floats, conf: Floats, size: float) -> list[tuple[Rep, str]]:
-        """Take one frame, and return the repetitions that are new."""
+    def see(self, time: float, size: float) -> MeasureWindow | None:
+        """Return the window that a frame is to be added to; None where it comes too soon, or late."""
         if time <= self.last:
             if time > self.last - 1.0:
-                return []
-            self._seen = MeasureWindow()  # the stream began anew
+                return None
+            self._seen = MeasureWindow(self._known)  # the stream began anew
             self._looked = self._sought = self._after = -np.inf
         self.last = time
         self.extent += size
-        if not self._seen.add(time, xy, conf):
-            return []
+        return self._seen if self._seen.take(time) else None
+
+    def is_due(self, time: float) -> bool:
+        """Return whether new repetitions are to be looked for."""
         interval = self._every if self._chosen is not None else max(self._every, SEEK_S)
-        if time - self._looked < interval - 1e-6 or len(self._seen) < 6:
-            return []
+        return time - self._looked >= interval - 1e-6 and len(self._seen) >= 6
+
+    def look(self, time: float) -> list[tuple[Rep, str]]:
+        """Return the repetitions that are new; all frames that were taken have been added."""
         self._looked = time
         self._seen.forget(before=time - self._window)
-        return self._look(time)
-
-    def _look(self, time: float) -> list[tuple[Rep, str]]:
         person = self._seen.measured()
         if self._fixed is None and time - self._sought >= (SEEK_S if self._chosen is None else 0.5) - 1e-6:
             self._sought = time
-            self._choose(person)
+            chosen = choose_exercise(person, self._known, self._chosen)
+            if chosen is not self._chosen:
+                self._chosen, self.total, self._after = chosen, 0, -np.inf
         if self._chosen is None or self._chosen.hold:
             return []
-        made = count_exercise(person, self._chosen, refine=False)
+        made = count_exercise(person, self._chosen, refine=False, after=self._after)
         self._progress = _now(made)
-        fresh = [rep for rep in made.reps if rep.peak > self._after]
         one_limb = self._chosen.sides == "alternating"
-        for rep in fresh:
+        for rep in made.reps:
             self.total += 1
             # Limbs in turn overlap; otherwise nothing begins before this one's end.
             self._after = max(self._after, rep.peak + (0.5 if one_limb else 0.9) * (rep.end - rep.peak))
-        return [(rep, self._chosen.name) for rep in fresh]
-
-    def _choose(self, person: PersonMeasures) -> None:
-        """Recognise the exercise; another is taken over only when it is clearly better, and then counts anew."""
-        scored = [(s, c) for s, c in recognise_exercise(person, self._known) if s >= MIN_SCORE]
-        # One repetition alone may be the beginning of anything: it must fit without doubt.
-        scored = [(s, c) for s, c in scored if len(c.reps) > 1 or s >= ALONE]
-        if not scored:
-            return
-        now = self._chosen.name if self._chosen else ""
-        best = scored[0][1].exercise
-        held = next((s for s, c in scored if c.exercise == now), 0.0)
-        if self._chosen is None or (best != now and scored[0][0] > 1.1 * held):
-            self._chosen = next(e for e in self._known if e.name == best)
-            self.total, self._after = 0, -np.inf
+        return [(rep, self._chosen.name) for rep in made.reps]
 
 
+# Frames of everybody that wait at most.
+_MOST_WAITING = 256
 # Seconds between attempts to recognise an exercise: a fifth of a second later nobody notices.
 SEEK_S = 0.25
-# The score from which a single repetition is believed while more may follow.
-ALONE = 0.7
 
 
 def _now(made: Count) -> float:
@@ -255,5 +262,6 @@ def _now(made: Count) -> float:
     line = max(made.curves, key=lambda c: c.travel, default=None)
     if line is None or not np.isfinite(line.value).any():
         return 0.0
-    low, high = np.nanpercentile(line.value, (3, 97))
-    return float(np.clip((np.nan_to_num(line.value[-1]) - low) / max(high - low, 0.2), 0, 1))
+    low, high = percentiles(seen_of(line.value), (LOW, HIGH))
+    last = float(line.value[-1])
+    return clamp(((0.0 if np.isnan(last) else last) - low) / max(high - low, 0.2), 0.0, 1.0)

@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from poise.bodies.scale import torso_length
 from poise.geometry import Bools, Floats
-from poise.reps.signals import LENGTHS, measure
+from poise.reps.exercise import Signal
+from poise.reps.series import fill_gaps, percentiles, smooth
+from poise.reps.signals import COLUMN, measure
+
+# Gaps up to so many seconds are bridged.
+MAX_GAP_S = 0.5
+# How much signals are smoothed before anything is known of the set, and the width of the shoulders: seconds.
+FIRST_S, WIDTH_S = 0.08, 0.4
+
+
+# Where the range of a signal ends: percentiles. The standard deviation of noise, beside its median.
+LOW, HIGH, NOISE = 3, 97, 1.4826
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SignalRows:
+    """Signals over time, each brought to its own range.
+
+    Attributes:
+        unit: ``(S, T)``, smoothed: 0 at the low end of the range, 1 at its high end; NaN where not seen for long.
+        reach: ``(S,)`` the range, in shares of the usual travel.
+        noise: ``(S,)`` standard deviation of what smoothing takes away, in the same.
+        seen: ``(S,)`` share of the frames in which it was seen.
+        trust: ``(S,)`` mean confidence there.
+        conf: ``(S, T)``; 0 where not seen.
+        there: ``(S, T)`` where it was seen; None: everywhere.
+    """
+
+    unit: Floats
+    reach: Floats
+    noise: Floats
+    seen: Floats
+    trust: Floats
+    conf: Floats
+    there: Bools | None
+
+
+@dataclass(frozen=True, eq=False)
 class PersonMeasures:
     """A person's measures over time, in the order of :data:`poise.reps.signals.NAMES`.
 
@@ -31,6 +67,44 @@ class PersonMeasures:
     values: Floats
     sure: Floats
 
+    @cached_property
+    def shoulder_width(self) -> Floats:
+        """``(T,)`` width of the shoulders, steadied over half a second."""
+        width = self.values[:, COLUMN["shoulder_width"], None]
+        return smooth(self.time, fill_gaps(self.time, width, max_gap_s=MAX_GAP_S), seconds=WIDTH_S)[:, 0]
+
+    @cached_property
+    def _means(self) -> dict[str, tuple[Floats, Floats]]:
+        return {}
+
+    def mean_of_sides(self, name: str) -> tuple[Floats, Floats]:
+        """Return a sided measure and its confidence, each ``(T,)``: of the sides that are seen, by their confidence."""
+        if name not in self._means:
+            two = [COLUMN[f"left_{name}"], COLUMN[f"right_{name}"]]
+            value, sure = self.values[:, two], self.sure[:, two]
+            weight = np.where(np.isfinite(value), np.square(sure) + 1e-6, 0.0)
+            total = weight.sum(axis=1)
+            with np.errstate(invalid="ignore"):
+                mean = np.where(total > 0, (weight * np.nan_to_num(value)).sum(axis=1) / total, np.nan)
+            trust = np.where(total > 0, (weight * sure).sum(axis=1) / np.maximum(total, 1e-9), 0.0)
+            self._means[name] = (mean, trust)
+        return self._means[name]
+
+    def steadied(self, parts: Sequence[tuple[Signal, str]], progress: Floats, seconds: float) -> tuple[Floats, Floats]:
+        """Return the ``(S, T)`` progress of signals with its gaps filled, and smoothed.
+
+        Args:
+            parts: Signals and their sides.
+            progress: ``(S, T)``, 0 at rest and 1 at the effort.
+            seconds: Standard deviation of the smoothing.
+        """
+        filled = fill_gaps(self.time, progress.T, max_gap_s=MAX_GAP_S)
+        return filled.T, smooth(self.time, filled, seconds=seconds).T
+
+    def kept_rows(self, parts: Sequence[tuple[Signal, str]]) -> SignalRows | None:
+        """Return signals and their sides over all frames, as far as they were worked out before; None: not."""
+        return None
+
     def part(self, keep: Bools | slice) -> PersonMeasures:
         """Return some of the frames."""
         return PersonMeasures(*(getattr(self, n)[keep] for n in ("time", "xy", "conf", "scale", "values", "sure")))
@@ -44,63 +118,7 @@ def measure_person(time: Floats, xy: Floats, conf: Floats, *, min_conf: float = 
     """Measure a person, with one ruler for the whole stretch (the 80th percentile of the frames' own)."""
     own = torso_length(xy, conf)
     known = own[np.isfinite(own)]
-    one = float(np.percentile(known, 80)) if len(known) else np.nan
+    one = percentiles(known, [80])[0] if len(known) else np.nan
     scale = np.full(len(time), one)
     values, sure = measure(xy, conf, scale, min_conf=min_conf)
     return PersonMeasures(np.asarray(time, dtype=np.float64), xy, conf, scale, values, sure)
-
-
-class MeasureWindow:
-    """The last seconds of one person, each frame measured once, in pixels; the ruler is laid on when asked.
-
-    At most ``rate`` frames a second are kept: more would only cost time.
-    """
-
-    def __init__(self, *, rate: float = 31.0) -> None:
-        self._step = 1.0 / rate
-        self._time: list[float] = []
-        self._new: list[tuple[Floats, Floats]] = []
-        self._xy = np.empty((0, 17, 2))
-        self._conf = np.empty((0, 17))
-        self._own = np.empty(0)
-        self._values = np.empty((0, len(LENGTHS)))
-        self._sure = np.empty((0, len(LENGTHS)))
-
-    def __len__(self) -> int:
-        return len(self._time)
-
-    def add(self, time: float, xy: Floats, conf: Floats) -> bool:
-        """Take one frame; False where it comes too soon after the last."""
-        if self._time and time - self._time[-1] < self._step:
-            return False
-        self._time.append(time)
-        self._new.append((xy, conf))
-        return True
-
-    def forget(self, *, before: float) -> None:
-        """Drop what is older, an eighth at a time, so that it costs little."""
-        old = int(np.searchsorted(self._time, before))
-        if old <= len(self._time) // 8:
-            return
-        self._catch_up()
-        del self._time[:old]
-        self._xy, self._conf, self._own = self._xy[old:], self._conf[old:], self._own[old:]
-        self._values, self._sure = self._values[old:], self._sure[old:]
-
-    def measured(self) -> PersonMeasures:
-        """Return the measures of what is kept."""
-        self._catch_up()
-        known = self._own[np.isfinite(self._own)]
-        one = float(np.percentile(known, 80)) if len(known) else np.nan
-        values = np.where(LENGTHS, self._values / one, self._values)
-        return PersonMeasures(np.array(self._time), self._xy, self._conf, np.full(len(self), one), values, self._sure)
-
-    def _catch_up(self) -> None:
-        if not self._new:
-            return
-        xy, conf = (np.array(column) for column in zip(*self._new, strict=True))
-        self._new = []
-        values, sure = measure(xy, conf, np.ones(len(xy)), min_conf=MIN_POINT_CONF)
-        self._xy, self._conf = np.concatenate([self._xy, xy]), np.concatenate([self._conf, conf])
-        self._own = np.concatenate([self._own, torso_length(xy, conf)])
-        self._values, self._sure = np.concatenate([self._values, values]), np.concatenate([self._sure, sure])

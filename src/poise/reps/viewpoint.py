@@ -6,11 +6,8 @@ above what by how much stays the same from wherever it is seen, as long as the c
 
 from __future__ import annotations
 
-import numpy as np
-
-from poise.geometry import Floats
 from poise.reps.measures import PersonMeasures
-from poise.reps.series import fill_gaps, smooth
+from poise.reps.series import clamp, median, seen_of, spread
 from poise.reps.signals import COLUMN
 
 HEIGHTS = frozenset(
@@ -28,27 +25,19 @@ _SQUARE, _HALFWAY = 0.72, 0.5
 _STEADY, _TURNED = 0.25, 0.5
 
 
-def measure_turning(person: PersonMeasures, inside: Floats | slice = slice(None)) -> float:
+def measure_turning(person: PersonMeasures, inside: slice = slice(None)) -> float:
     """Return, in [0, 1], how far the view changes: 0 from one side all the time, 1 from the front and from the side."""
-    width = _width(person)[inside]
-    width = width[np.isfinite(width)]
+    width = seen_of(person.shoulder_width[inside])
     if len(width) < 8:
         return 0.0
-    change = float(np.subtract(*np.percentile(width, (90, 10)))) / _SQUARE
-    return float(np.clip((change - _STEADY) / (_TURNED - _STEADY), 0.0, 1.0))
+    change = spread(width, 10, 90) / _SQUARE
+    return clamp((change - _STEADY) / (_TURNED - _STEADY), 0.0, 1.0)
 
 
 def is_seen_from(person: PersonMeasures, view: str, span: slice) -> bool:
     """Return whether a stretch is seen from ``front`` (or behind) or ``side``; True where shoulders are not seen."""
-    width = person.values[span, COLUMN["shoulder_width"]]
-    width = width[np.isfinite(width)]
+    width = seen_of(person.values[span, COLUMN["shoulder_width"]])
     if len(width) < 3:
         return True
-    front = float(np.median(width)) > _HALFWAY
+    front = median(width) > _HALFWAY
     return front == (view == "front")
-
-
-def _width(person: PersonMeasures) -> Floats:
-    """Return the width of the shoulders, steadied over half a second."""
-    width = person.values[:, COLUMN["shoulder_width"], None]
-    return smooth(person.time, fill_gaps(person.time, width, max_gap_s=0.5), seconds=0.4)[:, 0]

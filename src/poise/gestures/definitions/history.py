@@ -136,14 +136,23 @@ def bridge_gaps(values: Floats) -> Floats:
     there = np.isfinite(values)
     if there.all():
         return values
-    made = np.full_like(values, np.nan)
+    made = values.copy()
     at = np.arange(len(values))
-    for c in np.flatnonzero(there.mean(axis=0) >= 0.5):
-        seen = at[there[:, c]]
-        longest = np.diff(seen, prepend=-1, append=len(values)).max() - 1
-        if longest <= MAX_GAP * len(values):
+    for c, count in enumerate(np.count_nonzero(there, axis=0).tolist()):
+        if count == len(values):
+            continue
+        seen = there[:, c].nonzero()[0]
+        if 2 * count < len(values) or _longest_gap(seen, len(values)) > MAX_GAP * len(values):
+            made[:, c] = np.nan
+        else:
             made[:, c] = np.interp(at, seen, values[seen, c])
     return made
+
+
+def _longest_gap(seen: NDArray[np.intp], count: int) -> int:
+    """Return how many of ``count`` frames lie in the longest gap between those that are seen, at least one."""
+    ends = max(int(seen[0]), count - 1 - int(seen[-1]))
+    return max(ends, int((seen[1:] - seen[:-1]).max()) - 1) if len(seen) > 1 else ends
 
 
 def take_statistic(time: Floats, values: Floats, kind: str, swing: float = 0.1) -> Floats:
