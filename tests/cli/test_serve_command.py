@@ -110,6 +110,7 @@ def test_another_address_needs_a_token_or_the_word_that_there_is_none(
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["--token", "long-enough", "--no-token"], 2, "--token and --no-token exclude each other"),
         (["--token", "short"], 2, "the token must have 8 characters or more"),
         (["--port", "70000"], 2, "--port must be from 0 to 65535, got 70000"),
         (["--model", "bodi", "--port", "0"], 1, "did you mean 'body'?"),

@@ -337,10 +337,13 @@ def test_sessions_are_recorded_only_where_that_is_asked_for(tmp_path: Path, pict
                 for seq in range(count):
                     socket.send(timed(picture, seq / 10, seq))
                     last = hear(socket, "answer")
+                if count == 3:
+                    say(socket, type="finish")
+                    last = hear(socket, "finished")
     files = sorted((tmp_path / "kept").iterdir())
     lines = [[json.loads(line) for line in file.read_text().splitlines()] for file in files]
 
-    assert sorted(map(len, lines)) == [2, 3]
+    assert sorted(map(len, lines)) == [2, 4]
     assert last in [one[-1] for one in lines]
 
 

@@ -54,6 +54,8 @@ def serve(
     from poise.errors import require
     from poise.server.settings import ServerSettings, is_loopback
 
+    if no_token and token is not None:
+        raise ValueError("--token and --no-token exclude each other; give one of them")
     token = None if no_token else token or os.environ.get("POISE_TOKEN") or None
     if token is None and not no_token and not is_loopback(host):
         raise ValueError(

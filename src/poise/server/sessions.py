@@ -264,7 +264,9 @@ class Session:
                     self._stream.reset()
             else:
                 events = [] if self._stream is None else [event.record() for event in self._stream.finish()]
-                await self._say(json.dumps({"type": "finished", "events": events}))
+                ended = {"type": "finished", "events": events}
+                self._keep(ended)
+                await self._say(json.dumps(ended))
         except (_End, WebSocketDisconnect):
             raise
         except Exception as error:  # noqa: BLE001 - told to the client or logged; the session goes on
