@@ -62,11 +62,11 @@ class MeasureWindow:
     At most ``rate`` frames a second are kept: more would only cost time.
 
     Args:
-        exercises: Those that are counted: what they are counted on is kept smoothed.
+        exercises: All that may be counted: what they are counted on is kept smoothed.
         rate: Frames a second.
     """
 
-    def __init__(self, exercises: Sequence[Exercise] = (), *, rate: float = 31.0) -> None:
+    def __init__(self, exercises: Sequence[Exercise], *, rate: float = 31.0) -> None:
         self._step = 1.0 / rate
         columns = {column for one in exercises for signal in one.signals for column in _columns(signal)}
         self._last = -np.inf
