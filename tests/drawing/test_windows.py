@@ -234,12 +234,13 @@ def test_what_a_key_raises_is_not_swallowed(xvfb: Screen, tmp_path: Path) -> Non
 
 @tk
 def test_a_window_that_goes_leaves_the_work_going(xvfb: Screen, tmp_path: Path) -> None:
-    script = Script("surface._root.destroy(); say(going=[window.show(frame(1)), window.show(frame(2))])", tmp_path,
+    # On a busy machine some frames come too late to be seen, and only one that is seen misses its window.
+    script = Script("surface._root.destroy(); say(going=[window.show(frame(i)) for i in range(1, 40)])", tmp_path,
                     xvfb.name)  # fmt: skip
     told = script.says()
     errors = script.end()
 
-    assert told == {"going": [True, True]}
+    assert told == {"going": [True] * 39}
     assert errors.count("the window is gone") == 1
 
 
