@@ -144,9 +144,7 @@ class _Reader:
         self.notes: list[str] = []
 
     def read(self, table: dict[str, Any]) -> ZoneFile:
-        for key in table:
-            if key not in _TOP:
-                raise self.file.wrong(key, f"unknown key {key!r}{suggest(key, _TOP)}")
+        self.file.check_keys(table, _TOP)
         units = table.get("units", "pixels")
         if units not in ("pixels", "relative"):
             raise self.file.wrong("units", f"units must be 'pixels' or 'relative', got {units!r}")
@@ -174,9 +172,7 @@ class _Reader:
     def _known(self, kind: str, name: str, one: Any, keys: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(one, dict):
             raise self.file.wrong(name, f"{kind}.{name} must be a table, got {one!r}", table=kind)
-        for key in one:
-            if key not in keys:
-                raise self.file.wrong(key, f"unknown key {key!r}{suggest(key, keys)}", table=f"{kind}.{name}")
+        self.file.check_keys(one, keys, table=f"{kind}.{name}")
         return one
 
     def _zone(self, name: str, one: Any, relative: bool) -> Zone:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from poise.errors import FormatError, suggest
+from poise.errors import FormatError
 from poise.geometry import Floats
 from poise.skeletons import Skeleton, get
 from poise.skeletons.tomlfile import TomlFile
@@ -31,10 +31,7 @@ def check_keys(file: TomlFile, needed: Sequence[str], *, kind: str, again: str, 
     Raises:
         FormatError: Another key, or one that is missing.
     """
-    known = (*needed, *optional)
-    for key in file.table:
-        if key not in known:
-            raise file.wrong(key, f"unknown key {key!r}{suggest(key, known)}")
+    file.check_keys(file.table, (*needed, *optional))
     for key in needed:
         if key not in file.table:
             raise FormatError(f"{file.path}: {kind} needs {key!r}; teach it anew: {again}")

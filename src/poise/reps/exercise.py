@@ -219,14 +219,15 @@ def read_exercise(path: str | Path) -> Exercise:
     return _build(read_toml(path))
 
 
-def _check(entry: Mapping[str, Any], keys: Mapping[str, tuple[Any, ...]], at: Any) -> None:
+def _check(
+    file: TomlFile, entry: Mapping[str, Any], keys: Mapping[str, tuple[Any, ...]], *, table: str = "", nth: int = 0
+) -> None:
+    file.check_keys(entry, keys, table=table, nth=nth)
     for key, value in entry.items():
-        if key not in keys:
-            raise FormatError(f"{at(key)}: unknown key {key!r}{suggest(key, keys)}")
         kinds = keys[key]
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             wanted = {str: "text", int: "a number", bool: "true or false", list: "a list"}[kinds[0]]
-            raise FormatError(f"{at(key)}: {key!r} must be {wanted}, got {value!r}")
+            raise file.wrong(key, f"{key!r} must be {wanted}, got {value!r}", table=table, nth=nth)
 
 
 def _one_of(value: str, known: Iterable[str], what: str, where: str) -> None:
@@ -237,12 +238,12 @@ def _one_of(value: str, known: Iterable[str], what: str, where: str) -> None:
 
 def _build(file: TomlFile) -> Exercise:
     table = file.table
-    _check(table, _KEYS, file.at)
+    _check(file, table, _KEYS)
     if "sides" in table:
         _one_of(table["sides"], SIDES, "sides", file.at("sides"))
     signals, rules = [], []
     for n, entry in enumerate(table.get("signal", ())):
-        _check(entry, _SIGNAL_KEYS, lambda key, n=n: file.at(key, table="signal", nth=n))
+        _check(file, entry, _SIGNAL_KEYS, table="signal", nth=n)
         where = file.at("signal", table="signal", nth=n)
         for key in ("name", "rest", "effort"):
             if key not in entry:
@@ -257,7 +258,7 @@ def _build(file: TomlFile) -> Exercise:
             raise FormatError(f"{file.at('effort', table='signal', nth=n)}: 'rest' and 'effort' must differ")
         signals.append(Signal(**(entry | {"points": tuple(entry.get("points", ()))})))
     for n, entry in enumerate(table.get("rule", ())):
-        _check(entry, _RULE_KEYS, lambda key, n=n: file.at(key, table="rule", nth=n))
+        _check(file, entry, _RULE_KEYS, table="rule", nth=n)
         where = file.at("rule", table="rule", nth=n)
         for key in ("signal", "at"):
             if key not in entry:

@@ -63,11 +63,9 @@ def from_toml(path: str | Path) -> Skeleton:
 
 def _build(file: TomlFile) -> Skeleton:
     table = file.table
+    file.check_keys(table, (name for group, *_ in _KEYS for name in group))
     for key, value in table.items():
-        kind, what = next(((k, w) for known, k, w in _KEYS if key in known), (None, ""))
-        if kind is None:
-            known = [name for group, *_ in _KEYS for name in group]
-            raise file.wrong(key, f"unknown key {key!r}{suggest(key, known)}")
+        kind, what = next((k, w) for known, k, w in _KEYS if key in known)
         if not isinstance(value, kind):
             raise file.wrong(key, f"{key!r} must be {what}, got {value!r}")
     keypoints = table.get("keypoints", [])

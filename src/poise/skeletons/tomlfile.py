@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from poise import files
-from poise.errors import FormatError
+from poise.errors import FormatError, suggest
 
 _NAME = r"(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')"
 _HEAD = re.compile(
@@ -60,6 +61,23 @@ class TomlFile:
     def wrong(self, key: str, message: str, *, table: str = "", nth: int = 0) -> FormatError:
         """Return the error about a key, with its line: see :meth:`at`."""
         return FormatError(f"{self.at(key, table=table, nth=nth)}: {message}")
+
+    def check_keys(self, entry: Mapping[str, Any], known: Iterable[str], *, table: str = "", nth: int = 0) -> None:
+        """Make sure that a table has no key but these.
+
+        Args:
+            entry: What the table says.
+            known: The keys that it may have.
+            table: Its name, empty for the whole file; see :meth:`at`.
+            nth: Which of them, from 0.
+
+        Raises:
+            FormatError: It has another one; with its line and the nearest key that there is.
+        """
+        known = list(known)
+        for key in entry:
+            if key not in known:
+                raise self.wrong(key, f"unknown key {key!r}{suggest(key, known)}", table=table, nth=nth)
 
     def _spot(self, key: str, table: str, nth: int) -> int:
         """Return where a key is, -1 where it is not."""

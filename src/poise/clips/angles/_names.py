@@ -96,9 +96,7 @@ class _Reader:
         self.file, self.table = file, file.table
 
     def read(self) -> AngleSet:
-        for key in self.table:
-            if key not in ("skeleton", *_KEYS):
-                raise self.file.wrong(key, f"unknown key {key!r}{suggest(key, ['skeleton', *_KEYS])}")
+        self.file.check_keys(self.table, ("skeleton", *_KEYS))
         try:
             skeleton = get(self.table.get("skeleton", ""))
         except KeyError as error:
@@ -129,9 +127,7 @@ class _Reader:
             at = f"{kind}.{name}"
             if not isinstance(entry, dict):
                 raise self.file.wrong(kind, f"{at} must be a table with {', '.join(_KEYS[kind])}, got {entry!r}")
-            for key in entry:
-                if key not in _KEYS[kind]:
-                    raise self.file.wrong(at, f"{at}: unknown key {key!r}{suggest(key, _KEYS[kind])}")
+            self.file.check_keys(entry, _KEYS[kind], table=at)
             missing = [key for key in _KEYS[kind] if key not in entry]
             if missing:
                 raise self.file.wrong(at, f"{at}: {missing[0]!r} is missing; expected {', '.join(_KEYS[kind])}")

@@ -104,23 +104,23 @@ class Definitions:
 
 def parse_definitions(file: TomlFile) -> Definitions:
     """Turn the content of a TOML file into definitions; see :func:`poise.gestures.sets.read_definitions`."""
-    for key in file.table:
-        if key not in _TOP_KEYS:
-            raise file.wrong(key, f"unknown key {key!r}{suggest(key, _TOP_KEYS)}")
+    file.check_keys(file.table, _TOP_KEYS)
     entries = file.table.get("gesture", [])
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise FormatError(f"{file.path}: expected at least one [[gesture]] table")
     gestures: list[Definition] = []
     for nth, entry in enumerate(entries):
+        file.check_keys(entry, _GESTURE_KEYS, table="gesture", nth=nth)
+        where = entry.get("where")
+        for one in where if isinstance(where, list) else ():
+            if isinstance(one, dict):
+                file.check_keys(one, _WHERE_KEYS, table="gesture", nth=nth)
         line = file.at("name", table="gesture", nth=nth)
         gestures += _gesture(entry, partial(file.wrong, table="gesture", nth=nth), line)
     return Definitions(str(file.table.get("name", file.path.stem)), tuple(gestures))
 
 
 def _gesture(entry: dict[str, Any], wrong: Wrong, line: str) -> list[Definition]:
-    for key in entry:
-        if key not in _GESTURE_KEYS:
-            raise wrong(key, f"unknown key {key!r}{suggest(key, _GESTURE_KEYS)}")
     name, part = entry.get("name"), entry.get("part")
     if not isinstance(name, str) or not name or name in ("unknown", "none"):
         raise wrong("name", f"a gesture's name must be a text, and not 'unknown' or 'none'; got {name!r}")
@@ -173,9 +173,6 @@ def _fingers(entry: dict[str, Any], wrong: Wrong) -> list[Condition]:
 
 
 def _condition(one: dict[str, Any], part: str, side: str, over: float, wrong: Wrong) -> Condition:
-    for key in one:
-        if key not in _WHERE_KEYS:
-            raise wrong(key, f"unknown key {key!r}{suggest(key, _WHERE_KEYS)}")
     if ("measure" in one) == ("distance" in one):
         raise wrong("where", "each condition needs either 'measure' or 'distance'")
     if "distance" in one:
