@@ -21,7 +21,7 @@ from _common import ROOT, arguments, save, table
 from poise import Pose, samples
 from poise.sinks import record
 from poise.skeletons import get
-from poise.web import exercise_tables, lean_script
+from poise.web import exercise_tables, small_script
 
 SCRIPTS = ROOT / "src/poise/web/page/engine/motion"
 RATE = 30.0
@@ -105,7 +105,7 @@ def main() -> None:
     ]
     table(rows, title=f"One person, {RATE:.0f} frames a second, {options.seconds:.0f} s, in the end {runs[0]['reps']}")
     texts = [file.read_text(encoding="utf-8") for file in sorted(SCRIPTS.rglob("*.js"))]
-    lean = "".join(map(lean_script, texts))
+    lean = "".join(map(small_script, texts))
     sizes = [
         {"scripts": "as in the repository", "bytes": sum(len(text.encode()) for text in texts)},
         {"scripts": "as they are sent", "bytes": len(lean.encode())},

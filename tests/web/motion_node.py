@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from poise.skeletons import get
-from poise.web import exercise_tables, lean_script
+from poise.web import exercise_tables, small_script
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parents[1] / "src/poise/web/page/engine/motion"
@@ -29,7 +29,7 @@ class Node:
         # Browsers know a module by its <script>, Node by the nearest package.json.
         shutil.copytree(SCRIPTS, folder / "motion")
         for file in (folder / "motion").rglob("*.js") if lean else ():
-            file.write_text(lean_script(file.read_text(encoding="utf-8")), encoding="utf-8")
+            file.write_text(small_script(file.read_text(encoding="utf-8")), encoding="utf-8")
         (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
         self._process = subprocess.Popen(
             [command, str(HERE / "motion_node.mjs"), str(folder / "motion")],

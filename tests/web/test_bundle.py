@@ -96,7 +96,7 @@ def test_the_same_contents_have_the_same_version(made: Bundle, tmp_path: Path) -
     again = write_bundle(tmp_path / "again")
 
     assert again.version == made.version
-    assert f'const VERSION = "{made.version}";' in (made.path / "sw.js").read_text(encoding="utf-8")
+    assert f'VERSION="{made.version}"' in (made.path / "sw.js").read_text(encoding="utf-8")
     assert files_of(again.path) == files_of(made.path)
 
 

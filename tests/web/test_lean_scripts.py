@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from motion_node import SCRIPTS
 
-from poise.web import lean_script
+from poise.web import lean_script, small_script, write_bundle
 
 FILES = sorted(SCRIPTS.rglob("*.js"))
 
@@ -35,6 +35,20 @@ def test_no_text_goes_over_several_lines(file: Path) -> None:
     lines = lean_script(file.read_text(encoding="utf-8")).splitlines()
 
     assert [line for line in lines if line.count("`") % 2] == []
+
+
+def test_names_inside_a_script_are_shortened_and_those_that_others_import_are_not() -> None:
+    pytest.importorskip("minify", reason="needs the web extra")
+
+    assert small_script("export function boxArea(box) {\n  return box[2] - box[0];\n}\n") == (
+        "export function boxArea(e){return e[2]-e[0]}"
+    )
+
+
+def test_the_scripts_of_a_page_stay_small(tmp_path: Path) -> None:
+    pytest.importorskip("minify", reason="needs the web extra")
+
+    assert write_bundle(tmp_path / "page").script_bytes < 150_000
 
 
 def test_the_scripts_of_motion_stay_small() -> None:

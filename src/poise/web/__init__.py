@@ -2,6 +2,6 @@
 
 from poise.web.bundle import Bundle, write_bundle
 from poise.web.exercises import exercise_tables
-from poise.web.scripts import lean_script
+from poise.web.scripts import lean_script, small_script
 
-__all__ = ["Bundle", "exercise_tables", "lean_script", "write_bundle"]
+__all__ = ["Bundle", "exercise_tables", "lean_script", "small_script", "write_bundle"]

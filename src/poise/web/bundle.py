@@ -22,13 +22,13 @@ from poise.web import runtime
 from poise.web.exercises import exercise_tables
 from poise.web.models import read_models
 from poise.web.packing import pack
-from poise.web.scripts import lean_script
+from poise.web.scripts import small_script
 
 MANIFEST = "manifest.json"
 _PAGE = Path(__file__).with_name("page")
 _FORMAT = 1  # of the manifest; counts up when scripts of before could not read it
 _WORKER = "sw.js"
-_UNVERSIONED = 'const VERSION = "development";'
+_UNVERSIONED = re.compile(r'VERSION ?= ?"development"')
 # Written for whoever serves the folder; no page asks for them.
 _FOR_SERVERS = ("README.txt", "_headers")
 # Not ".gz": some servers say of such files that it is their encoding.
@@ -183,7 +183,7 @@ def _page() -> dict[str, bytes]:
     del files[MANIFEST], files["engine/remote.js"]
     for name, data in files.items():
         if name.endswith(".js"):
-            files[name] = (_ABOUT + lean_script(data.decode("utf-8"))).encode("utf-8")
+            files[name] = (_ABOUT + small_script(data.decode("utf-8"))).encode("utf-8")
     html = files["index.html"].decode("utf-8")
     assert html.count(_HEAD) == 1
     linked = html.replace(_HEAD, f'<link rel="manifest" href="app.webmanifest">\n    {_HEAD}')
@@ -199,9 +199,9 @@ def _runtime() -> Iterator[tuple[str, bytes]]:
 
 def _versioned(script: bytes, version: str) -> bytes:
     """Put the contents' hash into the service worker: browsers look for a new one by its bytes."""
-    text = script.decode("utf-8")
-    assert text.count(_UNVERSIONED) == 1
-    return text.replace(_UNVERSIONED, f'const VERSION = "{version}";').encode()
+    text, found = _UNVERSIONED.subn(f'VERSION="{version}"', script.decode("utf-8"))
+    assert found == 1
+    return text.encode()
 
 
 def _web_app(contents: dict[str, bytes]) -> dict[str, Any]:
