@@ -283,6 +283,18 @@ def test_a_video_file_is_recorded_with_its_skeletons(page, browser):
     assert page.errors == []
 
 
+@pytest.mark.slow
+def test_a_recording_ends_with_its_video_file(page, browser):
+    page.choose_files("#file", samples.squats)
+    page.wait(f"{_RUNNING} && {_INK}[0] > 50")
+    page.evaluate("document.querySelector('#record').click()")
+    page.wait("document.querySelector('#recording-words').textContent > '0:00.5'")
+    page.evaluate("(() => { const film = document.querySelector('video'); film.currentTime = film.duration - 0.3; })()")
+    page.wait("document.querySelector('#recording').hidden")
+    assert browser.downloaded(".mp4", ".webm").stat().st_size > 1000
+    assert page.errors == []
+
+
 def test_who_is_gone_without_a_repetition_leaves_the_list(page):
     rows = page.evaluate("""import(new URL("ui/counter.js", location.href)).then(({Counter}) => {
       const counter = new Counter();

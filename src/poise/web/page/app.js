@@ -436,6 +436,7 @@ byId("seek").addEventListener("input", ({target}) => {
 byId("seek").addEventListener("change", () => engine?.reset());
 video.addEventListener("ended", () => {
   if (media?.kind !== "video") return;
+  if (recorder) record(); // what would follow is a still picture
   paused(true);
   setState("paused");
 });
