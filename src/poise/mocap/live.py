@@ -1,0 +1,372 @@
+"""From a camera to avatars and other programs: found, solved and sent frame by frame."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time as clock
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from poise.mocap.following import Follower
+from poise.mocap.motion import Motion, MotionFrame
+from poise.mocap.pacing import FrameClock, Glide, Latency
+from poise.mocap.points import points_datagrams
+from poise.mocap.receivers import Receivers, Target
+from poise.mocap.recording import Recording
+from poise.mocap.rig import Rig
+from poise.mocap.vmc import PORT, VmcEncoder
+
+if TYPE_CHECKING:
+    from poise.model import Pose
+    from poise.results import Results
+
+_log = logging.getLogger("poise")
+
+# Avatars are drawn at 30 to 120 frames a second; more often than this nothing is seen of it.
+_RATES = (1.0, 240.0)
+
+
+class Capture(Protocol):
+    """Turns people into movements frame by frame, with what it remembers of those before."""
+
+    def update(self, results: Results) -> list[MotionFrame]:
+        """Return the moment of everybody in the next frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReport:
+    """What a live session did.
+
+    Attributes:
+        frames: Frames that were looked at.
+        moved: Frames in which the person who is followed was in sight.
+        skipped: Frames that were left out to stay current.
+        packets: Datagrams that were sent, to all receivers together.
+        lost: Datagrams that the system did not take.
+        latency_ms: Median and 95th percentile from the birth of a frame to its packet; NaN where nothing was sent.
+        lag_s: Seconds that moments between two frames are late on top of that.
+        motion: What was recorded, where it was asked for and somebody was seen.
+    """
+
+    frames: int = 0
+    moved: int = 0
+    skipped: int = 0
+    packets: int = 0
+    lost: int = 0
+    latency_ms: tuple[float, float] = (float("nan"), float("nan"))
+    lag_s: float = 0.0
+    motion: Motion | None = None
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        words = [f"{self.frames} frames, {self.moved} with the person in sight, {self.packets} packets sent"]
+        if self.skipped:
+            words.append(f"{self.skipped} frames left out to stay current")
+        if self.lost:
+            words.append(f"{self.lost} packets lost")
+        if self.packets:
+            words.append(
+                f"camera frame to packet {self.latency_ms[0]:.0f} ms median, {self.latency_ms[1]:.0f} ms at the 95th "
+                "percentile"
+            )
+        if self.lag_s:
+            words.append(f"moments between frames {self.lag_s * 1e3:.0f} ms later")
+        return "; ".join(words)
+
+
+class LiveOutput:
+    """Sends the moments of one person to avatars and the points of everybody as OSC; a context manager.
+
+    Args:
+        vmc: Receivers of the VMC protocol, ``host`` or ``host:port``, 39539 unless named.
+        osc: Receivers of plain points, ``host:port``; see :mod:`poise.mocap.points`.
+        rate: Send moments so often a second, between the frames of the camera too, each late by the time between two
+            frames. None: send each frame at once.
+        rig: The avatar's own bones; see :class:`~poise.mocap.vmc.VmcEncoder`.
+        centred: Begin at the origin of the avatar's stage.
+        tell: Is told when receivers come and go, a sentence each.
+        now: Seconds that go on.
+
+    Raises:
+        ValueError: No address of this form, or a rate out of range.
+        PoiseError: There is no such host.
+    """
+
+    def __init__(
+        self,
+        vmc: str | Iterable[str] = (),
+        osc: str | Iterable[str] = (),
+        *,
+        rate: float | None = None,
+        rig: Rig | None = None,
+        centred: bool = True,
+        tell: Callable[[str], None] = _log.warning,
+        now: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        if rate is not None and not _RATES[0] <= rate <= _RATES[1]:
+            raise ValueError(f"rate must be from {_RATES[0]:g} to {_RATES[1]:g} moments a second, got {rate}")
+        targets = Target.parse_all(vmc, port=PORT, option="--vmc") if vmc else ()
+        plain = Target.parse_all(osc, option="--osc") if osc else ()
+        self._now, self._began = now, now()
+        self._avatars = Receivers(targets, tell, now=now)
+        self._points = Receivers(plain, tell, now=now)
+        self._encoder = VmcEncoder(rig, centred=centred)
+        self._glide = Glide() if rate is not None else None
+        self._shown: int | None = None
+        self._tracked = False
+        self._lock = threading.Lock()
+        self._ticker = _Ticker(1 / rate, self.tick, now) if rate is not None and targets else None
+
+    def send(self, frame: MotionFrame | None, result: Results | None = None) -> None:
+        """Send one frame.
+
+        Args:
+            frame: The moment of the person who is followed; None: not in sight, the avatar stays as it is.
+            result: Everybody, for plain points.
+
+        Raises:
+            ValueError: Plain points were asked for, and the keypoints have no xyz.
+        """
+        now = self._now()
+        if self._avatars:
+            with self._lock:
+                self._tracked = frame is not None
+                if frame is not None and frame.id != self._shown:
+                    self._encoder.recentre()
+                    self._shown = frame.id
+                if frame is not None and self._glide is not None:
+                    self._glide.put(frame, now)
+                if self._ticker is None:
+                    self._avatars.send(self._datagrams(frame, now))
+            if self._ticker is not None:
+                self._ticker.check()
+        if self._points and result is not None:
+            self._points.send(points_datagrams(result))
+
+    def tick(self, now: float) -> None:
+        """Send what is to be seen now, between frames."""
+        assert self._glide is not None
+        with self._lock:
+            self._avatars.send(self._datagrams(self._glide.at(now), now))
+
+    def _datagrams(self, frame: MotionFrame | None, now: float) -> list[bytes]:
+        if frame is None:
+            return self._encoder.idle(now - self._began)
+        return self._encoder.frame(frame, now - self._began, tracked=self._tracked)
+
+    @property
+    def sent(self) -> int:
+        """Datagrams sent so far."""
+        return self._avatars.sent + self._points.sent
+
+    @property
+    def lost(self) -> int:
+        """Datagrams that the system did not take."""
+        return self._avatars.lost + self._points.lost
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds that moments between frames are late; 0 where each frame is sent at once."""
+        return 0.0 if self._glide is None else self._glide.lag_s
+
+    def close(self) -> None:
+        """Stop sending; calling it again does nothing."""
+        if self._ticker is not None:
+            self._ticker.close()
+        self._avatars.close()
+        self._points.close()
+
+    def __enter__(self) -> LiveOutput:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def run_live(
+    source: Any,
+    *,
+    capture: Capture,
+    vmc: str | Iterable[str] = (),
+    osc: str | Iterable[str] = (),
+    model: Pose | str = "body-3d",
+    id: int | None = None,
+    rate: float | None = None,
+    rig: Rig | None = None,
+    centred: bool = True,
+    realtime: bool = True,
+    seconds: float | None = None,
+    show: bool = False,
+    record: Callable[[Motion], object] | None = None,
+    tell: Callable[[str], None] = _log.warning,
+    each: Callable[[Results, Sequence[MotionFrame]], object] | None = None,
+    **options: Any,
+) -> LiveReport:
+    """Follow one person in a camera or video and let avatars move as they do, until the source ends.
+
+    Ctrl-C ends it too: what is recorded is handed over, receivers and camera are let go, the summary is told, and
+    ``KeyboardInterrupt`` goes on.
+
+    Args:
+        source: A camera number, ``"webcam"``, an address or a video; see :func:`poise.sources.open_source`.
+        capture: What solves: :class:`poise.mocap.LiveCapture`.
+        vmc: Receivers of the VMC protocol, ``host`` or ``host:port``, 39539 unless named.
+        osc: Receivers of plain points, ``host:port``; see :mod:`poise.mocap.points`.
+        model: What finds the points in space: a model, or a name from ``poise models``.
+        id: Whom to follow, by track id; None: the largest, for as long as they are in sight.
+        rate: Send moments so often a second; None: each frame at once. See :class:`LiveOutput`.
+        rig: The avatar's own bones.
+        centred: Begin at the origin of the avatar's stage.
+        realtime: Read a video as a camera: in its own time, leaving out frames that come too late.
+        seconds: End after so many seconds of the source.
+        show: Show the frames in a window; closing it ends the session.
+        record: Is given what was recorded at the end, however it ends; None: nothing is recorded.
+        tell: Is told what happens and how it was, a sentence each.
+        each: Is given every frame's people and their moments.
+        **options: Of :meth:`poise.Pose.track`, such as ``conf``.
+
+    Returns:
+        What was done.
+
+    Raises:
+        SourceError: The source cannot be read, or broke off for good.
+        ValueError: A wrong argument, an address that is none, or a model without xyz.
+        PoiseError: There is no such host.
+    """
+    if seconds is not None and not seconds > 0:
+        raise ValueError(f"seconds must be more than 0, got {seconds}")
+    session = _Session(
+        follower=Follower(id, tell), latency=Latency(), recording=None, tell=tell, output=None, window=None
+    )
+    with ExitStack() as stack:
+        session.output = stack.enter_context(LiveOutput(vmc, osc, rate=rate, rig=rig, centred=centred, tell=tell))
+        if record is not None:
+            session.recording = Recording(str(source), tell)
+            stack.callback(session.recording.close)
+        if show:
+            from poise.drawing import LiveWindow
+
+            session.window = LiveWindow(instead="the frames are not shown")
+            stack.callback(session.window.close)
+        try:
+            _follow(session, stack, source, model, capture, realtime, seconds, each, options)
+        finally:
+            # However it ends, the files are finished.
+            motion = None if session.recording is None else session.recording.motion()
+            report = session.report(motion)
+            if session.frames:
+                tell(str(report))
+            if record is not None and motion is not None:
+                record(motion)
+            elif record is not None and session.frames:
+                tell("nothing was recorded: nobody was in sight")
+    return report
+
+
+@dataclass(slots=True)
+class _Session:
+    """What one call of :func:`run_live` works with, and what it counts."""
+
+    follower: Follower
+    latency: Latency
+    recording: Recording | None
+    tell: Callable[[str], None]
+    output: LiveOutput | None
+    window: Any
+    frames: int = 0
+    moved: int = 0
+    skipped: int = 0
+
+    def report(self, motion: Motion | None) -> LiveReport:
+        assert self.output is not None
+        return LiveReport(
+            frames=self.frames,
+            moved=self.moved,
+            skipped=self.skipped,
+            packets=self.output.sent,
+            lost=self.output.lost,
+            latency_ms=(self.latency.quantile(0.5), self.latency.quantile(0.95)),
+            lag_s=self.output.lag_s,
+            motion=motion,
+        )
+
+
+def _follow(
+    session: _Session,
+    stack: ExitStack,
+    source: Any,
+    model: Pose | str,
+    capture: Capture,
+    realtime: bool,
+    seconds: float | None,
+    each: Callable[[Results, Sequence[MotionFrame]], object] | None,
+    options: dict[str, Any],
+) -> None:
+    from poise.model import Pose
+    from poise.sources import open_source
+
+    assert session.output is not None
+    pose = Pose(model) if isinstance(model, str) else model
+    frames = stack.enter_context(open_source(source, on_note=session.tell))
+    timed = FrameClock(frames, paced=realtime)
+    results: Iterator[Results] = iter(pose.track(iter(timed), stream=True, verbose=False, **options))
+    # Closing the generator is what frees the camera when Ctrl-C comes between two frames.
+    stack.callback(getattr(results, "close", lambda: None))
+    began: float | None = None
+    for result in results:
+        began = result.time if began is None else began
+        if seconds is not None and result.time - began >= seconds:
+            break
+        moments = capture.update(result)
+        chosen = session.follower.choose(moments, result)
+        session.output.send(chosen, result)
+        session.latency.add((clock.monotonic() - timed.born(result.frame)) * 1e3)
+        session.frames += 1
+        session.skipped = timed.skipped + frames.dropped
+        if chosen is not None:
+            session.moved += 1
+            if session.recording is not None:
+                session.recording.add(chosen)
+        if each is not None:
+            each(result, moments)
+        # It is paced already: the window waits for nothing.
+        if session.window is not None and not session.window.show(result, wait=False):
+            break
+
+
+class _Ticker:
+    """Calls something so many times a second in a thread of its own; what it raises comes out of :meth:`check`."""
+
+    def __init__(self, interval: float, call: Callable[[float], None], now: Callable[[], float]) -> None:
+        self._interval, self._call, self._now = interval, call, now
+        self._end = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="poise-vmc", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise what the call raised."""
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """End the thread."""
+        self._end.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout=2.0)
+
+    def _work(self) -> None:
+        due = self._now()
+        while not self._end.is_set():
+            due = max(due + self._interval, self._now())
+            self._end.wait(max(0.0, due - self._now()))
+            if self._end.is_set():
+                return
+            try:
+                self._call(self._now())
+            except Exception as error:  # noqa: BLE001 - handed on
+                self._error = error
+                return
