@@ -25,10 +25,8 @@ class Hands:
         self.time += seconds
 
 
-def played(
-    times: list[float], work: float, *, kind: str = "video", paced: bool = True
-) -> tuple[list[tuple], FrameClock]:
-    """Return what a consumer that works so long on each frame gets: time, seconds since it was born, both when it has it."""
+def played(times: list[float], work: float, *, paced: bool = True) -> tuple[list[tuple[float, ...]], FrameClock]:
+    """Return what a consumer that works so long on a frame gets: its time, the clock, and how old it is by then."""
     clock = Hands()
     media = Media("clip.mp4", "video")
     frames = [Frame(PICTURE, media, at, time) for at, time in enumerate(times)]
