@@ -117,18 +117,18 @@ def latency(clip: Path, seconds: float | None) -> dict[str, Any]:
         spent.append((time.perf_counter() - began) * 1e3)
         return moments
 
-    began = 0.0
+    began = cpu = 0.0
 
     def each(result: Results, moments: Sequence[MotionFrame]) -> None:
-        nonlocal began
-        began = began or time.monotonic()
+        nonlocal began, cpu
+        began, cpu = began or time.monotonic(), cpu or time.process_time()
 
     with Listener() as receiver:
         report = run_live(
             clip, capture=SimpleNamespace(update=timed), model=model, vmc=receiver.address, seconds=seconds, each=each,
             tell=lambda _: None,
         )  # fmt: skip
-        wall = time.monotonic() - began
+        wall, cpu = time.monotonic() - began, time.process_time() - cpu
         receiver.wait(report.frames)
         came, cut, unordered = receiver.counted
     return {
@@ -136,6 +136,7 @@ def latency(clip: Path, seconds: float | None) -> dict[str, Any]:
         "solver": name,
         "median ms": round(report.latency_ms[0], 1),
         "p95 ms": round(report.latency_ms[1], 1),
+        "cpu ms a frame": round(1e3 * cpu / report.frames, 1),
         "solve ms": round(float(np.median(spent)), 2),
         "frames/s": round(report.frames / wall, 1),
         "frames": report.frames,

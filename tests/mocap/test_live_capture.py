@@ -12,6 +12,7 @@ import pytest
 from moments import waving
 from people import PICTURE, StandIn, model, people
 
+from poise import samples
 from poise.errors import SourceError
 from poise.frames import Frame, Media
 from poise.mocap import Motion, osc
@@ -69,6 +70,45 @@ def test_every_frame_is_sent_in_order_and_the_summary_counts_them(marionette: so
     assert report.latency_ms[0] <= report.latency_ms[1]
     assert told == [str(report)]
     assert told[0].startswith("50 frames, 50 with the person in sight, 100 packets sent; camera frame to packet ")
+
+
+@pytest.mark.slow
+def test_clip_with_a_person_becomes_packets_and_points(marionette: socket.socket) -> None:
+    got: list[Results] = []
+    with socket.socket(type=socket.SOCK_DGRAM) as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        plain.bind(("127.0.0.1", 0))
+
+        report = run_live(
+            samples.squats,
+            capture=StandIn(),
+            vmc=address(marionette),
+            osc=address(plain),
+            realtime=False,
+            seconds=0.4,
+            tell=str,
+            each=lambda result, _: got.append(result),
+        )
+
+        points = {one.address: one.arguments for one in received(plain)}
+    assert (report.frames, report.skipped, report.lost) == (len(got), 0, 0)
+    assert sum(one.address == "/VMC/Ext/T" for one in received(marionette)) == report.frames == report.moved > 5
+    person = int(np.asarray(got[-1].boxes.id)[0])
+    head, foot = (points[f"/poise/person/{person}/{name}"] for name in ("nose", "left_ankle"))
+    # A standing person, in metres from the hips and in shares of the picture.
+    assert 0.3 < head[1] < 0.9
+    assert -1.1 < foot[1] < -0.3
+    assert 0 < head[5] < foot[5] < 1
+
+
+def test_lag_of_the_solver_is_told(marionette: socket.socket) -> None:
+    solver = StandIn()
+    solver.lag_s = 0.04  # type: ignore[attr-defined]
+
+    report = run_live(shot(3), capture=solver, model=model(), vmc=address(marionette), tell=str)
+
+    assert report.lag_s == pytest.approx(0.04)
+    assert str(report).endswith("; smoothing shows movements 40 ms later")
 
 
 def test_nobody_in_sight_leaves_the_avatar_as_it_is_and_says_so_to_the_receiver(marionette: socket.socket) -> None:
@@ -179,6 +219,7 @@ def test_recorded_movement_is_what_was_seen() -> None:
     expected = [waving(0.1 * at) for at in range(30)]
     np.testing.assert_array_equal(got[0].rotations, [one.rotations for one in expected])
     np.testing.assert_array_equal(got[0].root, [one.root for one in expected])
+    assert got[0].source == "camera 0"
     assert report.motion is got[0]
 
 
@@ -278,7 +319,7 @@ def test_nobody_is_an_empty_list_of_people() -> None:
 
 
 def test_recording_keeps_who_was_followed_longest_and_notes_the_others() -> None:
-    recording = Recording("camera 0", pytest.fail)
+    recording = Recording(pytest.fail)
     for at in range(10):
         recording.add(waving(at / 10, id=1 if at < 3 else 5))
     recording.add(waving(0.5, id=5))  # not after the last
@@ -287,13 +328,13 @@ def test_recording_keeps_who_was_followed_longest_and_notes_the_others() -> None
     recording.close()
 
     assert motion is not None
-    assert (motion.id, len(motion), motion.source) == (5, 7, "camera 0")
+    assert (motion.id, len(motion)) == (5, 7)
     assert any("people 1 were followed too" in note for note in motion.notes)
 
 
 def test_recording_that_is_full_keeps_what_it_has() -> None:
     told: list[str] = []
-    recording = Recording("camera 0", told.append, most=5_000)
+    recording = Recording(told.append, most=5_000)
     for at in range(100):
         recording.add(waving(at / 10))
 
@@ -308,7 +349,7 @@ def test_recording_that_is_full_keeps_what_it_has() -> None:
 
 def test_disk_that_fills_up_while_recording_keeps_what_was_written() -> None:
     told: list[str] = []
-    recording = Recording("camera 0", told.append)
+    recording = Recording(told.append)
     file = recording._file
 
     class Full:

@@ -143,9 +143,10 @@ def test_receiver_that_goes_and_comes_back_gets_what_is_sent_from_then_on(free_p
     assert "no program listens there" in told[0]
 
 
-def test_name_that_nobody_has_is_an_error_that_says_what_to_give() -> None:
-    with pytest.raises(PoiseError, match=r"nowhere\.invalid:1: no such host .* such as 127\.0\.0\.1"):
-        Receiver(Target("nowhere.invalid", 1), pytest.fail)
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 80])
+def test_name_that_nobody_has_is_an_error_that_says_what_to_give(host: str) -> None:
+    with pytest.raises(PoiseError, match=rf"{host}:1: no such host .* such as 127\.0\.0\.1"):
+        Receiver(Target(host, 1), pytest.fail)
 
 
 class Broken:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from poise.files.addresses import masked
 from poise.mocap.following import Follower
 from poise.mocap.motion import Motion, MotionFrame
 from poise.mocap.pacing import FrameClock, Glide, Latency
@@ -47,7 +48,8 @@ class LiveReport:
         packets: Datagrams that were sent, to all receivers together.
         lost: Datagrams that the system did not take.
         latency_ms: Median and 95th percentile from the birth of a frame to its packet; NaN where nothing was sent.
-        lag_s: Seconds that moments between two frames are late on top of that.
+        lag_s: Seconds that movements are shown later on top of that: what smooths them, and at a rate the time between
+            two frames.
         motion: What was recorded, where it was asked for and somebody was seen.
     """
 
@@ -73,7 +75,7 @@ class LiveReport:
                 "percentile"
             )
         if self.lag_s:
-            words.append(f"moments between frames {self.lag_s * 1e3:.0f} ms later")
+            words.append(f"smoothing shows movements {self.lag_s * 1e3:.0f} ms later")
         return "; ".join(words)
 
 
@@ -239,12 +241,18 @@ def run_live(
     if seconds is not None and not seconds > 0:
         raise ValueError(f"seconds must be more than 0, got {seconds}")
     session = _Session(
-        follower=Follower(id, tell), latency=Latency(), recording=None, tell=tell, output=None, window=None
+        follower=Follower(id, tell),
+        latency=Latency(),
+        recording=None,
+        tell=tell,
+        output=None,
+        window=None,
+        filter_s=float(getattr(capture, "lag_s", 0.0)),
     )
     with ExitStack() as stack:
         session.output = stack.enter_context(LiveOutput(vmc, osc, rate=rate, rig=rig, centred=centred, tell=tell))
         if record is not None:
-            session.recording = Recording(str(source), tell)
+            session.recording = Recording(tell)
             stack.callback(session.recording.close)
         if show:
             from poise.drawing import LiveWindow
@@ -279,6 +287,7 @@ class _Session:
     frames: int = 0
     moved: int = 0
     skipped: int = 0
+    filter_s: float = 0.0
 
     def report(self, motion: Motion | None) -> LiveReport:
         assert self.output is not None
@@ -289,7 +298,7 @@ class _Session:
             packets=self.output.sent,
             lost=self.output.lost,
             latency_ms=(self.latency.quantile(0.5), self.latency.quantile(0.95)),
-            lag_s=self.output.lag_s,
+            lag_s=self.output.lag_s + self.filter_s,
             motion=motion,
         )
 
@@ -317,7 +326,10 @@ def _follow(
     stack.callback(getattr(results, "close", lambda: None))
     began: float | None = None
     for result in results:
-        began = result.time if began is None else began
+        if began is None:
+            began = result.time
+            if session.recording is not None:
+                session.recording.source = masked(result.media.name)
         if seconds is not None and result.time - began >= seconds:
             break
         moments = capture.update(result)

@@ -107,10 +107,11 @@ class Receiver:
         self._seeking = False
         try:
             self._address: _Address | None = _look_up(target)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "no name has this form"
             raise PoiseError(
-                f"{target}: no such host ({error.strerror or error}); give the name or address of the machine that the "
-                "receiver runs on, such as 127.0.0.1 for this one"
+                f"{target}: no such host ({reason}); give the name or address of the machine that the receiver runs "
+                "on, such as 127.0.0.1 for this one"
             ) from error
 
     def send(self, datagrams: Sequence[bytes]) -> None:

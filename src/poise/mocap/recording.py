@@ -19,13 +19,16 @@ class Recording:
     """Keeps the moments of one person, or of several who were followed one after the other.
 
     Args:
-        source: What is filmed, as the user named it.
         tell: Is told where something cannot be kept, a sentence each.
         most: Most bytes.
+
+    Attributes:
+        source: What is filmed, as the user named it.
     """
 
-    def __init__(self, source: str, tell: Callable[[str], None], *, most: int = _MOST_BYTES) -> None:
-        self._source, self._tell, self._most = source, tell, most
+    def __init__(self, tell: Callable[[str], None], *, most: int = _MOST_BYTES) -> None:
+        self.source = "live"
+        self._tell, self._most = tell, most
         # Unbuffered, so that a row is there whole or not at all.
         self._file = tempfile.TemporaryFile(prefix="poise-", buffering=0)  # noqa: SIM115
         self._rig: Rig | None = None
@@ -75,7 +78,7 @@ class Recording:
             trust=rows[:, 7 : 7 + count],
             rotations=rows[:, 7 + count :].reshape(-1, count, 4),
             id=int(best),
-            source=self._source,
+            source=self.source,
             notes=tuple(notes),
         )
 
