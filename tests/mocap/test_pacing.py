@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from moments import moment, waving
+from live_moments import moment, waving
 
 from poise.frames import Frame, Media
 from poise.mocap.pacing import FrameClock, Glide, Latency

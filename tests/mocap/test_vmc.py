@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from moments import moment, waving
+from live_moments import moment, waving
 
 from poise.mocap import BONES, Rig, forward, osc
 from poise.mocap.motion import MotionFrame

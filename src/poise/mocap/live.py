@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from poise.files.addresses import masked
-from poise.mocap.following import Follower
+from poise.mocap.choosing import Follower
 from poise.mocap.motion import Motion, MotionFrame
 from poise.mocap.pacing import FrameClock, Glide, Latency
 from poise.mocap.points import points_datagrams
@@ -247,7 +247,6 @@ def run_live(
         tell=tell,
         output=None,
         window=None,
-        filter_s=float(getattr(capture, "lag_s", 0.0)),
     )
     with ExitStack() as stack:
         session.output = stack.enter_context(LiveOutput(vmc, osc, rate=rate, rig=rig, centred=centred, tell=tell))
@@ -287,7 +286,7 @@ class _Session:
     frames: int = 0
     moved: int = 0
     skipped: int = 0
-    filter_s: float = 0.0
+    late: float = 0.0  # seconds that the solver shows movements late, of all frames together
 
     def report(self, motion: Motion | None) -> LiveReport:
         assert self.output is not None
@@ -298,7 +297,7 @@ class _Session:
             packets=self.output.sent,
             lost=self.output.lost,
             latency_ms=(self.latency.quantile(0.5), self.latency.quantile(0.95)),
-            lag_s=self.output.lag_s + self.filter_s,
+            lag_s=self.output.lag_s + self.late / max(self.moved, 1),
             motion=motion,
         )
 
@@ -340,6 +339,7 @@ def _follow(
         session.skipped = timed.skipped + frames.dropped
         if chosen is not None:
             session.moved += 1
+            session.late += float(getattr(capture, "lag_s", 0.0))
             if session.recording is not None:
                 session.recording.add(chosen)
         if each is not None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from moments import waving
+from live_moments import waving
 
 from poise.frames import Frame, Media
 from poise.mocap import MotionFrame

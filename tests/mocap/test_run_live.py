@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from moments import waving
-from people import PICTURE, StandIn, model, people
+from live_moments import waving
+from live_people import PICTURE, StandIn, model, people
 
 from poise import samples
 from poise.errors import SourceError
 from poise.frames import Frame, Media
 from poise.mocap import Motion, osc
-from poise.mocap.following import Follower
+from poise.mocap.choosing import Follower
 from poise.mocap.live import LiveOutput, run_live
 from poise.mocap.points import points_datagrams
 from poise.mocap.recording import Recording
