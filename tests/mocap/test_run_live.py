@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -149,7 +154,7 @@ def test_session_ends_after_so_many_seconds_of_the_source() -> None:
         ({"rate": 1000}, "rate must be from 1 to 240 moments a second, got 1000"),
         ({"vmc": "here"}, None),
         ({"vmc": "a:b"}, "--vmc expects host:port"),
-        ({"osc": "localhost"}, "--osc expects host:port"),
+        ({"osc": "udp://localhost"}, "--osc expects host:port"),
     ],
 )
 def test_wrong_arguments_are_told_before_the_camera_is_opened(wrong: dict[str, Any], told: str | None) -> None:
@@ -188,6 +193,45 @@ def test_ctrl_c_hands_over_the_recording_and_goes_on(marionette: socket.socket) 
     assert len(got) == 1
     assert got[0].times.tolist() == pytest.approx([0.1 * at for at in range(8)])
     assert told[0].startswith("8 frames, ")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal for one process")
+def test_process_that_is_interrupted_finishes_its_recording(marionette: socket.socket) -> None:
+    script = """
+import sys, time
+sys.path.insert(0, sys.argv[2])
+from live_people import StandIn, model
+from test_run_live import shot
+from poise.mocap.live import run_live
+
+def slowly():
+    for frame in shot(10**6):
+        time.sleep(0.01)
+        yield frame
+
+told = {"record": lambda motion: print("recorded", len(motion)), "tell": print}
+run_live(slowly(), capture=StandIn(), model=model(), vmc=sys.argv[1], rate=100, **told)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, address(marionette), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    marionette.settimeout(60)
+    while len(marionette.recv(65_535)) < 200:  # until a body comes, not only that there is none yet
+        pass
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == -signal.SIGINT
+    summary, recorded = out.splitlines()
+    assert "with the person in sight" in summary
+    assert int(recorded.removeprefix("recorded ")) > 0
+    assert err.rstrip().endswith("KeyboardInterrupt")
 
 
 def test_camera_that_breaks_off_ends_with_its_error_and_the_recording() -> None:

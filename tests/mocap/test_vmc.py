@@ -154,6 +154,18 @@ def test_moment_that_is_not_finite_moves_nothing() -> None:
     assert VmcEncoder().frame(frame, 3.0) == VmcEncoder().idle(3.0)
 
 
+def test_python_osc_reads_a_frame_of_a_person_with_fingers() -> None:
+    others = pytest.importorskip("pythonosc.osc_packet")
+    frame = moment(turned=RAISED, fingers=True)
+
+    read = [one.message for part in VmcEncoder().frame(frame, 1.5) for one in others.OscPacket(part).messages]
+
+    assert [one.address for one in read[-2:]] == ["/VMC/Ext/OK", "/VMC/Ext/T"]
+    moved = {one.params[0]: one.params[1:] for one in read if one.address == "/VMC/Ext/Bone/Pos"}
+    assert list(moved) == [unity_name(bone) for bone in frame.rig.bones]
+    assert moved["LeftUpperArm"][3:] == pytest.approx((0, 0, -np.sin(np.pi / 6), np.cos(np.pi / 6)), abs=1e-7)
+
+
 def test_vmcp_receives_every_frame_in_order_with_its_bones_and_axes() -> None:
     # Installed by hand where this is to be checked: its licence keeps it out of what this project asks for.
     others, facades, events = (pytest.importorskip(f"vmcp.{part}") for part in ("osc", "facades", "events"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from poise.files.addresses import masked
 from poise.mocap.choosing import Follower
 from poise.mocap.motion import Motion, MotionFrame
+from poise.mocap.osc import PORT as POINTS_PORT
 from poise.mocap.pacing import FrameClock, Glide, Latency
 from poise.mocap.points import points_datagrams
 from poise.mocap.receivers import Receivers, Target
@@ -84,7 +85,7 @@ class LiveOutput:
 
     Args:
         vmc: Receivers of the VMC protocol, ``host`` or ``host:port``, 39539 unless named.
-        osc: Receivers of plain points, ``host:port``; see :mod:`poise.mocap.points`.
+        osc: Receivers of plain points, ``host`` or ``host:port``, 9000 unless named; see :mod:`poise.mocap.points`.
         rate: Send moments so often a second, between the frames of the camera too, each late by the time between two
             frames. None: send each frame at once.
         rig: The avatar's own bones; see :class:`~poise.mocap.vmc.VmcEncoder`.
@@ -111,7 +112,7 @@ class LiveOutput:
         if rate is not None and not _RATES[0] <= rate <= _RATES[1]:
             raise ValueError(f"rate must be from {_RATES[0]:g} to {_RATES[1]:g} moments a second, got {rate}")
         targets = Target.parse_all(vmc, port=PORT, option="--vmc") if vmc else ()
-        plain = Target.parse_all(osc, option="--osc") if osc else ()
+        plain = Target.parse_all(osc, port=POINTS_PORT, option="--osc") if osc else ()
         self._now, self._began = now, now()
         self._avatars = Receivers(targets, tell, now=now)
         self._points = Receivers(plain, tell, now=now)
@@ -216,7 +217,7 @@ def run_live(
         source: A camera number, ``"webcam"``, an address or a video; see :func:`poise.sources.open_source`.
         capture: What solves: :class:`poise.mocap.LiveCapture`.
         vmc: Receivers of the VMC protocol, ``host`` or ``host:port``, 39539 unless named.
-        osc: Receivers of plain points, ``host:port``; see :mod:`poise.mocap.points`.
+        osc: Receivers of plain points, ``host`` or ``host:port``, 9000 unless named; see :mod:`poise.mocap.points`.
         model: What finds the points in space: a model, or a name from ``poise models``.
         id: Whom to follow, by track id; None: the largest, for as long as they are in sight.
         rate: Send moments so often a second; None: each frame at once. See :class:`LiveOutput`.

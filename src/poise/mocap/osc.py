@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from poise.errors import FormatError
@@ -21,6 +21,8 @@ Argument = int | float | str | bytes | bool | None
 # What fits into one packet of Ethernet beside the headers of IPv6 and UDP (1500 - 40 - 8 bytes): nothing is cut in
 # pieces on the way, so that a lost packet costs no more than itself.
 LIMIT = 1452
+# Where programs that know plain OSC are sent to unless a port is named.
+PORT = 9000
 # The largest datagram that UDP carries.
 _MOST = 65_507
 _DEEPEST = 8  # bundles within bundles
@@ -72,8 +74,8 @@ def head(address: str, tags: str) -> bytes:
     return text(address) + text("," + tags)
 
 
-def encode(address: str, *arguments: Argument) -> bytes:
-    """Return one message.
+def encode_message(address: str, *arguments: Argument) -> bytes:
+    r"""Return one message.
 
     Args:
         address: What it is about.
@@ -84,7 +86,7 @@ def encode(address: str, *arguments: Argument) -> bytes:
         TypeError: A value of another type.
 
     Example:
-        >>> encode("/poise/frame", 1)
+        >>> encode_message("/poise/frame", 1)
         b'/poise/frame\x00\x00\x00\x00,i\x00\x00\x00\x00\x00\x01'
     """
     tags, values = "", b""
@@ -101,7 +103,7 @@ def bundles(messages: Iterable[bytes], *, limit: int = LIMIT) -> list[bytes]:
     """Join messages in as few bundles as their size allows, in their order; each is one datagram.
 
     Args:
-        messages: Of :func:`encode`.
+        messages: Of :func:`encode_message`.
         limit: Most bytes of a bundle. A message that alone is longer has a bundle of its own.
     """
     out: list[bytes] = []
@@ -219,8 +221,3 @@ def _string(data: bytes, at: int, end: int) -> tuple[str, int]:
     if after > end:
         raise FormatError(f"byte {stop}: a string of OSC is filled up to a multiple of 4 bytes")
     return data[at:stop].decode("utf-8", "replace"), after
-
-
-def flat(values: Sequence[float]) -> bytes:
-    """Return floats as the values of a message, 32 bits each."""
-    return struct.pack(f">{len(values)}f", *values)

@@ -54,8 +54,8 @@ def points_datagrams(result: Results, *, limit: int = osc.LIMIT) -> list[bytes]:
             if found[row, column]:
                 messages.append(head + values[at : at + 24])
             at += 24
-    messages.append(osc.encode("/poise/people", *ids))
-    messages.append(osc.encode("/poise/frame", result.frame % 2**31, float(result.time)))
+    messages.append(osc.encode_message("/poise/people", *ids))
+    messages.append(osc.encode_message("/poise/frame", result.frame % 2**31, float(result.time)))
     return osc.bundles(messages, limit=limit)
 
 

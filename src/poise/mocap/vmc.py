@@ -108,10 +108,10 @@ def status(time: float, *, tracked: bool) -> list[bytes]:
         tracked: Somebody is in sight.
     """
     # Loaded, calibrated, in the normal mode.
-    return [osc.encode("/VMC/Ext/OK", 1, 3, 0, int(tracked)), osc.encode("/VMC/Ext/T", float(time))]
+    return [osc.encode_message("/VMC/Ext/OK", 1, 3, 0, int(tracked)), osc.encode_message("/VMC/Ext/T", float(time))]
 
 
-_ROOT = osc.encode("/VMC/Ext/Root/Pos", "root", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+_ROOT = osc.encode_message("/VMC/Ext/Root/Pos", "root", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 
 @cache
