@@ -1,0 +1,8 @@
+"""Motion capture: a filmed person as rotations of bones, and files and streams that move a character."""
+
+from __future__ import annotations
+
+from poise.mocap.motion import Motion, MotionFrame
+from poise.mocap.rig import BODY_BONES, BONES, FINGER_BONES, PARENTS, Rig, forward
+
+__all__ = ["BODY_BONES", "BONES", "FINGER_BONES", "PARENTS", "Motion", "MotionFrame", "Rig", "forward"]
