@@ -147,10 +147,12 @@ def _json(action: Action, milliseconds: float | None) -> str:
 def _line(action: Action, milliseconds: float) -> str:
     """Return one line that people read."""
     what = f"{action.value:+.2f}" if action.state == "move" else action.state
-    to = ", ".join(
-        word for word in (action.key and f"key {action.key}", action.gamepad and f"pad {action.gamepad}") if word
-    )
-    return f"{action.time:7.2f} s  player {action.player}  {action.name:<14} {what:<8} {milliseconds:5.0f} ms  {to}".rstrip()
+    head = f"{action.time:7.2f} s  player {action.player}  {action.name:<14} {what:<8} {milliseconds:5.0f} ms"
+    return f"{head}  {_goes_to(action.key, action.gamepad)}".rstrip()
+
+
+def _goes_to(key: str, gamepad: str) -> str:
+    return ", ".join(word for word in (key and f"key {key}", gamepad and f"pad {gamepad}") if word)
 
 
 def _told(report: Reporter, meter: LatencyMeter) -> None:
@@ -168,10 +170,10 @@ def _list(maps: Sequence[ControlMap], *, json: bool) -> None:
         return
     for one in maps:
         say(f"{one.name}: {one.summary}")
-        for action in (*one.buttons, *one.axes):
-            key = getattr(action, "key", "")
-            to = ", ".join(word for word in (key, action.gamepad and f"pad {action.gamepad}") if word)
-            say(f"  {action.name:<14} {action.summary}{f'  ({to})' if to else ''}")
+        rows = [(it.name, it.summary, _goes_to(it.key, it.gamepad)) for it in one.buttons]
+        rows += [(it.name, it.summary, _goes_to("", it.gamepad)) for it in one.axes]
+        for name, summary, to in rows:
+            say(f"  {name:<14} {summary}{f'  ({to})' if to else ''}")
 
 
 def _serve(source: Sequence[str], port: int, engine: Engine) -> int:

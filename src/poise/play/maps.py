@@ -149,19 +149,20 @@ def parse_map(file: TomlFile) -> ControlMap:
     axes = [_axis(entry, wrong) for entry, wrong in _entries(file, "axis")]
     if not buttons and not axes:
         raise FormatError(f"{file.path}: expected at least one [[button]] or [[axis]] table")
+    named = [("button", nth, one.name) for nth, one in enumerate(buttons)]
+    named += [("axis", nth, one.name) for nth, one in enumerate(axes)]
     seen: set[str] = set()
-    for kind, made in (("button", buttons), ("axis", axes)):
-        for nth, one in enumerate(made):
-            if one.name in seen:
-                raise file.wrong("name", f"there are two actions named {one.name!r}", table=kind, nth=nth)
-            seen.add(one.name)
+    for kind, nth, name in named:
+        if name in seen:
+            raise file.wrong("name", f"there are two actions named {name!r}", table=kind, nth=nth)
+        seen.add(name)
     players = file.table.get("players", 1)
     if isinstance(players, bool) or not isinstance(players, int) or not 1 <= players <= MOST_PLAYERS:
         raise file.wrong("players", f"'players' must be a whole number from 1 to {MOST_PLAYERS}, got {players!r}")
     asked = {name for one in buttons for name in (*one.gestures, *one.keep)}
     needed = tuple(one for one in known if one.name in asked)
-    name, summary = (_text(file.table, key, file.wrong) for key in ("name", "summary"))
-    return ControlMap(name or file.path.stem, summary, tuple(buttons), tuple(axes), needed, players)
+    title, summary = (_text(file.table, key, file.wrong) for key in ("name", "summary"))
+    return ControlMap(title or file.path.stem, summary, tuple(buttons), tuple(axes), needed, players)
 
 
 def _gestures(file: TomlFile) -> list[Definition]:

@@ -44,7 +44,7 @@ def play(
     sinks: Sequence[ActionSink] = (),
     player: int | None = None,
     meter: LatencyMeter | None = None,
-    on_error: Callable[[SourceError], object] | None = None,
+    on_error: Callable[[SourceError], None] | None = None,
     vid_stride: int = 1,
 ) -> Generator[Played]:
     """Follow a source, and hand what players do to sinks.
