@@ -11,13 +11,16 @@ from poise.errors import PoiseError, require
 from poise.play.action import Action
 
 # Pages of this machine, files that were opened (their origin is "null"), and programs, which have none.
-_ORIGINS = [None, "null", re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")]
+_NO_SITE = "null"
+_OURS = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 # A client that is so many messages behind does not read: it is let go.
 _MOST_BEHIND = 1000
 
 
 class WebSocketSink:
     """Serves ``ws://127.0.0.1:PORT`` and sends each action to every client, as the JSON of :meth:`Action.record`.
+
+    Before the first action each client gets ``{"ready": true}``: from then on it misses none.
 
     Only this machine can connect, and of pages only those that lie on this machine.
 
@@ -35,13 +38,15 @@ class WebSocketSink:
     def __init__(self, port: int) -> None:
         require("websockets", extra="server", feature="--ws")
         from websockets.sync.server import serve
+        from websockets.typing import Origin
 
         if not 0 <= port <= 65_535:
             raise ValueError(f"--ws must be a port from 0 to 65535, got {port}")
         self._queues: set[_Queue] = set()
         self._lock = threading.Lock()
         try:
-            self._server = serve(self._client, "127.0.0.1", port, origins=_ORIGINS, max_size=1 << 12, compression=None)
+            allowed = [None, Origin(_NO_SITE), _OURS]
+            self._server = serve(self._client, "127.0.0.1", port, origins=allowed, max_size=1 << 12, compression=None)
         except OSError as error:
             raise PoiseError(f"--ws {port}: {error.strerror or error}; choose another port") from None
         self.address = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
@@ -67,6 +72,7 @@ class WebSocketSink:
         from websockets.exceptions import ConnectionClosed
 
         queue = _Queue()
+        queue.put(json.dumps({"ready": True}))
         with self._lock:
             self._queues.add(queue)
         # What a client says is not listened to, but its goodbye must be read.

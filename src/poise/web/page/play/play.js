@@ -184,7 +184,6 @@ async function start() {
     busy("Looking at the first frame …");
     meter.reset();
     loop.start(engine, media);
-    begin();
   } catch (error) {
     if (mine !== turn) return;
     stop();
@@ -249,7 +248,10 @@ function begin() {
 
 function take({answer, captured, wait}) {
   if (!media) return;
-  if (!byId("busy").hidden) busy("");
+  if (state() === "opening") {
+    busy("");
+    begin();
+  }
   const {instances, width, time} = answer.result;
   const found = choosePlayer(instances, player);
   player = found?.id ?? null;
@@ -428,11 +430,7 @@ function refresh(time) {
   last = time;
   requestAnimationFrame(refresh);
   if (!canvas.width || !canvas.height) return;
-  if (mode === "mirror") {
-    // A still doll is drawn once.
-    mirror.draw(seconds);
-    return;
-  }
+  if (mode === "mirror") return mirror.draw(seconds);
   const here = state();
   const behind = here === "title" || here === "opening" || here === "ready";
   const moves = here === "running" || (behind && !calm.matches);
@@ -445,11 +443,9 @@ function refresh(time) {
   }
   if (here === "running") react();
   const [pose, step] = [runner.pose(world, moves ? seconds : 0), moves ? seconds : 0];
-  const safe = world.time < world.runner.safe;
   scenery.draw(world, step, (context, project, unit) => {
     if (step) ribbon.update([pose.head[0] - 0.2, pose.head[1] + 0.1], [-world.speed, -world.runner.rise * 0.25], step);
-    if (safe && !calm.matches) context.globalAlpha = 1;
-    const mouth = time / 1000 < 0 ? "smile" : world.time - world.runner.hitAt < 0.7 ? "ouch" : world.runner.air ? "open" : "smile";
+    const mouth = world.time - world.runner.hitAt < 0.7 ? "ouch" : world.runner.air ? "open" : "smile";
     drawPuppet(context, pose, project, unit, {ribbon, blink: !calm.matches && world.time % 3.1 < 0.1, mouth});
   });
   const doing = world.doing;
@@ -474,6 +470,7 @@ function figures() {
 function setMode(next) {
   if (mode === next) return;
   mode = next;
+  byId("self").classList.remove("does");
   document.body.dataset.mode = mode;
   document.querySelector(`[name=mode][value=${mode}]`).checked = true;
   memory.write("mode", mode);

@@ -6,18 +6,17 @@
 
 /** Lengths of the doll, metres. */
 export const SIZES = {
-  hip: 0.1, shoulder: 0.2, trunk: 0.5, neck: 0.13, head: 0.25, upperArm: 0.27, forearm: 0.25, thigh: 0.36, shin: 0.36,
+  hip: 0.1, shoulder: 0.2, trunk: 0.5, neck: 0.1, head: 0.27, upperArm: 0.27, forearm: 0.25, thigh: 0.36, shin: 0.36,
   foot: 0.17, ankle: 0.06,
 };
 const THICK = {upperArm: [0.075, 0.062], forearm: [0.062, 0.05], thigh: [0.098, 0.08], shin: [0.08, 0.058]};
-const JOINTS = {elbow: 0.052, wrist: 0.062, knee: 0.066, ankle: 0.058, shoulder: 0.075};
+const JOINTS = {elbow: 0.05, wrist: 0.062, knee: 0.06};
 const COLOURS = {
   left: ["#2aa4ff", "#1478cf"],
   right: ["#ff9633", "#dd6a0b"],
   body: ["#f6eedd", "#d9c9a8"],
   shirt: ["#34cfa6", "#159a7c"],
   shoe: ["#ffffff", "#cfd6d4"],
-  ball: "#fff7e6",
   ink: "#1b2b2a",
   band: "#f2495c",
   bandDark: "#c42d44",
@@ -79,12 +78,12 @@ export function drawPuppet(context, pose, project, unit, {ribbon, blink = false,
     const hand = depth(at("elbow"), at("wrist"), at("wrist")) + 0.01;
     limb(at("elbow"), at("wrist"), THICK.forearm, hand, arm);
     push(hand + 0.005, () => {
-      ball(context, project(at("elbow")), JOINTS.elbow * unit, light, arm);
+      joint(context, project(at("elbow")), JOINTS.elbow * unit, light, arm);
       ball(context, project(at("wrist")), JOINTS.wrist * 1.25 * unit, COLOURS.body[0], arm, COLOURS.body[1]);
     });
     limb(at("hip"), at("knee"), THICK.thigh, depth(at("hip"), at("knee")) - 0.02, leg);
     limb(at("knee"), at("ankle"), THICK.shin, depth(at("knee"), at("ankle")) - 0.02, leg);
-    push(depth(at("knee"), at("ankle")) - 0.015, () => ball(context, project(at("knee")), JOINTS.knee * unit, light, leg));
+    push(depth(at("hip"), at("knee"), at("knee")) + 0.03, () => joint(context, project(at("knee")), JOINTS.knee * unit, light, leg));
     limb(at("ankle"), at("toe"), [0.072, 0.055], at("toe")[2] - 0.01, leg, COLOURS.shoe);
   }
   push(pose.chest[2], () => drawTrunk(context, pose, project, unit));
@@ -138,6 +137,12 @@ function ball(context, [x, y], radius, colour, alpha = 1, dark = null) {
   context.globalAlpha = 1;
 }
 
+/** A joint is a keypoint: its colour with a light middle. */
+function joint(context, spot, radius, colour, alpha) {
+  ball(context, spot, radius, colour, alpha);
+  ball(context, spot, radius * 0.5, "rgb(255 255 255 / 85%)", alpha);
+}
+
 function drawTrunk(context, pose, project, unit) {
   const [ls, rs, lh, rh] = ["left_shoulder", "right_shoulder", "left_hip", "right_hip"].map((name) => project(pose[name]));
   const [neck, hips] = [project(pose.neck), project(pose.hips)];
@@ -148,7 +153,7 @@ function drawTrunk(context, pose, project, unit) {
   const wide = Math.max(Math.abs(right[0] - left[0]) / 2 + round, round * 1.6);
   // The neck and the pelvis are wood, the rest is a shirt.
   capsule(context, neck, mix2(neck, project(pose.head), 0.5), 0.07 * unit, 0.065 * unit, COLOURS.body, 1);
-  capsule(context, lowLeft, lowRight, 0.112 * unit, 0.112 * unit, ["#26413d", "#182c2a"], 1);
+  capsule(context, lowLeft, lowRight, 0.1 * unit, 0.1 * unit, ["#26413d", "#182c2a"], 1);
   const shade = context.createLinearGradient(x - wide, y - wide, x + wide * 0.8, y + wide);
   shade.addColorStop(0.1, COLOURS.shirt[0]);
   shade.addColorStop(1, COLOURS.shirt[1]);
@@ -216,7 +221,8 @@ function drawHead(context, pose, project, unit, blink, mouth) {
   let drawing = false;
   context.beginPath();
   for (let i = 0; i <= 48; i++) {
-    const a = (i / 48) * 2 * Math.PI;
+    // From the back, so that what is seen is one line.
+    const a = Math.PI + (i / 48) * 2 * Math.PI;
     const spot = add(add(times(face, Math.cos(a) * across * radius), times(right, Math.sin(a) * across * radius)), times(up, along * radius));
     const seen = spot[2] > -0.02;
     const [px, py] = project(add(head, spot));
