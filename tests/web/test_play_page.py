@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser, Page, fake_camera, needed, open_browser
+from browser import Browser, Page, PageError, fake_camera, needed, open_browser
 from page_server import PAGE, Server, serve_page
 from PIL import Image as Pictures
 
@@ -23,12 +24,27 @@ _RUNNER = "document.querySelector('#scene').dataset.runner"
 _NOW = "(await import('/play/play.js')).now"
 
 
-def camera(clip: str | Path, folder: Path, *, twice: bool = False) -> Path:
-    """Return a clip as Chromium's fake cameras take it: Motion JPEG at 30 frames a second."""
+def camera(
+    clip: str | Path,
+    folder: Path,
+    *,
+    twice: bool = False,
+    box: tuple[int, int, int, int] | None = None,
+    most: int | None = None,
+) -> Path:
+    """Return a clip as Chromium's fake cameras take it: Motion JPEG at 30 frames a second.
+
+    Args:
+        clip: The film.
+        folder: Where to write.
+        twice: Each frame twice, for films of 15 frames a second.
+        box: The part of the picture, pixels.
+        most: Frames.
+    """
     made = folder / f"{Path(clip).stem}.mjpeg"
     with open_source(clip) as frames, made.open("wb") as file:
-        for frame in frames:
-            picture, data = Pictures.fromarray(frame.image[..., ::-1]), io.BytesIO()
+        for frame in itertools.islice(frames, most):
+            picture, data = Pictures.fromarray(frame.image[..., ::-1]).crop(box), io.BytesIO()
             picture.thumbnail((640, 640))
             picture = picture.crop((0, 0, picture.width // 2 * 2, picture.height // 2 * 2))
             picture.save(data, "JPEG", quality=85, subsampling=2)
@@ -150,15 +166,23 @@ def test_a_body_that_squats_makes_the_runner_duck(page):
 
 @pytest.mark.slow
 def test_a_jump_in_the_film_makes_the_runner_jump(shared: Path, server, tmp_path: Path):
-    clip = camera(shared / "data/videos/mocap_walk_side.mp4", tmp_path)
+    # A man on a roof jumps five times in three seconds.
+    clip = camera(shared / "data/videos/mocap_walk_side.mp4", tmp_path, box=(353, 0, 885, 548), most=97)
     with open_browser(fake_camera(clip)) as browser:
         page = opened_page(browser, server)
         page.click("#with-camera")
         page.wait(f"{_STATE} === 'running'", seconds=120)
+        # The film does not know what comes towards the runner.
+        inside(page, "now.world.hearts = 1000")
         page.evaluate("document.querySelector('#scene').dataset.runner = ''")
-        page.wait(f"{_RUNNER} === 'jump' || {_STATE} === 'over'", seconds=120)
+        try:
+            page.wait(f"{_RUNNER} === 'jump'", seconds=90)
+        except PageError:
+            words = page.evaluate("document.querySelector('#figures').textContent")
+            if int(words.split()[0]) < 6:
+                pytest.skip(f"a jump needs 6 frames a second; this machine looks at {words}")
+            raise
 
-        assert page.evaluate(_RUNNER) == "jump"
         assert inside(page, "now.world.control") == "body"
         assert page.errors == []
 

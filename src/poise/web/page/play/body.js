@@ -6,7 +6,7 @@
 const LEAST_CONF = 0.3;
 // Networks place a point of a small person to about two pixels; see gestures/definitions/scorers.py.
 const LEAST_TRUNK = 48;
-const KEPT_S = 1.5;
+const KEPT_S = 1.2;
 const SPEED_OVER_S = 0.1;
 const MEDIAN_FROM_FPS = 20;
 const RELEASE_S = 0.15;
@@ -61,7 +61,7 @@ export function measure(points) {
 
 const MEASURES = ["trunk", "place", "shoulders", "hips", "feet", "legs", "gap", "upright"];
 
-/** One player's body over the last second and a half. */
+/** One player’s body over the last moments. */
 export class Body {
   constructor() {
     this.reset();
@@ -110,7 +110,7 @@ export class Body {
   /** The present with single frames that are off left out, where frames come quickly. */
   #steadied() {
     const now = this.raw.at(-1);
-    if (this.raw.length < 3 || now.time - this.raw[1].time > 1.1 / MEDIAN_FROM_FPS) return now;
+    if (this.raw.length < 3 || now.time - this.raw[0].time > 2.2 / MEDIAN_FROM_FPS) return now;
     const steadied = {...now};
     for (const name of MEASURES) {
       const [a, b, c] = this.raw.map((one) => one[name]);

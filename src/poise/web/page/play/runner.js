@@ -7,7 +7,7 @@ const TURN = 0.5;
 
 const JUMP_UP = {lean: 0.12, left: [2.5, 0.5, 1.15, 1.5], right: [2.2, 0.4, -0.25, 0.5], nod: -0.12};
 const JUMP_DOWN = {lean: 0.22, left: [1.7, 0.6, 0.75, 0.75], right: [1.9, 0.5, 0.35, 0.9], nod: 0.1};
-const DUCK = {lean: 1.22, left: [0.75, 1.2, 1.75, 2.45], right: [0.35, 1.2, 1.2, 2.35], nod: -0.72};
+const DUCK = {lean: 1.35, left: [0.85, 1.2, 1.85, 2.5], right: [0.4, 1.2, 1.35, 2.45], nod: -0.78};
 
 /** Angles of somebody who runs, at a phase in radians: two steps a turn. */
 function running(phase, speed) {

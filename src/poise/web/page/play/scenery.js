@@ -114,7 +114,10 @@ export class Scenery {
     context.fillStyle = glow;
     context.fillRect(0, 0, width, this.floor);
     disc(context, x, y, r, theme.disc);
-    if (theme.stars) disc(context, x - r * 0.34, y - r * 0.2, r * 0.82, theme.sky[1]);
+    // The moon has seas.
+    for (const [dx, dy, size] of theme.stars ? [[-0.3, -0.2, 0.24], [0.28, 0.22, 0.3], [0.2, -0.42, 0.13]] : []) {
+      disc(context, x + dx * r, y + dy * r, size * r, "rgb(214 200 160 / 55%)");
+    }
     const span = width + 6 * unit;
     for (let i = 0; i < 5; i++) {
       const cx = ((((noise(i + 3) * span - at * 0.02 * unit - time * 0.05 * unit * (1 + noise(i))) % span) + span) % span) - 3 * unit;

@@ -3,7 +3,7 @@
 const GRAVITY = 22;
 const TAKE_OFF = 8.6;
 const TALL = 1.78;
-const LOW = 0.98;
+const LOW = 1.2;
 const HALF_WIDTH = 0.2;
 // A body takes a moment longer than a finger: whoever jumps or ducks this soon after touching something is let through.
 const GRACE_S = 0.14;
@@ -24,9 +24,9 @@ export const KINDS = {
   hurdle: {low: true, width: 0.3, top: 0.72, bottom: 0},
   stones: {low: true, width: 1.0, top: 0.5, bottom: 0},
   log: {low: true, width: 0.7, top: 0.58, bottom: 0},
-  gate: {low: false, width: 0.5, top: 2.2, bottom: 1.2},
-  bird: {low: false, width: 0.7, top: 1.85, bottom: 1.25},
-  branch: {low: false, width: 0.9, top: 2.0, bottom: 1.22},
+  gate: {low: false, width: 0.5, top: 2.2, bottom: 1.34},
+  bird: {low: false, width: 0.7, top: 2.0, bottom: 1.4},
+  branch: {low: false, width: 0.9, top: 2.1, bottom: 1.36},
 };
 
 /** Random numbers that are the same for the same seed. */
