@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from poise.gestures import GestureRecognizer
     from poise.gestures.streams.detector import GestureWatch
     from poise.model import YOLO, Pose
+    from poise.play import BodyController
     from poise.reps import RepCounter, RepWatch
     from poise.results import Boxes, Keypoints, Results
     from poise.skeletons import Skeleton
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Pose": "poise.model",
     "YOLO": "poise.model",
+    "BodyController": "poise.play",
     "RepCounter": "poise.reps",
     "RepWatch": "poise.reps",
     "Results": "poise.results",
@@ -51,6 +53,7 @@ _HOME = {
 
 __all__ = [
     "YOLO",
+    "BodyController",
     "Boxes",
     "EventStream",
     "FallWatch",

@@ -13,6 +13,7 @@ COMMANDS = {
     "See": ("demo", "sample", "predict"),
     "Follow": ("track", "fix", "angles"),
     "Count and recognise": ("reps", "gestures", "events"),
+    "Play": ("play",),
     "Serve": ("serve",),
     "Train": ("data", "train", "val", "export"),
     "Show to others": ("web",),
@@ -28,6 +29,7 @@ _OPTIONS = {
         "exercise", "exercises", "live", "names", "repair", "set", "body", "hands", "hands-only", "mirrored", "zone",
         "falls", "posture", "reps", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
         "protocol", "tables", "calibrate",
+        "map", "list", "web", "player", "players",
         "host", "port", "queue", "token", "no-token", "cors", "allow-host", "record", "open",
     ),
     "What is found": (
@@ -39,6 +41,7 @@ _OPTIONS = {
         "cache", "min-conf",
     ),
     "What is written": (
+        "dry-run", "osc", "ws", "sink",
         "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "post", "events", "project", "name",
         "exist-ok", "overwrite",
     ),

@@ -105,6 +105,15 @@ class BodyHistory:
         present: Floats = self._rows[self._end - 1]
         return present
 
+    def conf(self, column: int) -> float:
+        """Return how sure a present measure is."""
+        return float(self._about[self._end - 1, column])
+
+    def place(self) -> tuple[float, float]:
+        """Return x and y of the middle of the shoulders now, pixels; NaN where they are not seen."""
+        x, y = self._about[self._end - 1, -2:].tolist()
+        return x, y
+
     def since(self, over_s: float) -> int:
         """Return where the last seconds begin, for :meth:`columns`."""
         earliest = self._time[self._end - 1] - over_s - 1e-9

@@ -14,7 +14,8 @@
  * ui/record.js       JSON lines, CSV and video to take away
  * ui/notice.js       problems, in one sentence each; the sentences are in ui/words.js
  * ui/sound.js        a short sound for each repetition
- * ui/dom.js          a few helpers
+ * ui/engine.js       which engine, and where it is     ui/theme.js  light and dark     ui/dom.js  a few helpers
+ * play.html, play/   another page: a game and a mirror
  *
  * An engine is open(settings, …), configure, process(source, time), reset and close, with skeleton, info, models, exercises
  * and features. Which one it is says manifest.json beside this page: "kind": "static" is LocalEngine.
@@ -24,6 +25,7 @@ import {areaOf} from "./draw.js";
 import {AngleTable} from "./ui/angles.js";
 import {Counter} from "./ui/counter.js";
 import {byId, fillSelect, memory, setPressed, write} from "./ui/dom.js";
+import {base, loadEngine} from "./ui/engine.js";
 import {EventList} from "./ui/events.js";
 import {Loop} from "./ui/loop.js";
 import {listCameras, openCamera, openFile, openScreen} from "./ui/media.js";
@@ -33,20 +35,10 @@ import {download, Records, VideoRecorder} from "./ui/record.js";
 import {Settings} from "./ui/settings.js";
 import {Sound} from "./ui/sound.js";
 import {Stage} from "./ui/stage.js";
+import {prepareTheme} from "./ui/theme.js";
 import {clockOf, sizeOf, wordsOfEvent, wordsOfProblem} from "./ui/words.js";
 
 const FIGURES_MS = 400;
-const THEMES = ["auto", "light", "dark"];
-
-// A token in the address is for this page's own requests: it should not be seen, shared or kept in the history.
-const given = new URL(location.href).searchParams.get("token");
-if (given) {
-  sessionStorage.setItem("poise.token", given);
-  history.replaceState(null, "", location.pathname);
-}
-const base = new URL(location.pathname, location.href);
-const token = sessionStorage.getItem("poise.token");
-if (token) base.searchParams.set("token", token);
 
 const video = byId("video");
 const notice = new Notice();
@@ -72,14 +64,13 @@ const chosen = chooseEngine();
 
 /** Load the engine that this page was written for, and offer what it has. */
 async function chooseEngine() {
-  const manifest = await fetch("manifest.json").then((response) => (response.ok ? response.json() : {})).catch(() => ({}));
-  const local = manifest.kind === "static";
-  Engine = local ? (await import("./engine/local.js")).LocalEngine : (await import("./engine/remote.js")).RemoteEngine;
+  const loaded = await loadEngine();
+  const {local} = loaded;
+  Engine = loaded.Engine;
   write(byId("where-words"), local ? "Frames stay on this device" : `Frames go to ${location.host}`);
   byId("where").querySelector("use").setAttribute("href", `icons/icons.svg#${local ? "lock" : "away"}`);
   if (Engine.describe) settings.offer(await Engine.describe({base}));
   write(byId("travel-name"), local ? "To and from the worker" : "Network and queue");
-  if (local) navigator.serviceWorker?.register("sw.js").catch(() => {});
 }
 
 /** Take a source, show it, and look at it. */
@@ -383,13 +374,6 @@ function figures() {
   for (const [i, name] of ["model", "travel", "prepare", "display"].entries()) bars[i].style.setProperty("--share", now[name] || 0);
 }
 
-function showTheme(theme) {
-  if (theme === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
-  byId("theme").setAttribute("aria-label", `Colours: ${{auto: "as the system", light: "light", dark: "dark"}[theme]}. Change`);
-  byId("theme").title = byId("theme").getAttribute("aria-label");
-}
-
 // Who does what.
 
 const openChosenFile = (file) => {
@@ -414,11 +398,6 @@ const clicks = {
   "save-lines": () => download(records.lines(), ".jsonl"),
   "save-table": async () => download(await records.table(stage.skeleton), ".csv"),
   "save-events": () => download(records.eventTable(), "-events.csv"),
-  theme() {
-    const next = THEMES[(THEMES.indexOf(memory.read("theme", "auto")) + 1) % THEMES.length];
-    memory.write("theme", next);
-    showTheme(next);
-  },
 };
 for (const [id, act] of Object.entries(clicks)) byId(id).addEventListener("click", () => act());
 byId("file").addEventListener("change", ({target}) => {
@@ -469,7 +448,7 @@ addEventListener("drop", (event) => {
 
 sound.muted = memory.read("muted", false);
 showMuted();
-showTheme(memory.read("theme", "auto"));
+prepareTheme();
 redraw();
 byId("use-screen").hidden = !navigator.mediaDevices?.getDisplayMedia;
 byId("full").hidden = !document.fullscreenEnabled;
