@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import radians
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.mocap.body import ROOT, Body, Placed, Pose, exp, log, product
 from poise.mocap import quaternions as quat
+from poise.mocap.body import ROOT, Body, Placed, Pose, exp, log, product, quat_matrix
 from poise.mocap.joints import Ball, Hinge, joint, mirrored, rad
 from poise.mocap.sight import Sight
 
@@ -41,6 +42,9 @@ class Pins:
     marks: NDArray[np.intp]
     places: Floats
     weights: Floats
+
+    def __getitem__(self, at: Any) -> Pins:
+        return Pins(self.marks, self.places[at], self.weights[at])
 
 
 class Anatomy:
@@ -101,9 +105,12 @@ class Anatomy:
         slope[..., ROOT:first] += (weights * away).reshape(*away.shape[:-2], -1)
         out = np.minimum(pose.hinges - self._low, 0.0) + np.maximum(pose.hinges - self._high, 0.0)
         hard = np.where(out != 0.0, 1 / _LIMIT**2, 0.0)
-        both = self._hinge_weights * (pose.hinges - self._hinge_rest) + hard * out
+        away = pose.hinges - self._hinge_rest
+        # A knee that is plainly bent is not held straight: the pull fades beyond its spread.
+        soft = self._hinge_weights / (1 + self._hinge_weights * np.square(away))
+        both = soft * away + hard * out
         flat = (*both.shape[:-2], both.shape[-2] * 2)
-        diagonal[..., first:-1] = (self._hinge_weights + hard).reshape(flat)
+        diagonal[..., first:-1] = (soft + hard).reshape(flat)
         slope[..., first:-1] += both.reshape(flat)
         every = np.arange(slope.shape[-1])
         curve[..., every, every] += diagonal
@@ -115,19 +122,13 @@ class Anatomy:
         twist = 2 * np.arctan2((q[..., :3] * axis).sum(-1), q[..., 3])
         twist = (twist + np.pi) % (2 * np.pi) - np.pi
         # Axes of the ball's numbers are its parent's, so the rate is found there.
-        after = (_matrix(q) @ axis[..., None])[..., 0]
+        after = (quat_matrix(q) @ axis[..., None])[..., 0]
         rate = (axis + after) / np.maximum(1 + (axis * after).sum(-1, keepdims=True), 0.5)
         for n, at in enumerate(self._twisting):
             own = slice(ROOT + 3 * at, ROOT + 3 * at + 3)
             g = rate[..., n, :]
             curve[..., own, own] += self._twist_weights[n] * g[..., :, None] * g[..., None, :]
             slope[..., own] += self._twist_weights[n] * g * twist[..., n, None]
-
-
-def _matrix(q: Floats) -> Floats:
-    from poise.mocap.body import quat_matrix
-
-    return quat_matrix(q)
 
 
 def normal(

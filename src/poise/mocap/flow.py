@@ -8,7 +8,7 @@ itself: next to none where somebody stands, much where somebody jumps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +44,21 @@ class Pace:
     window_s: float = 0.2
     first: float = 0.25
 
+    def calmer(self, factor: float) -> Pace:
+        """Return a pace of so many times less acceleration.
+
+        Args:
+            factor: Above 1 is calmer.
+        """
+        names = ("least", "most", "root_least", "root_most", "share", "depth")
+        return replace(self, **{name: getattr(self, name) / factor for name in names})
+
 
 # Frames that are solved at once; longer ones in pieces that overlap so much on both sides.
 WINDOW, OVERLAP = 600, 45
 _REFERENCE = 30.0
+# Added to the curvature in the first step, and a quarter as much in each that follows.
+_DAMPING = 1.0
 
 
 def flow(
@@ -59,8 +70,7 @@ def flow(
     pace: Pace,
     *,
     pins: Pins | None = None,
-    steps: int = 6,
-    damping: float = 1.0,
+    warm: bool = False,
 ) -> Pose:
     """Fit all frames of one unbroken stretch.
 
@@ -72,20 +82,33 @@ def flow(
         times: ``(T,)`` seconds.
         pace: How abruptly it moves.
         pins: Feet that are held.
-        steps: How many steps.
-        damping: Added to the curvature.
+        warm: The poses have been through this before.
     """
     if len(times) < 3:
         return pose
+    parts: list[Pose] = []
+    for low in range(0, max(len(times) - OVERLAP, 1), WINDOW):
+        # Pieces overlap, and meet in the middle of that: there both know what comes before and after.
+        at = slice(max(low - OVERLAP, 0), min(low + WINDOW + OVERLAP, len(times)))
+        held = None if pins is None else pins[at]
+        piece = _piece(body, anatomy, pose[at], sight[at], times[at], pace, held, warm)
+        high = low + WINDOW if low + WINDOW < len(times) - OVERLAP else len(times)
+        parts.append(piece[low - at.start : high - at.start])
+    return Pose.joined(parts)
+
+
+def _piece(
+    body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, times: Floats, pace: Pace, pins: Pins | None, warm: bool
+) -> Pose:
     weights = allowed(body, None, times, pace)
-    for n in range(steps):
-        if n >= 2:
-            weights = allowed(body, acceleration(body, pose, times), times, pace)
-        curve, slope, _ = _chunked(body, anatomy, pose, sight, pins)
+    every = np.arange(body.size)
+    for n in range(4 if warm else 6):
         bends = acceleration(body, pose, times)
+        if warm or n >= 2:
+            weights = allowed(body, bends, times, pace)
+        curve, slope = _chunked(body, anatomy, pose, sight, pins)
         bands, pull = _bands(weights, bends, times)
-        every = np.arange(body.size)
-        curve[:, every, every] += bands[0] + damping / 4**n
+        curve[:, every, every] += bands[0] + _DAMPING / 4**n
         step = _solve(curve, bands[1], bands[2], -(slope + pull))
         pose = body.moved(pose, bounded(step))
     return pose
@@ -93,14 +116,13 @@ def flow(
 
 def _chunked(
     body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, pins: Pins | None, most: int = 64
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, Floats]:
     parts = []
     for low in range(0, len(pose.root), most):
         at = slice(low, low + most)
-        held = None if pins is None else Pins(pins.marks, pins.places[at], pins.weights[at])
-        parts.append(normal(body, anatomy, pose[at], sight[at], pins=held))
-    curve, slope, off = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return curve, slope, off
+        parts.append(normal(body, anatomy, pose[at], sight[at], pins=None if pins is None else pins[at])[:2])
+    curve, slope = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return curve, slope
 
 
 def acceleration(body: Body, pose: Pose, times: Floats) -> Floats:

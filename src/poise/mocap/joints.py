@@ -36,7 +36,7 @@ class Hinge:
         bone: What it twists about, in its own axes.
         bends: Least and most it bends, degrees.
         twists: Least and most it twists, degrees.
-        spread: Standard deviation of bend and twist when nothing is seen, degrees.
+        spread: Standard deviation of bend and twist when nothing is seen, degrees; far from rest it counts less.
         rest: Bend when nothing is seen, degrees.
     """
 
@@ -60,7 +60,7 @@ JOINTS: dict[str, Ball | Hinge] = {
     "LowerArm": Hinge((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 150.0), (-90.0, 90.0), (90.0, 45.0), 15.0),
     "Hand": Ball(spread=(4.0, 15.0, 30.0), reach=85.0),
     "UpperLeg": Ball(spread=(100.0, 100.0, 60.0), reach=140.0, twist=((0.0, -1.0, 0.0), 25.0)),
-    "LowerLeg": Hinge((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 155.0), (-30.0, 30.0), (90.0, 7.0), 3.0),
+    "LowerLeg": Hinge((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 155.0), (-30.0, 30.0), (12.0, 7.0), 3.0),
     "Foot": Ball(spread=(25.0, 10.0, 12.0), reach=65.0),
 }
 

@@ -16,7 +16,9 @@ SKELETON = "blazepose33"
 
 # Bone, where the point lies seen from its beginning, in heights of a standing person (the left side's: the right is its
 # mirror image), and its standard deviation across and along the view, metres for somebody of 1.7 m. Face after common
-# head measures with the ears' line and the eyes level (Frankfurt plane); hands and feet as body-3d places its points.
+# head measures with the ears' line and the eyes level (Frankfurt plane); hands, hips and feet as
+# body-3d places its points: its hips are lower and wider than the joints. Of the ankles it does not tell from the front
+# whether they lie under the knees: people who stand seem to bend theirs by twenty degrees.
 _POINTS: dict[str, tuple[str, tuple[float, float, float], float, float]] = {
     "nose": ("head", (0.0, 0.034, 0.066), 0.012, 0.04),
     "left_eye_inner": ("head", (0.010, 0.053, 0.052), 0.012, 0.04),
@@ -30,11 +32,11 @@ _POINTS: dict[str, tuple[str, tuple[float, float, float], float, float]] = {
     "left_pinky": ("leftHand", (0.048, 0.0, -0.019), 0.015, 0.04),
     "left_index": ("leftHand", (0.055, 0.0, 0.014), 0.015, 0.04),
     "left_thumb": ("leftHand", (0.014, -0.003, 0.014), 0.015, 0.04),
-    "left_hip": ("leftUpperLeg", (0.0, 0.0, 0.0), 0.015, 0.04),
+    "left_hip": ("hips", (0.058, -0.022, 0.0), 0.015, 0.04),
     "left_knee": ("leftLowerLeg", (0.0, 0.0, 0.0), 0.015, 0.06),
-    "left_ankle": ("leftFoot", (0.0, 0.0, 0.0), 0.015, 0.06),
-    "left_heel": ("leftFoot", (0.0, -0.029, -0.022), 0.015, 0.06),
-    "left_foot_index": ("leftFoot", (0.0, -0.036, 0.085), 0.015, 0.06),
+    "left_ankle": ("leftFoot", (0.0, 0.0, 0.0), 0.015, 0.12),
+    "left_heel": ("leftFoot", (0.0, -0.029, -0.022), 0.015, 0.12),
+    "left_foot_index": ("leftFoot", (0.0, -0.036, 0.085), 0.015, 0.12),
 }
 # Landmarks that touch the ground, two a foot: left heel and tip, right heel and tip.
 SOLES = ("left_heel", "left_foot_index", "right_heel", "right_foot_index")

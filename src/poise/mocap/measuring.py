@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.mocap.landmarks import point
+from poise.mocap.landmarks import Landmarks, point
 from poise.mocap.rig import Rig
 
 Floats = NDArray[np.float64]
@@ -27,6 +27,9 @@ _LIMBS: dict[str, tuple[tuple[tuple[str, str], ...], tuple[str, ...]]] = {
 }
 # Frames in which a limb was well seen that weigh as much as common proportions do.
 _PRIOR_FRAMES = 15.0
+# A limb weighs by this power of the cosine of its angle to the picture's plane, and this quantile of its lengths in the
+# picture counts: all of them are a little shorter than the limb.
+_PLAIN, _QUANTILE = 8, 0.7
 # Nobody is further from common proportions than this.
 _LEAST, _MOST = 0.75, 1.3
 # What makes up the height: how large somebody is in xyz is told from these.
@@ -51,7 +54,7 @@ class Measured:
 def measure(points: Floats, sure: Floats, height: float, *, fingers: bool = False) -> Measured:
     """Measure somebody's bones.
 
-    A limb is measured where it lies in the picture's plane: along the view xyz is unsure, and shrinks. Sides are taken
+    A limb is measured where it lies in the picture's plane, and there only across the view: along it xyz is unsure. Sides are taken
     to be equal, the whole to be ``height``; what was seen in few frames is drawn towards common proportions.
 
     Args:
@@ -61,7 +64,7 @@ def measure(points: Floats, sure: Floats, height: float, *, fingers: bool = Fals
         fingers: Whether the rig has fingers.
     """
     common = Rig.of_height(height, fingers=fingers)
-    usual = _common_lengths(common)
+    usual = _common_lengths(common, height)
     found = {name: _length(points, sure, pairs) for name, (pairs, _) in _LIMBS.items()}
     known = {name: length for name, (length, seen) in found.items() if seen > 0}
     upright = [name for name in _UPRIGHT if name in known] or list(known)
@@ -69,7 +72,8 @@ def measure(points: Floats, sure: Floats, height: float, *, fingers: bool = Fals
     if upright:
         weights = np.array([min(found[name][1], _PRIOR_FRAMES) for name in upright])
         logs = np.array([np.log(usual[name] / known[name]) for name in upright])
-        gain = float(np.exp((weights * usual_of(usual, upright) * logs).sum() / (weights * usual_of(usual, upright)).sum()))
+        weights *= [usual[name] for name in upright]
+        gain = float(np.exp((weights * logs).sum() / weights.sum()))
     ratios = {}
     for name, (length, seen) in found.items():
         share = seen / (seen + _PRIOR_FRAMES)
@@ -79,11 +83,6 @@ def measure(points: Floats, sure: Floats, height: float, *, fingers: bool = Fals
     tall = sum(ratios[name] * usual[name] for name in _UPRIGHT) / sum(usual[name] for name in _UPRIGHT)
     ratios = {name: ratio / tall for name, ratio in ratios.items()}
     return Measured(stretched(common, ratios), gain / tall, {name: seen for name, (_, seen) in found.items()})
-
-
-def usual_of(usual: dict[str, float], names: list[str]) -> Floats:
-    """Return the common lengths of limbs by name."""
-    return np.array([usual[name] for name in names])
 
 
 def stretched(rig: Rig, ratios: dict[str, float]) -> Rig:
@@ -107,19 +106,12 @@ def stretched(rig: Rig, ratios: dict[str, float]) -> Rig:
     return Rig(rig.bones, offsets, rig.tips)
 
 
-def _common_lengths(rig: Rig) -> dict[str, float]:
-    places = rig.rest()
-
-    def place(name: str) -> Floats:
-        side, _, part = name.partition("_")
-        if side == "mid":
-            return np.asarray((place(f"left_{part}") + place(f"right_{part}")) / 2)
-        bones = {"hip": "UpperLeg", "shoulder": "UpperArm", "elbow": "LowerArm", "wrist": "Hand", "knee": "LowerLeg"}
-        return np.asarray(places[rig.row(side + bones.get(part, "Foot"))])
-
-    return {
-        name: float(np.linalg.norm(place(pairs[0][0]) - place(pairs[0][1]))) for name, (pairs, _) in _LIMBS.items()
-    }
+def _common_lengths(rig: Rig, height: float) -> dict[str, float]:
+    marks = Landmarks.of(rig, height)
+    places = rig.rest()[marks.bones] + marks.offsets
+    sure = np.ones((1, len(places)))
+    ends = {name: [_end(places[None], sure, end)[0][0] for end in pairs[0]] for name, (pairs, _) in _LIMBS.items()}
+    return {name: float(np.linalg.norm(a - b)) for name, (a, b) in ends.items()}
 
 
 def _length(points: Floats, sure: Floats, pairs: tuple[tuple[str, str], ...]) -> tuple[float, float]:
@@ -128,16 +120,16 @@ def _length(points: Floats, sure: Floats, pairs: tuple[tuple[str, str], ...]) ->
     for first, second in pairs:
         (a, sure_a), (b, sure_b) = _end(points, sure, first), _end(points, sure, second)
         line = np.where(((sure_a > 0) & (sure_b > 0))[:, None], a - b, 0.0)
-        long = np.linalg.norm(line, axis=-1)
-        flat = np.square(np.linalg.norm(line[:, :2], axis=-1) / np.maximum(long, 1e-9))
-        lengths.append(long)
-        weights.append(np.where(long > 0, np.square(sure_a * sure_b * flat), 0.0))
+        flat = np.linalg.norm(line[:, :2], axis=-1)
+        plain = flat / np.maximum(np.linalg.norm(line, axis=-1), 1e-9)
+        lengths.append(flat)
+        weights.append(np.where(flat > 0, np.square(sure_a * sure_b) * plain**_PLAIN, 0.0))
     length, weight = np.concatenate(lengths), np.concatenate(weights)
     seen = float(weight.sum()) / len(pairs)
     if seen <= 0:
         return 0.0, 0.0
     order = np.argsort(length)
-    middle = np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)
+    middle = np.searchsorted(np.cumsum(weight[order]), _QUANTILE * weight.sum())
     return float(length[order][min(middle, len(order) - 1)]), seen
 
 
