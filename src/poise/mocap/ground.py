@@ -30,6 +30,7 @@ class Standing:
     Attributes:
         slow: A point of the sole that is slower than this comes to stand, metres a second.
         fast: One that is faster than this no longer stands.
+        drift: A sole that is further than this from where it stood until now has moved on, metres.
         low: Highest it may be above the ground, metres.
         least_s: Shortest time for which a foot stands, seconds.
         gap_s: Longest time for which one may seem to move in between.
@@ -39,12 +40,13 @@ class Standing:
     """
 
     slow: float = 0.25
-    fast: float = 0.5
+    fast: float = 0.35
+    drift: float = 0.12
     low: float = 0.07
     least_s: float = 0.1
     gap_s: float = 0.08
     along: float = 0.35
-    firm: float = 0.003
+    firm: float = 0.002
     blend_s: float = 0.1
 
 
@@ -132,9 +134,10 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
     held = np.zeros_like(places)
     weights = np.zeros_like(places)
     for m in range(len(MARKS)):
-        marks[:, m] = _hysteresis(speed[:, m], usable[:, m], times, standing)
-        for a, b in runs(marks[:, m]):
+        on = _hysteresis(speed[:, m], usable[:, m], times, standing)
+        for a, b in _stands(on, places[:, m], rays[:, MARKS[m]], times, standing):
             at = slice(a, b)
+            marks[at, m] = True
             where = np.median(places[at, m], axis=0)
             flat = level + rest[m]
             if abs(where[1] - flat) < standing.low:
@@ -174,6 +177,31 @@ def _speed(places: Floats, times: Floats, rays: Floats, along: float) -> Floats:
     return np.asarray(np.linalg.norm(moved - deep * (1 - along), axis=-1))
 
 
+def _stands(on: Bools, places: Floats, rays: Floats, times: Floats, standing: Standing) -> list[tuple[int, int]]:
+    """Return first frame and end of each time for which a sole stands in one place, long enough."""
+    out = []
+    for low, high in runs(on):
+        for a, b in _anchored(places[low:high], rays[low:high], standing):
+            if times[low + b - 1] - times[low + a] >= standing.least_s or b - a == len(times):
+                out.append((low + a, low + b))
+    return out
+
+
+def _anchored(places: Floats, rays: Floats, standing: Standing) -> list[tuple[int, int]]:
+    """Split a stretch where the sole is no longer where it stood on average until then."""
+    out, first = [], 0
+    total = np.zeros(3)
+    for t, place in enumerate(places):
+        if t > first:
+            away = place - total / (t - first)
+            deep = (away @ rays[t]) * rays[t]
+            if np.linalg.norm(away - deep * (1 - standing.along)) > standing.drift:
+                out.append((first, t))
+                first, total = t, np.zeros(3)
+        total = total + place
+    return [*out, (first, len(places))]
+
+
 def _hysteresis(speed: Floats, usable: Bools, times: Floats, standing: Standing) -> Bools:
     on = np.zeros(len(speed), dtype=bool)
     state = False
@@ -188,7 +216,4 @@ def _hysteresis(speed: Floats, usable: Bools, times: Floats, standing: Standing)
     for a, b in runs(~on):
         if a > 0 and b < len(on) and times[b] - times[a - 1] <= standing.gap_s:
             on[a:b] = True
-    for a, b in runs(on):
-        if times[b - 1] - times[a] < standing.least_s and not (a == 0 and b == len(on)):
-            on[a:b] = False
     return on
