@@ -6,6 +6,7 @@ error of depth that all points of a frame share.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,12 +26,25 @@ ROOT = 3
 _TERMS = (
     "xxw+ xyz+ xzy- xwx+ yxz- yyw+ yzx+ ywy+ zxy+ zyx- zzw+ zwz+ wxx- wyy- wzz- www+".split()  # noqa: SIM905
 )
-_PRODUCT = np.zeros((4, 4, 4))
-for _r, _a, _b, _sign in _TERMS:
-    _PRODUCT["xyzw".index(_r), "xyzw".index(_a), "xyzw".index(_b)] = 1.0 if _sign == "+" else -1.0
-_LEVI = np.zeros((3, 3, 3))
-for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-    _LEVI[_i, _j, _k], _LEVI[_j, _i, _k] = 1.0, -1.0
+_EYE, _LAST_ROW = np.eye(3), np.array([0.0, 0.0, 0.0, 1.0])
+_NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])
+
+
+def _tables() -> tuple[Floats, Floats]:
+    """Return ``(4, 16)``, which makes of a quaternion the matrix of its product, and ``(3, 9)``, of a vector that of
+    its cross product, transposed."""
+    turning, crossing = np.zeros((4, 4, 4)), np.zeros((3, 3, 3))
+    for r, a, b, sign in _TERMS:
+        turning["xyzw".index(a), "xyzw".index(r), "xyzw".index(b)] = 1.0 if sign == "+" else -1.0
+    # (a x p)_i is the sum of e_ijk a_j p_k, with e by its sign.
+    for j in range(3):
+        for k in range(3):
+            for i in range(3):
+                crossing[j, k, i] = (i - j) * (j - k) * (k - i) / 2
+    return turning.reshape(4, 16), crossing.reshape(3, 9)
+
+
+_PRODUCT, _CROSS = _tables()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +116,7 @@ class Body:
         self._tables(hinges)
         self._reach()
         self._levels = _levels(rig)
+        self._marks = np.concatenate([landmarks.offsets, np.ones((len(landmarks.offsets), 1))], axis=-1)[..., None]
 
     def _tables(self, hinges: dict[int, Any]) -> None:
         """Set out axes: a ball's are its parent's, a hinge's are one of its parent's and one of its own."""
@@ -112,7 +127,7 @@ class Body:
         self.owner = np.array(owner, dtype=np.intp)  # bone of each number after the root's
         frame = np.array([parents[b] for b in self.owner])
         frame[self._hinges - ROOT + 1 :: 2] = self.hinged  # twists
-        self._frame = frame  # -1: the world
+        self._frame, self._free = frame, np.flatnonzero(frame < 0)  # free: in the world's
         axes = np.concatenate([np.tile(np.eye(3), (len(self.balls), 1)), np.zeros((2 * len(self.hinged), 3))])
         axes[self._hinges - ROOT :: 2], axes[self._hinges - ROOT + 1 :: 2] = self.bend_axes, self.twist_axes
         self._axes = axes
@@ -128,6 +143,13 @@ class Body:
                 above = int(parents[above])
         self._moves = moved[self.owner][:, self.landmarks.bones].T.astype(np.float64)  # (K, D - 4)
 
+    def stretched(self, rig: Rig, landmarks: Landmarks) -> Body:
+        """Return the same body with bones of other lengths."""
+        other = copy(self)
+        other.rig, other.landmarks = rig, landmarks
+        other._marks = np.concatenate([landmarks.offsets, np.ones((len(landmarks.offsets), 1))], axis=-1)[..., None]
+        return other
+
     def rest(self, shape: tuple[int, ...] = ()) -> Pose:
         """Return poses at rest: the T-pose."""
         j, n = len(self.rig.bones), len(self.hinged)
@@ -136,39 +158,35 @@ class Body:
 
     def place(self, pose: Pose) -> Placed:
         """Return where the bones and the landmarks of poses are."""
-        local = quat_matrix(pose.rotations)
-        turns, places = np.empty_like(local), np.empty(local.shape[:-1])
-        for rows, above, offsets in self._levels:
-            if above is None:
-                turns[..., 0, :, :], places[..., 0, :] = local[..., 0, :, :], pose.root
-                continue
-            over = turns[..., above, :, :]
-            turns[..., rows, :, :] = over @ local[..., rows, :, :]
-            places[..., rows, :] = places[..., above, :] + (over @ offsets[..., None])[..., 0]
+        # Turn and place of a bone in one matrix, so that a level of the skeleton is one product.
+        joints = np.empty((*pose.rotations.shape[:-1], 4, 4))
+        joints[..., :3, :3] = quat_matrix(pose.rotations)
+        joints[..., :3, 3] = self.rig.offsets
+        joints[..., 0, :3, 3] = pose.root
+        joints[..., 3, :] = _LAST_ROW
+        for rows, above in self._levels:
+            joints[..., rows, :, :] = joints[..., above, :, :] @ joints[..., rows, :, :]
         marks = self.landmarks
-        points = places[..., marks.bones, :] + (turns[..., marks.bones, :, :] @ marks.offsets[..., None])[..., 0]
-        return Placed(turns, places, points)
+        points = (joints[..., marks.bones, :3, :] @ self._marks)[..., 0]
+        return Placed(joints[..., :3, :3], joints[..., :3, 3], points)
 
     def axes(self, placed: Placed) -> Floats:
         """Return ``(…, D - 4, 3)`` the axes in the world about which the joints' numbers turn."""
         frames = placed.turns[..., self._frame, :, :]
-        frames[..., self._frame < 0, :, :] = np.eye(3)
+        frames[..., self._free, :, :] = _EYE
         return np.asarray((frames @ self._axes[..., None])[..., 0])
 
     def jacobian(self, placed: Placed, axes: Floats) -> Floats:
         """Return ``(…, K, 3, D - 1)`` how the landmarks move with every number but the shared depth."""
-        k, turning = placed.points.shape[-2], axes.shape[-2]
+        turning = axes.shape[-2]
         # The speed a × (p - o) of a point is linear in p: one product for all of them.
-        skew = np.einsum("...dj,ijk->...kid", axes, _LEVI)
-        flat = skew.reshape(*skew.shape[:-3], 3, 3 * turning)
+        flat = np.swapaxes(axes @ _CROSS, -1, -2).reshape(*axes.shape[:-2], 3, 3 * turning)
         still = cross(axes, placed.places[..., self.owner, :])  # (…, D - 4, 3)
         speed = (placed.points @ flat).reshape(*placed.points.shape[:-1], 3, turning)
         speed -= np.swapaxes(still, -1, -2)[..., None, :, :]
-        speed *= self._moves[:, None, :]
-        out = np.zeros((*placed.points.shape[:-1], 3, ROOT + turning))
-        out[..., :ROOT] = np.eye(3)
-        out[..., ROOT:] = speed
-        assert out.shape[-3] == k
+        out = np.empty((*placed.points.shape[:-1], 3, ROOT + turning))
+        out[..., :ROOT] = _EYE
+        np.multiply(speed, self._moves[:, None, :], out=out[..., ROOT:])
         return out
 
     def moved(self, pose: Pose, step: Floats) -> Pose:
@@ -181,7 +199,7 @@ class Body:
         turns = step[..., ROOT : self._hinges].reshape(*step.shape[:-1], len(self.balls), 3)
         hinges = pose.hinges + step[..., self._hinges : -1].reshape(pose.hinges.shape)
         rotations = pose.rotations.copy()
-        rotations[..., self.balls, :] = quat.normalise(product(exp(turns), pose.rotations[..., self.balls, :]))
+        rotations[..., self.balls, :] = unit(product(exp(turns), pose.rotations[..., self.balls, :]))
         rotations[..., self.hinged, :] = self.hinge_rotations(hinges)
         return Pose(pose.root + step[..., :ROOT], rotations, hinges, pose.depth + step[..., -1])
 
@@ -210,26 +228,28 @@ class Body:
         return slice(at, at + 2)
 
 
-def _levels(rig: Rig) -> list[tuple[Any, Any, Floats]]:
-    """Return the bones by how many are above them: rows, their parents' rows and their offsets."""
+def _levels(rig: Rig) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Return the bones by how many are above them, and their parents; without the hips."""
     deep = np.zeros(len(rig.bones), dtype=int)
     for at, above in enumerate(rig.parents):
         deep[at] = 0 if above < 0 else deep[above] + 1
-    out: list[tuple[Any, Any, Floats]] = [(np.array([0]), None, rig.offsets[:1])]
-    for level in range(1, int(deep.max()) + 1):
-        rows = np.flatnonzero(deep == level)
-        out.append((rows, rig.parents[rows], rig.offsets[rows]))
-    return out
+    rows = [np.flatnonzero(deep == level) for level in range(1, int(deep.max()) + 1)]
+    return [(row, rig.parents[row]) for row in rows]
 
 
 def cross(a: Floats, b: Floats) -> Floats:
-    """Return cross products; numpy's own takes five times as long for few vectors."""
-    return np.einsum("...ij,...j->...i", np.einsum("ijk,...j->...ik", _LEVI, a), b)
+    """Return cross products; numpy's own takes several times as long for few vectors."""
+    return np.asarray(a[..., _NEXT] * b[..., _LAST] - a[..., _LAST] * b[..., _NEXT])
 
 
 def product(a: Floats, b: Floats) -> Floats:
     """Return the product of quaternions: b followed by a."""
-    return np.einsum("...rb,...b->...r", np.einsum("rab,...a->...rb", _PRODUCT, a), b)
+    return np.asarray(((a @ _PRODUCT).reshape(*a.shape[:-1], 4, 4) @ b[..., None])[..., 0])
+
+
+def unit(q: Floats) -> Floats:
+    """Return quaternions of length one; none is near zero here."""
+    return np.asarray(q / np.sqrt(np.square(q).sum(-1, keepdims=True)))
 
 
 def exp(vectors: Floats) -> Floats:
@@ -273,9 +293,3 @@ def _to_matrix() -> Floats:
 
 
 _TO_MATRIX = _to_matrix()
-
-
-def spreads(body: Body) -> Floats:
-    """Return ``(B, 3)`` standard deviations of the ball joints about their rest, radians."""
-    rows = [joint(body.rig.bones[b]) for b in body.balls]
-    return np.array([rad(j[0].spread) for j in rows if j is not None and not isinstance(j[0], Hinge)])
