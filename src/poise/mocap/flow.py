@@ -188,6 +188,17 @@ def _bands(weights: Floats, bends: Floats, times: Floats) -> tuple[tuple[Floats,
     return (main, near, far), slope
 
 
+def _beside(first: Floats, across: Floats, second: Floats, i: int, x: Floats) -> Floats:
+    """Return the transposed block beside pair ``i`` times x; it is made of diagonals, so that no product is needed."""
+    d = first.shape[1]
+    out = np.zeros_like(x)
+    out[:d] = first[i][:, None] * x[:d]
+    out[:d] += across[i][:, None] * x[d:]
+    if i < len(second):
+        out[d:] = second[i][:, None] * x[d:]
+    return out
+
+
 def _solve(curve: Floats, near: Floats, far: Floats, right: Floats) -> Floats:
     """Solve the equations of all frames: blocks on the diagonal, diagonal blocks beside them, two frames wide.
 
@@ -221,8 +232,8 @@ def _solve(curve: Floats, near: Floats, far: Floats, right: Floats) -> Floats:
         values[i] = both[:, -1]
         if i < n - 1:
             gains[i] = both[:, :-1]
-            blocks[i + 1] -= beside[i].T @ gains[i]
-            values[i + 1] -= beside[i].T @ values[i]
+            blocks[i + 1] -= _beside(first, across, second, i, gains[i])
+            values[i + 1] -= _beside(first, across, second, i, values[i][:, None])[:, 0]
     for i in range(n - 2, -1, -1):
         values[i] -= gains[i] @ values[i + 1]
     return values.reshape(2 * n, d)[:t]

@@ -46,7 +46,7 @@ class Standing:
     least_s: float = 0.1
     gap_s: float = 0.08
     along: float = 0.35
-    firm: float = 0.002
+    firm: float = 0.003
     blend_s: float = 0.1
 
 
@@ -181,7 +181,14 @@ def _stands(on: Bools, places: Floats, rays: Floats, times: Floats, standing: St
     """Return first frame and end of each time for which a sole stands in one place, long enough."""
     out = []
     for low, high in runs(on):
-        for a, b in _anchored(places[low:high], rays[low:high], standing):
+        parts = _anchored(places[low:high], rays[low:high], standing)
+        step = (times[high - 1] - times[low]) / max(high - 1 - low, 1)
+        move = max(1, round(standing.blend_s / max(step, 1e-6) / 2))
+        for n, (a, b) in enumerate(parts):
+            # Between two places there is a small step: the sole is free for it.
+            a, b = a + move * (n > 0), b - move * (n < len(parts) - 1)
+            if b <= a:
+                continue
             if times[low + b - 1] - times[low + a] >= standing.least_s or b - a == len(times):
                 out.append((low + a, low + b))
     return out

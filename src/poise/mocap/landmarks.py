@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,7 @@ class Landmarks:
         return cls(np.array(rows), np.array(offsets), wide[:, 0], wide[:, 1])
 
 
+@cache
 def point(name: str) -> int:
     """Return the row of a point of body-3d."""
     return get(SKELETON).keypoints.index(name)
