@@ -47,6 +47,7 @@ class Response:
         move_hz: Rise of the hips' cutoff for each metre a second.
         speed_hz: Cutoff of the speed's own low-pass.
         away_hz: Cutoff of how far away somebody is.
+        deep: Standard deviation of a step of the hips along the view, metres at 30 frames a second.
         twists: Extra curvature that holds each number where it was, per square radian: what nothing is seen of stays.
     """
 
@@ -56,6 +57,7 @@ class Response:
     speed_hz: float = 1.5
     away_hz: float = 0.5
     twists: float = 3.0
+    deep: float = 0.005
 
 
 # Somebody not seen for so long is forgotten, seconds.
@@ -69,9 +71,16 @@ _LOST, _LOST_FRAMES = 4.0, 3
 _FAST, _MOST_SPEED = 0.2, 30.0
 _UP = np.array([0.0, 1.0, 0.0])
 # Seconds after which what was seen of the ground and of the way up counts a third.
-_GROUND_S, _UP_S = 2.0, 20.0
+_GROUND_S, _UP_S = 1.0, 20.0
 # The same for a sole that is below the ground.
-_SINK_S = 0.7
+_SINK_S = 2.0
+# Cutoffs of where a sole is, of its speed, and with which the place where it is held follows, Hz; a held sole comes and
+# goes over so many seconds.
+_PLACE_HZ, _SPEED_HZ, _CREEP_HZ, _HOLD_S = 3.0, 2.0, 0.1, 0.2
+# Seconds of standing that count as much as the picture's own vertical.
+_UPRIGHT_S = 0.3
+# With which cutoff the way up is followed, Hz, and how fast it turns at most, radians a second.
+_TILT_HZ, _TILT_SPEED = 0.3, 0.15
 
 
 class LiveCapture:
@@ -189,7 +198,7 @@ class _Follower:
         self._speed: Floats = np.zeros(self.body.size)
         self._groups, self._every = _groups(self.body), np.arange(self.body.size)
         self._away = float("nan")
-        self._upright = _UP * 2.0
+        self._upright, self._turn, self._turn_goal = _UP * _UPRIGHT_S, quat.IDENTITY, quat.IDENTITY
         self._level = float("nan")
         self._origin = np.zeros(3)
         self._feet: list[_Foot] = []
@@ -210,8 +219,7 @@ class _Follower:
             self._away = 3.0
         self._measure(rays, xyz, sure, dt)
         sight = seen(rays, xyz, sure, np.asarray(self._away), self._gain, self.body.landmarks)
-        turn = quat.between(self._upright, _UP)
-        matrix = quat.to_matrix(turn).T
+        matrix = quat.to_matrix(self._turn).T
         sight = Sight(sight.points @ matrix, sight.rays @ matrix, sight.across, sight.along)
         if self.pose is None:
             self.pose = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
@@ -222,7 +230,8 @@ class _Follower:
         placed = self.body.place(self.pose)
         self._stand(placed.points[MARKS], sure, dt)
         if self._count % 5 == 0:
-            self._look_up(turn, sure, 5 * dt)
+            self._look_up(sure, 5 * dt)
+        self._right(dt)
         root = self.pose.root - self._origin - _UP * self._level
         contact = [any(f.stands for f in feet) for feet in (self._feet[:2], self._feet[2:])]
         rig = self.body.rig
@@ -253,7 +262,11 @@ class _Follower:
         """Return a step towards what is seen."""
         curve, slope, _ = normal(self.body, self.anatomy, pose, sight, pins=pins)
         # What was known of each number a moment ago counts less the longer ago it is.
-        curve[self._every, self._every] += self.response.twists / max(30 * dt, 1.0)
+        patience = max(30 * dt, 1.0)
+        curve[self._every, self._every] += self.response.twists / patience
+        # How far away somebody is changes slowly, and is seen badly.
+        view = pose.root / np.sqrt(pose.root @ pose.root)
+        curve[:ROOT, :ROOT] += view[:, None] * view / (self.response.deep**2 * patience)
         return bounded(-np.linalg.solve(curve, slope))
 
     def _shares(self, step: Floats, dt: float) -> Floats:
@@ -276,7 +289,7 @@ class _Follower:
     def _pins(self, sight: Sight, sure: Floats, dt: float) -> Pins | None:
         """Find out which points of the soles stand, from where they are seen, and hold those."""
         s = self.standing
-        share = _share(4.0, dt)
+        share = _share(_PLACE_HZ, dt)
         assert self.pose is not None
         shift = sight.rays[MARKS] * self.pose.depth
         heights = sole_heights(self.body)
@@ -291,7 +304,7 @@ class _Follower:
             moved = (seen_at - foot.place) * share if usable else np.zeros(3)
             foot.place = foot.place + moved
             flat = moved - (moved @ ray) * ray * (1 - s.along)
-            foot.speed += _share(3.0, dt) * (float(np.sqrt(flat @ flat)) / dt - foot.speed)
+            foot.speed += _share(_SPEED_HZ, dt) * (float(np.sqrt(flat @ flat)) / dt - foot.speed)
             low = foot.place[1] - heights[m] - bottom < 1.5 * s.low
             foot.stands = usable and low and foot.speed < (s.fast if foot.stands else s.slow)
             if foot.stands and foot.anchor is not None:
@@ -300,12 +313,12 @@ class _Follower:
                 foot.stands = float(np.sqrt(away @ away)) < s.drift
             if foot.stands and foot.anchor is None:
                 foot.anchor = self.body.place(self.pose).points[MARKS[m]].copy()
-            foot.hold = min(max(foot.hold + (dt if foot.stands else -dt) / s.blend_s, 0.0), 1.0)
+            foot.hold = min(max(foot.hold + (dt if foot.stands else -dt) / _HOLD_S, 0.0), 1.0)
             if foot.hold == 0.0:
                 foot.anchor = None
             elif foot.anchor is not None:
-                if foot.stands and np.isfinite(self._level):
-                    foot.anchor[1] += _share(1.0, dt) * (self._level + heights[m] - foot.anchor[1])
+                # It creeps to where the foot is seen: nothing pops when it is let go.
+                foot.anchor = foot.anchor + _share(_CREEP_HZ, dt) * (foot.place - foot.anchor)
                 held[m], weights[m] = foot.anchor, 10.0 ** (-3 * (1 - foot.hold)) / s.firm**2
         return Pins(MARKS, held, weights) if self.foot_lock and weights.any() else None
 
@@ -324,18 +337,42 @@ class _Follower:
         if stands:
             self._level += (1 - e_to(-dt / _GROUND_S)) * (float(np.mean(low[stands])) - self._level)
 
-    def _look_up(self, turn: Floats, sure: Floats, dt: float) -> None:
+    def _look_up(self, sure: Floats, dt: float) -> None:
         """Follow which way is up, in the camera's axes, from how the person stands."""
         assert self.pose is not None
-        back = quat.inverse(turn)
+        back = quat.inverse(self._turn)
         rotations = self.pose.rotations.copy()
         rotations[0] = quat.multiply(back, rotations[0])
         one = self.pose.replace(root=quat.rotate(back, self.pose.root), rotations=rotations)[None]
         up = upright(self.body, one, self.body.place(one), sure[None], np.full(1, 1e3))
-        # Half a second of the picture's own vertical to begin with; what is older counts less and less.
         if float(up @ _UP) < 1 - 1e-12:
-            fade = e_to(-dt / _UP_S)
-            self._upright = self._upright * fade + up * dt
+            # What is older counts less and less.
+            self._upright = self._upright * e_to(-dt / _UP_S) + up * dt
+        self._turn_goal = quat.between(self._upright, _UP)
+
+    def _right(self, dt: float) -> None:
+        """Turn a little towards the way up that was found."""
+        change = quat.multiply(self._turn_goal, quat.inverse(self._turn))
+        far = float(quat.angle(change))
+        if far > 1e-4:
+            share = min(_share(_TILT_HZ, dt), _TILT_SPEED * dt / far)
+            self._tilt(quat.slerp(quat.IDENTITY, change, np.asarray(share)))
+
+    def _tilt(self, change: Floats) -> None:
+        """Turn everything about the camera, and let the person stay where they stand."""
+        assert self.pose is not None
+        self._turn = quat.normalise(quat.multiply(change, self._turn))
+        feet = np.array([foot.place for foot in self._feet]).mean(axis=0)
+        shift = quat.rotate(change, feet) - feet
+        self._origin = self._origin + shift * (1.0, 0.0, 1.0)
+        self._level += float(shift[1])
+        rotations = self.pose.rotations.copy()
+        rotations[0] = quat.multiply(change, rotations[0])
+        self.pose = self.pose.replace(root=quat.rotate(change, self.pose.root), rotations=rotations)
+        for foot in self._feet:
+            foot.place = quat.rotate(change, foot.place)
+            if foot.anchor is not None:
+                foot.anchor = quat.rotate(change, foot.anchor)
 
     def _measure(self, rays: Floats, xyz: Floats, sure: Floats, dt: float) -> None:
         """Keep points to measure bones from, measure them now and then, and ease the bones towards what was found."""
