@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import exp as e_to
-from math import pi
+from math import log, pi
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from poise.frames import Media, continues
 from poise.mocap import quaternions as quat
 from poise.mocap.body import ROOT, Body, Pose
 from poise.mocap.fitting import Anatomy, Pins, bounded, normal, settle
-from poise.mocap.ground import MARKS, Standing, sole_heights, upright
+from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of, sole_heights
 from poise.mocap.guessing import guess
 from poise.mocap.landmarks import SKELETON, Landmarks
 from poise.mocap.measuring import HEIGHT, measure
@@ -48,16 +48,18 @@ class Response:
         speed_hz: Cutoff of the speed's own low-pass.
         away_hz: Cutoff of how far away somebody is.
         deep: Standard deviation of a step of the hips along the view, metres at 30 frames a second.
+        error: The same of the error of depth.
         twists: Extra curvature that holds each number where it was, per square radian: what nothing is seen of stays.
     """
 
     rest_hz: float = 0.7
-    turn_hz: float = 2.5
+    turn_hz: float = 4.0
     move_hz: float = 12.0
     speed_hz: float = 1.5
     away_hz: float = 0.5
-    twists: float = 3.0
-    deep: float = 0.005
+    twists: float = 40.0
+    deep: float = 0.03
+    error: float = 0.003
 
 
 # Somebody not seen for so long is forgotten, seconds.
@@ -77,8 +79,8 @@ _SINK_S = 2.0
 # Cutoffs of where a sole is, of its speed, and with which the place where it is held follows, Hz; a held sole comes and
 # goes over so many seconds.
 _PLACE_HZ, _SPEED_HZ, _CREEP_HZ, _HOLD_S = 3.0, 2.0, 0.1, 0.2
-# Seconds of standing that count as much as the picture's own vertical.
-_UPRIGHT_S = 0.3
+# What a trunk tells of the way up beside a body that stands.
+_SITS = 0.03
 # With which cutoff the way up is followed, Hz, and how fast it turns at most, radians a second.
 _TILT_HZ, _TILT_SPEED = 0.3, 0.15
 
@@ -197,8 +199,8 @@ class _Follower:
     def __post_init__(self) -> None:
         self._speed: Floats = np.zeros(self.body.size)
         self._groups, self._every = _groups(self.body), np.arange(self.body.size)
-        self._away = float("nan")
-        self._upright, self._turn, self._turn_goal = _UP * _UPRIGHT_S, quat.IDENTITY, quat.IDENTITY
+        self._away, self._trend = float("nan"), 0.0
+        self._upright, self._turn, self._turn_goal = _UP * PRIOR_S, quat.IDENTITY, quat.IDENTITY
         self._level = float("nan")
         self._origin = np.zeros(3)
         self._feet: list[_Foot] = []
@@ -211,12 +213,7 @@ class _Follower:
         """Follow for one frame."""
         dt = max(time - self.time, 1e-3) if self.pose is not None else 1 / 30
         self.time = time
-        raw = float(distances(rays, xyz, sure))
-        if np.isfinite(raw):
-            share = 1.0 if not np.isfinite(self._away) else _share(self.response.away_hz / self.smooth, dt)
-            self._away = raw if share == 1.0 else self._away * (raw / self._away) ** share
-        elif not np.isfinite(self._away):
-            self._away = 3.0
+        self._range(float(distances(rays, xyz, sure)), dt)
         self._measure(rays, xyz, sure, dt)
         sight = seen(rays, xyz, sure, np.asarray(self._away), self._gain, self.body.landmarks)
         matrix = quat.to_matrix(self._turn).T
@@ -238,6 +235,19 @@ class _Follower:
         return MotionFrame(
             id, time, rig, self.pose.rotations.copy(), root, trusted(rig, sure, off), np.array(contact, dtype=bool)
         )
+
+    def _range(self, raw: float, dt: float) -> None:
+        """Follow how far away the person is, in metres of xyz: with its trend, so that a walk towards the camera is not
+        late (a fading-memory filter of constant velocity, in the logarithm).
+        """
+        if not np.isfinite(self._away):
+            self._away, self._trend = (raw if np.isfinite(raw) else 3.0), 0.0
+            return
+        keep = e_to(-2 * pi * self.response.away_hz / self.smooth * dt)
+        ahead = log(self._away) + self._trend * dt
+        miss = log(raw) - ahead if np.isfinite(raw) else 0.0
+        self._trend += (1 - keep) ** 2 / dt * miss
+        self._away = e_to(ahead + (1 - keep**2) * miss)
 
     def _advance(self, pose: Pose, sight: Sight, pins: Pins | None, dt: float) -> Floats:
         """Take one step towards what is seen; returns how far the points are off."""
@@ -264,7 +274,8 @@ class _Follower:
         # What was known of each number a moment ago counts less the longer ago it is.
         patience = max(30 * dt, 1.0)
         curve[self._every, self._every] += self.response.twists / patience
-        # How far away somebody is changes slowly, and is seen badly.
+        # How far away somebody is changes slowly, and is seen badly; its error more slowly still.
+        curve[-1, -1] += 1 / (self.response.error**2 * patience)
         view = pose.root / np.sqrt(pose.root @ pose.root)
         curve[:ROOT, :ROOT] += view[:, None] * view / (self.response.deep**2 * patience)
         return bounded(-np.linalg.solve(curve, slope))
@@ -343,11 +354,10 @@ class _Follower:
         back = quat.inverse(self._turn)
         rotations = self.pose.rotations.copy()
         rotations[0] = quat.multiply(back, rotations[0])
-        one = self.pose.replace(root=quat.rotate(back, self.pose.root), rotations=rotations)[None]
-        up = upright(self.body, one, self.body.place(one), sure[None], np.full(1, 1e3))
-        if float(up @ _UP) < 1 - 1e-12:
-            # What is older counts less and less.
-            self._upright = self._upright * e_to(-dt / _UP_S) + up * dt
+        one = self.pose.replace(root=quat.rotate(back, self.pose.root), rotations=rotations)
+        whole, trunk, stands, sits = axes_of(self.body, one, self.body.place(one), sure)
+        # What is older counts less and less.
+        self._upright = self._upright * e_to(-dt / _UP_S) + dt * (stands * whole + _SITS * (1 - stands) * sits * trunk)
         self._turn_goal = quat.between(self._upright, _UP)
 
     def _right(self, dt: float) -> None:

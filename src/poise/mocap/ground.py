@@ -50,10 +50,13 @@ class Standing:
     blend_s: float = 0.1
 
 
-# Somebody stands when knees and hips are bent less than this, degrees, and leans no further than this.
-_BENT, _LEAN = 40.0, 45.0
+# Somebody counts as standing the less the more knees and hips are bent, at this many degrees a third; and not at all who
+# leans further than this.
+_BENT, _LEAN = 15.0, 45.0
+# Seconds of standing that are enough to know.
+_ENOUGH_S = 0.5
 # Seconds of standing that count as much as the picture's own vertical does, and how much a trunk alone counts.
-_PRIOR_S, _TRUNK = 0.3, 0.25
+PRIOR_S, TRUNK = 0.5, 0.03
 
 
 def upright(body: Body, pose: Pose, placed: Placed, sure: Floats, duration: Floats) -> Floats:
@@ -66,25 +69,33 @@ def upright(body: Body, pose: Pose, placed: Placed, sure: Floats, duration: Floa
         sure: ``(T, K)`` how far the points are to be believed.
         duration: ``(T,)`` seconds of each frame.
     """
+    whole, trunk, stands, sits = axes_of(body, pose, placed, sure)
+    weight = duration * stands
+    total = _UP * PRIOR_S + (weight[:, None] * whole).sum(0)
+    # Who never stands straight has a trunk at least: it counts where that does not.
+    missing = max(1 - weight.sum() / min(_ENOUGH_S, duration.sum()), 0.0)
+    total = total + missing * TRUNK * ((duration * sits)[:, None] * trunk).sum(0)
+    return np.asarray(_unit(total))
+
+
+def axes_of(body: Body, pose: Pose, placed: Placed, sure: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return ``(…, 3)`` axes of the whole body and of the trunk, and ``(…)`` how far each tells what is up."""
 
     def mid(part: str) -> Floats:
-        return np.asarray((placed.places[:, body.rig.row(f"left{part}")] + placed.places[:, body.rig.row(f"right{part}")]) / 2)
+        left, right = (placed.places[..., body.rig.row(f"{side}{part}"), :] for side in ("left", "right"))
+        return np.asarray((left + right) / 2)
 
     def known(*parts: str) -> Floats:
-        return np.asarray(sure[:, [point(f"{s}_{part}") for part in parts for s in ("left", "right")]].min(axis=1))
+        rows = [point(f"{s}_{part}") for part in parts for s in ("left", "right")]
+        return np.asarray(sure[..., rows].min(axis=-1) > 0.3)
 
-    trunk, legs = _unit(mid("UpperArm") - mid("UpperLeg")), _unit(mid("UpperLeg") - mid("Foot"))
-    straight = (trunk * legs).sum(-1) > np.cos(np.radians(_BENT))
-    rows = [int(np.flatnonzero(body.hinged == body.rig.row(f"{s}LowerLeg"))[0]) for s in ("left", "right")]
-    straight &= pose.hinges[:, rows, 0].max(axis=1) < np.radians(_BENT)
-    whole = _unit(mid("UpperArm") - mid("Foot"))
-    stands = straight & (known("ankle", "hip", "shoulder") > 0.3) & (whole[:, 1] > np.cos(np.radians(_LEAN)))
-    sits = ~stands & (known("hip", "shoulder") > 0.3) & (trunk[:, 1] > np.cos(np.radians(_LEAN)))
-    weight = duration * stands
-    total = _UP * _PRIOR_S + (weight[:, None] * whole).sum(0)
-    if weight.sum() < _PRIOR_S:
-        total = total + _TRUNK * ((duration * sits)[:, None] * trunk).sum(0)
-    return np.asarray(_unit(total))
+    shoulders, hips, feet = mid("UpperArm"), mid("UpperLeg"), mid("Foot")
+    trunk, legs, whole = _unit(shoulders - hips), _unit(hips - feet), _unit(shoulders - feet)
+    knees = [int(np.flatnonzero(body.hinged == body.rig.row(f"{s}LowerLeg"))[0]) for s in ("left", "right")]
+    bends = np.maximum(np.arccos(np.clip((trunk * legs).sum(-1), -1.0, 1.0)), pose.hinges[..., knees, 0].max(axis=-1))
+    lean = np.cos(np.radians(_LEAN))
+    stands = np.exp(-np.square(bends / np.radians(_BENT))) * (known("ankle", "hip", "shoulder") & (whole[..., 1] > lean))
+    return whole, trunk, stands, known("hip", "shoulder") * (trunk[..., 1] > lean)
 
 
 def _unit(v: Floats) -> Floats:
