@@ -13,6 +13,7 @@ COMMANDS = {
     "See": ("demo", "sample", "predict"),
     "Follow": ("track", "fix", "angles"),
     "Count and recognise": ("reps", "gestures", "events"),
+    "Move a character": ("mocap",),
     "Serve": ("serve",),
     "Train": ("data", "train", "val", "export"),
     "Show to others": ("web",),
@@ -27,7 +28,7 @@ _OPTIONS = {
     "What is done": (
         "exercise", "exercises", "live", "names", "repair", "set", "body", "hands", "hands-only", "mirrored", "zone",
         "falls", "posture", "reps", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
-        "protocol", "tables", "calibrate",
+        "protocol", "tables", "calibrate", "id", "height", "fov", "foot-lock", "rig", "fps", "vmc", "osc",
         "host", "port", "queue", "token", "no-token", "cors", "allow-host", "record", "open",
     ),
     "What is found": (
@@ -39,8 +40,8 @@ _OPTIONS = {
         "cache", "min-conf",
     ),
     "What is written": (
-        "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "post", "events", "project", "name",
-        "exist-ok", "overwrite",
+        "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "preview", "post", "events", "project",
+        "name", "exist-ok", "overwrite",
     ),
     "What is drawn": (
         "show", "show-*", "line-width", "kpt-radius", "kpt-line", "font", "plots",

@@ -1,7 +1,7 @@
 """A body that can be fitted: its degrees of freedom, where its points are, and how they move with each of them.
 
-A pose is ``D`` numbers: 3 for where the hips are, 3 for each ball joint, 2 for each hinge (bend and twist), and 1 for an
-error of depth that all points of a frame share.
+A pose is ``D`` numbers: 3 for where the hips are, 3 for each ball joint, 2 for each hinge (bend and twist), and 1 for
+an error of depth that all points of a frame share.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.mocap import quaternions as quat
-from poise.mocap.joints import Hinge, joint, mirrored, rad
+from poise.mocap.joints import Hinge, joint, mirrored
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.rig import Rig
 
@@ -23,9 +23,7 @@ Floats = NDArray[np.float64]
 # The root's three numbers come first.
 ROOT = 3
 # Terms of the product of two quaternions x, y, z, w: result, of a, of b, sign.
-_TERMS = (
-    "xxw+ xyz+ xzy- xwx+ yxz- yyw+ yzx+ ywy+ zxy+ zyx- zzw+ zwz+ wxx- wyy- wzz- www+".split()  # noqa: SIM905
-)
+_TERMS = "xxw+ xyz+ xzy- xwx+ yxz- yyw+ yzx+ ywy+ zxy+ zyx- zzw+ zwz+ wxx- wyy- wzz- www+"
 _EYE, _LAST_ROW = np.eye(3), np.array([0.0, 0.0, 0.0, 1.0])
 _NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])
 
@@ -34,7 +32,8 @@ def _tables() -> tuple[Floats, Floats]:
     """Return ``(4, 16)``, which makes of a quaternion the matrix of its product, and ``(3, 9)``, of a vector that of
     its cross product, transposed."""
     turning, crossing = np.zeros((4, 4, 4)), np.zeros((3, 3, 3))
-    for r, a, b, sign in _TERMS:
+    for term in _TERMS.split():
+        r, a, b, sign = list(term)
         turning["xyzw".index(a), "xyzw".index(r), "xyzw".index(b)] = 1.0 if sign == "+" else -1.0
     # (a x p)_i is the sum of e_ijk a_j p_k, with e by its sign.
     for j in range(3):
@@ -276,7 +275,7 @@ def quat_matrix(q: Floats) -> Floats:
 
 def _to_matrix() -> Floats:
     """Return ``(16, 9)``: the matrix of a unit quaternion is linear in the products of its parts."""
-    x, y, z, w = range(4)
+    w = 3
     table = np.zeros((4, 4, 3, 3))
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3

@@ -190,7 +190,7 @@ def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int
     for n in range(steps):
         curve, slope, _ = normal(body, anatomy, pose, sight)
         curve[..., every, every] += damping / 2**n
-        step = -np.linalg.solve(curve, slope[..., None])[..., 0]
+        step = np.asarray(-np.linalg.solve(curve, slope[..., None])[..., 0], dtype=np.float64)
         pose = body.moved(pose, bounded(step))
     return pose
 

@@ -64,8 +64,8 @@ class Response:
 
 # Somebody not seen for so long is forgotten, seconds.
 FORGET_S = 1.0
-# Bones are measured over so many frames at most, spread evenly over the time since somebody came; and are measured again
-# when half as many have come as there were. A measured length is approached with this time constant, seconds.
+# Bones are measured over so many frames at most, spread evenly over the time since somebody came; and are measured
+# again when half as many have come as there were. A measured length is approached with this time constant, seconds.
 _MEMORY, _EASE_S = 240, 0.7
 # The points are this many standard deviations off, in the middle, for so many frames: the fit has lost the body.
 _LOST, _LOST_FRAMES = 4.0, 3
@@ -133,8 +133,8 @@ class LiveCapture:
         points = results.keypoints
         if results.skeleton.name != SKELETON or (len(results) and points.xyz is None):
             raise ValueError(
-                f"{results.path}: live motion capture needs points in space, which body-3d gives ({SKELETON} with xyz), "
-                f"got {results.skeleton.name}"
+                f"{results.path}: live motion capture needs points in space, which body-3d gives "
+                f"({SKELETON} with xyz), got {results.skeleton.name}"
             )
         if not continues(results.media, self._media, scene=False):
             self._people = {}
@@ -278,7 +278,7 @@ class _Follower:
         curve[-1, -1] += 1 / (self.response.error**2 * patience)
         view = pose.root / np.sqrt(pose.root @ pose.root)
         curve[:ROOT, :ROOT] += view[:, None] * view / (self.response.deep**2 * patience)
-        return bounded(-np.linalg.solve(curve, slope))
+        return bounded(np.asarray(-np.linalg.solve(curve, slope), dtype=np.float64))
 
     def _shares(self, step: Floats, dt: float) -> Floats:
         """Return ``(D,)`` the share of a step that is taken: One-Euro, one cutoff for each joint.
@@ -422,7 +422,7 @@ def _off(points: Floats, pose: Pose, sight: Sight) -> Floats:
     off = points - sight.points - pose.depth * sight.rays
     deep = (off * sight.rays).sum(-1)
     squares = sight.across * (np.square(off).sum(-1) - np.square(deep)) + sight.along * np.square(deep)
-    return np.sqrt(np.maximum(squares, 0.0))
+    return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
 
 
 def _share(hertz: float, dt: float) -> float:

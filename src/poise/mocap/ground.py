@@ -50,8 +50,8 @@ class Standing:
     blend_s: float = 0.1
 
 
-# Somebody counts as standing the less the more knees and hips are bent, at this many degrees a third; and not at all who
-# leans further than this.
+# Somebody counts as standing the less the more knees and hips are bent, at this many degrees a third; and not at all
+# who leans further than this.
 _BENT, _LEAN = 15.0, 45.0
 # Seconds of standing that are enough to know.
 _ENOUGH_S = 0.5
@@ -94,7 +94,9 @@ def axes_of(body: Body, pose: Pose, placed: Placed, sure: Floats) -> tuple[Float
     knees = [int(np.flatnonzero(body.hinged == body.rig.row(f"{s}LowerLeg"))[0]) for s in ("left", "right")]
     bends = np.maximum(np.arccos(np.clip((trunk * legs).sum(-1), -1.0, 1.0)), pose.hinges[..., knees, 0].max(axis=-1))
     lean = np.cos(np.radians(_LEAN))
-    stands = np.exp(-np.square(bends / np.radians(_BENT))) * (known("ankle", "hip", "shoulder") & (whole[..., 1] > lean))
+    stands = np.exp(-np.square(bends / np.radians(_BENT))) * (
+        known("ankle", "hip", "shoulder") & (whole[..., 1] > lean)
+    )
     return whole, trunk, stands, known("hip", "shoulder") * (trunk[..., 1] > lean)
 
 

@@ -43,10 +43,10 @@ def guess(body: Body, anatomy: Anatomy, sight: Sight) -> Pose:
     up = mid("shoulder") - mid("hip")
     hips = _frame(p["left_hip"] - p["right_hip"], up)
     chest = _frame(p["left_shoulder"] - p["right_shoulder"], up)
-    half = quat.slerp(np.broadcast_to(quat.IDENTITY, hips.shape), product(quat.inverse(hips), chest), np.full(shape, 0.5))
-    head = quat.normalise(
-        quat.from_matrix(_axes(p["left_ear"] - p["right_ear"], p["nose"] - mid("ear")))
+    half = quat.slerp(
+        np.broadcast_to(quat.IDENTITY, hips.shape), product(quat.inverse(hips), chest), np.full(shape, 0.5)
     )
+    head = quat.normalise(quat.from_matrix(_axes(p["left_ear"] - p["right_ear"], p["nose"] - mid("ear"))))
     facing = seen["left_ear"] & seen["right_ear"] & seen["nose"]
     to_head = np.where(facing[..., None], product(quat.inverse(chest), head), quat.IDENTITY)
     neck = quat.slerp(np.broadcast_to(quat.IDENTITY, chest.shape), to_head, np.full(shape, 0.5))

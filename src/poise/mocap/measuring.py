@@ -54,8 +54,9 @@ class Measured:
 def measure(points: Floats, sure: Floats, height: float, *, fingers: bool = False) -> Measured:
     """Measure somebody's bones.
 
-    A limb is measured where it lies in the picture's plane, and there only across the view: along it xyz is unsure. Sides are taken
-    to be equal, the whole to be ``height``; what was seen in few frames is drawn towards common proportions.
+    A limb is measured where it lies in the picture's plane, and there only across the view: along it xyz is unsure.
+    Sides are taken to be equal, the whole to be ``height``; what was seen in few frames is drawn towards common
+    proportions.
 
     Args:
         points: ``(T, K, 3)`` xyz in the network's metres, x and y across the view.

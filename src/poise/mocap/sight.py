@@ -20,7 +20,9 @@ from poise.mocap.landmarks import Landmarks, point
 Floats = NDArray[np.float64]
 
 # Points that tell how large somebody looks: those of trunk and limbs, not hands, feet and face.
-_LARGE = [point(f"{side}_{name}") for name in ("shoulder", "elbow", "hip", "knee", "ankle") for side in ("left", "right")]
+_LARGE = [
+    point(f"{side}_{name}") for name in ("shoulder", "elbow", "hip", "knee", "ankle") for side in ("left", "right")
+]
 HIPS = [point("left_hip"), point("right_hip")]
 # Below this confidence a point is outside the picture, or hidden and made up.
 UNSEEN = 0.1
@@ -119,9 +121,7 @@ def _slopes(rays: Floats) -> tuple[Floats, Floats]:
     return own[..., :2] / np.maximum(-own[..., 2:], 1e-3), look
 
 
-def seen(
-    rays: Floats, xyz: Floats, sure: Floats, away: Floats, gain: float, landmarks: Landmarks
-) -> Sight:
+def seen(rays: Floats, xyz: Floats, sure: Floats, away: Floats, gain: float, landmarks: Landmarks) -> Sight:
     """Place points on their rays.
 
     Args:

@@ -2,9 +2,9 @@
 
     motion = MotionCapture(height=1.82).solve("dance.mp4")
 
-Points become rays and depths (:mod:`~poise.mocap.sight`), the person's bones are measured (:mod:`~poise.mocap.measuring`),
-a body of them is fitted to all frames together (:mod:`~poise.mocap.flow`), then stood on the ground and held there by
-its feet (:mod:`~poise.mocap.ground`).
+Points become rays and depths (:mod:`~poise.mocap.sight`), the person's bones are measured
+(:mod:`~poise.mocap.measuring`), a body of them is fitted to all frames together (:mod:`~poise.mocap.flow`), then stood
+on the ground and held there by its feet (:mod:`~poise.mocap.ground`).
 """
 
 from __future__ import annotations
@@ -151,8 +151,9 @@ class MotionCapture:
         pose = flow(body, anatomy, pose, sight, times, self.pace)
         duration = np.gradient(times) if len(times) > 1 else np.full(1, 1 / 30)
         up = quat.between(upright(body, pose, body.place(pose), sure, duration), [0.0, 1.0, 0.0])
-        pose, sight = _turned(body, pose, up), Sight(
-            quat.rotate(up, sight.points), quat.rotate(up, sight.rays), sight.across, sight.along
+        pose, sight = (
+            _turned(body, pose, up),
+            Sight(quat.rotate(up, sight.points), quat.rotate(up, sight.rays), sight.across, sight.along),
         )
         standing: Contacts = contacts(body, body.place(pose), sure, times, sight.rays, self.standing)
         if self.foot_lock and standing.marks.any():
@@ -205,7 +206,7 @@ def clip_of(source: Clip | str | PathLike[str] | Iterable[Results]) -> Clip:
         return source
     if isinstance(source, (str, PathLike)):
         if Path(source).suffix.lower() == ".npz":
-            return Clip.load(source)
+            return Clip.load(Path(source))
         from poise.model import Pose as Model
 
         found: Any = Model("body-3d").track(str(source), stream=True, verbose=False)

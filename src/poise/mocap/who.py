@@ -102,9 +102,7 @@ def _only(clip: Clip, row: int) -> Clip:
     return clip.replace(**columns)
 
 
-def _stretches(
-    times: Floats, present: NDArray[np.bool_], broken: NDArray[np.bool_]
-) -> tuple[tuple[int, int], ...]:
+def _stretches(times: Floats, present: NDArray[np.bool_], broken: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
     """Split where the picture was cut and where the person was away for long; frames of absence belong to no part."""
     starts = [0]
     ends = []
