@@ -131,7 +131,7 @@ class LiveCapture:
             ValueError: The points have no xyz.
         """
         points = results.keypoints
-        if results.skeleton.name != SKELETON or (len(results) and points.xyz is None):
+        if results.skeleton.name != SKELETON or (len(results) and not np.isfinite(points.xyz).any()):
             raise ValueError(
                 f"{results.path}: live motion capture needs points in space, which body-3d gives "
                 f"({SKELETON} with xyz), got {results.skeleton.name}"
