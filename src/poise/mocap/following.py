@@ -29,7 +29,7 @@ from poise.mocap.landmarks import SKELETON, Landmarks
 from poise.mocap.measuring import HEIGHT, measure
 from poise.mocap.motion import MotionFrame
 from poise.mocap.rig import Rig
-from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances, seen
+from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances, looked, seen
 from poise.mocap.solving import FOV, check
 from poise.mocap.trust import trusted
 from poise.results import Results
@@ -213,9 +213,10 @@ class _Follower:
         """Follow for one frame."""
         dt = max(time - self.time, 1e-3) if self.pose is not None else 1 / 30
         self.time = time
-        self._range(float(distances(rays, xyz, sure)), dt)
-        self._measure(rays, xyz, sure, dt)
-        sight = seen(rays, xyz, sure, np.asarray(self._away), self._gain, self.body.landmarks)
+        view = looked(rays)
+        self._range(float(distances(rays, xyz, sure, view[0])), dt)
+        self._measure(rays, xyz, sure, view, dt)
+        sight = seen(rays, xyz, sure, np.asarray(self._away), self._gain, self.body.landmarks, view)
         matrix = quat.to_matrix(self._turn).T
         sight = Sight(sight.points @ matrix, sight.rays @ matrix, sight.across, sight.along)
         if self.pose is None:
@@ -384,11 +385,11 @@ class _Follower:
             if foot.anchor is not None:
                 foot.anchor = quat.rotate(change, foot.anchor)
 
-    def _measure(self, rays: Floats, xyz: Floats, sure: Floats, dt: float) -> None:
+    def _measure(self, rays: Floats, xyz: Floats, sure: Floats, view: tuple[Floats, Floats], dt: float) -> None:
         """Keep points to measure bones from, measure them now and then, and ease the bones towards what was found."""
         if self._count % self._stride == 0:
             away = np.asarray(self._away)
-            first = seen(rays, xyz, sure, away, 1.0, self.body.landmarks).points
+            first = seen(rays, xyz, sure, away, 1.0, self.body.landmarks, view).points
             self._kept.append((first - first[HIPS].mean(axis=0), sure))
             if len(self._kept) > _MEMORY:
                 # Half as dense, over twice the time: bounded, and the bones settle.

@@ -53,6 +53,8 @@ class Standing:
 # Somebody counts as standing the less the more knees and hips are bent, at this many degrees a third; and not at all
 # who leans further than this.
 _BENT, _LEAN = 15.0, 45.0
+# A sole that is slower than this rests, metres a second.
+_AT_REST = 0.05
 # Seconds of standing that are enough to know.
 _ENOUGH_S = 0.5
 # Seconds of standing that count as much as the picture's own vertical does, and how much a trunk alone counts.
@@ -162,6 +164,15 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
             stronger = (outside < standing.blend_s) & (firm > weights[:, m, 0])
             held[stronger, m], weights[stronger, m] = where, firm[stronger, None]
     return Contacts(level, marks, Pins(MARKS, held, weights))
+
+
+def held_feet(body: Body, placed: Placed, standing: Contacts, times: Floats) -> Bools:
+    """Return ``(T, 2)`` whether the left and the right foot stand in a solved movement: held there, and at rest."""
+    if len(times) < 2:
+        return standing.feet
+    speed = np.linalg.norm(np.gradient(placed.points[:, MARKS], times, axis=0), axis=-1)
+    still = standing.marks & (speed < _AT_REST)
+    return np.stack([still[:, :2].any(1), still[:, 2:].any(1)], axis=1)
 
 
 def sole_heights(body: Body) -> Floats:

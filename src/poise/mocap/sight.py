@@ -93,14 +93,13 @@ def certainty(conf: Any, xy: Floats, xyz: Floats) -> Floats:
     return np.asarray(np.where(there & (sure >= UNSEEN), np.clip(sure, 0.0, 1.0), 0.0))
 
 
-def distances(rays: Floats, xyz: Floats, sure: Floats) -> Floats:
+def distances(rays: Floats, xyz: Floats, sure: Floats, slopes: Floats | None = None) -> Floats:
     """Return ``(…)`` how far the hips are from the camera along the view, in the metres of xyz; NaN where unknown.
 
     A point at X seen at the slope a lies at the distance D with a (D - z) = X + o, o being the same for all: least
     squares over the large points, weighed by how sure they are.
     """
-    slopes, turned = _slopes(rays)
-    del turned
+    slopes = looked(rays)[0] if slopes is None else slopes
     slopes, xyz, w = slopes[..., _LARGE, :], xyz[..., _LARGE, :], np.square(sure[..., _LARGE])
     slopes, xyz = np.where(w[..., None] > 0, slopes, 0.0), np.where(w[..., None] > 0, xyz, 0.0)
     total = np.maximum(w.sum(-1), 1e-9)[..., None, None]
@@ -112,7 +111,7 @@ def distances(rays: Floats, xyz: Floats, sure: Floats) -> Floats:
     return np.asarray(np.where(known, above / np.where(known, below, 1.0), np.nan))
 
 
-def _slopes(rays: Floats) -> tuple[Floats, Floats]:
+def looked(rays: Floats) -> tuple[Floats, Floats]:
     """Return ``(…, K, 2)`` slopes of rays seen by somebody who looks at the hips, and ``(…, 4)`` how they look."""
     view = rays[..., HIPS, :].mean(-2)
     view = np.where(np.isfinite(view).all(-1, keepdims=True), view, _AHEAD)
@@ -121,7 +120,15 @@ def _slopes(rays: Floats) -> tuple[Floats, Floats]:
     return own[..., :2] / np.maximum(-own[..., 2:], 1e-3), look
 
 
-def seen(rays: Floats, xyz: Floats, sure: Floats, away: Floats, gain: float, landmarks: Landmarks) -> Sight:
+def seen(
+    rays: Floats,
+    xyz: Floats,
+    sure: Floats,
+    away: Floats,
+    gain: float,
+    landmarks: Landmarks,
+    view: tuple[Floats, Floats] | None = None,
+) -> Sight:
     """Place points on their rays.
 
     Args:
@@ -131,8 +138,9 @@ def seen(rays: Floats, xyz: Floats, sure: Floats, away: Floats, gain: float, lan
         away: ``(…)`` from :func:`distances`, steadied.
         gain: Metres of the person in one metre of xyz.
         landmarks: How exact the points are.
+        view: What :func:`looked` gives of the rays, where it is known.
     """
-    slopes, look = _slopes(rays)
+    slopes, look = looked(rays) if view is None else view
     there = sure > 0
     deep = np.maximum(gain * (away[..., None] - np.where(there, xyz[..., 2], 0.0)), _NEAREST)
     own = np.concatenate([np.where(there[..., None], slopes, 0.0), np.full((*slopes.shape[:-1], 1), -1.0)], axis=-1)

@@ -25,7 +25,7 @@ from poise.mocap import quaternions as quat
 from poise.mocap.body import Body, Pose
 from poise.mocap.fitting import Anatomy, normal, settle
 from poise.mocap.flow import Pace, flow
-from poise.mocap.ground import Contacts, Standing, contacts, upright
+from poise.mocap.ground import Contacts, Standing, contacts, held_feet, upright
 from poise.mocap.guessing import guess
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.measuring import HEIGHT, Measured, measure
@@ -159,9 +159,10 @@ class MotionCapture:
         if self.foot_lock and standing.marks.any():
             pose = flow(body, anatomy, pose, sight, times, self.pace, pins=standing.pins, warm=True)
         _, _, off = normal(body, anatomy, pose, sight)
+        feet = held_feet(body, body.place(pose), standing, times)
         shift = np.array([-pose.root[0, 0], -standing.level, -pose.root[0, 2]])
         pose = pose.replace(root=pose.root + shift)
-        return _Part(pose, trusted(body.rig, sure, off), standing.feet, View(camera, up, shift))
+        return _Part(pose, trusted(body.rig, sure, off), feet, View(camera, up, shift))
 
     def _notes(self, who: Person, measured: Measured) -> list[str]:
         notes = []
