@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from poise.events.zones import ZoneWatch
     from poise.gestures import GestureRecognizer
     from poise.gestures.streams.detector import GestureWatch
+    from poise.mocap import LiveCapture, MotionCapture
     from poise.model import YOLO, Pose
     from poise.play import BodyController
     from poise.reps import RepCounter, RepWatch
@@ -39,6 +40,8 @@ _HOME = {
     "Keypoints": "poise.results",
     "Skeleton": "poise.skeletons",
     "GestureRecognizer": "poise.gestures",
+    "MotionCapture": "poise.mocap",
+    "LiveCapture": "poise.mocap",
     "EventStream": "poise.events.event",
     "FallWatch": "poise.events.falls",
     "GestureWatch": "poise.gestures.streams.detector",
@@ -61,8 +64,10 @@ __all__ = [
     "GestureRecognizer",
     "GestureWatch",
     "Keypoints",
+    "LiveCapture",
     "MissingExtra",
     "ModelError",
+    "MotionCapture",
     "PoiseError",
     "Pose",
     "PostureWatch",

@@ -29,6 +29,7 @@ _COMMANDS = {
     "events": "Say what happens in video: falls, postures, who enters a zone or crosses a line.",
     "fix": "Repair a video in a second pass: broken tracks, gaps, swapped sides, trembling.",
     "angles": "Measure joint angles in a video, as a table, with how far each can be trusted.",
+    "mocap": "Turn a filmed person into the movement of a character, in files or live.",
     "reps": "Count the repetitions of an exercise in a video, or learn one from a demonstration.",
     "export": "Turn a checkpoint into a network file for an engine, with the proof that it finds the same.",
     "web": "Write a web page in which a model runs in the visitor's own browser.",
@@ -49,7 +50,7 @@ _EITHER = frozenset({"amp", "cache", "resume", "pretrained"})
 
 # Commands whose --out may be standard output, and options that name a file to write and may not.
 _TO_STDOUT = frozenset({"predict", "track", "angles"})
-_FILES = frozenset({"--csv", "--report", "--heatmap", "--calibrate", "--project", "--name"})
+_FILES = frozenset({"--csv", "--report", "--heatmap", "--preview", "--calibrate", "--project", "--name"})
 
 # The word "-" looks like an option to the parser; commands turn this back.
 STDIN = "<standard input>"

@@ -13,7 +13,7 @@ COMMANDS = {
     "See": ("demo", "sample", "predict"),
     "Follow": ("track", "fix", "angles"),
     "Count and recognise": ("reps", "gestures", "events"),
-    "Play": ("play",),
+    "Move a character": ("mocap", "play"),
     "Serve": ("serve",),
     "Train": ("data", "train", "val", "export"),
     "Show to others": ("web",),
@@ -28,7 +28,7 @@ _OPTIONS = {
     "What is done": (
         "exercise", "exercises", "live", "names", "repair", "set", "body", "hands", "hands-only", "mirrored", "zone",
         "falls", "posture", "reps", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
-        "protocol", "tables", "calibrate",
+        "protocol", "tables", "calibrate", "id", "height", "fov", "foot-lock", "rig", "fps", "vmc",
         "map", "list", "web", "player", "players",
         "host", "port", "queue", "token", "no-token", "cors", "allow-host", "record", "open",
     ),
@@ -42,8 +42,8 @@ _OPTIONS = {
     ),
     "What is written": (
         "dry-run", "osc", "ws", "sink",
-        "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "post", "events", "project", "name",
-        "exist-ok", "overwrite",
+        "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "preview", "post", "events", "project",
+        "name", "exist-ok", "overwrite",
     ),
     "What is drawn": (
         "show", "show-*", "line-width", "kpt-radius", "kpt-line", "font", "plots",

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from poise.mocap.following import LiveCapture
 from poise.mocap.motion import Motion, MotionFrame
 from poise.mocap.rig import BODY_BONES, BONES, FINGER_BONES, PARENTS, Rig, forward
+from poise.mocap.solving import MotionCapture
+from poise.mocap.who import NobodySeen
 
-__all__ = ["BODY_BONES", "BONES", "FINGER_BONES", "PARENTS", "Motion", "MotionFrame", "Rig", "forward"]
+__all__ = [
+    "BODY_BONES",
+    "BONES",
+    "FINGER_BONES",
+    "PARENTS",
+    "LiveCapture",
+    "Motion",
+    "MotionCapture",
+    "MotionFrame",
+    "NobodySeen",
+    "Rig",
+    "forward",
+]

@@ -1,0 +1,196 @@
+"""Movements whose rotations are known, and what body-3d would see of them: for benchmarks/mocap.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from poise.clips import Clip
+from poise.mocap import quaternions as quat
+from poise.mocap.landmarks import Landmarks
+from poise.mocap.motion import Motion
+from poise.mocap.rig import Rig, forward
+from poise.mocap.sight import Camera
+from poise.skeletons import get
+
+SIZE, FOV = (1280, 720), 60.0
+HEIGHT = 1.75
+# Where the camera stands: in front of the person, metres away and metres up.
+AWAY, UP = 4.0, 1.1
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far body-3d is off, as its own clips tell: the spread of its limbs' lengths and its trembling.
+
+    Attributes:
+        across: Standard deviation of pixels, in metres at the person.
+        along: The same of xyz's depth.
+        slow: Share of the variance that lasts: networks err alike in frames that look alike.
+    """
+
+    across: float = 0.012
+    along: float = 0.05
+    slow: float = 0.7
+
+
+def turned(axis: tuple[float, float, float], degrees: np.ndarray) -> np.ndarray:
+    return quat.from_axis_angle(np.array(axis) / np.linalg.norm(axis), np.radians(degrees))
+
+
+def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) -> Motion:
+    """Return a movement with known rotations: ``free``, ``walk``, ``squat``, ``turn``, ``jacks`` or ``stand``."""
+    rig = Rig.of_height(HEIGHT)
+    t = np.arange(round(seconds * fps)) / fps
+    rng = np.random.default_rng(seed)
+    q = np.broadcast_to(quat.IDENTITY, (len(t), len(rig.bones), 4)).copy()
+    root = np.tile(rig.offsets[0], (len(t), 1))
+
+    def put(bone: str, *turns: np.ndarray) -> None:
+        whole = turns[0]
+        for turn in turns[1:]:
+            whole = quat.multiply(whole, turn)
+        q[:, rig.row(bone)] = np.broadcast_to(whole, q[:, 0].shape)
+
+    def wave(low: float, high: float, hertz: float, phase: float = 0.0) -> np.ndarray:
+        return (low + high) / 2 + (high - low) / 2 * np.sin(2 * np.pi * hertz * t + phase)
+
+    def arms(swing: np.ndarray, lift: np.ndarray, bend: np.ndarray, twist: np.ndarray) -> None:
+        """Swing forwards, lift from hanging to the side, bend the elbow, twist the forearm, degrees; left, right."""
+        for s, (side, sign) in enumerate((("left", 1.0), ("right", -1.0))):
+            put(
+                f"{side}UpperArm",
+                turned((1, 0, 0), -swing[s]),
+                turned((0, 0, 1), sign * (lift[s] - 90)),
+            )
+            put(f"{side}LowerArm", turned((0, -sign, 0), bend[s]), turned((1, 0, 0), sign * twist[s]))
+
+    def legs(swing: np.ndarray, spread: np.ndarray, bend: np.ndarray, foot: np.ndarray) -> None:
+        """Swing forwards, spread sideways, bend the knee, tip the foot up, degrees; left, right."""
+        for s, (side, sign) in enumerate((("left", 1.0), ("right", -1.0))):
+            put(f"{side}UpperLeg", turned((0, 0, 1), sign * spread[s]), turned((1, 0, 0), -swing[s]))
+            put(f"{side}LowerLeg", turned((1, 0, 0), bend[s]))
+            put(f"{side}Foot", turned((1, 0, 0), -foot[s]))
+
+    z = np.zeros(len(t))
+    both = np.stack([z, z])
+    if name == "walk":
+        f = 0.9
+        swing = np.stack([wave(-22, 28, f), wave(-22, 28, f, np.pi)])
+        bend = np.stack([wave(3, 55, f, -1.2 + p) for p in (0, np.pi)])
+        legs(swing, both + 2, bend, np.stack([wave(-12, 12, f, 0.8 + p) for p in (0, np.pi)]))
+        arms(0.8 * swing[::-1], both + 8, both + np.stack([wave(15, 35, f), wave(15, 35, f, np.pi)]), both + 10)
+        put("spine", turned((0, 1, 0), wave(-6, 6, f)))
+        put("hips", turned((0, 1, 0), 90 + wave(-5, 5, f, np.pi)))
+        root[:, 0] += 1.1 * (t - t[-1] / 2)
+    elif name == "squat":
+        down = np.clip(wave(-20, 110, 0.35), 0, None)
+        legs(np.stack([down, down]), both + 8, np.stack([down * 1.15] * 2), np.stack([down * 0.5] * 2))
+        arms(np.stack([20 + 0.6 * down] * 2), both + 6, both + 20, both)
+        put("hips", turned((0, 1, 0), z + 35), turned((1, 0, 0), 0.35 * down))
+    elif name == "turn":
+        f = 0.9
+        arms(np.stack([wave(-20, 30, f, np.pi), wave(-20, 30, f)]), both + 12, np.stack([wave(10, 60, f)] * 2), both)
+        swing = np.stack([wave(-2, 30, f), wave(-2, 30, f, np.pi)])
+        legs(swing, both + 4, np.clip(2 * swing, 2, None), both + 0.0)
+        put("hips", turned((0, 1, 0), 360 * np.clip((t - 1) / max(t[-1] - 2, 1), 0, 1)))
+    elif name == "jacks":
+        up = np.stack([wave(10, 150, 0.8)] * 2)
+        arms(both, up, both + 15, both)
+        legs(both, np.stack([wave(2, 25, 0.8)] * 2), both + 4, both)
+    elif name == "stand":
+        arms(both + 5, both + 8, both + 12, both)
+        legs(both, both + 4, both + 2, both)
+    elif name == "free":
+        r = [rng.uniform(0.15, 0.6) for _ in range(16)]
+        p = rng.uniform(0, 6, 16)
+        arms(
+            np.stack([wave(-30, 100, r[0], p[0]), wave(-30, 100, r[1], p[1])]),
+            np.stack([wave(5, 100, r[2], p[2]), wave(5, 100, r[3], p[3])]),
+            np.stack([wave(5, 120, r[4], p[4]), wave(5, 120, r[5], p[5])]),
+            np.stack([wave(-50, 50, r[6], p[6]), wave(-50, 50, r[7], p[7])]),
+        )
+        legs(
+            np.stack([wave(-20, 70, r[8], p[8]), wave(-20, 70, r[9], p[9])]),
+            np.stack([wave(0, 25, r[10], p[10]), wave(0, 25, r[11], p[11])]),
+            np.stack([wave(3, 90, r[12], p[12]), wave(3, 90, r[13], p[13])]),
+            both,
+        )
+        put("hips", turned((0, 1, 0), wave(-40, 40, 0.2)), turned((1, 0, 0), wave(-5, 20, 0.3)))
+        put("spine", turned((0, 1, 0), wave(-12, 12, 0.4)), turned((1, 0, 0), wave(-5, 12, 0.3)))
+        put("chest", turned((0, 1, 0), wave(-12, 12, 0.4)), turned((1, 0, 0), wave(-5, 12, 0.3)))
+        put("neck", turned((0, 1, 0), wave(-20, 20, 0.3)))
+        put("head", turned((0, 1, 0), wave(-20, 20, 0.3)), turned((1, 0, 0), wave(-10, 15, 0.4)))
+    else:
+        raise ValueError(f"no scene {name!r}")
+    places = forward(rig, q, root)[0]
+    # Feet on the ground: the lower ankle is where it is at rest.
+    ankles = places[:, [rig.row("leftFoot"), rig.row("rightFoot")], 1].min(axis=1)
+    root[:, 1] += rig.rest()[rig.row("leftFoot"), 1] - ankles
+    ones = np.ones(q.shape[:2])
+    return Motion(rig, t, q, root, ones, np.zeros((len(t), 2), dtype=bool), source=name)
+
+
+def seen(motion: Motion, noise: Noise | None = None, *, seed: int = 0) -> Clip:
+    """Return what a network like body-3d would give of a movement: pixels, and xyz as seen by who looks at the hips."""
+    rig = motion.rig
+    marks = Landmarks.of(rig, HEIGHT)
+    places, turns = forward(rig, motion.rotations, motion.root)
+    points = places[:, marks.bones] + quat.rotate(turns[:, marks.bones], marks.offsets)
+    points = points - (0.0, UP, AWAY)
+    rng = np.random.default_rng(seed)
+    camera = Camera.of(SIZE, FOV)
+    hips = points[:, 23:25].mean(axis=1, keepdims=True)
+    look = quat.between(np.broadcast_to([0.0, 0.0, -1.0], hips.shape), hips)
+    xyz = quat.rotate(quat.inverse(look), points - hips)
+    xy = camera.pixels(points)
+    if noise is not None:
+        metre = camera.focal / AWAY
+        xy = xy + metre * _lasting(rng, xy.shape, noise.across, noise.slow, motion.fps)
+        xyz = xyz + _lasting(rng, xyz.shape, 1.0, noise.slow, motion.fps) * (noise.across, noise.across, noise.along)
+    t, k = len(motion), points.shape[1]
+    low, high = xy.min(axis=1), xy.max(axis=1)
+    return Clip(
+        times=motion.times,
+        frames=np.arange(t),
+        ids=np.array([1]),
+        boxes=np.concatenate([low, high], axis=-1)[None],
+        box_conf=np.ones((1, t)),
+        xy=xy[None],
+        conf=np.ones((1, t, k)),
+        sigma=np.full((1, t, k, 2), np.nan),
+        skeleton=get("blazepose33"),
+        size=SIZE,
+        source=motion.source,
+        fps=motion.fps,
+        xyz=(xyz * (1.0, -1.0, -1.0))[None],
+    )
+
+
+def _lasting(rng: np.random.Generator, shape: tuple[int, ...], sigma: float, slow: float, fps: float) -> np.ndarray:
+    """Return noise of which a share lasts for half a second."""
+    quick, lasting = rng.normal(size=shape), rng.normal(size=shape)
+    keep = np.exp(-1 / (0.5 * fps))
+    for i in range(1, len(lasting)):
+        lasting[i] = keep * lasting[i - 1] + np.sqrt(1 - keep**2) * lasting[i]
+    return sigma * (np.sqrt(1 - slow) * quick + np.sqrt(slow) * lasting)
+
+
+def error(found: Motion, truth: Motion) -> np.ndarray:
+    """Return ``(T, J)`` degrees between the world rotations of bones."""
+    at = np.searchsorted(truth.times, found.times)
+    ours = forward(found.rig, found.rotations, found.root)[1]
+    theirs = forward(truth.rig, truth.rotations, truth.root)[1][at]
+    return np.degrees(quat.angle(quat.multiply(quat.inverse(ours), theirs)))
+
+
+def local_error(found: Motion, truth: Motion) -> np.ndarray:
+    """Return ``(T, J)`` degrees between the bones' own rotations, those that files hold."""
+    at = np.searchsorted(truth.times, found.times)
+    return np.degrees(quat.angle(quat.multiply(quat.inverse(found.rotations), truth.rotations[at])))
+
+
+def jumps(found: Motion) -> np.ndarray:
+    """Return ``(T - 1, J)`` degrees from frame to frame."""
+    return np.degrees(quat.angle(quat.multiply(quat.inverse(found.rotations[:-1]), found.rotations[1:])))

@@ -1,0 +1,202 @@
+"""Motion capture against known movements and on real clips: python benchmarks/mocap.py [--cache DIR] [--long SECONDS].
+
+Prints: rotation errors and jumps on movements with known rotations, from perfect points and with body-3d's own noise,
+offline and live; on real clips how far the solved body lies off the points in the picture, how fast feet slide while
+they stand and how much everything trembles, before and after; CPU time a frame. ``--long 3600`` follows an hour of a
+live stream and says what grew and what drifted. Poses are kept as saved clips in the cache folder, so that networks run
+once.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _common import arguments, save, table
+from _mocap_scenes import HEIGHT, Noise, error, jumps, local_error, scene, seen
+
+from poise.clips import Clip
+from poise.mocap import LiveCapture, Motion, MotionCapture, forward
+from poise.mocap import quaternions as quat
+from poise.mocap.ground import MARKS
+from poise.mocap.landmarks import Landmarks
+from poise.mocap.solving import joined
+
+SCENES = ("free", "walk", "squat", "turn", "jacks", "stand")
+CLIPS = (
+    "mocap_walk_side",
+    "mocap_ballet",
+    "squat_home_front",
+    "squat_gym_hold",
+    "jumping_jack_front",
+    "gesture_none_stand",
+)
+# Frames in which somebody stands still.
+STILL = {"gesture_none_stand": (0, 53), "squat_gym_hold": (0, 235)}
+# Points of the network and the bones that begin there, for how much both tremble.
+LIMBS = [11, 12, 13, 14, 15, 16, 25, 26, 27, 28]
+BONES = [f"{s}{b}" for b in ("UpperArm", "LowerArm", "Hand", "LowerLeg", "Foot") for s in ("left", "right")]
+
+
+def live(clip: Clip, height: float | None) -> tuple[Motion, np.ndarray, float]:
+    """Return a live movement of the longest seen person, CPU milliseconds a person and frame, and the mean lag."""
+    capture = LiveCapture(height)
+    main = int(clip.ids[np.argmax(clip.present.sum(axis=1))])
+    moments, spent, lags = [], [], []
+    for result in clip.results():
+        start = time.process_time()
+        found = capture.update(result)
+        spent.append((time.process_time() - start) * 1e3 / max(len(found), 1))
+        lags.append(capture.lag_s)
+        moments += [m for m in found if m.id == main]
+    columns = [np.array([getattr(m, n) for m in moments]) for n in ("time", "rotations", "root", "trust", "contact")]
+    return Motion(moments[-1].rig, *columns, id=main), np.array(spent), float(np.mean(lags))
+
+
+def synthetic() -> list[dict[str, Any]]:
+    rows = []
+    for name in SCENES:
+        truth = scene(name)
+        for points, noise in (("perfect", None), ("noisy", Noise())):
+            clip = seen(truth, noise, seed=1)
+            found = MotionCapture(HEIGHT).solve(clip)
+            followed, _, lag = live(clip, HEIGHT)
+            own, world, theirs = local_error(found, truth), error(found, truth), local_error(followed, truth)[30:]
+            lengths = np.linalg.norm(np.diff(found.joints()[:, [6, 7, 8]], axis=1), axis=-1)
+            rows.append(
+                {
+                    "movement": name,
+                    "points": points,
+                    "median": round(float(np.median(own)), 2),
+                    "p90": round(float(np.percentile(own, 90)), 1),
+                    "in the world": round(float(np.median(world)), 2),
+                    "jump beyond truth": round(float((jumps(found) - jumps(truth)).max()), 1),
+                    "bones vary %": round(100 * float((np.ptp(lengths, axis=0) / lengths.mean(axis=0)).max()), 6),
+                    "live median": round(float(np.median(theirs)), 2),
+                    "live lag ms": round(1e3 * lag),
+                }
+            )
+    return rows
+
+
+def clip_named(name: str, shared: Path, cache: Path) -> Clip:
+    kept = cache / f"{name}.body-3d.mocap.npz"
+    if not kept.exists():
+        from poise import Pose
+
+        cache.mkdir(parents=True, exist_ok=True)
+        results = Pose("body-3d").track(shared / "data/videos" / f"{name}.mp4", stream=True, verbose=False)
+        joined(Clip.of(results)).save(kept)
+    return Clip.load(kept)
+
+
+def points_of(motion: Motion, height: float) -> np.ndarray:
+    """Return ``(T, K, 3)`` where the network's points lie on the solved body."""
+    marks = Landmarks.of(motion.rig, height)
+    places, turns = forward(motion.rig, motion.rotations, motion.root)
+    return places[:, marks.bones] + quat.rotate(turns[:, marks.bones], marks.offsets)
+
+
+def slide(motion: Motion, contact: np.ndarray) -> float:
+    """Return the mean speed of feet between frames in both of which they stand, cm/s: of the sole's slower point."""
+    soles = points_of(motion, 1.7)[:, MARKS]
+    moved = np.linalg.norm(np.diff(soles, axis=0), axis=-1) / np.diff(motion.times)[:, None]
+    feet = np.minimum(moved[:, 0::2], moved[:, 1::2])
+    both = contact[1:] & contact[:-1]
+    return float(100 * feet[both].mean()) if both.any() else float("nan")
+
+
+def tremble(joints: np.ndarray) -> float:
+    """Return millimetres: the deviation of white noise with the same second differences."""
+    return float(1e3 * np.sqrt(np.square(np.diff(joints, n=2, axis=0)).sum(-1).mean() / 18))
+
+
+def relative(motion: Motion) -> np.ndarray:
+    """Return ``(T, …, 3)`` the limbs' joints seen from the hips, as the network's own points are."""
+    places = motion.joints()
+    hips = places[:, [motion.rig.row("leftUpperLeg"), motion.rig.row("rightUpperLeg")]].mean(axis=1, keepdims=True)
+    return (places - hips)[:, [motion.rig.row(bone) for bone in BONES]]
+
+
+def real(shared: Path, cache: Path) -> list[dict[str, Any]]:
+    rows = []
+    for name in CLIPS:
+        clip = clip_named(name, shared, cache)
+        start = time.process_time()
+        motion, views = MotionCapture().trace(clip)
+        spent = (time.process_time() - start) * 1e3 / len(motion)
+        free = MotionCapture(foot_lock=False).solve(clip, id=motion.id)
+        followed, live_ms, lag = live(clip, None)
+        row, at = clip.row(motion.id), np.searchsorted(clip.times, motion.times)
+        pixels = np.stack([view.pixels(p) for view, p in zip(views, points_of(motion, 1.7), strict=True)])
+        deep = [-quat.rotate(quat.inverse(v.up), r - v.shift)[2] for v, r in zip(views, motion.root, strict=True)]
+        tall = 1.7 * views[0].camera.focal / np.array(deep)
+        off = 100 * np.linalg.norm(pixels - clip.xy[row, at], axis=-1) / tall[:, None]
+        sure = clip.conf[row, at] > 0.3
+        quiet = ""
+        if name in STILL and clip.xyz is not None:
+            still = slice(*np.searchsorted(clip.frames[at], STILL[name]))
+            before, after = tremble(clip.xyz[row, at][still][:, LIMBS]), tremble(relative(motion)[still])
+            quiet = (
+                f"{before:.1f} -> {after:.2f} ({before / after:.0f}x), live {tremble(relative(followed)[still]):.1f}"
+            )
+        rows.append(
+            {
+                "clip": name,
+                "frames": len(motion),
+                "off %": round(float(np.median(off[sure])), 2),
+                "p90 %": round(float(np.percentile(off[sure], 90)), 2),
+                "stands %": round(100 * float(motion.contact.mean())),
+                "slide cm/s": f"{slide(free, motion.contact):.1f} -> {slide(motion, motion.contact):.2f}",
+                "trembling mm": quiet,
+                "ms a frame": round(spent, 1),
+                "live ms": f"{np.median(live_ms):.2f}, p95 {np.percentile(live_ms, 95):.2f}",
+                "live lag ms": round(1e3 * lag),
+            }
+        )
+    return rows
+
+
+def long_stream(seconds: float) -> dict[str, Any]:
+    """Follow the same minute again and again: nothing grows, nothing drifts."""
+    results = list(seen(scene("squat", seconds=60.0), Noise(), seed=2).results())
+    capture = LiveCapture(HEIGHT)
+    roots, lengths = [], []
+    for n in range(round(seconds * 30)):
+        for moment in capture.update(results[n % len(results)].replace(time=n / 30)):
+            if n % len(results) == 900:
+                roots.append(moment.root)
+                lengths.append(moment.rig.offsets)
+    follower = capture._people[1]
+    return {
+        "minutes": len(roots),
+        "root drift m": np.ptp(np.array(roots[1:]), axis=0).round(4).tolist(),
+        "bones change mm": round(1e3 * float(np.ptp(np.array(lengths[1:]), axis=0).max()), 2),
+        "frames kept": len(follower._kept),
+    }
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--cache", type=Path, default=Path("build/clips"))
+    parser.add_argument("--long", type=float, default=0.0, help="seconds of a live stream to follow")
+    given = parser.parse_args()
+    if given.long:
+        found = long_stream(given.long)
+        print(found)
+        save(given.json, long=found)
+        return
+    known = synthetic()
+    table(known, title="Known movements: degrees between the bones' own rotations")
+    for points, limit in (("perfect", 3.0), ("noisy", 8.0)):
+        middle = np.median([row["median"] for row in known if row["points"] == points])
+        print(f"{points} points: {middle:.2f} degrees, the median of the movements; to reach: {limit}")
+    clips = real(given.shared, given.cache)
+    table(clips, title="Real clips")
+    save(given.json, synthetic=known, real=clips)
+
+
+if __name__ == "__main__":
+    main()

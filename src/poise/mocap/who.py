@@ -1,0 +1,117 @@
+"""Whose movement: one person out of a clip, cut into stretches that nothing interrupts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.clips import Clip, cuts, outliers, repair_swaps
+from poise.clips.packed import piece_of
+from poise.errors import PoiseError
+from poise.mocap.landmarks import SKELETON
+from poise.mocap.sight import axes_up, certainty
+
+Floats = NDArray[np.float64]
+
+# Somebody who was away for longer than this begins anew: what happened meanwhile is not made up.
+AWAY_S = 2.0
+
+
+class NobodySeen(PoiseError):
+    """There is nobody in the clip whose movement could be captured."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One person's points, from the first frame to the last in which they were seen.
+
+    Attributes:
+        id: Track id.
+        times: ``(T,)`` seconds.
+        xy: ``(T, K, 2)`` pixels; NaN where missing.
+        xyz: ``(T, K, 3)`` metres, y up, z towards the camera; NaN where missing.
+        sure: ``(T, K)`` in [0, 1], 0 where missing.
+        size: Width and height of the picture, pixels.
+        stretches: First frame and end (exclusive) of each part that is solved by itself: between cuts and absences.
+        notes: What was chosen and repaired, in sentences.
+    """
+
+    id: int
+    times: Floats
+    xy: Floats
+    xyz: Floats
+    sure: Floats
+    size: tuple[int, int]
+    stretches: tuple[tuple[int, int], ...]
+    notes: tuple[str, ...]
+
+
+def person(clip: Clip, id: int | None = None) -> Person:
+    """Take one person out of a clip, left and right exchanged back and points off the body left out.
+
+    Args:
+        clip: Of a model with xyz: ``body-3d``.
+        id: Whom; None: who is seen longest.
+
+    Raises:
+        ValueError: The clip's points are not those of body-3d, or nobody has the id; with who is there, and how long.
+        NobodySeen: There is nobody in it.
+    """
+    if clip.skeleton.name != SKELETON or clip.xyz is None:
+        given = clip.skeleton.name if clip.skeleton.name != SKELETON else f"{SKELETON} without xyz"
+        raise ValueError(
+            f"{clip.source}: motion capture needs points in space, which body-3d gives ({SKELETON} with xyz), got "
+            f"{given}; pose it with Pose('body-3d').track(…)"
+        )
+    step = float(np.median(np.diff(clip.times))) if len(clip) > 1 else 1 / 30
+    frames = {int(i): int(n) for i, n in zip(clip.ids, clip.present.sum(axis=1), strict=True) if n}
+    if not frames:
+        raise NobodySeen(f"{clip.source}: nobody is seen in {len(clip)} frames, so there is no movement to capture")
+    notes: list[str] = []
+    told = ", ".join(f"{i} ({n * step:.1f} s)" for i, n in sorted(frames.items(), key=lambda pair: -pair[1])[:12])
+    if id is None:
+        id = max(frames, key=lambda i: frames[i])
+        if len(frames) > 1:
+            notes.append(f"{len(frames)} people are seen: id {told}; id {id} was taken, who is seen longest")
+    elif id not in frames:
+        raise ValueError(f"{clip.source}: nobody has the id {id}; seen are id {told}")
+    one, row = piece_of(clip, clip.row(id))
+    if len(one.ids) > 1:
+        one = _only(one, row)
+    broken = cuts(one)
+    one, swaps = repair_swaps(one, breaks=broken)
+    if swaps:
+        notes.append(f"left and right were exchanged back {len(swaps)} times")
+    there = np.flatnonzero(one.present[0])
+    span = slice(int(there[0]), int(there[-1]) + 1)
+    xy = one.xy[0, span].astype(np.float64)
+    xyz = axes_up(one.xyz[0, span]) if one.xyz is not None else np.full((*xy.shape[:2], 3), np.nan)
+    sure = np.where(outliers(one)[0, span], 0.0, certainty(one.conf[0, span], xy, xyz))
+    times = np.asarray(one.times[span], dtype=np.float64)
+    stretches = _stretches(times, one.present[0, span], broken[0, span])
+    if len(stretches) > 1:
+        notes.append(f"the movement is in {len(stretches)} parts, between which the picture was cut or nobody was seen")
+    return Person(id, times, xy, xyz, sure, clip.size, stretches, tuple(notes))
+
+
+def _only(clip: Clip, row: int) -> Clip:
+    at = slice(row, row + 1)
+    columns = {name: getattr(clip, name)[at] for name in ("ids", "boxes", "box_conf", "xy", "conf", "sigma", "xyz")}
+    return clip.replace(**columns)
+
+
+def _stretches(times: Floats, present: NDArray[np.bool_], broken: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """Split where the picture was cut and where the person was away for long; frames of absence belong to no part."""
+    starts = [0]
+    ends = []
+    last = 0
+    for t in range(1, len(times)):
+        if present[t]:
+            if broken[t] or times[t] - times[last] > AWAY_S:
+                ends.append(last + 1)
+                starts.append(t)
+            last = t
+    ends.append(len(times))
+    return tuple(zip(starts, ends, strict=True))
