@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -114,14 +115,16 @@ def test_one_frame_of_somebody_who_was_not_seen(tmp_path: Path) -> None:
 
 def test_units_and_the_up_axis_are_the_tables(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('unit = "mm"\nup = "z"\n[bones]\nhips = "Root"\nspine = "Back"\nhead = "Top"\n')
+    path.write_text(
+        'unit = "mm"\nup = "z"\n[bones]\nhips = "Root"\nspine = "Back"\nchest = "Chest"\nneck = "Neck"\nhead = "Top"\n'
+    )
     motion = walk(0.2)
 
     read = read_bvh(write_motion(motion, tmp_path / "walk.bvh", rig=str(path)))
 
     x, y, z = np.moveaxis(motion.joints()[:, motion.rig.row("head")], -1, 0)
     assert np.abs(read.joints()[:, read.names.index("Top")] / 1000 - np.stack([x, -z, y], -1)).max() < 1e-5
-    assert read.names == ("Root", "Back", "Top")
+    assert read.names == ("Root", "Back", "Chest", "Neck", "Top")
 
 
 def test_the_same_movement_is_the_same_file() -> None:
@@ -165,7 +168,5 @@ def test_no_bytes_break_the_reader(data: bytes, at: int, tmp_path_factory: pytes
     good = GOOD.encode()
     path.write_bytes(good[:at] + data + good[at + len(data) :])
 
-    try:
+    with suppress(FormatError):
         read_bvh(path).joints()
-    except FormatError as error:
-        assert str(path) in str(error)

@@ -69,7 +69,7 @@ def _values(made: Retargeted) -> NDArray[np.float64]:
             columns.append(np.zeros((frames, 3)))
         columns.append(angles[:, at])
     # No -0.000000.
-    return np.round(np.concatenate(columns, 1), 6) + 0.0
+    return np.asarray(np.round(np.concatenate(columns, 1), 6) + 0.0, dtype=np.float64)
 
 
 def _children(made: Retargeted) -> dict[int, list[int]]:
