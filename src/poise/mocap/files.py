@@ -20,7 +20,19 @@ def _bvh(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -
     return ("\n".join(bvh_lines(motion, rig=rig, fps=fps)) + "\n").encode()
 
 
-_WRITERS: dict[str, Bytes] = {".bvh": _bvh}
+def _glb(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
+    from poise.mocap.formats.gltf import glb_bytes
+
+    return glb_bytes(motion, rig=rig, fps=fps)
+
+
+def _vrma(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
+    from poise.mocap.formats.vrma import vrma_bytes
+
+    return vrma_bytes(motion, fps=fps)
+
+
+_WRITERS: dict[str, Bytes] = {".bvh": _bvh, ".glb": _glb, ".vrma": _vrma}
 SUFFIXES: tuple[str, ...] = tuple(_WRITERS)
 
 

@@ -51,6 +51,10 @@ class Retargeted:
 
     def joints(self) -> Floats:
         """``(T, B, 3)`` where the bones begin, in the file's axes and unit."""
+        return self.world()[0]
+
+    def world(self) -> tuple[Floats, Floats]:
+        """``(T, B, 3)`` where the bones begin, and ``(T, B, 4)`` how their axes are turned, seen from the file's."""
         world = np.empty_like(self.rotations)
         places = np.empty((*self.rotations.shape[:-1], 3))
         for at, above in enumerate(self.parents):
@@ -60,7 +64,7 @@ class Retargeted:
             else:
                 world[:, at] = quat.multiply(world[:, above], self.rotations[:, at])
                 places[:, at] = places[:, above] + quat.rotate(world[:, above], offset)
-        return places
+        return places, world
 
 
 def retarget(motion: Motion, rig: str | Path | RigTable | None = None, *, axes: bool = True) -> Retargeted:
