@@ -117,23 +117,23 @@ def _add_trunk(made: Sculpture, body: Body) -> None:
         return Ring(centre + s * forward * _Z, x * _X, -s * z * _Z, carried, power)
 
     shirt = [
-        ring(-0.075, hip + 0.063 * s, 0.106), ring(-0.03, hip + 0.066 * s, 0.11), ring(0.08, hip + 0.058 * s, 0.106),
-        ring(0.24, hip + 0.045 * s, 0.097, 0.004), ring(0.4, 0.5 * (hip + wide) + 0.003 * s, 0.1, 0.006),
-        ring(0.58, 0.84 * wide, 0.112, 0.006), ring(0.74, 0.9 * wide, 0.115, 0.002), ring(0.85, 0.87 * wide, 0.104, -0.002),
-        ring(0.93, 0.74 * wide, 0.085, -0.006, 2.1), ring(0.985, 0.5 * wide, 0.069, -0.006, 2.0),
-        ring(1.02, 0.062 * s, 0.061, -0.002, 2.0),
+        ring(0.085, hip + 0.077 * s, 0.112), ring(0.2, hip + 0.06 * s, 0.102, 0.002),
+        ring(0.4, 0.5 * (hip + wide) + 0.008 * s, 0.102, 0.006),
+        ring(0.58, 0.86 * wide, 0.114, 0.006), ring(0.74, 0.98 * wide, 0.114, 0.002), ring(0.86, 1.04 * wide, 0.098, -0.004),
+        ring(0.94, 0.98 * wide, 0.078, -0.008, 2.2), ring(1.0, 0.74 * wide, 0.069, -0.008, 2.1),
+        ring(1.045, 0.068 * s, 0.064, -0.002, 2.0),
     ]  # fmt: skip
-    made.skin("shirt", shirt, 18, flat_ends=True)
+    made.skin("shirt", shirt, 16, flat_ends=True)
     seat = {"hips": 1.0}
     pelvis = [
         Ring(np.array([hips[0], hips[1] + y * s, hips[2] + z * s]), (hip + x * s) * _X, -d * s * _Z, seat, 2.4)
-        for y, x, d, z in ((-0.115, -0.06, 0.035, 0.0), (-0.1, -0.02, 0.07, -0.004), (-0.06, 0.042, 0.096, -0.006),
-                           (0.0, 0.06, 0.1, -0.004), (0.05, 0.05, 0.094, 0.0))
+        for y, x, d, z in ((-0.115, -0.06, 0.035, 0.0), (-0.1, -0.02, 0.07, -0.004), (-0.06, 0.056, 0.098, -0.004),
+                           (0.0, 0.072, 0.106, -0.002), (0.06, 0.068, 0.102, 0.0))
     ]  # fmt: skip
-    made.skin("trousers", pelvis, 16)
+    made.skin("trousers", pelvis, 14)
     throat = [
         Ring(neck + np.array([0, y, z]) * s, r * s * _X, -r * s * _Z, {"neck": w, "chest": 1 - w})
-        for y, z, r, w in ((-0.03, 0.0, 0.056, 0.0), (0.02, 0.002, 0.05, 0.5), (0.06, 0.008, 0.049, 1.0))
+        for y, z, r, w in ((-0.03, 0.0, 0.06, 0.0), (0.02, 0.002, 0.052, 0.5), (0.06, 0.008, 0.05, 1.0))
     ]
     throat.append(Ring(body["head"] + np.array([0, 0.03, 0.012]) * s, 0.05 * s * _X, -0.05 * s * _Z, {"head": 1.0}))
     made.skin("skin", throat, 10)
@@ -145,8 +145,8 @@ def _add_leg(made: Sculpture, body: Body, side: str) -> None:
     upper, lower, foot = (side + b for b in ("UpperLeg", "LowerLeg", "Foot"))
     shin = float(np.linalg.norm(ankle - knee))
     bend = 0.075 * s
-    rings = _ball_end(hip, hip - knee, 0.086 * s, {upper: 0.8, "hips": 0.2}, 3)
-    profile = ((0.0, 0.087), (0.22, 0.084), (0.5, 0.073), (0.74, 0.063))
+    rings = _ball_end(hip, hip - knee, 0.079 * s, {upper: 0.8, "hips": 0.2}, 3)
+    profile = ((0.0, 0.081), (0.22, 0.081), (0.5, 0.072), (0.74, 0.063))
     rings += _tube(hip, knee, [(t, r * s, {upper: 1.0}) for t, r in profile])
     rings += [
         _round(knee + (knee - hip) / np.linalg.norm(knee - hip) * d * bend, hip - knee, r * s, {upper: 1 - w, lower: w})
@@ -154,23 +154,21 @@ def _add_leg(made: Sculpture, body: Body, side: str) -> None:
     ]
     cut = max(1 - 0.028 * s / shin, 0.6)
     rings += _tube(knee, ankle, [(t, r * s, {lower: 1.0}) for t, r in ((0.3, 0.06), (0.55, 0.055), (cut, 0.051))])
-    made.skin("trousers", rings, 12)
-    made.skin("trousers", [_round(rings[-1].centre, hip - knee, 0.0512 * s, {lower: 1.0}),
-                           _round(rings[-1].centre + 0.002 * s * _Y, hip - knee, 0.02 * s, {lower: 1.0})][::-1], 12)  # fmt: skip
+    made.skin("trousers", rings, 10, flat_ends=True)
     sock = _tube(knee, ankle, [(cut - 0.08, 0.038 * s, {lower: 1.0}), (1.0, 0.037 * s, {lower: 0.5, foot: 0.5})])
     sock.append(_round(ankle - 0.03 * s * _Y, hip - knee, 0.036 * s, {foot: 1.0}))
-    made.skin("socks", sock, 10)
+    made.skin("socks", sock, 8)
 
 
 def _add_arm(made: Sculpture, body: Body, side: str) -> None:
     s = body.size
     shoulder, elbow, wrist = (body[side + b] for b in ("UpperArm", "LowerArm", "Hand"))
     upper, lower, hand = (side + b for b in ("UpperArm", "LowerArm", "Hand"))
-    shoulder = shoulder - 0.004 * s * _Y
+    shoulder = shoulder - 0.008 * s * _Y
     joint = {upper: 0.75, side + "Shoulder": 0.25}
     sleeve = _ball_end(shoulder, shoulder - elbow, 0.06 * s, joint, 3)
     sleeve += _tube(shoulder, elbow, [(t, r * s, {upper: 1.0}) for t, r in ((0.0, 0.06), (0.25, 0.058), (0.58, 0.055))])
-    made.skin("shirt", sleeve, 12, flat_ends=True)
+    made.skin("shirt", sleeve, 10, flat_ends=True)
     along = (elbow - shoulder) / np.linalg.norm(elbow - shoulder)
     bend = 0.05 * s
     arm = _tube(shoulder, elbow, [(t, r * s, {upper: 1.0}) for t, r in ((0.4, 0.043), (0.75, 0.04))])
@@ -180,7 +178,7 @@ def _add_arm(made: Sculpture, body: Body, side: str) -> None:
     ]
     arm += _tube(elbow, wrist, [(0.4, 0.038 * s, {lower: 1.0}), (0.75, 0.031 * s, {lower: 1.0}),
                                 (0.96, 0.0265 * s, {lower: 0.6, hand: 0.4}), (1.06, 0.026 * s, {hand: 1.0})])  # fmt: skip
-    made.skin("skin", arm, 10)
+    made.skin("skin", arm, 9)
 
 
 def _tube(a: Floats, b: Floats, profile: Sequence[tuple[float, float, Carried]]) -> list[Ring]:

@@ -32,7 +32,33 @@ def _vrma(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) 
     return vrma_bytes(motion, fps=fps)
 
 
-_WRITERS: dict[str, Bytes] = {".bvh": _bvh, ".glb": _glb, ".vrma": _vrma}
+def _trc(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
+    from poise.mocap.formats.trc import trc_lines
+
+    return ("\n".join(trc_lines(motion, fps=fps)) + "\n").encode()
+
+
+def _c3d(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
+    from poise.mocap.formats.c3d import c3d_bytes
+
+    return c3d_bytes(motion, fps=fps)
+
+
+def _csv(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
+    from poise.mocap.formats.tables import csv_bytes
+
+    return csv_bytes(motion, fps=fps)
+
+
+def _parquet(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
+    from poise.mocap.formats.tables import parquet_bytes
+
+    return parquet_bytes(motion, fps=fps)
+
+
+_WRITERS: dict[str, Bytes] = {
+    ".bvh": _bvh, ".glb": _glb, ".vrma": _vrma, ".trc": _trc, ".c3d": _c3d, ".csv": _csv, ".parquet": _parquet,
+}  # fmt: skip
 SUFFIXES: tuple[str, ...] = tuple(_WRITERS)
 
 

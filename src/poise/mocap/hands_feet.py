@@ -38,7 +38,7 @@ def add_hand(made: Sculpture, body: _Body, side: str) -> None:
     palm = [ring(0.0, 0.02, 0.02, 0.001), ring(0.25, 0.031, 0.019, 0.002), ring(0.6, 0.038, 0.017, 0.0),
             ring(1.0, 0.0385, 0.0145, -0.002)]  # fmt: skip
     if body.fingers:
-        made.skin("skin", [*palm, ring(1.12, 0.034, 0.011, -0.002)], 10)
+        made.skin("skin", [*palm[:-1], ring(1.08, 0.036, 0.012, -0.002)], 8)
         for finger, radius in _FINGERS.items():
             _add_finger(made, body, side, finger, ("Proximal", "Intermediate", "Distal"), radius * s)
         _add_finger(made, body, side, "Thumb", ("Metacarpal", "Proximal", "Distal"), 0.0112 * s)
@@ -50,14 +50,14 @@ def add_hand(made: Sculpture, body: _Body, side: str) -> None:
     curl = [
         Ring(r.centre - s * d * _Y, r.u, r.v, r.carried, r.power) for r, d in zip(mitten, (0.002, 0.008, 0.016, 0.022), strict=True)
     ]
-    made.skin("skin", [*palm, *curl], 10)
+    made.skin("skin", [*palm, *curl], 8)
     thumb = wrist + x * reach * 0.22 + np.array([0, -0.004, 0.024]) * s
     tip = wrist + x * reach * 0.95 + np.array([0, -0.012, 0.062]) * s
     way = (tip - thumb) / np.linalg.norm(tip - thumb)
     u = np.cross(way, _Y) / np.linalg.norm(np.cross(way, _Y))
     rings = [Ring(thumb + t * (tip - thumb), r * s * u, r * s * np.cross(way, u), on)
              for t, r in ((-0.1, 0.012), (0.3, 0.0145), (0.7, 0.0125), (0.94, 0.009), (1.04, 0.004))]  # fmt: skip
-    made.skin("skin", rings, 7)
+    made.skin("skin", rings, 6)
 
 
 def _add_finger(made: Sculpture, body: _Body, side: str, finger: str, parts: tuple[str, ...], radius: float) -> None:
@@ -78,11 +78,10 @@ def _add_finger(made: Sculpture, body: _Body, side: str, finger: str, parts: tup
             return Ring(places[at] + way * d, r * u, r * np.cross(way, u), carried)
 
         rings.append(ring(-0.2 * radius, thin, {above: 0.5, name: 0.5}))
-        rings.append(ring(0.5 * length, thin * 0.98, {name: 1.0}))
         if at == len(names) - 1:
             rings += [ring(0.92 * length, thin * 0.85, {name: 1.0}), ring(length + 0.35 * radius, thin * 0.35, {name: 1.0})]
         above = name
-    made.skin("skin", rings, 6)
+    made.skin("skin", rings, 5)
 
 
 def _across(x: Floats, thick: float) -> Floats:
@@ -114,8 +113,8 @@ def add_foot(made: Sculpture, body: _Body, side: str) -> None:
     upper = [ring(t, w, 0.012, h, 2.3) for t, w, h in (
         (-0.01, 0.012, 0.06), (0.03, 0.03, 0.08), (0.12, 0.038, 0.094), (0.27, 0.041, 0.1), (0.42, 0.042, 0.085),
         (0.58, 0.045, 0.066), (0.75, 0.046, 0.055), (0.9, 0.038, 0.044), (0.98, 0.021, 0.033))]  # fmt: skip
-    made.skin("shoes", upper, 12)
+    made.skin("shoes", upper, 10)
     sole = [ring(t, w, 0.0, 0.024, 3.2) for t, w in (
         (-0.03, 0.012), (0.0, 0.03), (0.1, 0.0415), (0.4, 0.043), (0.7, 0.0495), (0.88, 0.044), (0.98, 0.028),
         (1.015, 0.01))]  # fmt: skip
-    made.skin("soles", sole, 10)
+    made.skin("soles", sole, 8)

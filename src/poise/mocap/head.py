@@ -27,9 +27,9 @@ def add_head(made: Sculpture, body: _Body) -> None:
     s, base = body.size, body["head"]
     # Some rigs give no sensible crown: a head has about an eighth of the height.
     reach = float(np.clip(body.tip("head")[1] - base[1], 0.16 * s, 0.28 * s))
-    half = np.array([0.092 * s, 0.56 * reach, 0.107 * s])
+    half = np.array([0.099 * s, 0.585 * reach, 0.114 * s])
     centre = base + np.array([0.0, reach - half[1], 0.016 * s])
-    theta, phi = np.linspace(0.16, np.pi - 0.16, 13), 2 * np.pi * np.arange(18) / 18
+    theta, phi = np.linspace(0.2, np.pi - 0.2, 11), 2 * np.pi * np.arange(16) / 16
 
     def at(theta: ArrayLike, phi: ArrayLike, grow: ArrayLike = 1.0) -> Floats:
         """Return points of the surface: theta from the crown, phi from the left ear over the face."""
@@ -55,26 +55,27 @@ def add_head(made: Sculpture, body: _Body) -> None:
 
     for sign in (1.0, -1.0):
         eye, turn = on_face(0.36 * sign, -0.06), _facing(0.36 * sign)
-        made.ball("eyes", eye, np.array([0.0118, 0.0165, 0.0075]) * s, _ON, around=10, across=5, turn=turn)
+        made.ball("eyes", eye, np.array([0.0118, 0.0165, 0.0075]) * s, _ON, around=8, across=4, turn=turn)
         made.ball("light", eye + np.array([0.0035, 0.006, 0.0066]) * s, np.array([0.003, 0.0036, 0.002]) * s, _ON,
-                  around=6, across=3)  # fmt: skip
-        made.ball("hair", on_face(0.37 * sign, 0.2, 0.002), np.array([0.0185, 0.0042, 0.006]) * s, _ON, around=8, across=3,
+                  around=5, across=3)  # fmt: skip
+        made.ball("hair", on_face(0.37 * sign, 0.2, 0.002), np.array([0.0185, 0.0042, 0.006]) * s, _ON, around=6, across=3,
                   turn=_facing(0.37 * sign) @ _tilt(-0.16 * sign))  # fmt: skip
-        made.ball("blush", on_face(0.52 * sign, -0.34, -0.0035), np.array([0.016, 0.0105, 0.006]) * s, _ON, around=8,
-                  across=3, turn=_facing(0.52 * sign))  # fmt: skip
+        made.ball("blush", on_face(0.5 * sign, -0.34, -0.0022), np.array([0.0165, 0.0105, 0.0042]) * s, _ON, around=8,
+                  across=3, turn=_facing(0.72 * sign))  # fmt: skip
         ear = centre + np.array([0.985 * half[0] * sign, -0.1 * half[1], -0.06 * half[2]])
-        made.ball("skin", ear, np.array([0.014, 0.028, 0.019]) * s, _ON, around=8, across=5)
-    made.ball("skin", on_face(0.0, -0.24, 0.004), np.array([0.0125, 0.0135, 0.0135]) * s, _ON, around=8, across=5)
-    _add_smile(made, [on_face(x, -0.52 + 0.42 * x * x, -0.0005) for x in np.linspace(-0.23, 0.23, 7)], 0.0042 * s)
+        made.ball("skin", ear, np.array([0.014, 0.028, 0.019]) * s, _ON, around=6, across=4)
+    made.ball("skin", on_face(0.0, -0.24, 0.004), np.array([0.0125, 0.0135, 0.0135]) * s, _ON, around=7, across=4)
+    _add_smile(made, [on_face(x, -0.52 + 0.42 * x * x, -0.0005) for x in np.linspace(-0.24, 0.24, 7)], 0.0042 * s)
 
 
 def _add_hair(made: Sculpture, at: object) -> None:
     """Add a cap that ends in a fringe in front, above the ears, and low at the back."""
-    count, rings = 20, 6
+    count, rings = 18, 5
     phi = 2 * np.pi * np.arange(count) / count
     front = np.sin(phi)  # 1 in front, -1 at the back
+    size = np.abs(front)
     # Where it ends, from the crown: the fringe is swept to one side.
-    edge = np.radians(np.where(front > 0, 88 - 32 * front**0.6 + 7 * front * np.cos(phi), 88 + 34 * (-front) ** 0.8))
+    edge = np.radians(np.where(front > 0, 88 - 32 * size**0.6 + 7 * front * np.cos(phi), 88 + 34 * size**0.8))
     share = np.linspace(0.1, 1.0, rings)
     theta = share[:, None] * edge[None]
     volume = 1.065 + 0.05 * np.sin(np.pi * np.clip(share, 0, 1))[:, None] * (0.4 + 0.6 * np.clip(front, 0, 1))[None]
@@ -88,7 +89,7 @@ def _add_hair(made: Sculpture, at: object) -> None:
 
 def _add_smile(made: Sculpture, path: list[Floats], radius: float) -> None:
     """Add a thin tube through points of the face."""
-    points, count = np.array(path), 5
+    points, count = np.array(path), 4
     turn = 2 * np.pi * np.arange(count) / count
     along = np.gradient(points, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)

@@ -96,8 +96,8 @@ class Sculpture:
         carried = [_of(ring.carried, p) for ring, row in zip(rings, grid, strict=True) for p in row]
         self.grid(part, grid, carried, caps=not flat_ends)
         if flat_ends:
-            for ring, row, turned in ((rings[0], grid[0], True), (rings[-1], grid[-1], False)):
-                self._fan(part, ring, row[::-1] if turned else row)
+            for ring, row, inside in ((rings[0], grid[0], grid[1]), (rings[-1], grid[-1], grid[-2])):
+                self._fan(part, ring, row, inside.mean(0))
 
     def grid(self, part: str, grid: Floats, carried: Sequence[Carried], *, caps: bool = True) -> None:
         """Join ``(R, N, 3)`` rows of points, each a closed ring; ``caps`` closes the first and the last smoothly."""
@@ -170,15 +170,22 @@ class Sculpture:
         fill = [0] * (_MOST_BONES - len(best))
         return rows + fill, parts + fill
 
-    def _fan(self, part: str, ring: Ring, row: Floats) -> None:
+    def _fan(self, part: str, ring: Ring, row: Floats, inside: Floats) -> None:
         count = len(row)
         points = np.concatenate([row, row.mean(0)[None]])
         nxt = np.roll(np.arange(count), -1)
         faces = np.stack([np.full(count, count), np.arange(count), nxt], -1)
-        self._add(part, points, faces, [_of(ring.carried, p) for p in points])
+        self._add(part, points, faces, [_of(ring.carried, p) for p in points], inside)
 
-    def _add(self, part: str, points: Floats, faces: NDArray[np.intp], carried: Sequence[Carried]) -> None:
+    def _add(
+        self, part: str, points: Floats, faces: NDArray[np.intp], carried: Sequence[Carried], inside: Floats | None = None
+    ) -> None:
+        """Take over a shape; its faces are turned to look away from a point inside of it, its middle if None."""
         a, b, c = (points[faces[:, k]] for k in range(3))
+        middle = points.mean(0) if inside is None else inside
+        if ((a - middle) * np.cross(b - a, c - a)).sum() < 0:
+            faces, b, c = faces[:, ::-1], b, a
+            a = points[faces[:, 0]]
         flat = np.cross(b - a, c - a)  # as long as twice the area: large faces count for more
         normals = np.zeros_like(points)
         for k in range(3):

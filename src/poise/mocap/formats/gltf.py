@@ -148,7 +148,8 @@ def _add_character(gltf: Gltf, motion: Motion, made: Retargeted) -> None:
     attributes = {
         "POSITION": gltf.accessor(mesh.positions, target=_VERTICES, bounds=True),
         "NORMAL": gltf.accessor(mesh.normals, target=_VERTICES),
-        "JOINTS_0": gltf.accessor(_carriers(motion, made)[mesh.joints], target=_VERTICES),
+        # A row without a share is 0.
+        "JOINTS_0": gltf.accessor(_carriers(motion, made)[mesh.joints] * (mesh.weights > 0), target=_VERTICES),
         "WEIGHTS_0": gltf.accessor(mesh.weights, target=_VERTICES, normalised=True),
     }
     materials, primitives = [], []
