@@ -1,8 +1,8 @@
 """Joint angles in degrees, named and signed as OpenSim's full-body models have them.
 
 Source:
-    Rajagopal et al., Full-body musculoskeletal model, IEEE TBME 2016: names, axes and signs of the coordinates. Each joint
-    with three of them turns about z (to the right), then x (forward), then y (up), all fixed to the part above.
+    Rajagopal et al., Full-body musculoskeletal model, IEEE TBME 2016: names, axes and signs of the coordinates. A joint
+    with three of them turns about z (to the right), then the new x (forward), then the newest y (up).
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from poise.mocap.rig import PARENTS
 Floats = NDArray[np.float64]
 
 _X = np.array([1.0, 0.0, 0.0])
-# The arm hangs at the angles' zero, as in OpenSim, and not to the side; the left one's turn.
+# At the angles' zero the arm hangs, as in OpenSim: what turns a hanging right arm to the side.
 _HANGING = quat.from_axis_angle(np.array([0.0, 0.0, 1.0]), -np.pi / 2)
 
 
 def joint_angles(motion: Motion) -> dict[str, Floats]:
     """Return name to ``(T,)`` degrees of every angle that the rig has; angles are followed over time, past 180 too.
 
-    Of the pelvis: tilt forward is negative, list to the right and rotation to the left are positive, as seen from the
-    axes of the motion. Flexion of hips, knees, elbows, arms and wrists and dorsiflexion of ankles are positive;
-    adduction and rotation inward are. In the trunk and the neck extension, bending to the right and rotation to the left are
-    positive.
+    Positive are: of the pelvis tilt backward, list to the right and rotation to the left, seen from the axes of the
+    motion; of the trunk and the neck extension, bending to the right and rotation to the left; of hips, knees, arms,
+    elbows and wrists flexion, of ankles dorsiflexion; adduction, rotation inward, pronation, and deviation of a wrist
+    to the thumb's side. All are 0 in somebody who stands upright with hanging arms, thumbs to the front, and faces the
+    camera.
     """
     out: dict[str, Floats] = {}
     pelvis = _opensim(_bone(motion, "hips"))
@@ -67,7 +68,6 @@ def _side(motion: Motion, side: str) -> dict[str, Floats]:
         out["mtp_angle"] = _zxy(_opensim(toes))[0]
     arm = turn("Shoulder", "UpperArm")
     if arm is not None:
-        # The right arm hangs when it is turned the other way round.
         out |= dict(zip(("arm_flex", "arm_add", "arm_rot"), _zxy(_opensim(quat.multiply(arm, _HANGING))), strict=True))
     elbow = turn("LowerArm")
     if elbow is not None:
@@ -79,7 +79,7 @@ def _side(motion: Motion, side: str) -> dict[str, Floats]:
     wrist = turn("Hand")
     if wrist is not None:
         z, _, y = to_zxy(wrist).T
-        # The palm looks down in the T-pose: flexion lowers the fingers, deviation to the thumb's side turns to the front.
+        # The palm looks down in the T-pose: flexion lowers the fingers, and the thumb's side is the front.
         out["wrist_flex"], out["wrist_dev"] = z, y
     return out
 

@@ -65,7 +65,9 @@ class Body:
     def tip(self, bone: str) -> Floats:
         """``(3,)`` where a bone without children ends, metres."""
         tip = self._tips.get(bone)
-        return self[bone] + (tip if tip is not None and np.any(tip) else self._usual.tips[self._usual.row(bone)])
+        return np.asarray(
+            self[bone] + (tip if tip is not None and np.any(tip) else self._usual.tips[self._usual.row(bone)])
+        )
 
 
 def build_character(rig: Rig) -> Mesh:
@@ -119,7 +121,8 @@ def _add_trunk(made: Sculpture, body: Body) -> None:
     shirt = [
         ring(0.085, hip + 0.077 * s, 0.112), ring(0.2, hip + 0.06 * s, 0.102, 0.002),
         ring(0.4, 0.5 * (hip + wide) + 0.008 * s, 0.102, 0.006),
-        ring(0.58, 0.86 * wide, 0.114, 0.006), ring(0.74, 0.98 * wide, 0.114, 0.002), ring(0.86, 1.04 * wide, 0.098, -0.004),
+        ring(0.58, 0.86 * wide, 0.114, 0.006), ring(0.74, 0.98 * wide, 0.114, 0.002),
+        ring(0.86, 1.04 * wide, 0.098, -0.004),
         ring(0.94, 0.98 * wide, 0.078, -0.008, 2.2), ring(1.0, 0.74 * wide, 0.069, -0.008, 2.1),
         ring(1.045, 0.068 * s, 0.064, -0.002, 2.0),
     ]  # fmt: skip
@@ -176,8 +179,8 @@ def _add_arm(made: Sculpture, body: Body, side: str) -> None:
         _round(elbow + along * d * bend, shoulder - elbow, r * s, {upper: 1 - w, lower: w})
         for d, r, w in ((-0.7, 0.0385, 0.12), (0.0, 0.038, 0.5), (0.7, 0.039, 0.88))
     ]
-    arm += _tube(elbow, wrist, [(0.4, 0.038 * s, {lower: 1.0}), (0.75, 0.031 * s, {lower: 1.0}),
-                                (0.96, 0.0265 * s, {lower: 0.6, hand: 0.4}), (1.06, 0.026 * s, {hand: 1.0})])  # fmt: skip
+    arm += _tube(elbow, wrist, [(0.4, 0.038 * s, {lower: 1.0}), (0.75, 0.031 * s, {lower: 1.0})])
+    arm += _tube(elbow, wrist, [(0.96, 0.0265 * s, {lower: 0.6, hand: 0.4}), (1.06, 0.026 * s, {hand: 1.0})])
     made.skin("skin", arm, 9)
 
 

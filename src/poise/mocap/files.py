@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from poise.errors import suggest
-from poise.files.writing import PathLike, replacing, write_all
+from poise.files.writing import PathLike, write_atomically
 from poise.mocap.motion import Motion
 from poise.mocap.rig_table import RigTable
 from poise.sinks import refuse_existing
 
-Bytes = Callable[[Motion, "str | Path | RigTable | None", "float | None"], bytes]
-
-
-def _bvh(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
-    from poise.mocap.formats.bvh import bvh_lines
-
-    return ("\n".join(bvh_lines(motion, rig=rig, fps=fps)) + "\n").encode()
-
-
-def _glb(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
-    from poise.mocap.formats.gltf import glb_bytes
-
-    return glb_bytes(motion, rig=rig, fps=fps)
-
-
-def _vrma(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
-    from poise.mocap.formats.vrma import vrma_bytes
-
-    return vrma_bytes(motion, fps=fps)
-
-
-def _trc(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
-    from poise.mocap.formats.trc import trc_lines
-
-    return ("\n".join(trc_lines(motion, fps=fps)) + "\n").encode()
-
-
-def _c3d(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
-    from poise.mocap.formats.c3d import c3d_bytes
-
-    return c3d_bytes(motion, fps=fps)
-
-
-def _csv(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
-    from poise.mocap.formats.tables import csv_bytes
-
-    return csv_bytes(motion, fps=fps)
-
-
-def _parquet(motion: Motion, rig: str | Path | RigTable | None, fps: float | None) -> bytes:
-    from poise.mocap.formats.tables import parquet_bytes
-
-    return parquet_bytes(motion, fps=fps)
-
-
-_WRITERS: dict[str, Bytes] = {
-    ".bvh": _bvh, ".glb": _glb, ".vrma": _vrma, ".trc": _trc, ".c3d": _c3d, ".csv": _csv, ".parquet": _parquet,
-}  # fmt: skip
+# Ending: the file in formats/, its function, and what it can be told besides the frames per second.
+_WRITERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    ".bvh": ("bvh", "bvh_text", ("rig", "unit")),
+    ".glb": ("gltf", "glb_bytes", ("rig", "character")),
+    ".vrma": ("vrma", "vrma_bytes", ()),
+    ".trc": ("trc", "trc_text", ("name",)),
+    ".c3d": ("c3d", "c3d_bytes", ()),
+    ".csv": ("tables", "csv_text", ()),
+    ".parquet": ("tables", "parquet_bytes", ()),
+}
 SUFFIXES: tuple[str, ...] = tuple(_WRITERS)
 
 
@@ -68,6 +31,8 @@ def write_motion(
     *,
     rig: str | Path | RigTable | None = None,
     fps: float | None = None,
+    unit: str | None = None,
+    character: bool = True,
     overwrite: bool = False,
 ) -> Path:
     """Write a movement.
@@ -75,19 +40,31 @@ def write_motion(
     Args:
         motion: One frame or more.
         path: The file; its ending, one of :data:`SUFFIXES`, says which format.
-        rig: A name or the path of a ``.toml`` of another rig, for .bvh and .glb; None: the format's own names.
-        fps: Frames per second; None: the motion's own.
+        rig: A name or the path of a ``.toml`` of another rig, for .bvh and .glb; None: the format's own names. The
+            other formats have names of their own.
+        fps: Frames per second, 1 to 1000; None: the motion's own.
+        unit: Of lengths in .bvh: ``m``, ``cm``, ``mm`` or ``in``; None: the rig's, centimetres without one.
+        character: Put a skinned person into .glb; False: bones and their movement only.
         overwrite: Replace an existing file.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: No format has this ending, the movement has no frame, no rig has this name, or ``fps`` is out of
-            range.
+        ValueError: No format has this ending, the movement has no frame, no rig or unit has this name, or ``fps`` is
+            out of range.
         FormatError: The file of a rig cannot be read.
         MissingExtra: A package that the format needs is not installed.
         PoiseError: The file is there already or cannot be written; what was there stays.
+
+    Example:
+        >>> from poise.mocap import Motion, Rig
+        >>> rig = Rig.of_height(1.75)
+        >>> still = Motion(rig, [0.0], [[[0, 0, 0, 1]] * 21], rig.offsets[:1], [[1.0] * 21], [[True, True]])
+        >>> write_motion(still, "still.fbx")
+        Traceback (most recent call last):
+        ...
+        ValueError: still.fbx: no movement is written as '.fbx'; did you mean '.bvh'?
     """
     path = Path(path)
     ending = path.suffix.lower()
@@ -96,7 +73,8 @@ def write_motion(
     if not len(motion):
         raise ValueError(f"{path}: the movement has no frame, so there is nothing to write")
     refuse_existing(path, overwrite=overwrite)
-    data = _WRITERS[ending](motion, rig, fps)
-    with replacing(path) as part, part.open("wb", buffering=0) as stream:
-        write_all(stream, data)
+    module, function, known = _WRITERS[ending]
+    told: dict[str, Any] = {"rig": rig, "unit": unit, "character": character, "name": path.name}
+    make = getattr(import_module(f"poise.mocap.formats.{module}"), function)
+    write_atomically(path, make(motion, fps=fps, **{key: told[key] for key in known}))
     return path

@@ -48,7 +48,8 @@ def add_hand(made: Sculpture, body: _Body, side: str) -> None:
     mitten = [ring(1.0 + share * (end - 1.0), wide, thick, -0.002) for share, wide, thick in
               ((0.3, 0.0365, 0.0145), (0.62, 0.033, 0.0135), (0.86, 0.025, 0.0115), (0.99, 0.012, 0.007))]  # fmt: skip
     curl = [
-        Ring(r.centre - s * d * _Y, r.u, r.v, r.carried, r.power) for r, d in zip(mitten, (0.002, 0.008, 0.016, 0.022), strict=True)
+        Ring(r.centre - s * d * _Y, r.u, r.v, r.carried, r.power)
+        for r, d in zip(mitten, (0.002, 0.008, 0.016, 0.022), strict=True)
     ]
     made.skin("skin", [*palm, *curl], 8)
     thumb = wrist + x * reach * 0.22 + np.array([0, -0.004, 0.024]) * s
@@ -79,7 +80,10 @@ def _add_finger(made: Sculpture, body: _Body, side: str, finger: str, parts: tup
 
         rings.append(ring(-0.2 * radius, thin, {above: 0.5, name: 0.5}))
         if at == len(names) - 1:
-            rings += [ring(0.92 * length, thin * 0.85, {name: 1.0}), ring(length + 0.35 * radius, thin * 0.35, {name: 1.0})]
+            rings += [
+                ring(0.92 * length, thin * 0.85, {name: 1.0}),
+                ring(length + 0.35 * radius, thin * 0.35, {name: 1.0}),
+            ]
         above = name
     made.skin("skin", rings, 5)
 

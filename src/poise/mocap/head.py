@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -58,8 +59,9 @@ def add_head(made: Sculpture, body: _Body) -> None:
         made.ball("eyes", eye, np.array([0.0118, 0.0165, 0.0075]) * s, _ON, around=8, across=4, turn=turn)
         made.ball("light", eye + np.array([0.0035, 0.006, 0.0066]) * s, np.array([0.003, 0.0036, 0.002]) * s, _ON,
                   around=5, across=3)  # fmt: skip
-        made.ball("hair", on_face(0.37 * sign, 0.2, 0.002), np.array([0.0185, 0.0042, 0.006]) * s, _ON, around=6, across=3,
-                  turn=_facing(0.37 * sign) @ _tilt(-0.16 * sign))  # fmt: skip
+        brow = _facing(0.37 * sign) @ _tilt(-0.16 * sign)
+        made.ball("hair", on_face(0.37 * sign, 0.2, 0.002), np.array([0.0185, 0.0042, 0.006]) * s, _ON, around=6,
+                  across=3, turn=brow)  # fmt: skip
         made.ball("blush", on_face(0.5 * sign, -0.34, -0.0022), np.array([0.0165, 0.0105, 0.0042]) * s, _ON, around=8,
                   across=3, turn=_facing(0.72 * sign))  # fmt: skip
         ear = centre + np.array([0.985 * half[0] * sign, -0.1 * half[1], -0.06 * half[2]])
@@ -68,7 +70,7 @@ def add_head(made: Sculpture, body: _Body) -> None:
     _add_smile(made, [on_face(x, -0.52 + 0.42 * x * x, -0.0005) for x in np.linspace(-0.24, 0.24, 7)], 0.0042 * s)
 
 
-def _add_hair(made: Sculpture, at: object) -> None:
+def _add_hair(made: Sculpture, at: Callable[..., Floats]) -> None:
     """Add a cap that ends in a fringe in front, above the ears, and low at the back."""
     count, rings = 18, 5
     phi = 2 * np.pi * np.arange(count) / count
@@ -79,11 +81,11 @@ def _add_hair(made: Sculpture, at: object) -> None:
     share = np.linspace(0.1, 1.0, rings)
     theta = share[:, None] * edge[None]
     volume = 1.065 + 0.05 * np.sin(np.pi * np.clip(share, 0, 1))[:, None] * (0.4 + 0.6 * np.clip(front, 0, 1))[None]
-    shell = [at(theta[i], phi, volume[i]) for i in range(rings)]  # type: ignore[operator]
-    shell += [at(edge * 1.015, phi, 1.045), at(edge * 0.97, phi, 0.97)]  # type: ignore[operator]
+    shell = [at(theta[i], phi, volume[i]) for i in range(rings)]
+    shell += [at(edge * 1.015, phi, 1.045), at(edge * 0.97, phi, 0.97)]
     grid = np.array(shell)
     made.grid("hair", grid[:, ::-1], [_ON] * grid[..., 0].size, caps=False)
-    crown = np.concatenate([grid[0][None], np.repeat(at(0.0, 0.0, 1.075)[None, None], count, 1)])[::-1]  # type: ignore[operator]
+    crown = np.concatenate([grid[0][None], np.repeat(at(0.0, 0.0, 1.075)[None, None], count, 1)])[::-1]
     made.grid("hair", crown[:, ::-1], [_ON] * (2 * count), caps=False)
 
 

@@ -165,7 +165,11 @@ def _notes(motion: Motion) -> str:
 
 
 def _film(film: Film, over: bool) -> str:
-    inside = '<video id="video" muted playsinline preload="auto"></video>' if film.mp4 else '<img id="picture" alt="the clip">'
+    inside = (
+        '<video id="video" muted playsinline preload="auto"></video>'
+        if film.mp4
+        else '<img id="picture" alt="the clip">'
+    )
     canvas = '<canvas id="over"></canvas>' if over else ""
     return f'<section class="pane film"><div class="fit">{inside}{canvas}</div></section>'
 

@@ -50,7 +50,9 @@ def shrink(video: PathLike, start: float, end: float) -> Film:
         SourceError: It cannot be read, or nothing of it lies between them.
         MissingExtra: PyAV, which reads videos, is not installed.
     """
-    file, first, size, stills = None, None, (0, 0), []
+    file: _Writer | None = None
+    first, size = None, (0, 0)
+    stills: list[tuple[float, bytes]] = []
     every = max((end - start) / _PICTURES, 1e-3)
     with open_source(str(Path(video)), on_error=_ignore, on_note=_ignore) as frames:
         for frame in frames:

@@ -178,7 +178,12 @@ class Sculpture:
         self._add(part, points, faces, [_of(ring.carried, p) for p in points], inside)
 
     def _add(
-        self, part: str, points: Floats, faces: NDArray[np.intp], carried: Sequence[Carried], inside: Floats | None = None
+        self,
+        part: str,
+        points: Floats,
+        faces: NDArray[np.intp],
+        carried: Sequence[Carried],
+        inside: Floats | None = None,
     ) -> None:
         """Take over a shape; its faces are turned to look away from a point inside of it, its middle if None."""
         a, b, c = (points[faces[:, k]] for k in range(3))

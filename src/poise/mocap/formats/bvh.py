@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.errors import suggest
 from poise.mocap.eulers import to_zxy
 from poise.mocap.motion import Motion
 from poise.mocap.retargeting import Retargeted, retarget
-from poise.mocap.rig_table import RigTable, rig_table
+from poise.mocap.rig_table import UNITS, RigTable, rig_table
 from poise.mocap.sampling import steady
 
 _PLACE = "Xposition Yposition Zposition"
@@ -25,10 +26,10 @@ _TURN = "Zrotation Xrotation Yrotation"
 _BLANK = re.compile(r"\s+")
 
 
-def bvh_lines(
+def bvh_text(
     motion: Motion, *, rig: str | Path | RigTable | None = None, fps: float | None = None, unit: str | None = None
-) -> Iterator[str]:
-    """Yield the lines of a BVH file.
+) -> str:
+    """Return a BVH file.
 
     At rest every bone's axes are the world's; channels are places x, y, z of the hips and angles z, x, y of all bones.
 
@@ -39,11 +40,18 @@ def bvh_lines(
         unit: ``m``, ``cm``, ``mm`` or ``in`` in place of the rig's.
 
     Raises:
-        ValueError: No rig has this name, or ``fps`` is out of range.
+        ValueError: No rig or unit has this name, or ``fps`` is out of range.
         FormatError: The file of a rig cannot be read.
     """
+    return "\n".join(_lines(motion, rig, fps, unit)) + "\n"
+
+
+def _lines(motion: Motion, rig: str | Path | RigTable | None, fps: float | None, unit: str | None) -> Iterator[str]:
     table = rig_table("bvh" if rig is None else rig)
-    table = table if unit is None else replace(table, unit=unit)
+    if unit is not None:
+        if unit not in UNITS:
+            raise ValueError(f"no unit of length is called {unit!r}{suggest(unit, UNITS)}")
+        table = replace(table, unit=unit)
     motion = steady(motion, fps)
     made = retarget(motion, table, axes=False)
     yield "HIERARCHY"

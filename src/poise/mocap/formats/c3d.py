@@ -23,6 +23,8 @@ _MOST_SAID = 65535
 _MOST_LONG = 0xFFFFFFFF
 _CHAR, _INTEGER, _REAL = -1, 2, 4
 _LABEL, _TEXT = 32, 64
+# Name, type, sizes, bytes.
+_Parameter = tuple[str, int, tuple[int, ...], bytes]
 
 
 def c3d_bytes(motion: Motion, *, fps: float | None = None) -> bytes:
@@ -61,7 +63,7 @@ def _parameters(names: Sequence[str], frames: int, rate: float, first_data: int 
     labels = [name[:_LABEL] for name in names]
     # As two words, because one of them is signed or too small in many programs.
     last = min(frames, _MOST_LONG)
-    point = [
+    point: list[_Parameter] = [
         ("USED", _INTEGER, (), _words(len(names))),
         ("SCALE", _REAL, (), struct.pack("<f", -1.0)),
         ("RATE", _REAL, (), struct.pack("<f", rate)),
@@ -73,15 +75,21 @@ def _parameters(names: Sequence[str], frames: int, rate: float, first_data: int 
         ("X_SCREEN", _CHAR, (2,), b"+Y"),
         ("Y_SCREEN", _CHAR, (2,), b"+Z"),
     ]
-    trial = [
+    trial: list[_Parameter] = [
         ("ACTUAL_START_FIELD", _INTEGER, (2,), _words(1, 0)),
         ("ACTUAL_END_FIELD", _INTEGER, (2,), _words(last & 0xFFFF, last >> 16)),
         ("CAMERA_RATE", _REAL, (), struct.pack("<f", rate)),
     ]
     made = f"Poise {__version__}"[:_TEXT].encode()
-    maker = [("SOFTWARE", _CHAR, (len(made),), made)]
-    analog = [("USED", _INTEGER, (), _words(0)), ("RATE", _REAL, (), struct.pack("<f", rate))]
-    groups = (("POINT", point), ("TRIAL", trial), ("ANALOG", analog), ("MANUFACTURER", maker))
+    maker: list[_Parameter] = [("SOFTWARE", _CHAR, (len(made),), made)]
+    # No samples between frames: readers compare this with the header.
+    analog: list[_Parameter] = [("USED", _INTEGER, (), _words(0)), ("RATE", _REAL, (), struct.pack("<f", 0.0))]
+    groups: tuple[tuple[str, list[_Parameter]], ...] = (
+        ("POINT", point),
+        ("TRIAL", trial),
+        ("ANALOG", analog),
+        ("MANUFACTURER", maker),
+    )
     out = b""
     for number, (group, members) in enumerate(groups, 1):
         out += _entry(group, -number, b"\0")

@@ -185,7 +185,7 @@ def _inverse_bind(motion: Motion, made: Retargeted) -> NDArray[np.float64]:
     rig = motion.rig
     still = np.tile(quat.IDENTITY, (1, len(rig.bones), 1))
     none = np.zeros((1, len(rig.bones)))
-    pose = Motion(rig, [0.0], still, rig.offsets[:1], none, np.zeros((1, 2), dtype=np.bool_))
+    pose = Motion(rig, np.zeros(1), still, rig.offsets[:1], none, np.zeros((1, 2), dtype=np.bool_))
     places, turns = retarget(pose, made.table).world()
     back = quat.inverse(turns[0])
     out = np.zeros((len(back), 4, 4))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.mocap import quaternions as quat
 from poise.mocap.motion import Motion
 from poise.mocap.rig import PARENTS, forward
 
@@ -52,8 +53,6 @@ def markers(motion: Motion) -> Markers:
         places.append(np.where(known[:, None], joints[:, at], np.nan))
         side = bone.removeprefix("left").removeprefix("right")
         if side in _TIPS and np.any(rig.tips[at]):
-            from poise.mocap import quaternions as quat
-
             names.append(_name(bone, _TIPS))
             end = joints[:, at] + quat.rotate(world[:, at], np.broadcast_to(rig.tips[at], (len(motion), 3)))
             places.append(np.where(motion.trust[:, at, None] > 0, end, np.nan))

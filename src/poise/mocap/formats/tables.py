@@ -34,7 +34,7 @@ def motion_columns(motion: Motion, *, fps: float | None = None) -> dict[str, NDA
     return {name: values for name, (values, _) in _columns(motion, fps).items()}
 
 
-def csv_bytes(motion: Motion, *, fps: float | None = None) -> bytes:
+def csv_text(motion: Motion, *, fps: float | None = None) -> str:
     """Return the table as CSV; see :func:`motion_columns`."""
     columns = _columns(motion, fps)
     texts = []
@@ -44,7 +44,7 @@ def csv_bytes(motion: Motion, *, fps: float | None = None) -> bytes:
         else:
             texts.append([str(int(v)) for v in values])
     lines = [",".join(columns), *(",".join(row) for row in zip(*texts, strict=True))]
-    return ("\n".join(lines) + "\n").encode()
+    return "\n".join(lines) + "\n"
 
 
 def parquet_bytes(motion: Motion, *, fps: float | None = None) -> bytes:
