@@ -34,6 +34,8 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "left leg": tuple("left" + part for part in _SIDES),
     "right leg": tuple("right" + part for part in _SIDES),
 }
+# What counts as seen well, here and in the page.
+_SEEN = 0.5
 # Stands for a point that was not found, among 16-bit numbers.
 _NONE = -32768
 
@@ -146,12 +148,14 @@ def _tiles(motion: Motion) -> list[tuple[str, str]]:
     body = [at for at, bone in enumerate(motion.rig.bones) if any(bone in bones for bones in _PARTS.values())]
     slide = foot_slide(motion)
     way = np.linalg.norm(np.diff(motion.root[:, [0, 2]], axis=0), axis=1).sum()
+    seen = (motion.trust[:, body] > _SEEN).mean()
     tiles = [
         ("length", f"{motion.times[-1] - motion.times[0]:.1f} s"),
         ("frames", f"{len(motion)}"),
         ("frames a second", f"{motion.fps:.3g}"),
         ("height", f"{motion.rig.height:.2f} m"),
-        ("seen well", f"{(motion.trust[:, body] > 0.5).mean():.0%}"),
+        # Not rounded up: 100 % are all.
+        ("seen well", f"{np.floor(100 * seen):.0f} %"),
         ("way of the hips", f"{way:.1f} m"),
     ]
     return tiles + ([("feet slide", f"{slide:.1f} cm/s")] if np.isfinite(slide) else [])

@@ -85,7 +85,7 @@ class _Writer:
 
     def __init__(self, av: Any, encoder: str, image: Image) -> None:
         self._av, self._file = av, io.BytesIO()
-        self._container = av.open(self._file, "w", format="mp4", options={"movflags": "faststart"})
+        self._container = av.open(self._file, "w", format="mp4")
         stream = self._stream = self._container.add_stream(encoder)
         stream.height, stream.width = image.shape[:2]
         stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, _CLOCK)

@@ -91,7 +91,7 @@ function draw() {
   timeline.draw(time, style);
   const row = f > 0.5 ? b : a;
   $("clock").textContent = `${time.toFixed(2)} s`;
-  $("frame").textContent = `frame ${row + 1} of ${frames}`;
+  $("frame").textContent = `frame ${row + 1} / ${frames}`;
   $("scrub").value = time;
   if (picture) {
     const list = about.pictures;
@@ -204,14 +204,14 @@ if (scene) {
     choose("view", "");
     stale = true;
   });
-  scene.camera.distance = about.height * 2.15;
+  scene.camera.distance = about.height * 2.25;
   [scene.camera.yaw, scene.camera.pitch] = VIEWS.front;
 } else $("none").hidden = false;
 if (video) video.src = URL.createObjectURL(new Blob([bytes($("clip").textContent)], { type: "video/mp4" }));
 if (video) video.addEventListener("seeked", () => (stale = true));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", styles);
 new ResizeObserver(styles).observe(document.body);
-globalThis.preview = { seek, pause, play, get time() { return time; }, get show() { return show; }, model, scene };
+globalThis.preview = { seek, pause, play, draw, pose: (t) => pose(model, t), get time() { return time; }, get show() { return show; }, model, scene };
 choose("show", "skin");
 choose("view", "front");
 styles();

@@ -46,7 +46,7 @@ void main(){ vec2 s=(G-centre.xz)/reach; float k=0.; float r=length(s)*.012+.006
  float black=k*dark*low; o=vec4(line.rgb*lines*(1.-black),lines*(1.-black)+black); }`;
 
 // Colours of bones: seen well, doubtful, not seen.
-const SEEN = [0.0, 0.42, 0.75], DOUBT = [0.93, 0.52, 0.06], UNSEEN = [0.55, 0.57, 0.6];
+const SEEN = [0.12, 0.5, 0.88], DOUBT = [0.95, 0.55, 0.08], UNSEEN = [0.58, 0.6, 0.64];
 const linear = (c) => c.map((v) => v ** 2.2);
 
 export function trustColour(trust) {

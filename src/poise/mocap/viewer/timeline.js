@@ -64,7 +64,7 @@ export function makeTimeline(canvas, times, parts, feet, onSeek) {
     c.textAlign = "center";
     const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600].find((s) => (span / s) * 46 < width - left) || 1200;
     for (let t = Math.ceil(start / step - 1e-9) * step; t <= start + span + 1e-9; t += step)
-      c.fillText(`${+t.toFixed(1)}${t < 1e-9 || step >= 1 ? "" : ""}`, clamp(x(t), left + 4, width - 10), height - AXIS / 2);
+      c.fillText(`${+t.toFixed(1)}`, clamp(x(t), left + 4, width - 10), height - AXIS / 2);
   }
 
   function draw(time, style) {
