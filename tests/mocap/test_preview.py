@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from motions import still, walk
+from npm_kit import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/web"))
 from browser import Page, open_browser
 
