@@ -178,3 +178,15 @@ def test_little_is_enough(motion: Motion, page: Page, tmp_path: Path) -> None:
     page.wait("frame.textContent === 'frame 1 / 1'")
 
     assert page.errors == []
+
+
+def test_without_an_encoder_there_are_stills(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("av")
+    monkeypatch.setattr("poise.mocap.preview_film._ENCODERS", ())
+    motion = walk(4.0, fps=15)
+    shown(page, write_preview(tmp_path / "squats.html", motion, video=samples.squats))
+
+    page.evaluate("preview.pause(), preview.seek(2.0)")
+
+    page.wait("picture.naturalWidth === 480 && picture.dataset.at > 20")
+    assert page.errors == []
