@@ -1,8 +1,8 @@
 """How far joints are from where they should be when others read our files: python benchmarks/mocap_files.py
 
 A walk of two seconds with waves, turns and fingers is written in every format and read by what is installed: our own
-reader and bvhio for BVH, three.js and three-vrm in Chromium, ezc3d, and Blender for BVH and glTF. Prints the largest
-distance of any joint in any frame, millimetres, and the sizes of the files.
+reader and bvhio for BVH, three.js and three-vrm in Chromium, ezc3d, and Blender for BVH and glTF (Debian's packages
+blender and python3-numpy). Prints the largest distance of any joint in any frame, millimetres, and the sizes of the files.
 """
 
 from __future__ import annotations
