@@ -2,7 +2,7 @@
 
 A walk of two seconds with waves, turns and fingers is written in every format and read by what is installed: our own
 reader and bvhio for BVH, three.js and three-vrm in Chromium, ezc3d, and Blender for BVH and glTF (Debian's packages
-blender and python3-numpy). Prints the largest distance of any joint in any frame, millimetres, and the sizes of the files.
+blender and python3-numpy). Prints the largest distance of any joint in any frame, millimetres, and the files' sizes.
 """
 
 from __future__ import annotations

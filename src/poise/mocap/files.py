@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from poise.errors import suggest
 from poise.files.writing import PathLike, write_atomically
 from poise.mocap.motion import Motion
 from poise.mocap.rig_table import RigTable
@@ -64,12 +63,12 @@ def write_motion(
         >>> write_motion(still, "still.fbx")
         Traceback (most recent call last):
         ...
-        ValueError: still.fbx: no movement is written as '.fbx'; did you mean '.bvh'?
+        ValueError: still.fbx: no movement is written as '.fbx'; expected one of .bvh, .glb, .vrma, .trc, .c3d, .csv, .parquet
     """
     path = Path(path)
     ending = path.suffix.lower()
     if ending not in _WRITERS:
-        raise ValueError(f"{path}: no movement is written as {ending!r}{suggest(ending, SUFFIXES)}")
+        raise ValueError(f"{path}: no movement is written as {ending!r}; expected one of {', '.join(SUFFIXES)}")
     if not len(motion):
         raise ValueError(f"{path}: the movement has no frame, so there is nothing to write")
     refuse_existing(path, overwrite=overwrite)
