@@ -63,12 +63,12 @@ def write_motion(
         >>> write_motion(still, "still.fbx")
         Traceback (most recent call last):
         ...
-        ValueError: still.fbx: no movement is written as '.fbx'; expected one of .bvh, .glb, .vrma, .trc, .c3d, .csv, .parquet
+        ValueError: still.fbx: no movement is written as '.fbx'; known: .bvh, .glb, .vrma, .trc, .c3d, .csv, .parquet
     """
     path = Path(path)
     ending = path.suffix.lower()
     if ending not in _WRITERS:
-        raise ValueError(f"{path}: no movement is written as {ending!r}; expected one of {', '.join(SUFFIXES)}")
+        raise ValueError(f"{path}: no movement is written as {ending!r}; known: {', '.join(SUFFIXES)}")
     if not len(motion):
         raise ValueError(f"{path}: the movement has no frame, so there is nothing to write")
     refuse_existing(path, overwrite=overwrite)
