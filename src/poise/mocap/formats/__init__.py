@@ -1,0 +1,1 @@
+"""Movements as files, one file a format."""
