@@ -166,3 +166,8 @@ def storm(command: list[str], *, kills: int, seed: int, least: float, most: floa
 def shards(out: Path) -> dict[str, bytes]:
     """Return the bytes of a batch's output, by file."""
     return {path.name: path.read_bytes() for path in sorted((out / "shards").iterdir())}
+
+
+def slow(source: str) -> Iterator[Results]:
+    """Find made-up people, a quarter of a second each; what is begun is written into the file of a variable."""
+    return people(source, pause=0.25, log=os.environ["BATCH_KIT_LOG"])

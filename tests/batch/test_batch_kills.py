@@ -40,7 +40,7 @@ def test_a_storm_of_kills_changes_no_byte(tmp_path: Path, form: str) -> None:
 
 
 def test_what_is_left_of_a_kill_is_not_in_the_way(tmp_path: Path) -> None:
-    """A record that was cut off, a shard under its temporary name, an item that was in work: all as a kill leaves them."""
+    """A record that was cut off, a shard under its temporary name, an item in work: all as a kill leaves them."""
     from poise.batch import run_batch
 
     sources = write_items(tmp_path / "items", 6)

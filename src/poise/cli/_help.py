@@ -13,6 +13,7 @@ COMMANDS = {
     "See": ("demo", "sample", "predict"),
     "Follow": ("track", "fix", "angles"),
     "Count and recognise": ("reps", "gestures", "events"),
+    "Many files": ("batch",),
     "Serve": ("serve",),
     "Train": ("data", "train", "val", "export"),
     "Show to others": ("web",),
@@ -27,7 +28,7 @@ _OPTIONS = {
     "What is done": (
         "exercise", "exercises", "live", "names", "repair", "set", "body", "hands", "hands-only", "mirrored", "zone",
         "falls", "posture", "reps", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
-        "protocol", "tables", "calibrate",
+        "protocol", "tables", "calibrate", "work", "status",
         "host", "port", "queue", "token", "no-token", "cors", "allow-host", "record", "open",
     ),
     "What is found": (
@@ -36,17 +37,18 @@ _OPTIONS = {
     ),
     "What is read": (
         "cfg", "data", "split", "images", "batch", "vid-stride", "stream-buffer", "reconnect", "fraction", "rect",
-        "cache", "min-conf",
+        "cache", "min-conf", "follow", "dedupe", "split",
     ),
     "What is written": (
         "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "post", "events", "project", "name",
-        "exist-ok", "overwrite",
+        "exist-ok", "overwrite", "format", "rows",
     ),
     "What is drawn": (
         "show", "show-*", "line-width", "kpt-radius", "kpt-line", "font", "plots",
     ),
     "How it runs": (
         "device", "runtime", "threads", "precision", "workers", "amp", "deterministic", "seed", "quiet", "verbose",
+        "ray", "time-limit", "stall-limit", "retries", "retry-failed",
     ),
     "How it learns": (
         "epochs", "time", "patience", "optimizer", "lr*", "cos-lr", "momentum", "weight-decay", "warmup-*", "nbs",
