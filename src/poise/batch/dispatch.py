@@ -308,7 +308,13 @@ class Dispatcher:
         limit = self._limits.retries
         if message.get("killed"):
             limit = max(limit, _OTHERS_RETRIES)
-        self._suspect(slot, message["reason"], limit)
+        if message.get("lost") and slot.queue and slot.queue[0].attempts < limit:
+            # A whole machine is gone: its items go to others.
+            item = slot.queue[0]
+            slot.queue[0] = replace(item, attempts=item.attempts + 1)
+            self._manifest.suspected(item.number, message["reason"], item.attempts + 1)
+        else:
+            self._suspect(slot, message["reason"], limit)
         self._begin_anew(slot)
 
     def _suspect(self, slot: Slot, reason: str, limit: int) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from poise.batch.messages import Link, Message
 
@@ -58,7 +58,15 @@ def _listen(link: Link, told: Told) -> None:
     os._exit(0)
 
 
-def patient(call: Callable[[], T], link: Link, where: Path) -> T:
+class Listener(Protocol):
+    """Is told things."""
+
+    def send(self, message: Message) -> None:
+        """Say something."""
+        ...
+
+
+def patient(call: Callable[[], T], link: Listener, where: Path) -> T:
     """Call what writes until the disk has room for it; says that it waits, and that it goes on.
 
     Args:
@@ -119,7 +127,7 @@ def _work(link: Link, told: Told, job: Message) -> None:
                 item,
                 lambda body: patient(partial(journal.rows, body), link, out),
                 partial(_beat, link, item.number),
-                partial(_sample, out, item.number) if item.sample else None,
+                partial(keep_sample, out, item.number) if item.sample else None,
             )
             if outcome.error is None:
                 patient(partial(journal.end, outcome.facts()), link, out)
@@ -136,7 +144,8 @@ def _beat(link: Link, number: int, frames: int) -> None:
     link.send({"is": "beat", "number": number, "frames": frames})
 
 
-def _sample(out: Path, number: int, picture: bytes) -> None:
+def keep_sample(out: Path, number: int, picture: bytes) -> None:
+    """Write the small picture of an item."""
     from poise.errors import PoiseError
     from poise.files.writing import write_atomically
 

@@ -102,7 +102,7 @@ def table(progress: Progress) -> Any:
         ("frames/s", {"justify": "right"}),
         ("at", {"ratio": 1, "no_wrap": True, "overflow": "ellipsis"}),
     ):
-        made.add_column(name, **more)  # type: ignore[arg-type]
+        made.add_column(name, **more)
     seconds = max(progress.seconds, 1e-9)
     for i, worker in enumerate(progress.workers[:_MOST]):
         what = one_line(Path(worker.source).name) if worker.source else "waits" if worker.open else "opens the model"

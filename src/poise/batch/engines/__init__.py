@@ -14,7 +14,8 @@ from poise.batch.manifest import Item
 #   dropped   items are given back that were not begun: ``numbers``
 #   full      the disk is full and it waits: ``where``;  room: it goes on
 #   broken    no item can be done: ``error``
-#   died      it is gone: ``reason``, and ``killed`` where somebody else may have ended it; it has been replaced
+#   died      it is gone: ``reason``, ``killed`` where somebody else may have ended it, ``lost`` where its machine is
+#             gone too; it has been replaced
 Said = tuple[int, dict[str, Any]]
 
 
