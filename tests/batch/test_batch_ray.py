@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 from batch_kit import shards, write_items
 
-from poise.batch import run_batch
+from poise.batch import Progress, run_batch
 from poise.errors import MissingExtra, PoiseError
 from poise.extras.engines import installed
 
@@ -54,23 +52,18 @@ def test_a_node_that_is_lost_twice_changes_nothing(cluster: Any, tmp_path: Path)
     sources = write_items(tmp_path / "items", 60)
     asked: dict[str, Any] = {"work": "batch_kit:people", "page": False, "pause": 0.4}
     alone = run_batch(sources, tmp_path / "alone", workers=2, **asked)
-    lost: list[float] = []
+    left: list[int] = []
 
-    def lose() -> None:
-        for _ in range(2):
-            time.sleep(4.0)
-            node = list(cluster.worker_nodes)[-1]
-            cluster.remove_node(node, allow_graceful=False)
-            lost.append(time.monotonic())
+    def lose(progress: Progress) -> None:
+        if progress.left < 50 - 20 * len(left) and len(left) < 2:
+            left.append(progress.left)
+            cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
             cluster.add_node(num_cpus=1)
 
-    storm = threading.Thread(target=lose)
-    storm.start()
-    report = run_batch(sources, tmp_path / "out", ray=cluster.address, workers=2, **asked)
-    ended = time.monotonic()
-    storm.join()
+    report = run_batch(sources, tmp_path / "out", ray=cluster.address, workers=2, on_progress=lose, **asked)
 
-    assert len([at for at in lost if at < ended]) == 2
+    assert len(left) == 2
+    assert min(left) > 0
     assert (report.done, report.failed) == (alone.done, alone.failed)
     assert shards(tmp_path / "out") == shards(tmp_path / "alone")
 

@@ -165,9 +165,7 @@ class RayActors:
         weights: list[dict[str, str]],
     ) -> None:
         if address == "local":
-            raise ValueError(
-                "ray='local' would start a cluster for this call alone; leave it out: processes do the same"
-            )
+            raise ValueError("ray='local' would start a cluster for one call; leave it out: processes do the same")
         self._ray = require("ray", extra="ray", feature="a batch on a cluster (--ray)")
         self._ours = not self._ray.is_initialized()
         if self._ours:
@@ -312,7 +310,7 @@ class _Hand:
             self.send({"is": "broken", "error": lines[-1].partition("Error: ")[2] or lines[-1]})
         else:
             alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
-            lost = (bool(self.node) and self.node not in alive) or ("node" in text.lower() and "died" in text.lower())
+            lost = bool(self.node) and self.node not in alive
             reason = "its node is gone" if lost else f"its actor ended ({type(error).__name__})"
             self.send({"is": "died", "reason": reason, "killed": True, "lost": lost})
 
