@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
+import socket
 import sys
 import threading
 from collections import deque
@@ -19,6 +20,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from poise import files
 from poise.batch.doing import Doer, head_of
@@ -170,8 +172,9 @@ class RayActors:
         self._ours = not self._ray.is_initialized()
         if self._ours:
             try:
+                _answers(address)
                 self._ray.init(address=address, log_to_driver=False, logging_level="error")
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 raise PoiseError(
                     f"no Ray cluster answers at {address!r} ({str(error).splitlines()[0]}); start one with "
                     "'ray start --head', or leave --ray out to work on this machine"
@@ -238,6 +241,17 @@ class RayActors:
         # References in a list stay references: a node fetches the bytes only where it does not have the file.
         start = partial(self._kind.remote, *arguments, self._parcels)
         return _Hand(self._ray, worker, start, self._out, self.said)
+
+
+def _answers(address: str) -> None:
+    """Find out in a moment whether somebody answers at an address: Ray itself would wait for many minutes.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    place = urlsplit(address if "://" in address else f"ray://{address}")
+    if place.hostname and place.port:
+        socket.create_connection((place.hostname, place.port), timeout=10).close()
 
 
 def _parcels(work: Work) -> Iterator[tuple[str, Path, str, bytes]]:
