@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from batch_kit import shards, write_items
 
 from poise import Pose, samples
 from poise.batch import BatchReport, read_status, run_batch
+from poise.batch.given import open_item
+from poise.batch.manifest import Item
 from poise.cli import main
 from poise.sinks import record, table_rows
+from poise.sources import read_picture
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -201,14 +205,16 @@ def test_what_is_followed_is_not_divided(tmp_path: Path) -> None:
     assert (report.items, report.done) == (1, 1)
 
 
-def test_a_storage_is_read_through_fsspec(tmp_path: Path) -> None:
-    pytest.importorskip("fsspec")
-    address = f"local://{samples.hand}"
+def test_a_file_of_a_storage_is_fetched_and_keeps_its_name() -> None:
+    fsspec = pytest.importorskip("fsspec")
+    fsspec.filesystem("memory").pipe("/photos/hand.jpg", samples.hand.read_bytes())
+    item = Item(0, "memory:///photos/hand.jpg", 0)
 
-    report = run_batch(address, tmp_path / "out", model="body-fast", workers=1, page=False)
+    with ExitStack() as stack:
+        frames = list(open_item(item, stack, lambda _: None))
 
-    assert (report.done, report.failed) == (1, 0)
-    assert {row["source"] for row in rows_of(report)} == {address}
+    assert [(frame.media.name, frame.media.path) for frame in frames] == [(item.source, "")]
+    assert (frames[0].image == read_picture(samples.hand)).all()
 
 
 def test_the_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
