@@ -84,21 +84,37 @@ def rate(sources: Path, out: Path, **arguments: Any) -> float:
 
 
 def scale(asked: Any, folder: Path) -> list[dict[str, Any]]:
-    sources = pictures(folder / "in", asked.items or 300)
+    """Items a second, and the processor time of an item: on a machine that others use too, only the latter tells."""
+    most = asked.items or 200
+    sources = {count: pictures(folder / f"in{count}", count) for count in (most // 4, most)}
     rates: dict[int, list[float]] = {1: [], 2: []}
+    costs: dict[int, list[float]] = {1: [], 2: []}
+    waits = write_items(folder / "items", most)
     for turn in range(3):
-        for workers, found in rates.items():
+        for workers in rates:
             out = folder / f"out{workers}-{turn}"
-            found.append(rate(sources, out, model=asked.model, workers=workers))
+            rates[workers].append(rate(sources[most], out, model=asked.model, workers=workers))
+            spent = [
+                cpu_of(call([sources[count]], out / f"cpu{count}", model=asked.model, workers=workers, page=False))
+                for count in (most // 4, most)
+            ]
+            costs[workers].append((spent[1] - spent[0]) / (most - most // 4))
     best = {workers: max(found) for workers, found in rates.items()}
+    cost = {workers: min(found) for workers, found in costs.items()}
+    pauses = {
+        workers: rate(waits, folder / f"pause{workers}", work="batch_kit:people", pause=0.1, workers=workers)
+        for workers in rates
+    }
     return [
         {
             "workers": workers,
             "items/s, best of 3": round(best[workers], 2),
-            "all": " ".join(f"{one:.1f}" for one in found),
             "of one": round(best[workers] / best[1], 2),
+            "CPU ms an item": round(1e3 * cost[workers], 1),
+            "of one, with a core each": round(workers * cost[1] / cost[workers], 2),
+            "of one, items that only wait": round(pauses[workers] / pauses[1], 2),
         }
-        for workers, found in rates.items()
+        for workers in rates
     ]
 
 
