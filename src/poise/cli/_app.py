@@ -36,6 +36,7 @@ _COMMANDS = {
     "info": "Say what a network file is, without running it.",
     "gestures": "Say what hands and bodies show, or teach gestures of your own.",
     "play": "Play with the body: jump, duck, lean and punch become keys and actions of a game.",
+    "batch": "Do what a command does with a million files, on all cores or a cluster, each exactly once.",
     "serve": "Answer pictures, videos and live streams over HTTP and WebSocket, and show the page.",
     "models": "List the bundled models, or print the card of one.",
     "weights": "List, import and fetch weight files that are not bundled.",

@@ -14,6 +14,7 @@ COMMANDS = {
     "Follow": ("track", "fix", "angles"),
     "Count and recognise": ("reps", "gestures", "events"),
     "Move a character": ("mocap", "play"),
+    "Many files": ("batch",),
     "Serve": ("serve",),
     "Train": ("data", "train", "val", "export"),
     "Show to others": ("web",),
@@ -29,7 +30,7 @@ _OPTIONS = {
         "exercise", "exercises", "live", "names", "repair", "set", "body", "hands", "hands-only", "mirrored", "zone",
         "falls", "posture", "reps", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
         "protocol", "tables", "calibrate", "id", "height", "fov", "foot-lock", "rig", "fps", "vmc",
-        "map", "list", "web", "player", "players",
+        "map", "list", "web", "player", "players", "work", "status",
         "host", "port", "queue", "token", "no-token", "cors", "allow-host", "record", "open",
     ),
     "What is found": (
@@ -38,18 +39,19 @@ _OPTIONS = {
     ),
     "What is read": (
         "cfg", "data", "split", "images", "batch", "vid-stride", "stream-buffer", "reconnect", "fraction", "rect",
-        "cache", "min-conf",
+        "cache", "min-conf", "follow", "dedupe", "split",
     ),
     "What is written": (
         "dry-run", "osc", "ws", "sink",
         "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "preview", "post", "events", "project",
-        "name", "exist-ok", "overwrite",
+        "name", "exist-ok", "overwrite", "format", "rows",
     ),
     "What is drawn": (
         "show", "show-*", "line-width", "kpt-radius", "kpt-line", "font", "plots",
     ),
     "How it runs": (
         "device", "runtime", "threads", "precision", "workers", "amp", "deterministic", "seed", "quiet", "verbose",
+        "ray", "time-limit", "stall-limit", "retries", "retry-failed",
     ),
     "How it learns": (
         "epochs", "time", "patience", "optimizer", "lr*", "cos-lr", "momentum", "weight-decay", "warmup-*", "nbs",

@@ -112,7 +112,7 @@ class ParquetSink(SinkBase):
         self._pa = require("pyarrow", extra="tables", feature="writing .parquet")
         refuse_existing(self.path, overwrite=overwrite)
         self._stream = begin_journal(self.path, overwrite=overwrite)
-        self._schema = _schema(self._pa)
+        self._schema = table_schema(self._pa)
         self._closed = False
         with writing(journal_of(self.path)):
             self._writer = self._pa.ipc.new_stream(self._stream, self._schema)
@@ -145,7 +145,7 @@ def recover_parquet(journal: Path, path: Path) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with writing(path):
         try:
-            with journal.open("rb") as stream, pq.ParquetWriter(part, _schema(pa)) as out:
+            with journal.open("rb") as stream, pq.ParquetWriter(part, table_schema(pa)) as out:
                 waiting: list[Any] = []
                 for batch in _batches(pa, stream, journal):
                     waiting.append(batch)
@@ -175,7 +175,8 @@ def _batches(pa: Any, stream: BinaryIO, journal: Path) -> Any:
             return  # the end, or the place where a crash cut the journal short
 
 
-def _schema(pa: Any) -> Any:
+def table_schema(pa: Any) -> Any:
+    """Return the Arrow schema of the columns of :func:`table_rows`; ``pa`` is the module pyarrow."""
     types = {"frame": pa.int64(), "time": pa.float64(), "instance": pa.int32(), "id": pa.int64(), "class": pa.int32()}
     text = {name: pa.string() for name in ("source", "name", "keypoint")}
     return pa.schema([(name, {**types, **text}.get(name, pa.float32())) for name in COLUMNS])

@@ -1,15 +1,19 @@
 """Frames in: pictures, folders, video, cameras, streams, addresses and arrays, all through one function."""
 
 from poise.sources._camera import cameras
+from poise.sources._listing import Listed, list_source
 from poise.sources._names import PICTURES, natural
 from poise.sources._options import StreamLost
 from poise.sources._picture_file import decode_picture, picture_size, read_picture
+from poise.sources._pieces import Piece, read_piece, video_pieces
 from poise.sources._preview import Preview, preview
 from poise.sources._resolve import is_lazy, is_one
 from poise.sources._source import Source, open_source
 
 __all__ = [
     "PICTURES",
+    "Listed",
+    "Piece",
     "Preview",
     "Source",
     "StreamLost",
@@ -17,9 +21,12 @@ __all__ = [
     "decode_picture",
     "is_lazy",
     "is_one",
+    "list_source",
     "natural",
     "open_source",
     "picture_size",
     "preview",
     "read_picture",
+    "read_piece",
+    "video_pieces",
 ]

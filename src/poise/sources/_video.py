@@ -299,7 +299,7 @@ class _Reading:
             # Frame threads hold several frames back; slices of one frame do not.
             context.thread_type = "SLICE" if self.live else "AUTO"
             if self._media is None:
-                self._media = _media(container, stream, self.name, self.path, self.live)
+                self._media = media_of(container, stream, self.name, self.path, self.live)
             yield from self._frames(container, stream, self._media, bool(stated))
         finally:
             container.close()
@@ -363,7 +363,8 @@ class _Reading:
             yield Report(SourceError(f"{name}: damaged video: {self.frames} frames were read{tally.detail()}"), True)
 
 
-def _media(container: Any, stream: Any, name: str, path: str, live: bool) -> Media:
+def media_of(container: Any, stream: Any, name: str, path: str, live: bool = False) -> Media:
+    """Return what a container says of its video."""
     duration = None
     if stream.duration is not None:
         duration = float(stream.duration * stream.time_base)

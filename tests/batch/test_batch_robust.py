@@ -1,0 +1,256 @@
+"""One item's trouble is no other's: crashes, hangs, limits, full disks, stops, and folders that are in use."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from batch_kit import call, children, environment, people, shards, write_items
+
+from poise.batch import BatchReport, read_status, run_batch
+from poise.batch.worker import patient
+from poise.errors import PoiseError, SourceError
+
+pytest.importorskip("pyarrow")
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc to find workers")
+
+
+def run(tmp_path: Path, work: str = "moody", *, items: int = 6, workers: int = 2, **arguments: Any) -> BatchReport:
+    sources = write_items(tmp_path / "items", items)
+    return run_batch(sources, tmp_path / "out", work=f"batch_kit:{work}", workers=workers, page=False, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("mood", "reason"),
+    [
+        ("exit", "…: its process ended with code 3, alone too"),
+        ("fault", "SIGSEGV"),
+        ("kill", "ended by SIGKILL"),
+        ("memory", "not enough memory for it"),
+        ("bug", "RuntimeError: a bug"),
+    ],
+)
+def test_what_ends_its_worker_is_set_aside_and_the_rest_is_done(tmp_path: Path, mood: str, reason: str) -> None:
+    report = run(tmp_path, mood=mood, on=2)
+
+    assert (report.done, report.failed, report.left) == (5, 1, 0)
+    assert reason.removeprefix("…: ") in report.reasons[0].said
+    assert [Path(name).name for name in report.reasons[0].sources] == ["00002.dat"]
+
+
+def test_what_ended_its_worker_once_is_done_when_it_is_tried_alone(tmp_path: Path) -> None:
+    report = run(tmp_path, "once_only", folder=str(tmp_path), on=3)
+
+    assert (report.done, report.failed) == (6, 0)
+
+
+def test_without_retries_it_is_set_aside_at_once(tmp_path: Path) -> None:
+    report = run(tmp_path, "once_only", folder=str(tmp_path), on=3, retries=0)
+
+    assert (report.done, report.failed) == (5, 1)
+
+
+def test_an_item_that_takes_too_long_is_set_aside(tmp_path: Path) -> None:
+    report = run(tmp_path, mood="endless", on=1, time_limit=1.5)
+
+    assert (report.done, report.failed) == (5, 1)
+    assert "took longer than 1.5 s (--time-limit)" in report.reasons[0].said
+
+
+def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    report = run(tmp_path, mood="hang", on=1, stall_limit=1.5)
+
+    assert (report.done, report.failed) == (5, 1)
+    assert report.reasons[0].said == "no frame was done in 1.5 s (--stall-limit), alone too"
+
+
+def test_what_failed_is_tried_again_where_that_is_asked_for(tmp_path: Path) -> None:
+    sources = write_items(tmp_path / "items", 4)
+    (tmp_path / "items/00002.dat").write_text("no number", encoding="utf-8")
+    first = run_batch(sources, tmp_path / "out", work="batch_kit:people", workers=1, page=False)
+    (tmp_path / "items/00002.dat").write_text("2", encoding="utf-8")
+
+    again = run_batch(sources, tmp_path / "out", work="batch_kit:people", workers=1, page=False)
+    mended = run_batch(sources, tmp_path / "out", work="batch_kit:people", workers=1, page=False, retry_failed=True)
+
+    assert (first.done, first.failed) == (3, 1)
+    assert (again.done, again.failed) == (3, 1)
+    assert (mended.done, mended.failed, len(mended.shards)) == (4, 0, 2)
+
+
+def test_other_settings_do_not_mix(tmp_path: Path) -> None:
+    run(tmp_path, mood="", items=2)
+
+    with pytest.raises(PoiseError, match=r"mood=''.*asks for 'bug'.*give mood='' to go on.*another folder"):
+        run(tmp_path, mood="bug", items=2)
+    with pytest.raises(PoiseError, match="format='parquet'"):
+        run(tmp_path, mood="", items=2, format="jsonl")
+
+
+def test_another_model_does_not_mix(tmp_path: Path, photo: Path) -> None:
+    run_batch(photo, tmp_path / "out", model="body-fast", workers=1, page=False)
+
+    with pytest.raises(PoiseError, match="model='body-fast'"):
+        run_batch(photo, tmp_path / "out", model="body", workers=1, page=False)
+
+
+def test_a_typo_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        run_batch(tmp_path / "nowhere.jpg", tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_is_not_known_is_told_at_once(tmp_path: Path, photo: Path) -> None:
+    with pytest.raises(PoiseError, match="did you mean 'body'"):
+        run_batch(photo, tmp_path / "out", model="bodyy")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_arguments_name_the_nearest(tmp_path: Path, photo: Path) -> None:
+    with pytest.raises(TypeError, match="did you mean 'conf'"):
+        run_batch(photo, tmp_path / "out", confi=0.3)
+    with pytest.raises(ValueError, match="no work named 'tracks'; did you mean 'track'"):
+        run_batch(photo, tmp_path / "out", work="tracks")
+    with pytest.raises(ValueError, match="format='coco' holds keypoints"):
+        run_batch(photo, tmp_path / "out", work="angles", format="coco")
+
+
+def test_new_sources_are_added_and_old_ones_are_not_done_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    run(tmp_path, "people", items=3, log=str(log))
+    report = run(tmp_path, "people", items=5, log=str(log))
+
+    assert (report.items, report.done, len(report.shards)) == (5, 5, 2)
+    assert len(log.read_text(encoding="utf-8").split()) == 5
+
+
+def test_a_file_that_was_not_there_is_done_when_it_is(tmp_path: Path) -> None:
+    sources = [write_items(tmp_path / "items", 2), tmp_path / "items/00009.dat"]
+    first = run_batch(sources, tmp_path / "out", work="batch_kit:people", workers=1, page=False)
+    (tmp_path / "items/00009.dat").write_text("9", encoding="utf-8")
+
+    second = run_batch(sources, tmp_path / "out", work="batch_kit:people", workers=1, page=False)
+
+    assert (first.done, first.failed) == (2, 1)
+    assert (second.done, second.failed) == (3, 0)
+
+
+@linux
+def test_two_batches_in_one_folder_are_refused(tmp_path: Path) -> None:
+    sources = write_items(tmp_path / "items", 4)
+    asked = {"work": "batch_kit:people", "page": False, "pause": 1.0}
+    running = subprocess.Popen(call([sources], tmp_path / "out", workers=1, **asked), env=environment())
+    try:
+        while not (tmp_path / "out/manifest.sqlite").exists() or not read_status(tmp_path / "out").running:
+            assert running.poll() is None
+            time.sleep(0.05)
+
+        with pytest.raises(PoiseError, match="another batch is at work in it"):
+            run_batch(sources, tmp_path / "out", work="batch_kit:people", page=False, pause=1.0)
+    finally:
+        running.kill()
+        running.wait()
+
+
+@linux
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_finishes_what_is_in_work(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    sources, log = write_items(tmp_path / "items", 40), tmp_path / "log"
+    words = ["batch", str(sources), "--out", str(tmp_path / "out"), "--work", "batch_kit:slow", "--workers", "2"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "poise", *words],
+        env={**environment(), "BATCH_KIT_LOG": str(log)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not log.exists() or len(log.read_text(encoding="utf-8").split()) < 4:
+        assert running.poll() is None
+        time.sleep(0.05)
+    below = children(running.pid)
+
+    running.send_signal(number)
+    said = running.communicate(timeout=60)[1]
+
+    status = read_status(tmp_path / "out")
+    begun = len(log.read_text(encoding="utf-8").split())
+    assert running.returncode == code
+    assert "the same command goes on with the rest" in said
+    assert status.done + status.failed == begun < 40
+    assert not any(Path(f"/proc/{pid}").exists() for pid in below)
+
+
+@linux
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    sources = write_items(tmp_path / "items", 4)
+    asked = {"work": "batch_kit:people", "page": False, "pause": 30.0}
+    running = subprocess.Popen(call([sources], tmp_path / "out", workers=2, **asked), env=environment())
+    while len(below := children(running.pid)) < 2:
+        assert running.poll() is None
+        time.sleep(0.05)
+
+    running.kill()
+    running.wait()
+
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in below):
+        assert time.monotonic() < until, "a worker outlived its parent"
+        time.sleep(0.05)
+
+
+def test_a_full_disk_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said: list[dict[str, Any]] = []
+    tries = iter([OSError(errno.ENOSPC, "full"), OSError(errno.ENOSPC, "full"), None])
+    monkeypatch.setattr("poise.batch.worker._PAUSE_S", 0.0)
+
+    class Listener:
+        def send(self, message: dict[str, Any]) -> None:
+            said.append(message)
+
+    def write() -> str:
+        if (error := next(tries)) is not None:
+            raise error
+        return "written"
+
+    assert patient(write, Listener(), tmp_path) == "written"  # type: ignore[arg-type]
+    assert said == [{"is": "full", "where": str(tmp_path)}, {"is": "room"}]
+
+
+def test_a_disk_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
+    def write() -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    with pytest.raises(OSError, match="read-only"):
+        patient(write, None, tmp_path)  # type: ignore[arg-type]
+
+
+def test_rows_that_the_machine_lost_are_made_again(tmp_path: Path) -> None:
+    """Its power went before the system had written the end of a journal, of which the manifest knows."""
+    import sqlite3
+
+    report = run(tmp_path, "people", items=5, workers=1)
+    before = shards(report.folder)
+    with sqlite3.connect(report.folder / "manifest.sqlite") as manifest:
+        manifest.execute("DELETE FROM shards")  # as if the shard was never written, and nothing is in a journal
+
+    told: list[str] = []
+    again = run(tmp_path, "people", items=5, workers=1, on_note=told.append)
+
+    assert (again.done, again.left) == (5, 0)
+    assert shards(report.folder) == before
+    assert "5 items are done again" in told[0]
+
+
+def test_the_made_up_people_are_the_same_each_time(tmp_path: Path) -> None:
+    write_items(tmp_path, 3)
+
+    first, second = ([r.keypoints.xy.tolist() for r in people(str(tmp_path / "00002.dat"))] for _ in range(2))
+
+    assert first == second
