@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from play_kit import act_out, pressed, results, run_on_spot, stand, still, track
+from play_kit import NAMES, act_out, pressed, results, run_on_spot, stand, still, track
 from synthetic_gestures import act, lasts
 
 import poise
@@ -83,6 +83,18 @@ def test_running_on_the_spot_sprints_until_it_stops() -> None:
 def test_a_punch_and_a_kick_are_told_with_their_side(side: str) -> None:
     assert pressed(act_out(BodyController("boxing"), moved(f"punch_{side}"))) == [f"punch_{side}"]
     assert pressed(act_out(BodyController("boxing"), moved(f"kick_{side}"))) == ["kick"]
+
+
+def test_fists_before_the_face_are_a_guard_as_long_as_they_are_there() -> None:
+    guard = stand()
+    for name, at in {"elbow": (38, 45), "wrist": (18, -12)}.items():
+        for side, sign in (("left", 1), ("right", -1)):
+            guard[NAMES.index(f"{side}_{name}")] = (450 + sign * at[0], 250 + at[1])
+
+    actions = act_out(BodyController("boxing"), np.concatenate([still(1.0), still(1.0, guard), still(1.0)]))
+
+    assert [(one.name, one.state) for one in actions] == [("guard", "press"), ("guard", "release")]
+    assert [one.time for one in actions] == pytest.approx([1.17, 2.2], abs=0.1)
 
 
 def test_a_mirrored_picture_exchanges_the_sides() -> None:
