@@ -186,6 +186,15 @@ def test_the_page_can_be_installed(made: Bundle) -> None:
     assert all((made.path / icon["src"]).is_file() for icon in told["icons"])
 
 
+def test_the_page_to_play_with_comes_when_it_is_asked_for(made: Bundle, tmp_path: Path) -> None:
+    with_it = write_bundle(tmp_path / "play", play=True)
+
+    assert not [name for name in made.sizes if name.startswith("play")]
+    assert "play.html" not in (made.path / "index.html").read_text(encoding="utf-8")
+    assert {"play.html", "play.css", "play/play.js"} <= set(with_it.sizes)
+    assert 'href="play.html"' in (with_it.path / "index.html").read_text(encoding="utf-8")
+
+
 def test_no_script_asks_another_host() -> None:
     for path in PAGE.rglob("*.js"):
         code = lean_script(path.read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ def web(
     overwrite: bool = False,
     compact: bool = False,
     end2end: bool | None = None,
+    play: bool = False,
     json: bool = False,
 ) -> int:
     """Write a web page into FOLDER in which a model runs in the visitor's own browser.
@@ -28,13 +29,14 @@ def web(
         overwrite: Write into a folder that is not empty; what an earlier page has left there is removed.
         compact: Store the networks' weights in a byte each: half the download, a little less precise.
         end2end: Use YOLO26's one-to-one branch, which needs no suppression.
+        play: Add the page to play with: a game and a mirror.
         json: Print what was written as JSON on standard output.
     """
     from poise.web import write_bundle
 
     console = screen(stderr=True)
     with console.status("writing the page and its networks"):
-        made = write_bundle(folder, model=model, overwrite=overwrite, compact=compact, end2end=end2end)
+        made = write_bundle(folder, model=model, overwrite=overwrite, compact=compact, end2end=end2end, play=play)
     if json:
         told = {"path": str(made.path), "version": made.version, "models": list(made.models)}
         say_json({**told, "bytes": made.bytes, "files": made.sizes})

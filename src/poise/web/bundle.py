@@ -28,6 +28,7 @@ MANIFEST = "manifest.json"
 _PAGE = Path(__file__).with_name("page")
 _FORMAT = 1  # of the manifest; counts up when scripts of before could not read it
 _WORKER = "sw.js"
+_TO_PLAY = re.compile(r'^ *<a [^>]*href="play\.html".*</a>\n', re.MULTILINE)
 _UNVERSIONED = re.compile(r'VERSION ?= ?"development"')
 # Written for whoever serves the folder; no page asks for them.
 _FOR_SERVERS = ("README.txt", "_headers")
@@ -111,6 +112,7 @@ def write_bundle(
     overwrite: bool = False,
     compact: bool = False,
     end2end: bool | None = None,
+    play: bool = False,
 ) -> Bundle:
     """Write a folder that any web server can serve, in which a model runs in the visitor's browser.
 
@@ -123,6 +125,7 @@ def write_bundle(
         compact: Store the networks' weights in a byte each: half the download or a quarter of it, and a little less
             precise. They are computed in float32 in either case.
         end2end: The head of a YOLO26 checkpoint; None: as :class:`poise.Pose` chooses.
+        play: Add the page to play with: a game and a mirror.
 
     Raises:
         PoiseError: The folder is not empty, or cannot be written.
@@ -132,7 +135,7 @@ def write_bundle(
     _refuse(folder, overwrite=overwrite)
     check_folder(folder)
     read = read_models(str(model), compact=compact, end2end=end2end)
-    contents = _page() | dict(_runtime())
+    contents = _page(play=play) | dict(_runtime())
     networks = {}
     for name, entry in read.networks.items():
         file = f"networks/{_file_name(name)}.onnx{_PACKED}"
@@ -172,7 +175,7 @@ def _refuse(folder: Path, *, overwrite: bool) -> None:
             )
 
 
-def _page() -> dict[str, bytes]:
+def _page(*, play: bool) -> dict[str, bytes]:
     """Read the page's own files, by their paths in the bundle, as they are sent."""
     files = {
         path.relative_to(_PAGE).as_posix(): path.read_bytes()
@@ -181,10 +184,14 @@ def _page() -> dict[str, bytes]:
     }
     # The repository's own manifest says that a server answers, and this speaks to it.
     del files[MANIFEST], files["engine/remote.js"]
+    html = files["index.html"].decode("utf-8")
+    if not play:
+        files = {name: data for name, data in files.items() if not name.startswith(("play.", "play/"))}
+        html, links = _TO_PLAY.subn("", html)
+        assert links == 1
     for name, data in files.items():
         if name.endswith(".js"):
             files[name] = (_ABOUT + small_script(data.decode("utf-8"))).encode("utf-8")
-    html = files["index.html"].decode("utf-8")
     assert html.count(_HEAD) == 1
     linked = html.replace(_HEAD, f'<link rel="manifest" href="app.webmanifest">\n    {_HEAD}')
     files["index.html"] = linked.encode("utf-8")
