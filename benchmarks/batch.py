@@ -264,6 +264,13 @@ def ray(asked: Any, folder: Path) -> list[dict[str, Any]]:
     began = time.perf_counter()
     report = run_batch(sources, folder / "wild", ray=cluster.address, on_progress=lose, **more)
     seconds = time.perf_counter() - began
+    # What the asking process does for an item: of items that cost nothing, many less few.
+    spent = []
+    for many in (200, 1200):
+        quick = write_items(folder / f"quick{many}", many)
+        cpu = time.process_time()
+        run_batch(quick, folder / f"quick-out{many}", ray=cluster.address, **{**more, "pause": 0.0})
+        spent.append(time.process_time() - cpu)
     cluster.shutdown()
     return [
         {
@@ -273,6 +280,7 @@ def ray(asked: Any, folder: Path) -> list[dict[str, Any]]:
             "done": report.done,
             "failed": report.failed,
             "seconds": round(seconds, 1),
+            "CPU ms an item, asking process": round(spent[1] - spent[0], 2),
             "bytes": "equal" if shards(folder / "wild") == shards(folder / "calm") else "DIFFERENT",
         }
     ]

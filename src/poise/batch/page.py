@@ -136,9 +136,11 @@ def _speed(points: Sequence[tuple[float, int, int, int, int]]) -> str:
     sums = [0.0] * _BARS
     times = [0.0] * _BARS
     for at, seconds, rate in spans:
-        place = min(int((at + seconds / 2) / width), _BARS - 1)
-        sums[place] += rate * seconds
-        times[place] += seconds
+        # A span may be longer than a bar: each bar takes what of it lies in it.
+        for place in range(int(at / width), min(int((at + seconds) / width) + 1, _BARS)):
+            inside = max(min(at + seconds, (place + 1) * width) - max(at, place * width), 0.0)
+            sums[place] += rate * inside
+            times[place] += inside
     heights = [a / b if b else 0.0 for a, b in zip(sums, times, strict=True)]
     most = max(*heights, 1e-9)
     inner, tall = _WIDE - _LEFT - 8, _HIGH - _BOTTOM - 12
