@@ -3,8 +3,8 @@
 The embedding of one instance has ``2 P + 1`` values: x and y of P points, then the turn. The points are moved so that
 their weighted mean is (0, 0), scaled so that their weighted mean square distance from it is 1, and turned so that the
 trunk points up (x to the right, y down, as in pictures). The last value is the turn that was taken away, in radians,
-clockwise in the picture, from -π to π: turning the points back by it (:func:`turned_back`) gives the pose as it stood in
-the picture. So one column answers both questions, whether up matters and whether it does not.
+clockwise in the picture, from -π to π: turning the points back by it (:func:`turned_back`) gives the pose as it stood
+in the picture. So one column answers both questions, whether up matters and whether it does not.
 
 A point that was not seen is (0, 0) and has weight 0; the weight of one that was is between 0 and 1. Where no trunk is
 seen (no shoulder or no hip, or a skeleton without them), nothing is turned and the turn is 0.

@@ -25,7 +25,7 @@ class Hit:
         instance: The person's row in the frame.
         id: Track id, None where untracked.
         distance: 0 for the same pose, up to 1.
-        like: Which of the poses that were looked for it is like, from 0.
+        like: Which of the people that were looked for it is like, from 0, the largest.
         mirrored: Whether it is like the mirrored one.
         box: ``(4,)`` float32 x1, y1, x2, y2, pixels; NaN where not known.
         xy: ``(P, 2)`` float32 the person's points that were compared, pixels; NaN where not seen.
@@ -66,7 +66,7 @@ class Hit:
         }
 
 
-def hit_of(index: PoseIndex, row: int, *, distance: float, start: float, end: float, variant: int, poses: int) -> Hit:
+def hit_of(index: PoseIndex, row: int, *, distance: float, start: float, end: float, like: int, mirrored: bool) -> Hit:
     """Return the hit of one row.
 
     Args:
@@ -75,8 +75,8 @@ def hit_of(index: PoseIndex, row: int, *, distance: float, start: float, end: fl
         distance: To what was looked for.
         start: Seconds.
         end: Seconds.
-        variant: Number of the pose; the mirrored ones follow the others.
-        poses: Number of those that are not mirrored.
+        like: Whom it is like.
+        mirrored: In the mirror.
     """
     xy, weight = index.points(np.array([row]))
     track = int(index.id[row])
@@ -89,8 +89,8 @@ def hit_of(index: PoseIndex, row: int, *, distance: float, start: float, end: fl
         int(index.instance[row]),
         None if track < 0 else track,
         distance,
-        variant % poses,
-        variant >= poses,
+        like,
+        mirrored,
         index.box[row],
         xy[0],
         weight[0],

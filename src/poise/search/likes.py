@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from poise.bodies.pose_embedding import Layout, Vectors, embed, layout, mirrored
 from poise.errors import FormatError, PoiseError, suggest
 from poise.results import Results
+from poise.search.looks import look_again
 from poise.search.products import Question, question_of
 from poise.search.reading import READERS, read_poses
 from poise.search.rows import PoseRows
@@ -36,14 +37,17 @@ class Like:
         embedding: ``(Q, 2 P + 1)`` float32 of :func:`poise.bodies.pose_embedding.embed`.
         weight: ``(Q, P)`` float32.
         layout: Which points these are.
+        person: ``(Q,)`` int64 whose pose each is: several of one person are looks at the same pose.
         times: ``(Q,)`` float64 seconds, of the poses of one movement; empty where each stands for itself.
         name: What it is from.
-        pictures: For each pose the frame that it is from, where there is one, and the person's row in it.
+        pictures: The frames that they are from, where there are any, each with the person's row in it: one a person,
+            or one a pose of a movement.
     """
 
     embedding: Vectors
     weight: Vectors
     layout: Layout
+    person: NDArray[np.int64]
     times: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     name: str = ""
     pictures: tuple[tuple[Results, int], ...] = ()
@@ -52,31 +56,36 @@ class Like:
         return len(self.embedding)
 
     @classmethod
-    def of(cls, result: Results, *, person: int | None = None, name: str = "") -> Like:
+    def of(cls, result: Results, *, person: int | None = None, name: str = "", model: Pose | None = None) -> Like:
         """Look for the people of one frame.
 
         Args:
             result: The frame.
             person: Only this one, numbered by size from 1, the largest; None: everybody who shows enough.
             name: What it is from; the frame's source unless given.
+            model: Looks at the picture again, turned a little to both sides: it sees another pose each time, and a hit
+                is like one of them. None: only what the result holds.
 
         Raises:
             ValueError: Nobody is in it who shows enough of a pose, or there are fewer people.
         """
-        embedding, weight = embed(result.keypoints.xy, result.keypoints.conf, result.skeleton)
+        looks = look_again(result, model)
+        embedding, weight = embed(looks.xy, looks.conf, result.skeleton)
         name, used = name or result.path, layout(result.skeleton)
-        box = np.asarray(result.boxes.xyxy, dtype=np.float64)
-        by_size = np.argsort(-np.prod(box[:, 2:] - box[:, :2], axis=1), kind="stable")
-        if not len(result):
-            raise ValueError(f"{name}: nobody was found in it, so there is no pose to look for")
-        if person is not None:
-            if not 1 <= person <= len(result):
-                raise ValueError(f"{name}: person must be from 1 (the largest) to {len(result)}, got {person}")
-            by_size = by_size[person - 1 : person]
-        rows = by_size[_enough(weight[by_size], used)]
-        if not len(rows):
-            raise ValueError(f"{name}: {_too_little(person)}")
-        return cls(embedding[rows], weight[rows], used, name=name, pictures=tuple((result, int(i)) for i in rows))
+        chosen = _chosen(np.asarray(result.boxes.xyxy), _enough(weight[: len(result)], used), person, name)
+        # Looks of a person that show too little are left out.
+        rows = [np.flatnonzero((looks.person == i) & _enough(weight, used)) for i in chosen]
+        whose = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
+        every = np.concatenate(rows)
+        pictures = tuple((result, i) for i in chosen)
+        return cls(embedding[every], weight[every], used, whose, name=name, pictures=pictures)
+
+    def poses(self, *, mirror: bool = False) -> tuple[Vectors, Vectors]:
+        """Return ``(Q, 2 P + 1)`` embeddings and ``(Q, P)`` weights; with ``mirror`` the mirrored ones follow, 2 Q."""
+        if not mirror:
+            return self.embedding, self.weight
+        other = mirrored(self.embedding, self.weight, self.layout)
+        return np.concatenate([self.embedding, other[0]]), np.concatenate([self.weight, other[1]])
 
     def question(self, used: Layout, *, mirror: bool = False) -> Question:
         """Return it ready for the product; the mirrored poses follow the others.
@@ -89,25 +98,27 @@ class Like:
                 f"{self.name}: shows poses of {self.layout.name}, and what is searched are poses of {used.name}; "
                 "use the model with which those were found (--model)"
             )
-        embedding, weight = self.embedding, self.weight
-        if mirror:
-            other = mirrored(embedding, weight, used)
-            embedding, weight = np.concatenate([embedding, other[0]]), np.concatenate([weight, other[1]])
-        return question_of(embedding, weight, used)
+        return question_of(*self.poses(mirror=mirror), used)
 
 
 def read_like(
-    text: str | Path, *, model: Callable[[], Pose] | None = None, person: int | None = None, window: bool = False
+    text: str | Path,
+    *,
+    model: Callable[[], Pose] | None = None,
+    person: int | None = None,
+    window: bool = False,
+    looks: bool = True,
 ) -> Like:
     """Read what is looked for.
 
     Args:
-        text: A picture; ``VIDEO@SECONDS`` a frame of a video; ``VIDEO@FROM-TO`` a movement; a file of poses (``.jsonl``,
-            ``.parquet``, ``.csv``), of which the first frame with people counts; or ``SET.toml:NAME`` a taught gesture
-            of bodies, whose examples are looked for.
+        text: A picture; ``VIDEO@SECONDS`` a frame of a video; ``VIDEO@FROM-TO`` a movement; a file of poses
+            (``.jsonl``, ``.parquet``, ``.csv``), of which the first frame with people counts, or with ``@SECONDS`` the
+            nearest one; or ``SET.toml:NAME`` a taught gesture of bodies, whose examples are looked for.
         model: Opens the model that looks at pictures; None: ``Pose("body")``.
         person: Which person, numbered by size from 1; None: everybody, and of a movement who is seen longest.
         window: The stretch of a video is a movement; without it ``VIDEO@FROM-TO`` is refused.
+        looks: The model looks at a picture three times; see :meth:`Like.of`.
 
     Raises:
         ValueError: It is none of these, or nobody is found in it.
@@ -136,7 +147,8 @@ def read_like(
         raise ValueError(f"{file}: say which gesture of the set, such as {file}:NAME")
     if Path(file).suffix.lower() in READERS:
         return _from_poses(Path(file), start, person)
-    return Like.of(_look(file, start, model), person=person, name=text)
+    opened = _opened(model)
+    return Like.of(_look(file, start, opened), person=person, name=text, model=opened if looks else None)
 
 
 def _opened(model: Callable[[], Pose] | None) -> Pose:
@@ -147,7 +159,7 @@ def _opened(model: Callable[[], Pose] | None) -> Pose:
     return Pose()
 
 
-def _look(file: str, start: float | None, model: Callable[[], Pose] | None) -> Results:
+def _look(file: str, start: float | None, model: Pose) -> Results:
     from poise.sources import frames_between, open_source
 
     if start is not None:
@@ -157,7 +169,7 @@ def _look(file: str, start: float | None, model: Callable[[], Pose] | None) -> R
             if source.kind != "image":
                 raise ValueError(f"{file}: say which moment of it, such as {file}@12.5 (seconds)")
             frame = next(iter(source))
-    results: list[Results] = _opened(model).predict(frame, verbose=False)
+    results: list[Results] = model.predict(frame, verbose=False)
     return results[0]
 
 
@@ -180,17 +192,36 @@ def _from_poses(path: Path, start: float | None, person: int | None) -> Like:
     rows = best[1]
     embedding, weight = embed(rows.xy, rows.conf, rows.skeleton)
     used = layout(rows.skeleton)
+    chosen = _chosen(rows.box, _enough(weight, used), person, str(path))
+    return Like(embedding[chosen], weight[chosen], used, np.arange(len(chosen)), name=str(path))
+
+
+def _chosen(box: NDArray[np.float32], enough: NDArray[np.bool_], person: int | None, name: str) -> list[int]:
+    """Return the rows of the people who are looked for, the largest first.
+
+    Args:
+        box: ``(N, 4)`` pixels.
+        enough: ``(N,)`` who shows enough of a pose.
+        person: Only this one, from 1; None: all who do.
+        name: What it is from, for errors.
+
+    Raises:
+        ValueError: There are fewer people, or too little is shown.
+    """
+    if not len(box):
+        raise ValueError(f"{name}: nobody was found in it, so there is no pose to look for")
     with np.errstate(invalid="ignore"):
-        sizes = np.nan_to_num(np.prod(rows.box[:, 2:] - rows.box[:, :2], axis=1))
-    order = np.argsort(-sizes, kind="stable")
+        areas = np.nan_to_num(np.prod(box[:, 2:].astype(np.float64) - box[:, :2], axis=1))
+    order = np.argsort(-areas, kind="stable")
     if person is not None:
         if not 1 <= person <= len(order):
-            raise ValueError(f"{path}: person must be from 1 (the largest) to {len(order)}, got {person}")
+            raise ValueError(f"{name}: person must be from 1 (the largest) to {len(order)}, got {person}")
         order = order[person - 1 : person]
-    order = order[_enough(weight[order], used)]
-    if not len(order):
-        raise ValueError(f"{path}: {_too_little(person)}")
-    return Like(embedding[order], weight[order], used, name=str(path))
+    rows: list[int] = order[enough[order]].tolist()
+    if not rows:
+        who = "nobody in it shows" if person is None else f"person {person} does not show"
+        raise ValueError(f"{name}: {who} enough of a pose: three points or more must be seen")
+    return rows
 
 
 def _some(rows: PoseRows, chosen: NDArray[np.intp]) -> PoseRows:
@@ -228,16 +259,13 @@ def _gesture(path: str, name: str) -> Like:
     used = layout(skeleton)
     enough = _enough(weight, used)
     if not enough.any():
-        raise ValueError(f"{path}:{name}: {_too_little(None)}")
-    return Like(embedding[enough], weight[enough], used, name=f"{path}:{name}")
+        raise ValueError(f"{path}:{name}: no example shows enough of a pose: three points or more must be seen")
+    # All are looks at one pose.
+    whose = np.zeros(int(enough.sum()), dtype=np.int64)
+    return Like(embedding[enough], weight[enough], used, whose, name=f"{path}:{name}")
 
 
 def _enough(weight: Vectors, used: Layout) -> NDArray[np.bool_]:
     least = min(_LEAST, 0.5 * float(used.importance.sum()))
     shown: NDArray[np.bool_] = (weight * used.importance).sum(axis=1) >= least
     return shown
-
-
-def _too_little(person: int | None) -> str:
-    who = "nobody in it shows" if person is None else f"person {person} does not show"
-    return f"{who} enough of a pose: three points or more must be seen"

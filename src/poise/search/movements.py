@@ -64,7 +64,8 @@ def read_movement(file: str, start: float, end: float, *, model: Pose, person: i
     chosen = seen[_nearest_in_time(times, at)]
     embedding, weight = embed(clip.xy[row, chosen], clip.conf[row, chosen], clip.skeleton)
     pictures = tuple((results[i], _row_in(results[i], int(clip.ids[row]))) for i in chosen.tolist())
-    return Like(embedding, weight, layout(clip.skeleton), at - at[0], name, pictures)
+    whose = np.zeros(len(at), dtype=np.int64)
+    return Like(embedding, weight, layout(clip.skeleton), whose, at - at[0], name, pictures)
 
 
 def _person(clip: Clip, person: int | None, name: str) -> tuple[int, Clip]:
@@ -155,9 +156,7 @@ def search_movements(
         found += _windows(index, sampled, question, len(like), rate, top, limit, upright=upright)
     hits = []
     for distance, row, start, end, mirrored in sorted(found)[:top]:
-        hits.append(
-            hit_of(index, row, distance=distance, start=start, end=end, variant=mirrored * len(like), poses=len(like))
-        )
+        hits.append(hit_of(index, row, distance=distance, start=start, end=end, like=0, mirrored=bool(mirrored)))
     return hits
 
 

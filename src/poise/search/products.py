@@ -22,10 +22,13 @@ import numpy as np
 
 from poise.bodies.pose_embedding import Layout, Vectors
 
-# What a point that the question shows and the row does not is taken to be off by: half of the greatest distance.
-UNSEEN = 0.5
+# What a point that the question shows and the row does not is taken to be off by.
+UNSEEN = 0.4
 # A row that shows less of the question than this is not compared: few points fit anything.
 LEAST_SHARED = 0.4
+# Where up matters, so far, in radians, a camera may be tilted: 15 degrees.
+TILT = float(np.deg2rad(15.0))
+_COS, _SIN = np.float32(np.cos(TILT)), np.float32(np.sin(TILT))
 # Nine sums a question.
 SUMS = 9
 _SMALL = np.float32(1e-4)
@@ -99,7 +102,7 @@ def distances(products: Vectors, turns: Vectors, question: Question, *, upright:
         products: ``(N, 4 P)`` of :func:`products_of`.
         turns: ``(N,)`` how far each row was turned, radians.
         question: Of :func:`question_of`.
-        upright: Up in the picture matters: a person who lies is not one who stands.
+        upright: Up in the picture matters, but for a tilt of :data:`TILT`: a person who lies is not one who stands.
 
     Returns:
         ``(N, Q)`` float32 from 0 (the same pose) to 1; infinite where too little is shown by both.
@@ -113,7 +116,12 @@ def distances(products: Vectors, turns: Vectors, question: Question, *, upright:
     imaginary = imaginary - (ax * by - ay * bx) * inverse
     if upright:
         turn = turns[:, None] - question.turn
-        fit = np.square(np.maximum(real * np.cos(turn) - imaginary * np.sin(turn), 0))
+        cos, sin = np.cos(turn), np.sin(turn)
+        real, imaginary = real * cos - imaginary * sin, real * sin + imaginary * cos
+        full = np.hypot(real, imaginary)
+        # As far turned as is free; of what is turned further, how much of it fits then.
+        beyond = np.maximum(real * _COS + np.abs(imaginary) * _SIN, 0)
+        fit = np.square(np.where(real >= full * _COS, full, beyond))
     else:
         fit = real * real + imaginary * imaginary
     shared = count / np.maximum(question.whole, _SMALL)
