@@ -34,6 +34,7 @@ _COMMANDS = {
     "web": "Write a web page in which a model runs in the visitor's own browser.",
     "info": "Say what a network file is, without running it.",
     "gestures": "Say what hands and bodies show, or teach gestures of your own.",
+    "search": "Find every moment in which somebody stands, sits or moves like in a picture or clip.",
     "serve": "Answer pictures, videos and live streams over HTTP and WebSocket, and show the page.",
     "models": "List the bundled models, or print the card of one.",
     "weights": "List, import and fetch weight files that are not bundled.",
@@ -48,7 +49,7 @@ _EITHER = frozenset({"amp", "cache", "resume", "pretrained"})
 
 # Commands whose --out may be standard output, and options that name a file to write and may not.
 _TO_STDOUT = frozenset({"predict", "track", "angles"})
-_FILES = frozenset({"--csv", "--report", "--heatmap", "--calibrate", "--project", "--name"})
+_FILES = frozenset({"--csv", "--report", "--sheet", "--heatmap", "--calibrate", "--project", "--name"})
 
 # The word "-" looks like an option to the parser; commands turn this back.
 STDIN = "<standard input>"

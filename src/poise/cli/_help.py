@@ -12,7 +12,7 @@ from cyclopts.help import DefaultFormatter, HelpPanel
 COMMANDS = {
     "See": ("demo", "sample", "predict"),
     "Follow": ("track", "fix", "angles"),
-    "Count and recognise": ("reps", "gestures", "events"),
+    "Count and recognise": ("reps", "gestures", "events", "search"),
     "Serve": ("serve",),
     "Train": ("data", "train", "val", "export"),
     "Show to others": ("web",),
@@ -28,6 +28,7 @@ _OPTIONS = {
         "exercise", "exercises", "live", "names", "repair", "set", "body", "hands", "hands-only", "mirrored", "zone",
         "falls", "posture", "reps", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
         "protocol", "tables", "calibrate",
+        "like", "top", "person", "window", "mirror", "upright", "max-distance", "every-frame", "looks",
         "host", "port", "queue", "token", "no-token", "cors", "allow-host", "record", "open",
     ),
     "What is found": (
@@ -36,11 +37,11 @@ _OPTIONS = {
     ),
     "What is read": (
         "cfg", "data", "split", "images", "batch", "vid-stride", "stream-buffer", "reconnect", "fraction", "rect",
-        "cache", "min-conf",
+        "cache", "min-conf", "sources",
     ),
     "What is written": (
-        "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "post", "events", "project", "name",
-        "exist-ok", "overwrite",
+        "save", "save-*", "json", "csv", "out", "report", "sheet", "plot", "heatmap", "post", "events", "project",
+        "name", "exist-ok", "overwrite",
     ),
     "What is drawn": (
         "show", "show-*", "line-width", "kpt-radius", "kpt-line", "font", "plots",

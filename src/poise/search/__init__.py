@@ -11,5 +11,6 @@ from poise.search.index import PoseIndex
 from poise.search.likes import Like, read_like
 from poise.search.movements import search_movements
 from poise.search.nearest import search
+from poise.search.sheet import write_sheet
 
-__all__ = ["Hit", "Like", "PoseIndex", "read_like", "search", "search_movements"]
+__all__ = ["Hit", "Like", "PoseIndex", "read_like", "search", "search_movements", "write_sheet"]

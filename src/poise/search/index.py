@@ -88,7 +88,7 @@ class PoseIndex:
 
         Args:
             *places: Files (``.parquet``, ``.jsonl``, ``.csv``) or folders with such files.
-            on_error: Called with what is wrong with one file of several, and reading goes on; without it that is raised.
+            on_error: Called with what is wrong with one file of several, and reading goes on; without it, it is raised.
             on_rows: Called with the number of rows so far, as they come.
 
         Raises:

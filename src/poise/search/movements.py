@@ -95,7 +95,8 @@ def _rate(duration: float) -> float:
 
 def _samples(times: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
     """Return the times of samples from the first to the last of ``times``."""
-    return times[0] + np.arange(int((times[-1] - times[0]) * rate + 1e-6) + 1) / rate
+    at: NDArray[np.float64] = times[0] + np.arange(int((times[-1] - times[0]) * rate + 1e-6) + 1) / rate
+    return at
 
 
 def _nearest_in_time(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -143,7 +144,8 @@ def search_movements(
         their time.
 
     Raises:
-        ValueError: The poses are of another kind than those of the index, it is no movement, or a number is out of range.
+        ValueError: The poses are of another kind than those of the index, it is no movement, or a number is out of
+            range.
     """
     check_numbers(top=top, max_distance=max_distance)
     if len(like.times) < 2:

@@ -38,8 +38,8 @@ def search(
         like: The poses that are looked for; of several people, a hit is like the one that it is nearest to.
         top: Most hits.
         mirror: Look for the mirrored poses too.
-        upright: Up in the picture matters, but for a tilt of 15 degrees: who lies is not like who stands. Otherwise poses
-            that are turned in the picture are the same.
+        upright: Up in the picture matters, but for a tilt of 15 degrees: who lies is not like who stands. Otherwise
+            poses that are turned in the picture are the same.
         max_distance: Leave out hits that are farther, 0 to 1; about 0.1 is the same pose to the eye, 0.3 another one.
         moments: Take neighbouring frames of one person together as one hit, the nearest of them. False: each frame
             counts.
@@ -153,9 +153,14 @@ def _moments(
             at, mine = float(index.time[row]), taken.setdefault(int(index.person[row]), [])
             if any(start - GAP_S <= at <= end + GAP_S for start, end in mine):
                 continue
-            mine.append(moment(index, finer.coarse, row))
+            span = moment(index, finer.coarse, row)
+            # What leads into a moment that was found is part of it.
+            known = any(start <= span[1] and span[0] <= end for start, end in mine)
+            mine.append(span)
+            if known:
+                continue
             rows.append(row)
-            spans.append(mine[-1])
+            spans.append(span)
             if len(rows) == top:
                 break
         # All that can count was looked at, or there are enough.

@@ -5,10 +5,10 @@ scaling can do it, and turning too unless up matters (Procrustes analysis), and 
 the pose's extent. So a body whose legs are out of the picture is laid on the upper half of another one, whatever its
 embedding was centred on.
 
-For rows ``b`` with visibility ``w`` and a question ``a`` with ``g`` (visibility times importance), all that this needs are
-nine sums over points, such as ``Σ g w``, ``Σ g w b`` and ``Σ g w ā b``. Each is linear in the row's ``w``, ``w x``, ``w y``
-and ``w (x² + y²)``: with these stored for each row, the sums for all rows are one product with a matrix of nine columns
-a question. The mirrored pose is nine columns more.
+For rows ``b`` with visibility ``w`` and a question ``a`` with ``g`` (visibility times importance), all that this needs
+are nine sums over points, such as ``Σ g w``, ``Σ g w b`` and ``Σ g w ā b``. Each is linear in the row's ``w``, ``w x``,
+``w y`` and ``w (x² + y²)``: with these stored for each row, the sums for all rows are one product with a matrix of nine
+columns a question. The mirrored pose is nine columns more.
 
 Source: Gower, Generalized Procrustes analysis, Psychometrika 40 (1975), for two sets of points with weights; in the
 plane, points are complex numbers, and the best turn is the argument of ``Σ g w ā b``.

@@ -106,5 +106,5 @@ def wrong(path: object, what: object, *, line: int | None = None) -> FormatError
     """Return the error of a file that holds no poses, with what it should hold."""
     at = f"{path}" if line is None else f"{path}:{line}"
     return FormatError(
-        f"{at}: {str(what)[:300]}; expected what 'poise batch' or 'poise predict --out FILE' wrote (.parquet, .jsonl, .csv)"
+        f"{at}: {str(what)[:300]}; expected what 'poise batch' or 'poise predict --out' wrote (.parquet, .jsonl, .csv)"
     )
