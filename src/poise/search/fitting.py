@@ -58,6 +58,8 @@ def fit(
         away = _square(left * turn * np.sqrt(sizes[1] / sizes[0]) - right) / (sizes[1] / count)
         share = whole / (1 + away / _HALF**2)
     lost = (whole * away / (away + _HALF**2)).sum(axis=1) / np.maximum(whole.sum(axis=1), _SMALL)
+    # Points in one place have no pose.
+    lost = np.where(np.minimum(*sizes)[:, 0] > 1e-4 * count[:, 0], lost, 1)
     shared = whole.sum(axis=1) / max(float(own.sum()), 1e-6)
     unseen = UNSEEN**2 / (UNSEEN**2 + _HALF**2)
     lost = np.clip(shared * lost + np.maximum(1 - shared, 0) * unseen, 0, 0.999)

@@ -77,7 +77,7 @@ def instances_of(tables: Iterable[Table], path: Path, skeleton: Skeleton | None)
         rest = part[slice(whole, len(part))]
     if rest is not None and len(rest):
         if skeleton is None:
-            skeleton = skeleton_named("", [str(word) for word in rest.keypoint])
+            skeleton = _named(rest.keypoint, path)
             if len(skeleton) == len(rest):
                 yield _rows(rest, skeleton, path, done)
                 return
@@ -92,7 +92,14 @@ def _skeleton_of_first(part: Table, path: Path) -> Skeleton | None:
         if len(part) > MOST_POINTS:
             raise wrong(path, f"the first {MOST_POINTS:,} rows are of different keypoints")
         return None
-    return skeleton_named("", [str(word) for word in part.keypoint[: again[0] + 1]])
+    return _named(part.keypoint[: again[0] + 1], path)
+
+
+def _named(words: NDArray[Any], path: Path) -> Skeleton:
+    try:
+        return skeleton_named("", [str(word) for word in words])
+    except ValueError as error:
+        raise wrong(path, error) from None
 
 
 def _rows(part: Table, skeleton: Skeleton, path: Path, done: int) -> PoseRows:
