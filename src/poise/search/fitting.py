@@ -60,9 +60,9 @@ def fit(
     lost = (whole * away / (away + _HALF**2)).sum(axis=1) / np.maximum(whole.sum(axis=1), _SMALL)
     # Points in one place have no pose.
     lost = np.where(np.minimum(*sizes)[:, 0] > 1e-4 * count[:, 0], lost, 1)
-    shared = whole.sum(axis=1) / max(float(own.sum()), 1e-6)
+    shared = np.minimum(whole.sum(axis=1) / max(float((own * weight).sum()), 1e-6), 1)
     unseen = UNSEEN**2 / (UNSEEN**2 + _HALF**2)
-    lost = np.clip(shared * lost + np.maximum(1 - shared, 0) * unseen, 0, 0.999)
+    lost = np.clip(shared * lost + (1 - shared) * unseen, 0, 0.999)
     # The distance by which all points alike would have to be off.
     apart: Vectors = np.minimum(_HALF * np.sqrt(lost / (1 - lost)), 1).astype(np.float32)
     return np.where(shared >= LEAST_SHARED, apart, np.float32(np.inf))

@@ -166,9 +166,9 @@ def _look(file: str, start: float | None, model: Pose) -> Results:
         frame = next(frames_between(file, start))
     else:
         with open_source(file, prefetch=0) as source:
-            if source.kind != "image":
-                raise ValueError(f"{file}: say which moment of it, such as {file}@12.5 (seconds)")
             frame = next(iter(source))
+        if frame.media.kind != "image":
+            raise ValueError(f"{file}: say which moment of it, such as {file}@12.5 (seconds)")
     results: list[Results] = model.predict(frame, verbose=False)
     return results[0]
 

@@ -6,7 +6,7 @@ distances of the poses are summed; each pose may come a sample earlier or later 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,9 @@ _OVERLAP = 0.5
 # Samples that are compared at a time.
 _SAMPLES = 60_000
 _LEAST_S = 0.3
+
+# Distance, row of the first frame, start and end in seconds, and 1 where it is the mirrored movement.
+Window = tuple[float, int, float, float, int]
 
 
 def read_movement(file: str, start: float, end: float, *, model: Pose, person: int | None = None) -> Like:
@@ -153,13 +156,26 @@ def search_movements(
     question = like.question(index.layout, mirror=mirror)
     rate = (len(like.times) - 1) / float(like.times[-1])
     limit = np.inf if max_distance is None else max_distance
-    found: list[tuple[float, int, float, float, int]] = []
+    found: list[Window] = []
     for sampled in _persons(index, rate, len(like)):
         found += _windows(index, sampled, question, len(like), rate, top, limit, upright=upright)
-    hits = []
-    for distance, row, start, end, mirrored in sorted(found)[:top]:
-        hits.append(hit_of(index, row, distance=distance, start=start, end=end, like=0, mirrored=bool(mirrored)))
-    return hits
+    return [
+        hit_of(index, row, distance=distance, start=start, end=end, like=0, mirrored=bool(mirrored))
+        for distance, row, start, end, mirrored in _apart(index, sorted(found))[:top]
+    ]
+
+
+def _apart(index: PoseIndex, windows: Iterable[Window]) -> list[Window]:
+    """Return windows, which come nearest first, without those that share their time with a nearer one."""
+    spans: dict[int, list[tuple[float, float]]] = {}
+    kept = []
+    for window in windows:
+        _, row, start, end, _ = window
+        mine = spans.setdefault(int(index.person[row]), [])
+        if all(_shared(start, end, *span) <= _OVERLAP for span in mine):
+            mine.append((start, end))
+            kept.append(window)
+    return kept
 
 
 def _persons(index: PoseIndex, rate: float, poses: int) -> Iterator[_Sampled]:
@@ -213,8 +229,8 @@ def _windows(
     limit: float,
     *,
     upright: bool,
-) -> list[tuple[float, int, float, float, int]]:
-    """Return distance, row, start, end and whether mirrored of the nearest windows."""
+) -> list[Window]:
+    """Return the nearest windows."""
     apart = np.full((len(sampled.row), len(question)), _MISSING, dtype=np.float32)
     there = np.flatnonzero(sampled.row >= 0)
     for at in range(0, len(there), 4096):
@@ -242,7 +258,7 @@ def _windows(
     # A movement begins where somebody is seen.
     best[sampled.row < 0] = np.inf
     gone = np.concatenate([[0], np.cumsum(sampled.row < 0)])
-    out: list[tuple[float, int, float, float, int]] = []
+    out: list[Window] = []
     spans: dict[int, list[tuple[float, float]]] = {}
     for at in np.argsort(best, kind="stable").tolist():
         if len(out) == top or not best[at] <= min(limit, _MISSING - 1e-3):

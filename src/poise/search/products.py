@@ -40,7 +40,7 @@ class Question:
 
     Attributes:
         matrix: ``(4 P, 9 Q)`` float32, nine columns a pose.
-        whole: ``(Q,)`` float32 the weight of all that each shows.
+        whole: ``(Q,)`` float32 the weight that a row has in common with it that shows as much.
         turn: ``(Q,)`` float32 how far each was turned, radians.
     """
 
@@ -90,7 +90,7 @@ def question_of(embedding: Vectors, weight: Vectors, layout: Layout) -> Question
     matrix = np.stack([np.stack(columns, axis=-1) for columns in blocks], axis=1)  # (Q, 4, P, 9)
     return Question(
         np.ascontiguousarray(matrix.transpose(1, 2, 0, 3).reshape(4 * p, q * SUMS), dtype=np.float32),
-        g.sum(axis=1).astype(np.float32),
+        (g * weight).sum(axis=1).astype(np.float32),
         np.ascontiguousarray(embedding[:, -1]),
     )
 
@@ -124,7 +124,7 @@ def distances(products: Vectors, turns: Vectors, question: Question, *, upright:
         fit = np.square(np.where(real >= full * _COS, full, beyond))
     else:
         fit = real * real + imaginary * imaginary
-    shared = count / np.maximum(question.whole, _SMALL)
+    shared = np.minimum(count / np.maximum(question.whole, _SMALL), 1)
     left = np.clip(1.0 - fit / np.maximum(spread, _SMALL), 0.0, 1.0)
-    apart: Vectors = np.sqrt(shared * left + np.maximum(1.0 - shared, 0.0) * np.float32(UNSEEN**2))
+    apart: Vectors = np.sqrt(shared * left + (1 - shared) * np.float32(UNSEEN**2))
     return np.where(shared >= LEAST_SHARED, apart, np.float32(np.inf))
