@@ -199,8 +199,9 @@ def person_schema(pa: Any, skeleton: Skeleton, *, spatial: bool) -> Any:
         *(("skeleton", pa.string()), ("xy", points(2)), ("keypoint_conf", points(1))),
         *([("xyz", points(3))] if spatial else []),
     ]
-    more = [(name, kind) for name, kind, _ in _embedding_columns(pa, None)]
-    schema = pa.schema([pa.field(name, kind, nullable=name == "id") for name, kind in [*fields, *more]])
+    used = layout(skeleton)
+    fields += [("embedding", pa.list_(pa.float32(), used.size)), ("embedding_weight", pa.list_(pa.float32(), len(used)))]
+    schema = pa.schema([pa.field(name, kind, nullable=name == "id") for name, kind in fields])
     return _described(pa, schema, skeleton)
 
 
@@ -241,8 +242,7 @@ def _people(result: Results, item: int, spatial: bool) -> dict[str, Any]:
     }
     if spatial:
         columns["xyz"] = np.asarray(points.xyz).reshape(n, 3 * k)
-    for name, _, values in _embedding_columns(None, result):
-        columns[name] = values
+    columns["embedding"], columns["embedding_weight"] = embed(points.xy, points.conf, result.skeleton)
     return columns
 
 
@@ -250,16 +250,6 @@ def record_names(result: Results) -> tuple[str, list[str]]:
     """Return the source as it is written, and the class name of each instance."""
     classes = np.asarray(result.boxes.cls).astype(int).tolist()
     return printable(result.path), [str(result.names.get(number, number)) for number in classes]
-
-
-def _embedding_columns(pa: Any, result: Results | None) -> list[tuple[str, Any, Any]]:
-    """Return name, type and values of further columns a person, such as an embedding of the pose; none so far.
-
-    Args:
-        pa: The module pyarrow; None where only the values are wanted.
-        result: The frame; None where only names and types are wanted.
-    """
-    return []
 
 
 # Other works: the records that their commands print.

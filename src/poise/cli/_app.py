@@ -37,6 +37,7 @@ _COMMANDS = {
     "gestures": "Say what hands and bodies show, or teach gestures of your own.",
     "play": "Play with the body: jump, duck, lean and punch become keys and actions of a game.",
     "batch": "Do what a command does with a million files, on all cores or a cluster, each exactly once.",
+    "search": "Find every moment in which somebody stands, sits or moves like in a picture or clip.",
     "serve": "Answer pictures, videos and live streams over HTTP and WebSocket, and show the page.",
     "models": "List the bundled models, or print the card of one.",
     "weights": "List, import and fetch weight files that are not bundled.",
@@ -51,7 +52,7 @@ _EITHER = frozenset({"amp", "cache", "resume", "pretrained"})
 
 # Commands whose --out may be standard output, and options that name a file to write and may not.
 _TO_STDOUT = frozenset({"predict", "track", "angles"})
-_FILES = frozenset({"--csv", "--report", "--heatmap", "--preview", "--calibrate", "--project", "--name"})
+_FILES = frozenset({"--csv", "--report", "--sheet", "--heatmap", "--preview", "--calibrate", "--project", "--name"})
 
 # The word "-" looks like an option to the parser; commands turn this back.
 STDIN = "<standard input>"

@@ -14,7 +14,7 @@ COMMANDS = {
     "Follow": ("track", "fix", "angles"),
     "Count and recognise": ("reps", "gestures", "events"),
     "Move a character": ("mocap", "play"),
-    "Many files": ("batch",),
+    "Many files": ("batch", "search"),
     "Serve": ("serve",),
     "Train": ("data", "train", "val", "export"),
     "Show to others": ("web",),
@@ -31,6 +31,7 @@ _OPTIONS = {
         "falls", "posture", "reps", "gestures", "tracker", "max-gap", "max-join", "swaps", "gate", "steady", "smooth",
         "protocol", "tables", "calibrate", "id", "height", "fov", "foot-lock", "rig", "fps", "vmc",
         "map", "list", "web", "player", "players", "work", "status",
+        "like", "top", "person", "window", "mirror", "upright", "max-distance", "every-frame", "looks",
         "host", "port", "queue", "token", "no-token", "cors", "allow-host", "record", "open",
     ),
     "What is found": (
@@ -39,12 +40,12 @@ _OPTIONS = {
     ),
     "What is read": (
         "cfg", "data", "split", "images", "batch", "vid-stride", "stream-buffer", "reconnect", "fraction", "rect",
-        "cache", "min-conf", "follow", "dedupe", "split",
+        "cache", "min-conf", "follow", "dedupe", "split", "sources",
     ),
     "What is written": (
         "dry-run", "osc", "ws", "sink",
-        "save", "save-*", "json", "csv", "out", "report", "plot", "heatmap", "preview", "post", "events", "project",
-        "name", "exist-ok", "overwrite", "format", "rows",
+        "save", "save-*", "json", "csv", "out", "report", "sheet", "plot", "heatmap", "preview", "post", "events",
+        "project", "name", "exist-ok", "overwrite", "format", "rows",
     ),
     "What is drawn": (
         "show", "show-*", "line-width", "kpt-radius", "kpt-line", "font", "plots",

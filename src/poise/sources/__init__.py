@@ -1,5 +1,6 @@
 """Frames in: pictures, folders, video, cameras, streams, addresses and arrays, all through one function."""
 
+from poise.sources._between import frames_between
 from poise.sources._camera import cameras
 from poise.sources._listing import Listed, list_source
 from poise.sources._names import PICTURES, natural
@@ -19,6 +20,7 @@ __all__ = [
     "StreamLost",
     "cameras",
     "decode_picture",
+    "frames_between",
     "is_lazy",
     "is_one",
     "list_source",

@@ -11,7 +11,7 @@ from poise.sources._names import VIDEOS, printable, suffix
 from poise.sources._options import ReadOptions
 from poise.sources._pictures import check_size
 from poise.sources._upright import Upright
-from poise.sources._video import library, media_of, open_file, video_stream
+from poise.sources._video import library, describe_media, open_file, video_stream
 
 # Containers with one clock and an index by which a key frame is found.
 _SEEKABLE = ("mp4", "matroska", "webm")
@@ -117,7 +117,7 @@ def read_piece(
         check_size(name, context.width, context.height, options.max_frame)
         context.options = {"max_pixels": str(options.max_frame)}
         context.thread_type = "AUTO"
-        media = media_of(container, stream, name, path)
+        media = describe_media(container, stream, name, path)
         convert = Upright(library(), options, name, stream.sample_aspect_ratio)
         start, base = stream.start_time or 0, float(stream.time_base)
         if piece.begin is not None:

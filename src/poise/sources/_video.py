@@ -299,7 +299,7 @@ class _Reading:
             # Frame threads hold several frames back; slices of one frame do not.
             context.thread_type = "SLICE" if self.live else "AUTO"
             if self._media is None:
-                self._media = media_of(container, stream, self.name, self.path, self.live)
+                self._media = describe_media(container, stream, self.name, self.path, self.live)
             yield from self._frames(container, stream, self._media, bool(stated))
         finally:
             container.close()
@@ -363,8 +363,8 @@ class _Reading:
             yield Report(SourceError(f"{name}: damaged video: {self.frames} frames were read{tally.detail()}"), True)
 
 
-def media_of(container: Any, stream: Any, name: str, path: str, live: bool = False) -> Media:
-    """Return what a container says of its video."""
+def describe_media(container: Any, stream: Any, name: str, path: str, live: bool = False) -> Media:
+    """Return what is known of an open video or stream."""
     duration = None
     if stream.duration is not None:
         duration = float(stream.duration * stream.time_base)
@@ -426,6 +426,11 @@ def _decoded(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
                 last = clock.monotonic()
         except Exception as error:  # noqa: BLE001 - the codecs of strangers' files; counted, and told at the end
             tally.note(reason(error))
+
+
+def decode_all(container: Any, stream: Any, media: Media) -> Iterator[Any]:
+    """Give decoded frames from where the container stands; what cannot be decoded is passed over."""
+    yield from _decoded(container, stream, _Tally(media, impatient=False))
 
 
 def _packets(container: Any, stream: Any, tally: _Tally) -> Iterator[Any]:
