@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.pose_embedding import embed, layout
 from poise.errors import PoiseError, require
 from poise.results import Results
 from poise.sinks import printable, record, table_rows, table_schema
@@ -200,7 +201,10 @@ def person_schema(pa: Any, skeleton: Skeleton, *, spatial: bool) -> Any:
         *([("xyz", points(3))] if spatial else []),
     ]
     used = layout(skeleton)
-    fields += [("embedding", pa.list_(pa.float32(), used.size)), ("embedding_weight", pa.list_(pa.float32(), len(used)))]
+    fields += [
+        ("embedding", pa.list_(pa.float32(), used.size)),
+        ("embedding_weight", pa.list_(pa.float32(), len(used))),
+    ]
     schema = pa.schema([pa.field(name, kind, nullable=name == "id") for name, kind in fields])
     return _described(pa, schema, skeleton)
 

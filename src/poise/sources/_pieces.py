@@ -11,7 +11,7 @@ from poise.sources._names import VIDEOS, printable, suffix
 from poise.sources._options import ReadOptions
 from poise.sources._pictures import check_size
 from poise.sources._upright import Upright
-from poise.sources._video import library, describe_media, open_file, video_stream
+from poise.sources._video import describe_media, library, open_file, video_stream
 
 # Containers with one clock and an index by which a key frame is found.
 _SEEKABLE = ("mp4", "matroska", "webm")
