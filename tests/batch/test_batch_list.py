@@ -141,6 +141,13 @@ def test_a_folder_without_a_batch_is_told(tmp_path: Path) -> None:
         Manifest(tmp_path, readonly=True)
 
 
+def test_a_batch_that_is_about_to_begin_is_told(tmp_path: Path) -> None:
+    (tmp_path / "manifest.sqlite").touch()
+
+    with pytest.raises(PoiseError, match="holds nothing yet"):
+        Manifest(tmp_path, readonly=True)
+
+
 def test_changes_are_made_together_or_not_at_all(tmp_path: Path) -> None:
     with Manifest(tmp_path) as manifest:
 

@@ -15,8 +15,10 @@ from poise import Pose, samples
 from poise.batch import BatchReport, read_status, run_batch
 from poise.batch.given import open_item
 from poise.batch.manifest import Item
+from poise.bodies.pose_embedding import embed
 from poise.cli import main
 from poise.sinks import record, table_rows
+from poise.skeletons import get
 from poise.sources import read_picture
 
 pa = pytest.importorskip("pyarrow")
@@ -60,9 +62,23 @@ def test_the_schema_is_the_documented_one(found: BatchReport) -> None:
     assert len(told["keypoints"]) == 17
     assert schema.names == [
         *("source", "item", "frame", "time", "width", "height", "instance", "id", "class", "name", "conf"),
-        *("x1", "y1", "x2", "y2", "skeleton", "xy", "keypoint_conf"),
+        *("x1", "y1", "x2", "y2", "skeleton", "xy", "keypoint_conf", "embedding", "embedding_weight"),
     ]
     assert schema.field("xy").type == pa.list_(pa.float32(), 34)
+    assert schema.field("embedding").type == pa.list_(pa.float32(), 35)
+
+
+def test_embeddings_are_those_of_the_points(found: BatchReport) -> None:
+    table = pq.read_table(found.shards[0])
+    xy, conf, embedding, weight = (
+        np.array(table[name].to_pylist(), dtype=np.float32)
+        for name in ("xy", "keypoint_conf", "embedding", "embedding_weight")
+    )
+    expected = embed(xy.reshape(len(xy), -1, 2), conf, get("coco17"))
+
+    assert len(table) > 0
+    np.testing.assert_allclose(embedding, expected[0], atol=1e-6)
+    np.testing.assert_array_equal(weight, expected[1])
 
 
 def test_one_bad_file_costs_one_line(found: BatchReport) -> None:

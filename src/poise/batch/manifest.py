@@ -127,6 +127,8 @@ class Manifest:
         if not tables and not readonly:
             # In one step: a kill in the middle leaves no half of it.
             self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
+        elif not tables:
+            raise PoiseError(f"{self.path}: holds nothing yet: a batch is about to begin, or was stopped before")
         elif version != SCHEMA:
             raise FormatError(
                 f"{self.path}: a manifest of version {version}, expected {SCHEMA}; use the Poise that began this batch"
