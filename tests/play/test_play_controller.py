@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from play_kit import NAMES, act_out, pressed, results, run_on_spot, stand, still, track
+from play_kit import MEDIA, NAMES, act_out, pressed, results, run_on_spot, stand, still, track
 from synthetic_gestures import act, lasts
 
 import poise
-from poise.frames import Media
+from poise.frames import Frame, Media
 from poise.gestures import GestureRecognizer
 from poise.play import Action, BodyController, bundled_maps, read_map
+from poise.results import Results
+from poise.skeletons import get
 
 
 def moved(name: str, *, before: float = 1.5, **settings: float) -> np.ndarray:
@@ -232,6 +236,19 @@ def test_a_map_object_and_its_records() -> None:
     }  # fmt: skip
 
 
-def test_fewer_than_one_player_is_refused() -> None:
-    with pytest.raises(ValueError, match="players must be 1 or more, got 0"):
-        BodyController(players=0)
+@pytest.mark.parametrize("players", [0, -1, 9, 10**9, 1.5, "2", True])
+def test_players_are_one_to_eight(players: Any) -> None:
+    with pytest.raises(ValueError, match="players must be a whole number from 1 to 8, got "):
+        BodyController(players=players)
+
+
+@pytest.mark.parametrize("skeleton", ["hand21", "face468"])
+def test_what_is_no_body_is_refused_and_not_ignored(skeleton: str) -> None:
+    frame = Frame(np.zeros((100, 200, 3), np.uint8), MEDIA, 0, 0.0)
+    points = len(get(skeleton))
+    nobody = Results.of(
+        frame, np.zeros((0, 7)), np.zeros((0, points, 2)), np.zeros((0, points)), skeleton=get(skeleton)
+    )
+
+    with pytest.raises(ValueError, match=f"shoulders and hips of bodies, .* got {skeleton}; choose a model of bodies"):
+        BodyController("runner").update(nobody)

@@ -36,8 +36,11 @@ def test_addresses(given: str, expected: tuple[str, int]) -> None:
     assert split_address(given, port=9000) == expected
 
 
-@pytest.mark.parametrize("given", ["host:0", "host:70000", "host:nine"])
-def test_an_address_with_no_port_is_refused(given: str) -> None:
+@pytest.mark.parametrize(
+    "given",
+    ["host:0", "host:70000", "host:nine", "host:\N{ARABIC-INDIC DIGIT THREE}", "", "9000", "::1", "[::1", "a b"],
+)
+def test_what_is_no_address_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="expected HOST:PORT with a port from 1 to 65535"):
         split_address(given, port=9000)
 
@@ -54,6 +57,12 @@ def test_osc_sends_a_float_to_the_players_address() -> None:
 
         # OSC 1.0: address and type tags end with a zero and are padded to four bytes; a float is big endian.
         assert receiver.recv(1000) == b"/poise/play/1/jump\0\0" + b",f\0\0" + b"\x3f\x80\x00\x00"
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 300])
+def test_a_host_that_no_name_can_be_is_one_sentence(host: str) -> None:
+    with pytest.raises(PoiseError, match=r"no such host \(no name has this form\)"):
+        OscSink(f"{host}:9000")
 
 
 def test_a_websocket_gives_actions_to_every_client_and_to_no_other_site() -> None:
@@ -108,8 +117,17 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         encoding="utf-8",
     )  # fmt: skip
     (tmp_path / "own_broken.py").write_text("import nowhere_to_be_found\n", encoding="utf-8")
+    (tmp_path / "own_syntax.py").write_text("x = 1\nclass X(:\n", encoding="utf-8")
+    (tmp_path / "own_import.py").write_text("\nfrom os import nowhere_to_be_found\n", encoding="utf-8")
+    (tmp_path / "own_failing.py").write_text(
+        "class NoPad:\n    def __init__(self):\n        raise OSError('no pad')\n"
+        "class Asks:\n    def __init__(self, pad): pass\n"
+        "class Gone:\n    def send(self, action):\n        raise KeyError(action.name)\n"
+        "    def close(self):\n        raise RuntimeError('already closed')\n",
+        encoding="utf-8",
+    )
     yield tmp_path
-    for name in ("own_keys", "own_broken"):
+    for name in ("own_keys", "own_broken", "own_syntax", "own_import", "own_failing"):
         sys.modules.pop(name, None)
 
 
@@ -126,6 +144,9 @@ def test_a_class_of_ones_own_gets_the_actions(beside: Path) -> None:
     ("name", "words"),
     [
         ("own_keys", "expected MODULE:CLASS"),
+        (".own_keys:Keyboard", "expected MODULE:CLASS"),
+        ("own_keys.py:Keyboard", "no module named 'own_keys.py'"),
+        ("own_keys:", "expected MODULE:CLASS"),
         ("own_kees:Keyboard", "no module named 'own_kees' here or among the installed ones"),
         ("own_keys:Keybord", "has no attribute 'Keybord'"),
         ("own_keys:Nothing", "Nothing has no method send(action)"),
@@ -137,3 +158,26 @@ def test_a_plug_in_that_cannot_be_used_says_why(beside: Path, name: str, words: 
         load_sink(name)
 
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("own_syntax:X", r"own_syntax cannot be imported at .*own_syntax\.py:2: SyntaxError: "),
+        ("own_import:X", r"own_import cannot be imported at .*own_import\.py:2: ImportError: cannot import name"),
+        ("own_failing:NoPad", r"NoPad\(\) fails at .*own_failing\.py:3: OSError: no pad"),
+        ("own_failing:Asks", r"Asks\(\) fails: TypeError: .* missing 1 required positional argument: 'pad'"),
+    ],
+)
+def test_a_plug_in_that_fails_is_told_with_its_line(beside: Path, name: str, words: str) -> None:
+    with pytest.raises(PoiseError, match=f"^--sink {name}: {words}"):
+        load_sink(name)
+
+
+def test_a_plug_in_that_fails_later_is_told_with_its_line(beside: Path) -> None:
+    sink = load_sink("own_failing:Gone")
+
+    with pytest.raises(PoiseError, match=r"^--sink own_failing:Gone: send\(action\) fails at .*:8: KeyError: 'jump'"):
+        sink.send(JUMP)
+    with pytest.raises(PoiseError, match=r"^--sink own_failing:Gone: close\(\) fails at .*:10: RuntimeError: already"):
+        sink.close()

@@ -61,3 +61,21 @@ def test_a_sink_gets_only_the_player_that_is_asked_for(model: Pose) -> None:
 
     assert sink.actions == []
     assert not any(one.actions for one in frames)
+
+
+class Failing(Kept):
+    """Keeps what it is sent, and fails where a duck begins."""
+
+    def send(self, action: Action) -> None:
+        super().send(action)
+        if action.name == "duck":
+            raise KeyError(action.state)
+
+
+def test_a_sink_that_fails_leaves_no_key_that_is_stuck_at_the_others(model: Pose) -> None:
+    failing, sink = Failing(), Kept()
+
+    with pytest.raises(KeyError, match="press"):
+        list(play(samples.squats, BodyController("runner"), model=model, sinks=[failing, sink]))
+
+    assert failing.duck() == sink.duck() == ["press", "release"]

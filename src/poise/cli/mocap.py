@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from poise.cli._app import STDIN
 from poise.cli._options import Engine
 from poise.cli._report import Reporter
-from poise.errors import PoiseError, suggest
+from poise.errors import PoiseError
 from poise.files.text import say, say_json
+from poise.files.writing import check_writable
 
 if TYPE_CHECKING:
     from poise.clips import Clip
@@ -36,7 +38,7 @@ def mocap(
     show: bool = False,
     json: bool = False,
     overwrite: bool = False,
-    quiet: bool = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
     engine: Engine | None = None,
 ) -> int:
     """Capture the movement of one person in SOURCE as rotations of bones.
@@ -73,10 +75,14 @@ def mocap(
     settings: dict[str, Any] = {"height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock}
     wanted: dict[str, Any] = {} if conf is None else {"conf": conf}
     outs = list(out or ())
-    check(outs, preview, overwrite=overwrite)
-    if vmc or osc or show:
+    source = "-" if source == STDIN else source
+    live_ = bool(vmc or osc or show)
+    check(outs, preview, rig=rig, fps=None if live_ else fps, overwrite=overwrite)
+    if live_:
         if outs or preview is not None:
             raise ValueError("--vmc, --osc and --show are live, --out and --preview are not; run poise mocap twice")
+        if rig is not None or json:
+            raise ValueError(f"{'--rig' if rig is not None else '--json'} is for --out, not for live; leave it out")
         from poise.mocap.live import run_live
 
         live = LiveCapture(**settings)
@@ -95,6 +101,8 @@ def mocap(
             **wanted,
         )
         return report.finish()
+    if preview is not None and (source in ("-", "webcam") or source.isdecimal() or "://" in source):
+        raise ValueError(f"--preview reads a video again, so it needs a file, got {source}; save the video first")
     capture = MotionCapture(**settings)
     clip = _clip(source, engine or Engine(), report, wanted)
     motion = capture.solve(clip, id=id)
@@ -118,26 +126,29 @@ def mocap(
 _RIGGED = (".bvh", ".glb")
 
 
-def check(outs: list[Path], preview: Path | None, *, overwrite: bool) -> None:
+def check(
+    outs: list[Path], preview: Path | None, *, rig: str | None = None, fps: float | None = None, overwrite: bool
+) -> None:
     """Refuse what cannot be written before anything is looked at.
 
     Raises:
-        ValueError: An ending is not known.
-        PoiseError: A file is there already, or its folder is not.
+        ValueError: An ending or a rig is not known, a file is named twice, or ``fps`` is out of range.
+        FormatError: The file of a rig cannot be read.
+        MissingExtra: A package that a format needs is not installed.
+        PoiseError: A file is there already, or its folder is not or cannot be written to.
     """
     if preview is not None and preview.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{preview}: a preview is a page; give it the ending .html")
-    if outs:
-        from poise.mocap.files import SUFFIXES
+    if outs or rig is not None or fps is not None:
+        from poise.mocap.files import check_wanted
 
-        for path in outs:
-            if path.suffix.lower() not in SUFFIXES:
-                raise ValueError(f"{path}: no movement is written as {path.suffix!r}{suggest(path.suffix, SUFFIXES)}")
+        check_wanted(outs, rig=rig, fps=fps)
     for path in (*outs, *([] if preview is None else [preview])):
         if path.exists() and not overwrite:
             raise PoiseError(f"{path}: is there already; add --overwrite to replace it")
         if not path.parent.is_dir():
             raise PoiseError(f"{path}: there is no folder {path.parent}; make it first")
+        check_writable(path)
 
 
 def _clip(source: str, engine: Engine, report: Reporter, wanted: dict[str, Any]) -> Clip:
@@ -145,6 +156,8 @@ def _clip(source: str, engine: Engine, report: Reporter, wanted: dict[str, Any])
     from poise.mocap.solving import joined
 
     if Path(source).suffix.lower() == ".npz":
+        if wanted:
+            raise ValueError(f"{source}: --conf is for videos; a saved clip has its people already")
         return Clip.load(source)
     found = engine.open("body-3d").track(source, stream=True, verbose=False, on_error=report.error, **wanted)
     return joined(Clip.of(report.watch(found)))
@@ -171,7 +184,8 @@ def summary(motion: Motion) -> dict[str, Any]:
 def told(motion: Motion) -> str:
     """Return what was captured in sentences, one a line."""
     span = f"{motion.times[0]:.2f} to {motion.times[-1]:.2f} s"
-    lines = [f"id {motion.id}: {len(motion)} frames, {span}, {len(motion.rig.bones)} bones, {motion.rig.height:.2f} m"]
+    count = "1 frame" if len(motion) == 1 else f"{len(motion)} frames"
+    lines = [f"id {motion.id}: {count}, {span}, {len(motion.rig.bones)} bones, {motion.rig.height:.2f} m"]
     unseen = [bone for bone, t in zip(motion.rig.bones, motion.trust.mean(axis=0), strict=True) if t < 0.2]
     if unseen:
         lines.append(f"hardly seen: {', '.join(unseen)}")

@@ -78,6 +78,12 @@ def play(
         _list([read_map(name) for name in (bundled_maps() if map == _ALL else [map])], json=json)
         return 0
     if web:
+        named = {
+            "--map": map != _ALL, "--dry-run": dry_run, "--json": json, "--osc": osc, "--ws": ws is not None,
+            "--sink": sink, "--player": player is not None, "--players": players is not None, "--show": show,
+        }  # fmt: skip
+        if given := next((name for name, it in named.items() if it), None):
+            raise ValueError(f"--web takes no {given}: the page has its own game; leave one of them out")
         return _serve(source, port, engine or Engine())
     chosen = read_map("runner" if map == _ALL else map)
     if player is not None:

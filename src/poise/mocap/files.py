@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from poise.errors import require, suggest
 from poise.files.writing import PathLike, write_atomically
 from poise.mocap.motion import Motion
-from poise.mocap.rig_table import RigTable
+from poise.mocap.rig_table import RigTable, rig_table
+from poise.mocap.sampling import FASTEST, SLOWEST
 from poise.sinks import refuse_existing
 
 # Ending: the file in formats/, its function, and what it can be told besides the frames per second.
@@ -22,6 +25,41 @@ _WRITERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ".parquet": ("tables", "parquet_bytes", ()),
 }
 SUFFIXES: tuple[str, ...] = tuple(_WRITERS)
+
+
+def check_wanted(
+    paths: Sequence[PathLike], *, rig: str | Path | RigTable | None = None, fps: float | None = None
+) -> None:
+    """Refuse what :func:`write_motion` would refuse for its arguments alone, before a long work is begun.
+
+    Args:
+        paths: The files to be.
+        rig: As there.
+        fps: As there.
+
+    Raises:
+        ValueError: No format has an ending, one file is named twice, a rig is named and no format takes it, no rig has
+            this name, or ``fps`` is out of range.
+        FormatError: The file of a rig cannot be read.
+        MissingExtra: A package that a format needs is not installed.
+    """
+    seen: set[Path] = set()
+    for path in map(Path, paths):
+        ending = path.suffix.lower()
+        if ending not in _WRITERS:
+            raise ValueError(f"{path}: no movement is written as {ending!r}{suggest(ending, SUFFIXES)}")
+        if path.resolve() in seen:
+            raise ValueError(f"{path}: is named twice; name each file once")
+        seen.add(path.resolve())
+        if ending == ".parquet":
+            require("pyarrow", extra="tables", feature="writing .parquet")
+    if rig is not None:
+        rig_table(rig)
+        rigged = [ending for ending, (_, _, known) in _WRITERS.items() if "rig" in known]
+        if paths and not any(Path(path).suffix.lower() in rigged for path in paths):
+            raise ValueError(f"a rig is for {' and '.join(rigged)}; {Path(paths[0])} has bones of its own")
+    if fps is not None and not SLOWEST <= fps <= FASTEST:
+        raise ValueError(f"fps must be {SLOWEST:g} to {FASTEST:g} frames per second, got {fps:g}")
 
 
 def write_motion(
@@ -50,6 +88,7 @@ def write_motion(
         The path.
 
     Raises:
+        TypeError: It is no movement.
         ValueError: No format has this ending, the movement has no frame, no rig or unit has this name, or ``fps`` is
             out of range.
         FormatError: The file of a rig cannot be read.
@@ -66,6 +105,10 @@ def write_motion(
         ValueError: still.fbx: no movement is written as '.fbx'; known: .bvh, .glb, .vrma, .trc, .c3d, .csv, .parquet
     """
     path = Path(path)
+    if not isinstance(motion, Motion):
+        raise TypeError(
+            f"{path}: a movement is a Motion, got {type(motion).__name__}; make one with MotionCapture().solve(…)"
+        )
     ending = path.suffix.lower()
     if ending not in _WRITERS:
         raise ValueError(f"{path}: no movement is written as {ending!r}; known: {', '.join(SUFFIXES)}")

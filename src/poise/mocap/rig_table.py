@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import FormatError, suggest
+from poise.files.text import brief
 from poise.mocap import quaternions as quat
 from poise.mocap.rig import BONES, PARENTS
 from poise.skeletons.tomlfile import TomlFile, read_toml
@@ -42,6 +43,8 @@ _DIRECTIONS = {
     "front": (0.0, 0.0, 1.0),
     "back": (0.0, 0.0, -1.0),
 }
+# One bone is at most so many in a row; names are read by other programs.
+_MOST_IN_A_ROW, _LONGEST_NAME = 16, 200
 _KEYS = ("name", "source", "unit", "up", "arms_down", "prefix", "root", "bones", "axes")
 
 
@@ -109,6 +112,10 @@ def _build(file: TomlFile) -> RigTable:
     if isinstance(down, bool) or not isinstance(down, int | float) or not -90 <= down <= 90:
         raise file.wrong("arms_down", f"'arms_down' must be degrees from -90 to 90, got {down!r}")
     prefix, root = _text(file, "prefix"), _text(file, "root")
+    for key, word in (("prefix", prefix), ("root", root)):
+        if not word.isprintable() or len(word) > _LONGEST_NAME:
+            what = f"{key!r} must be printable and at most {_LONGEST_NAME} characters"
+            raise file.wrong(key, f"{what}, got {brief(repr(word))}")
     bones = _bones(file, prefix)
     return RigTable(
         name=_text(file, "name") or file.path.stem,
@@ -136,6 +143,12 @@ def _bones(file: TomlFile, prefix: str) -> dict[str, tuple[str, ...]]:
         for name in names:
             if (first := taken.setdefault(prefix + name, bone)) != bone:
                 raise file.wrong(bone, f"{name!r} stands for {bone} and for {first}; each bone once", table="bones")
+            # A name with a line's end or an escape in it is no name in a text file.
+            if not (prefix + name).isprintable() or len(prefix + name) > _LONGEST_NAME:
+                what = f"{bone} must have a printable name of at most {_LONGEST_NAME} characters"
+                raise file.wrong(bone, f"{what}, got {brief(repr(prefix + name))}", table="bones")
+        if len(names) > _MOST_IN_A_ROW:
+            raise file.wrong(bone, f"{bone} must be at most {_MOST_IN_A_ROW} in a row, got {len(names)}", table="bones")
         if len(set(names)) != len(names):
             raise file.wrong(bone, f"{bone} names one bone twice: {value!r}", table="bones")
         bones[bone] = tuple(prefix + name for name in names)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from poise.bodies.points import read_coco_points
+from poise.bodies.points import HIPS, SHOULDERS, read_coco_points
 from poise.frames import Media, continues
 from poise.geometry import Floats
 from poise.gestures.definitions.body_measures import NAMES, body_measures
@@ -16,14 +16,15 @@ from poise.gestures.definitions.scorers import BodyScorer
 from poise.play.action import Action
 from poise.play.axes import AxisState
 from poise.play.buttons import ButtonState, State
-from poise.play.maps import PLACES, Axis, Button, ControlMap, read_map
+from poise.play.maps import MOST_PLAYERS, PLACES, Axis, Button, ControlMap, read_map
 from poise.play.players import Players
 from poise.results import Results
-from poise.skeletons import get
+from poise.skeletons import Skeleton, get
 
 # What a body is measured by needs this much of its past at least, seconds: which way it faces, how large it is.
 _LEAST_PAST_S = 1.0
 _FLIP = np.array(get("coco17").flip_idx)
+_TRUNK = [*SHOULDERS, *HIPS]
 
 
 class BodyController:
@@ -32,7 +33,7 @@ class BodyController:
     Args:
         map: Name of a bundled map (``"runner"``, ``"boxing"``, ``"wheel"``, ``"hands"``), the path of a TOML file, or a
             :class:`ControlMap`.
-        players: How many may play; None: as the map says. People who come together are player 1, 2, … from the
+        players: How many may play, 1 to 8; None: as the map says. People who come together are player 1, 2, … from the
             picture's left to its right; a number stays with its person for two seconds out of sight.
         mirrored: The pictures are mirrored, as selfie cameras give them: left and right are exchanged.
         on_action: Called with every action.
@@ -44,7 +45,8 @@ class BodyController:
         map: What is mapped to what.
 
     Raises:
-        ValueError: There is no such map; with the nearest name. Or a number of players below 1.
+        ValueError: There is no such map; with the nearest name. Or a number of players that is not from 1 to 8.
+        TypeError: ``on_action`` cannot be called.
         FormatError: The map is wrong: its line, what was found, what was expected.
 
     Example:
@@ -65,8 +67,10 @@ class BodyController:
     ) -> None:
         self.map = map if isinstance(map, ControlMap) else read_map(map)
         count = self.map.players if players is None else players
-        if count < 1:
-            raise ValueError(f"players must be 1 or more, got {count}")
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 1 <= count <= MOST_PLAYERS:
+            raise ValueError(f"players must be a whole number from 1 to {MOST_PLAYERS}, got {count!r}")
+        if on_action is not None and not callable(on_action):
+            raise TypeError(f"on_action must be callable, got {on_action!r}")
         self._count = count
         self._mirrored = mirrored
         self._on_action = on_action
@@ -82,6 +86,7 @@ class BodyController:
         self._players = Players(self._count)
         self._bodies: dict[int, _Player] = {}
         self._media: Media | None = None
+        self._skeleton: Skeleton | None = None
         self._time = 0.0
 
     def update(self, results: Results) -> list[Action]:
@@ -94,8 +99,9 @@ class BodyController:
             What began, goes on, moved and ended, in the order of players and of the map.
 
         Raises:
-            ValueError: The skeleton has no points of coco17.
+            ValueError: The skeleton lacks the shoulders and hips of coco17.
         """
+        self._check(results)
         actions: list[Action] = []
         if not continues(results.media, self._media, scene=False) or results.time < self._time:
             actions += self._end()
@@ -119,6 +125,19 @@ class BodyController:
             if number in self._bodies:
                 actions += self._let_go(number, self._bodies.pop(number), time)
         return self._told(actions)
+
+    def _check(self, results: Results) -> None:
+        """Refuse people whose bodies are not seen: hands and faces never do anything."""
+        skeleton = results.skeleton
+        if skeleton == self._skeleton:
+            return
+        points = skeleton.convert(np.ones((1, len(skeleton.keypoints), 3), np.float32), get("coco17"))
+        if not np.isfinite(points[:, _TRUNK, :2]).all():
+            raise ValueError(
+                f"{results.path}: playing needs the shoulders and hips of bodies, as body-fast and body-3d give, got "
+                f"{skeleton.name}; choose a model of bodies"
+            )
+        self._skeleton = skeleton
 
     def follow(self, results: Iterable[Results]) -> Iterator[Action]:
         """Yield the actions of a stream of results, and at its end let go of what is down."""

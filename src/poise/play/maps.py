@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from poise.errors import FormatError, suggest
+from poise.files.text import brief
 from poise.gestures import bundled_sets, read_definitions
 from poise.gestures.definitions import body_measures
 from poise.gestures.definitions.definition import Definition, Wrong, parse_definitions
@@ -30,6 +30,10 @@ _AXIS_KEYS = (
 )  # fmt: skip
 # Seconds beyond this are a slip of the decimal point.
 _MOST_S = 60.0
+# Ends of an axis beyond this are one too, and OSC has 32 bits for them.
+_FARTHEST = 1e6
+# Names are put into addresses of OSC and into labels.
+_LONGEST_NAME = 64
 MOST_PLAYERS = 8
 
 
@@ -134,7 +138,7 @@ def read_map(name: str | Path) -> ControlMap:
         FormatError: The file is wrong: its line, what was found, what was expected.
     """
     path = Path(name)
-    if path.suffix != ".toml":
+    if path.suffix.lower() != ".toml":
         if str(name) not in bundled_maps():
             raise ValueError(f"no map named {str(name)!r}{suggest(str(name), bundled_maps())}; or give a .toml")
         path = _FOLDER / f"{name}.toml"
@@ -259,8 +263,10 @@ def _check_keys(entry: dict[str, Any], known: Collection[str], wrong: Wrong) -> 
 def _name(entry: dict[str, Any], kind: str, wrong: Wrong) -> str:
     name = _text(entry, "name", wrong)
     # Names become parts of OSC addresses.
-    if not name or not name.replace("_", "").isalnum() or not name.isascii():
-        raise wrong("name", f"the name of a {kind} must be letters, digits and _, got {name!r}")
+    if not name or not name.replace("_", "").isalnum() or not name.isascii() or len(name) > _LONGEST_NAME:
+        raise wrong(
+            "name", f"the name of a {kind} must be letters, digits and _, at most {_LONGEST_NAME}, got {brief(name)!r}"
+        )
     return name
 
 
@@ -279,7 +285,7 @@ def _names(entry: dict[str, Any], key: str, wrong: Wrong, known: list[Definition
         raise wrong(key, f"{key!r} must be the name of a gesture or a list of them, got {value!r}")
     bodies = {one.name for one in known}
     for name in names:
-        if name not in bodies:
+        if not isinstance(name, str) or name not in bodies:
             raise wrong(key, f"no gesture of a body named {str(name)!r}{suggest(str(name), bodies)}")
     return tuple(names)
 
@@ -305,8 +311,11 @@ def _pair(entry: dict[str, Any], key: str, wrong: Wrong) -> tuple[float, float] 
     good = (
         isinstance(value, list)
         and len(value) == 2
-        and all(isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one) for one in value)
+        and all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in value)
+        and all(-_FARTHEST <= one <= _FARTHEST for one in value)
     )
     if not good or value[0] == value[1]:
-        raise wrong(key, f"{key!r} must be two different numbers, got {value!r}")
+        raise wrong(
+            key, f"{key!r} must be two different numbers from -{_FARTHEST:g} to {_FARTHEST:g}, got {brief(str(value))}"
+        )
     return float(value[0]), float(value[1])

@@ -6,6 +6,7 @@ import importlib
 import json
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
@@ -67,8 +68,12 @@ class OscSink:
         host, port = split_address(address, port=_OSC_PORT)
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        except OSError as error:
-            raise PoiseError(f"OSC to {address}: {error.strerror or error}; expected HOST:PORT") from None
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "no name has this form"
+            raise PoiseError(
+                f"OSC to {address}: no such host ({reason}); give the name or address of the machine that the receiver "
+                "runs on, such as 127.0.0.1 for this one"
+            ) from None
         self._to = found[4]
         self._socket = socket.socket(found[0], socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -95,14 +100,17 @@ def split_address(address: str, *, port: int) -> tuple[str, int]:
         port: What holds where none is named.
 
     Raises:
-        ValueError: The port is no number from 1 to 65535.
+        ValueError: It is not of this form, or the port is no number from 1 to 65535.
     """
-    host, colon, given = address.rpartition(":")
-    if not colon or given.endswith("]"):
-        host, given = address, str(port)
-    if not given.isdecimal() or not 1 <= int(given) <= 65_535:
-        raise ValueError(f"{address!r} is no address: expected HOST:PORT with a port from 1 to 65535")
-    return host.strip("[]") or "127.0.0.1", int(given)
+    from poise.mocap.receivers import Target
+
+    try:
+        target = Target.parse(f"127.0.0.1{address}" if address.startswith(":") else address, port=port)
+    except ValueError:
+        raise ValueError(
+            f"{address!r} is no address: expected HOST:PORT with a port from 1 to 65535, an IPv6 address in brackets"
+        ) from None
+    return target.host, target.port
 
 
 def load_sink(name: str) -> ActionSink:
@@ -114,30 +122,64 @@ def load_sink(name: str) -> ActionSink:
 
     Raises:
         ValueError: The name is of another form, or there is no such module, class or method.
+        PoiseError: The module or the class fails; with its file and line. So do ``send`` and ``close`` of the sink.
     """
     module, colon, attribute = name.partition(":")
-    if not colon or not module or not attribute:
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), attribute)):
         raise ValueError(f"--sink {name}: expected MODULE:CLASS, such as keys:Keyboard for the file keys.py")
     if "" not in sys.path:
         sys.path.insert(0, "")  # a file beside which the command is called, as with python -m
     try:
-        made: Any = getattr(importlib.import_module(module), attribute)()
+        found = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
+        if not f"{module}.".startswith(f"{error.name}."):
             raise ValueError(f"--sink {name}: {module} needs {error.name}, which is not installed") from error
         raise ValueError(f"--sink {name}: no module named {module!r} here or among the installed ones") from None
-    except AttributeError as error:
-        raise ValueError(f"--sink {name}: {error}") from error
+    except Exception as error:
+        raise _failed(name, f"{module} cannot be imported", error) from error
+    if not hasattr(found, attribute):
+        raise ValueError(f"--sink {name}: module {module!r} has no attribute {attribute!r}")
+    try:
+        made: Any = getattr(found, attribute)()
+    except Exception as error:
+        raise _failed(name, f"{attribute}() fails", error) from error
     if not callable(getattr(made, "send", None)):
         raise ValueError(f"--sink {name}: {attribute} has no method send(action)")
-    return made if hasattr(made, "close") else _Closable(made)
+    return _Own(name, made)
 
 
-class _Closable:
-    """A sink of the user's own that has nothing to close."""
+class _Own:
+    """A sink of the user's own: says which one it was that failed, and need not have ``close``."""
 
-    def __init__(self, sink: Any) -> None:
-        self.send: Callable[[Action], None] = sink.send
+    def __init__(self, name: str, sink: Any) -> None:
+        self._name, self._sink = name, sink
+
+    def send(self, action: Action) -> None:
+        """Hand an action on."""
+        try:
+            self._sink.send(action)
+        except Exception as error:
+            raise _failed(self._name, "send(action) fails", error) from error
 
     def close(self) -> None:
-        """Do nothing."""
+        """Close it, where it can be closed."""
+        try:
+            getattr(self._sink, "close", _nothing)()
+        except Exception as error:
+            raise _failed(self._name, "close() fails", error) from error
+
+
+def _nothing() -> None:
+    """Stand for a ``close`` that there is not."""
+
+
+def _failed(name: str, what: str, error: Exception) -> PoiseError:
+    """Say what is wrong with code that is not ours, and where in it."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    file, line = last.filename, last.lineno
+    if isinstance(error, SyntaxError) and error.filename:
+        file, line = error.filename, error.lineno
+    # The call itself fails here where it has other arguments.
+    where = "" if file == __file__ else f" at {file}:{line}"
+    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    return PoiseError(f"--sink {name}: {what}{where}: {type(error).__name__}: {said}")

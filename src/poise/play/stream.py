@@ -49,7 +49,8 @@ def play(
 ) -> Generator[Played]:
     """Follow a source, and hand what players do to sinks.
 
-    However it ends, what is down is let go: a game is not left with a key that is stuck.
+    However it ends, what is down is let go: a game is not left with a key that is stuck. A sink that fails ends it too;
+    the others still hear of everything.
 
     Args:
         source: As for ``Pose.predict``; of a camera always the newest frame.
@@ -63,6 +64,7 @@ def play(
 
     Raises:
         SourceError: The source cannot be read.
+        Exception: What a sink raised.
     """
     meter = LatencyMeter() if meter is None else meter
     age = FrameAge()
@@ -70,11 +72,22 @@ def play(
     stream = Stream(StreamSettings(smooth=False), model=model)
     frame: Frame | None = None
 
+    failed: list[ActionSink] = []
+
     def send(actions: Sequence[Action]) -> list[Action]:
         wanted = [one for one in actions if player in (None, one.player)]
+        first: Exception | None = None
         for one in wanted:
             for sink in sinks:
-                sink.send(one)
+                try:
+                    sink.send(one)
+                except Exception as error:  # noqa: BLE001 - raised below, after the other sinks
+                    # What a sink that has failed says of letting go was said already.
+                    if sink not in failed:
+                        failed.append(sink)
+                        first = first or error
+        if first is not None:
+            raise first
         return wanted
 
     key = None
