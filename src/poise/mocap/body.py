@@ -102,6 +102,7 @@ class Body:
         size: Number of degrees of freedom, D.
         balls: ``(B,)`` rows of the bones with ball joints; their three numbers follow the root's, bone by bone.
         hinged: ``(N,)`` rows of the bones with hinges; their two numbers follow.
+        rest_heights: ``(K,)`` how high the landmarks are above the ground at rest, metres.
     """
 
     def __init__(self, rig: Rig, landmarks: Landmarks) -> None:
@@ -115,7 +116,13 @@ class Body:
         self._tables(hinges)
         self._reach()
         self._levels = _levels(rig)
-        self._marks = np.concatenate([landmarks.offsets, np.ones((len(landmarks.offsets), 1))], axis=-1)[..., None]
+        self._fasten()
+
+    def _fasten(self) -> None:
+        """Note where the landmarks are on bones of these lengths."""
+        offsets = self.landmarks.offsets
+        self._marks = np.concatenate([offsets, np.ones((len(offsets), 1))], axis=-1)[..., None]
+        self.rest_heights = (self._carried @ self.rig.offsets[:, 1])[self.landmarks.bones] + offsets[:, 1]
 
     def _tables(self, hinges: dict[int, Any]) -> None:
         """Set out axes: a ball's are its parent's, a hinge's are one of its parent's and one of its own."""
@@ -140,13 +147,14 @@ class Body:
             while above >= 0:
                 moved[above, at] = True
                 above = int(parents[above])
+        self._carried = moved.T.astype(np.float64)
         self._moves = moved[self.owner][:, self.landmarks.bones].T.astype(np.float64)  # (K, D - 4)
 
     def stretched(self, rig: Rig, landmarks: Landmarks) -> Body:
         """Return the same body with bones of other lengths."""
         other = copy(self)
         other.rig, other.landmarks = rig, landmarks
-        other._marks = np.concatenate([landmarks.offsets, np.ones((len(landmarks.offsets), 1))], axis=-1)[..., None]
+        other._fasten()
         return other
 
     def rest(self, shape: tuple[int, ...] = ()) -> Pose:

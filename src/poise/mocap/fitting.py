@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 # Residuals beyond this many standard deviations count less and less (Geman-McClure's weight).
 _FAR = 4.0
+# Curvature with which the ground holds soles that would be below it: a standard deviation of 4 mm.
+_GROUND = 1 / 0.004**2
 # Standard deviation beyond the end of a joint's range, radians.
 _LIMIT = radians(4.0)
 # Standard deviation of the depth that all points of a frame share, as a share of their distance, and least, metres.
@@ -37,14 +39,48 @@ class Pins:
         marks: ``(P,)`` rows of the landmarks.
         places: ``(…, P, 3)`` where they are held, metres.
         weights: ``(…, P, 3)`` one over the variance along each axis, 0 where nothing holds.
+        floor: ``(P,)`` heights below which none of them is, metres; None: there is no ground.
     """
 
     marks: NDArray[np.intp]
     places: Floats
     weights: Floats
+    floor: Floats | None = None
 
     def __getitem__(self, at: Any) -> Pins:
-        return Pins(self.marks, self.places[at], self.weights[at])
+        return Pins(self.marks, self.places[at], self.weights[at], self.floor)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equations:
+    """Normal equations of one step.
+
+    Attributes:
+        curve: ``(…, D, D)`` curvature.
+        slope: ``(…, D)`` slope.
+        off: ``(…, K)`` how many standard deviations each point is off.
+        away: ``(…, K, 3)`` metres by which the points are off.
+        moves: ``(…, K, 3, D - 1)`` how they move.
+    """
+
+    curve: Floats
+    slope: Floats
+    off: Floats
+    away: Floats
+    moves: Floats
+
+    def off_after(self, step: Floats, sight: Sight) -> Floats:
+        """Return ``(…, K)`` how many standard deviations each point will be off, as far as the step is short."""
+        away = self.away + (self.moves @ step[..., None, :-1, None])[..., 0] - step[..., -1, None, None] * sight.rays
+        return np.sqrt(_squares(away, sight)[0])
+
+
+def _squares(away: Floats, sight: Sight) -> tuple[Floats, Floats]:
+    """Return ``(…, K)`` squares of deviations, and metres along the rays."""
+    deep = (away * sight.rays).sum(-1)
+    flat = deep * deep
+    squares = sight.across * ((away * away).sum(-1) - flat) + sight.along * flat
+    return np.maximum(squares, 0.0), deep
 
 
 class Anatomy:
@@ -69,6 +105,7 @@ class Anatomy:
         self._twist_weights = np.array([1 / radians(b.twist[1]) ** 2 for _, b, _ in twisting if b.twist is not None])
         parents = body.rig.parents
         self._twist_bones = body.balls[self._twisting]
+        self._twist_at = ROOT + 3 * self._twisting[:, None] + np.arange(3)
         self._twist_parents = parents[self._twist_bones]
         hinges = [k[0] for k in (joint(rigs[b]) for b in body.hinged) if k is not None and isinstance(k[0], Hinge)]
         self._low = np.array([rad((h.bends[0], h.twists[0])) for h in hinges])
@@ -124,28 +161,37 @@ class Anatomy:
         # Axes of the ball's numbers are its parent's, so the rate is found there.
         after = (quat_matrix(q) @ axis[..., None])[..., 0]
         rate = (axis + after) / np.maximum(1 + (axis * after).sum(-1, keepdims=True), 0.5)
-        for n, at in enumerate(self._twisting):
-            own = slice(ROOT + 3 * at, ROOT + 3 * at + 3)
-            g = rate[..., n, :]
-            curve[..., own, own] += self._twist_weights[n] * g[..., :, None] * g[..., None, :]
-            slope[..., own] += self._twist_weights[n] * g * twist[..., n, None]
+        own = self._twist_at
+        pull = self._twist_weights[:, None] * rate
+        curve[..., own[:, :, None], own[:, None, :]] += pull[..., :, None] * rate[..., None, :]
+        slope[..., own] += pull * twist[..., None]
 
 
 def normal(
-    body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, pins: Pins | None = None
-) -> tuple[Floats, Floats, Floats]:
+    body: Body,
+    anatomy: Anatomy,
+    pose: Pose,
+    sight: Sight,
+    *,
+    pins: Pins | None = None,
+    placed: Placed | None = None,
+) -> Equations:
     """Return the normal equations of one step.
 
-    Returns:
-        ``(…, D, D)`` curvature, ``(…, D)`` slope, and ``(…, K)`` how many standard deviations each point is off.
+    Args:
+        body: Whose points.
+        anatomy: Its joints.
+        pose: Where it is.
+        sight: What is seen.
+        pins: What holds it.
+        placed: The pose in space, where that is known.
     """
-    placed = body.place(pose)
+    placed = body.place(pose) if placed is None else placed
     moves = body.jacobian(placed, body.axes(placed))
     off = placed.points - sight.points + pose.depth[..., None, None] * -sight.rays
-    deep = (off * sight.rays).sum(-1)
-    squares = sight.across * (np.square(off).sum(-1) - np.square(deep)) + sight.along * np.square(deep)
-    robust = np.square(1 / (1 + np.maximum(squares, 0.0) / _FAR**2))
-    a, b = np.sqrt(sight.across * robust), np.sqrt(sight.along * robust)
+    squares, deep = _squares(off, sight)
+    robust = 1 / (1 + squares / _FAR**2)
+    a, b = np.sqrt(sight.across) * robust, np.sqrt(sight.along) * robust
     # Along and across the ray: the root of the weights as a matrix is a I + (b - a) n nᵀ.
     share = (b - a)[..., None] * sight.rays
     d = body.size
@@ -165,14 +211,30 @@ def normal(
     slope[..., -1] += pose.depth / np.square(loose)
     anatomy.add(pose, placed, curve, slope)
     if pins is not None:
-        held = moves[..., pins.marks, :, :]
-        pull = pins.weights * (placed.points[..., pins.marks, :] - pins.places)
-        flat = held.reshape(*held.shape[:-3], -1, d - 1)
-        turned = np.swapaxes(flat, -1, -2)
-        weights = pins.weights.reshape(*pins.weights.shape[:-2], -1)
-        curve[..., :-1, :-1] += turned @ (weights[..., None] * flat)
-        slope[..., :-1] += (turned @ pull.reshape(*pull.shape[:-2], -1, 1))[..., 0]
-    return curve, slope, np.sqrt(np.maximum(squares, 0.0))
+        _hold(pins, placed, moves, curve, slope)
+    return Equations(curve, slope, np.sqrt(squares), off, moves)
+
+
+def _hold(pins: Pins, placed: Placed, moves: Floats, curve: Floats, slope: Floats) -> None:
+    """Add what holds points in place, and above the ground, to the normal equations."""
+    points, weights = placed.points[..., pins.marks, :], pins.weights
+    pull = weights * (points - pins.places)
+    if pins.floor is not None:
+        deep = np.minimum(points[..., 1] - pins.floor, 0.0)
+        if deep.any():
+            # One that is held needs no ground: where it stands is that already.
+            hard = np.where((deep < 0) & (weights[..., 1] < _GROUND), _GROUND, 0.0)
+            weights, pull = weights.copy(), pull.copy()
+            weights[..., 1] += hard
+            pull[..., 1] += hard * deep
+    if not weights.any():
+        return
+    held = moves[..., pins.marks, :, :]
+    flat = held.reshape(*held.shape[:-3], -1, held.shape[-1])
+    turned = np.swapaxes(flat, -1, -2)
+    weights = weights.reshape(*weights.shape[:-2], -1)
+    curve[..., :-1, :-1] += turned @ (weights[..., None] * flat)
+    slope[..., :-1] += (turned @ pull.reshape(*pull.shape[:-2], -1, 1))[..., 0]
 
 
 def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int = 8, damping: float = 30.0) -> Pose:
@@ -188,9 +250,9 @@ def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int
     """
     every = np.arange(body.size)
     for n in range(steps):
-        curve, slope, _ = normal(body, anatomy, pose, sight)
-        curve[..., every, every] += damping / 2**n
-        step = np.asarray(-np.linalg.solve(curve, slope[..., None])[..., 0], dtype=np.float64)
+        found = normal(body, anatomy, pose, sight)
+        found.curve[..., every, every] += damping / 2**n
+        step = np.asarray(-np.linalg.solve(found.curve, found.slope[..., None])[..., 0], dtype=np.float64)
         pose = body.moved(pose, bounded(step))
     return pose
 

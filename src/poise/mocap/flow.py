@@ -120,7 +120,8 @@ def _chunked(
     parts = []
     for low in range(0, len(pose.root), most):
         at = slice(low, low + most)
-        parts.append(normal(body, anatomy, pose[at], sight[at], pins=None if pins is None else pins[at])[:2])
+        found = normal(body, anatomy, pose[at], sight[at], pins=None if pins is None else pins[at])
+        parts.append((found.curve, found.slope))
     curve, slope = (np.concatenate(part) for part in zip(*parts, strict=True))
     return curve, slope
 

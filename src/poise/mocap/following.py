@@ -14,22 +14,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import exp as e_to
-from math import log, pi
+from math import log, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.frames import Media, continues
-from poise.mocap import quaternions as quat
-from poise.mocap.body import ROOT, Body, Pose
+from poise.mocap.body import ROOT, Body, Placed, Pose, exp, product, quat_matrix
 from poise.mocap.fitting import Anatomy, Pins, bounded, normal, settle
 from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of, sole_heights
 from poise.mocap.guessing import guess
 from poise.mocap.landmarks import SKELETON, Landmarks
+from poise.mocap.live_feet import Feet, low_pass
 from poise.mocap.measuring import HEIGHT, measure
 from poise.mocap.motion import MotionFrame
 from poise.mocap.rig import Rig
-from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances, looked, seen
+from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances, looked, seen, turn_between
 from poise.mocap.solving import FOV, check
 from poise.mocap.trust import trusted
 from poise.results import Results
@@ -72,13 +72,8 @@ _LOST, _LOST_FRAMES = 4.0, 3
 # A joint that turns further than this in one step asks for a second; none turns faster than this, radians a second.
 _FAST, _MOST_SPEED = 0.2, 30.0
 _UP = np.array([0.0, 1.0, 0.0])
-# Seconds after which what was seen of the ground and of the way up counts a third.
-_GROUND_S, _UP_S = 1.0, 20.0
-# The same for a sole that is below the ground.
-_SINK_S = 2.0
-# Cutoffs of where a sole is, of its speed, and with which the place where it is held follows, Hz; a held sole comes and
-# goes over so many seconds.
-_PLACE_HZ, _SPEED_HZ, _CREEP_HZ, _HOLD_S = 3.0, 2.0, 0.1, 0.2
+# Seconds after which what was seen of the way up counts a third.
+_UP_S = 20.0
 # What a trunk tells of the way up beside a body that stands.
 _SITS = 0.03
 # With which cutoff the way up is followed, Hz, and how fast it turns at most, radians a second.
@@ -169,17 +164,6 @@ def _rows(results: Results) -> Iterator[tuple[int, int]]:
         yield 1, int(np.argmax(np.asarray(results.boxes.conf)))
 
 
-@dataclass(slots=True)
-class _Foot:
-    """A sole's point: where it seems to be, and where it is held."""
-
-    place: Floats
-    speed: float = 1.0
-    stands: bool = False
-    anchor: Floats | None = None
-    hold: float = 0.0  # 0 free to 1 firm
-
-
 @dataclass(eq=False)
 class _Follower:
     """Follows one person."""
@@ -200,10 +184,10 @@ class _Follower:
         self._speed: Floats = np.zeros(self.body.size)
         self._groups, self._every = _groups(self.body), np.arange(self.body.size)
         self._away, self._trend = float("nan"), 0.0
-        self._upright, self._turn, self._turn_goal = _UP * PRIOR_S, quat.IDENTITY, quat.IDENTITY
-        self._level = float("nan")
+        self._upright, self._turn, self._goal_turn = _UP * PRIOR_S, np.eye(3), np.eye(3)
         self._origin = np.zeros(3)
-        self._feet: list[_Foot] = []
+        self._feet: Feet | None = None
+        self._placed: Placed | None = None
         self._gain = 1.0
         self._goal: tuple[Rig, float] | None = None
         self._kept: list[tuple[Floats, Floats]] = []
@@ -215,27 +199,29 @@ class _Follower:
         self.time = time
         view = looked(rays)
         self._range(float(distances(rays, xyz, sure, view[0])), dt)
-        self._measure(rays, xyz, sure, view, dt)
         sight = seen(rays, xyz, sure, np.asarray(self._away), self._gain, self.body.landmarks, view)
-        matrix = quat.to_matrix(self._turn).T
-        sight = Sight(sight.points @ matrix, sight.rays @ matrix, sight.across, sight.along)
-        if self.pose is None:
+        self._keep(sight.points, sure)
+        sight = Sight(sight.points @ self._turn.T, sight.rays @ self._turn.T, sight.across, sight.along)
+        if self.pose is None or self._feet is None:
             self.pose = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
             self._origin = self.pose.root * (1.0, 0.0, 1.0)
-            self._feet = [_Foot(place) for place in sight.points[MARKS]]
-        pins = self._pins(sight, sure, dt)
-        off = self._advance(self.pose, sight, pins, dt)
-        placed = self.body.place(self.pose)
-        self._stand(placed.points[MARKS], sure, dt)
-        if self._count % 5 == 0:
-            self._look_up(sure, 5 * dt)
+            self._feet = Feet(sight.points[MARKS], self.standing)
+        heights = sole_heights(self.body)
+        placed = self.body.place(self.pose) if self._placed is None else self._placed
+        pins = self._feet.pins(sight, self.pose.depth, placed.points[MARKS], heights, sure, dt)
+        off = self._advance(self.pose, placed, sight, pins if self.foot_lock else None, dt)
+        self._measure(dt)
         self._right(dt)
-        root = self.pose.root - self._origin - _UP * self._level
-        contact = [any(f.stands for f in feet) for feet in (self._feet[:2], self._feet[2:])]
+        # The next frame begins from here.
+        self._placed = placed = self.body.place(self.pose)
+        self._feet.settle(placed.points[MARKS], heights, sure, dt)
+        if self._count % 5 == 0:
+            self._look_up(self.pose, placed, sure, 5 * dt)
+        root = self.pose.root - self._origin - _UP * self._feet.level
+        left, right = self._feet.stands[:2].any(), self._feet.stands[2:].any()
         rig = self.body.rig
-        return MotionFrame(
-            id, time, rig, self.pose.rotations.copy(), root, trusted(rig, sure, off), np.array(contact, dtype=bool)
-        )
+        contact = np.array([left, right], dtype=bool)
+        return MotionFrame(id, time, rig, self.pose.rotations.copy(), root, trusted(rig, sure, off), contact)
 
     def _range(self, raw: float, dt: float) -> None:
         """Follow how far away the person is, in metres of xyz: with its trend, so that a walk towards the camera is not
@@ -250,28 +236,29 @@ class _Follower:
         self._trend += (1 - keep) ** 2 / dt * miss
         self._away = e_to(ahead + (1 - keep**2) * miss)
 
-    def _advance(self, pose: Pose, sight: Sight, pins: Pins | None, dt: float) -> Floats:
-        """Take one step towards what is seen; returns how far the points are off."""
-        first = self._newton(pose, sight, pins, dt)
-        goal = self.body.moved(pose, first)
-        if np.abs(first[ROOT:-1]).max() > _FAST:
+    def _advance(self, pose: Pose, placed: Placed, sight: Sight, pins: Pins | None, dt: float) -> Floats:
+        """Take one step towards what is seen; returns ``(K,)`` how many standard deviations the points are off."""
+        step, off = self._newton(pose, placed, sight, pins, dt)
+        if max(step[ROOT:-1].max(), -step[ROOT:-1].min()) > _FAST:
             # Far from where it was, one step is not enough.
-            goal = self.body.moved(goal, self._newton(goal, sight, pins, dt))
-        off = _off(self.body.place(goal).points, goal, sight)
+            goal = self.body.moved(pose, step)
+            more, off = self._newton(goal, self.body.place(goal), sight, pins, dt)
+            step = self.body.between(self.body.moved(goal, more), pose)
         known = np.sort(off[sight.across > 0])
         self._lost = self._lost + 1 if len(known) and known[len(known) // 2] > _LOST else 0
         if self._lost >= _LOST_FRAMES:
             goal = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
+            step = self.body.between(goal, pose)
             self._lost = 0
-        step = self.body.between(goal, pose)
         most = _MOST_SPEED * dt
         step[ROOT:-1] = np.minimum(np.maximum(step[ROOT:-1], -most), most)
         self.pose = self.body.moved(pose, step * self._shares(step, dt))
         return off
 
-    def _newton(self, pose: Pose, sight: Sight, pins: Pins | None, dt: float) -> Floats:
-        """Return a step towards what is seen."""
-        curve, slope, _ = normal(self.body, self.anatomy, pose, sight, pins=pins)
+    def _newton(self, pose: Pose, placed: Placed, sight: Sight, pins: Pins | None, dt: float) -> tuple[Floats, Floats]:
+        """Return a step towards what is seen, and how many standard deviations the points are off after it."""
+        found = normal(self.body, self.anatomy, pose, sight, pins=pins, placed=placed)
+        curve = found.curve
         # What was known of each number a moment ago counts less the longer ago it is.
         patience = max(30 * dt, 1.0)
         curve[self._every, self._every] += self.response.twists / patience
@@ -279,7 +266,8 @@ class _Follower:
         curve[-1, -1] += 1 / (self.response.error**2 * patience)
         view = pose.root / np.sqrt(pose.root @ pose.root)
         curve[:ROOT, :ROOT] += view[:, None] * view / (self.response.deep**2 * patience)
-        return bounded(np.asarray(-np.linalg.solve(curve, slope), dtype=np.float64))
+        step = bounded(np.asarray(-np.linalg.solve(curve, found.slope), dtype=np.float64))
+        return step, found.off_after(step, sight)
 
     def _shares(self, step: Floats, dt: float) -> Floats:
         """Return ``(D,)`` the share of a step that is taken: One-Euro, one cutoff for each joint.
@@ -288,7 +276,7 @@ class _Follower:
             Casiez, Roussel and Vogel, 1€ Filter, CHI 2012.
         """
         r = self.response
-        self._speed += _share(r.speed_hz, dt) * (step / dt - self._speed)
+        self._speed += low_pass(r.speed_hz, dt) * (step / dt - self._speed)
         energy = np.sqrt(self._groups @ np.square(self._speed))
         rise = np.full(len(step), r.turn_hz)
         rise[:ROOT] = r.move_hz
@@ -298,104 +286,45 @@ class _Follower:
         self.lag_s = float((moving / (2 * pi * hertz[ROOT:-1])).sum() / max(moving.sum(), 1e-9))
         return np.asarray(1 - np.exp(-2 * pi * hertz * dt))
 
-    def _pins(self, sight: Sight, sure: Floats, dt: float) -> Pins | None:
-        """Find out which points of the soles stand, from where they are seen, and hold those."""
-        s = self.standing
-        share = _share(_PLACE_HZ, dt)
-        assert self.pose is not None
-        shift = sight.rays[MARKS] * self.pose.depth
-        heights = sole_heights(self.body)
-        # The lower foot may stand wherever it is; the other one, where that one is or the ground was.
-        bottom = min((f.place[1] - h for f, h in zip(self._feet, heights, strict=True)), default=0.0)
-        if np.isfinite(self._level):
-            bottom = max(bottom, self._level)
-        held, weights = np.zeros((len(MARKS), 3)), np.zeros((len(MARKS), 3))
-        for m, foot in enumerate(self._feet):
-            ray, seen_at = sight.rays[MARKS[m]], sight.points[MARKS[m]] + shift[m]
-            usable = sure[MARKS[m]] > 0.2
-            moved = (seen_at - foot.place) * share if usable else np.zeros(3)
-            foot.place = foot.place + moved
-            flat = moved - (moved @ ray) * ray * (1 - s.along)
-            foot.speed += _share(_SPEED_HZ, dt) * (float(np.sqrt(flat @ flat)) / dt - foot.speed)
-            low = foot.place[1] - heights[m] - bottom < 1.5 * s.low
-            foot.stands = usable and low and foot.speed < (s.fast if foot.stands else s.slow)
-            if foot.stands and foot.anchor is not None:
-                away = foot.place - foot.anchor
-                away = away - (away @ ray) * ray * (1 - s.along)
-                foot.stands = float(np.sqrt(away @ away)) < s.drift
-            if foot.stands and foot.anchor is None:
-                foot.anchor = self.body.place(self.pose).points[MARKS[m]].copy()
-            foot.hold = min(max(foot.hold + (dt if foot.stands else -dt) / _HOLD_S, 0.0), 1.0)
-            if foot.hold == 0.0:
-                foot.anchor = None
-            elif foot.anchor is not None:
-                # It creeps to where the foot is seen: nothing pops when it is let go.
-                foot.anchor = foot.anchor + _share(_CREEP_HZ, dt) * (foot.place - foot.anchor)
-                held[m], weights[m] = foot.anchor, 10.0 ** (-3 * (1 - foot.hold)) / s.firm**2
-        return Pins(MARKS, held, weights) if self.foot_lock and weights.any() else None
-
-    def _stand(self, soles: Floats, sure: Floats, dt: float) -> None:
-        """Follow the height of the ground: quickly down to a sole that is below it, slowly up to those that stand."""
-        low = soles[:, 1] - sole_heights(self.body)
-        if not np.isfinite(self._level):
-            self._level = float(low.min())
-        usable = sure[MARKS] > 0.2
-        if not usable.any():
-            return
-        lowest = float(low[usable].min())
-        if lowest < self._level:
-            self._level += (1 - e_to(-dt / _SINK_S)) * (lowest - self._level)
-        stands = [m for m, foot in enumerate(self._feet) if foot.stands and usable[m]]
-        if stands:
-            self._level += (1 - e_to(-dt / _GROUND_S)) * (float(np.mean(low[stands])) - self._level)
-
-    def _look_up(self, sure: Floats, dt: float) -> None:
+    def _look_up(self, pose: Pose, placed: Placed, sure: Floats, dt: float) -> None:
         """Follow which way is up, in the camera's axes, from how the person stands."""
-        assert self.pose is not None
-        back = quat.inverse(self._turn)
-        rotations = self.pose.rotations.copy()
-        rotations[0] = quat.multiply(back, rotations[0])
-        one = self.pose.replace(root=quat.rotate(back, self.pose.root), rotations=rotations)
-        whole, trunk, stands, sits = axes_of(self.body, one, self.body.place(one), sure)
+        camera = Placed(placed.turns, placed.places @ self._turn, placed.points)
+        whole, trunk, stands, sits = axes_of(self.body, pose, camera, sure)
         # What is older counts less and less.
         self._upright = self._upright * e_to(-dt / _UP_S) + dt * (stands * whole + _SITS * (1 - stands) * sits * trunk)
-        self._turn_goal = quat.between(self._upright, _UP)
+        self._goal_turn = turn_between(self._upright, _UP)
 
     def _right(self, dt: float) -> None:
-        """Turn a little towards the way up that was found."""
-        change = quat.multiply(self._turn_goal, quat.inverse(self._turn))
-        far = float(quat.angle(change))
-        if far > 1e-4:
-            share = min(_share(_TILT_HZ, dt), _TILT_SPEED * dt / far)
-            self._tilt(quat.slerp(quat.IDENTITY, change, np.asarray(share)))
-
-    def _tilt(self, change: Floats) -> None:
-        """Turn everything about the camera, and let the person stay where they stand."""
+        """Turn everything a little towards the way up that was found, and let the person stay where they stand."""
         assert self.pose is not None
-        self._turn = quat.normalise(quat.multiply(change, self._turn))
-        feet = np.array([foot.place for foot in self._feet]).mean(axis=0)
-        shift = quat.rotate(change, feet) - feet
-        self._origin = self._origin + shift * (1.0, 0.0, 1.0)
-        self._level += float(shift[1])
-        rotations = self.pose.rotations.copy()
-        rotations[0] = quat.multiply(change, rotations[0])
-        self.pose = self.pose.replace(root=quat.rotate(change, self.pose.root), rotations=rotations)
-        for foot in self._feet:
-            foot.place = quat.rotate(change, foot.place)
-            if foot.anchor is not None:
-                foot.anchor = quat.rotate(change, foot.anchor)
+        assert self._feet is not None
+        whole = self._goal_turn @ self._turn.T
+        # Of a small turn, the part of its matrix that changes sign when it is turned back is its vector.
+        way = np.array([whole[2, 1] - whole[1, 2], whole[0, 2] - whole[2, 0], whole[1, 0] - whole[0, 1]]) / 2
+        far = sqrt(way @ way)
+        if far < 1e-4:
+            return
+        change = exp(way * min(low_pass(_TILT_HZ, dt), _TILT_SPEED * dt / far))
+        matrix = quat_matrix(change)
+        self._turn = matrix @ self._turn
+        self._origin = self._origin + self._feet.turned(matrix) * (1.0, 0.0, 1.0)
+        rotations = self.pose.rotations
+        rotations[0] = product(change, rotations[0])
+        self.pose = self.pose.replace(root=matrix @ self.pose.root, rotations=rotations)
 
-    def _measure(self, rays: Floats, xyz: Floats, sure: Floats, view: tuple[Floats, Floats], dt: float) -> None:
-        """Keep points to measure bones from, measure them now and then, and ease the bones towards what was found."""
+    def _keep(self, points: Floats, sure: Floats) -> None:
+        """Keep points to measure bones from, in the network's metres."""
         if self._count % self._stride == 0:
-            away = np.asarray(self._away)
-            first = seen(rays, xyz, sure, away, 1.0, self.body.landmarks, view).points
-            self._kept.append((first - first[HIPS].mean(axis=0), sure))
+            flat = points / self._gain
+            self._kept.append((flat - flat[HIPS].sum(axis=0) / 2, sure))
             if len(self._kept) > _MEMORY:
                 # Half as dense, over twice the time: bounded, and the bones settle.
                 self._kept = self._kept[::2]
                 self._stride *= 2
         self._count += 1
+
+    def _measure(self, dt: float) -> None:
+        """Measure bones now and then, and ease them towards what was found."""
         if len(self._kept) >= 5 and self._count >= max(1.5 * self._measured, 5):
             self._measured = self._count
             points, weights = (np.array(part) for part in zip(*self._kept, strict=True))
@@ -416,19 +345,6 @@ class _Follower:
     def _fit(self, rig: Rig, gain: float) -> None:
         self._gain = gain
         self.body = self.body.stretched(rig, self.body.landmarks)
-
-
-def _off(points: Floats, pose: Pose, sight: Sight) -> Floats:
-    """Return ``(K,)`` how many standard deviations points are off."""
-    off = points - sight.points - pose.depth * sight.rays
-    deep = (off * sight.rays).sum(-1)
-    squares = sight.across * (np.square(off).sum(-1) - np.square(deep)) + sight.along * np.square(deep)
-    return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
-
-
-def _share(hertz: float, dt: float) -> float:
-    """Return the share of a step that a first-order low-pass takes."""
-    return 1 - e_to(-2 * pi * hertz * dt)
 
 
 def _groups(body: Body) -> Floats:

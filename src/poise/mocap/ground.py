@@ -21,6 +21,8 @@ Bools = NDArray[np.bool_]
 
 MARKS = np.array([point(name) for name in SOLES])
 _UP = np.array([0.0, 1.0, 0.0])
+# A point of the sole is this much lower than when it stands, metres, before the ground holds it.
+SINKING = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class Standing:
 _BENT, _LEAN = 15.0, 45.0
 # A sole that is slower than this rests, metres a second.
 _AT_REST = 0.05
+# Soles that rest so much deeper than the ground are on another one, metres: deeper than depth is off.
+_STEP = 0.3
 # Seconds of standing that are enough to know.
 _ENOUGH_S = 0.5
 # Seconds of standing that count as much as the picture's own vertical does, and how much a trunk alone counts.
@@ -143,6 +147,7 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
     speed = _speed(places, times, rays[:, MARKS], standing.along)
     low = places[..., 1] - rest
     level = ground_level(low, speed, seen, standing)
+    floor = level + rest - SINKING if _is_flat(low, speed, seen, level, standing) else None
     # A clip of somebody cut off at the knees has no ground to stand on.
     usable = seen & (low - level < standing.low)
     marks = np.zeros(speed.shape, dtype=bool)
@@ -155,7 +160,7 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
             marks[at, m] = True
             where = np.median(places[at, m], axis=0)
             flat = level + rest[m]
-            if abs(where[1] - flat) < standing.low:
+            if (floor is not None and where[1] < flat) or abs(where[1] - flat) < standing.low:
                 where[1] = flat
             # Firm while it stands; before and after, the hold fades as a power: a spring that is a thousandth as stiff
             # already yields to what is seen.
@@ -163,7 +168,7 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
             firm = 10.0 ** (-3 * outside / standing.blend_s) / standing.firm**2
             stronger = (outside < standing.blend_s) & (firm > weights[:, m, 0])
             held[stronger, m], weights[stronger, m] = where, firm[stronger, None]
-    return Contacts(level, marks, Pins(MARKS, held, weights))
+    return Contacts(level, marks, Pins(MARKS, held, weights, floor))
 
 
 def held_feet(body: Body, placed: Placed, standing: Contacts, times: Floats) -> Bools:
@@ -177,9 +182,7 @@ def held_feet(body: Body, placed: Placed, standing: Contacts, times: Floats) -> 
 
 def sole_heights(body: Body) -> Floats:
     """Return ``(4,)`` how high the points of the soles are above the ground at rest."""
-    marks = body.landmarks
-    places = body.rig.rest()[marks.bones[MARKS]] + marks.offsets[MARKS]
-    return np.asarray(places[:, 1])
+    return np.asarray(body.rest_heights[MARKS])
 
 
 def ground_level(low: Floats, speed: Floats, seen: Bools, standing: Standing) -> float:
@@ -190,6 +193,12 @@ def ground_level(low: Floats, speed: Floats, seen: Bools, standing: Standing) ->
         values = low.min(axis=1)
     # Where feet stand, most of their points are on the ground; a lifted foot that is still is above it.
     return float(np.percentile(values, 40 if still.sum() >= 3 else 5))
+
+
+def _is_flat(low: Floats, speed: Floats, seen: Bools, level: float, standing: Standing) -> bool:
+    """Return whether soles rest nowhere far below the ground: there are no stairs that lead down."""
+    still = low[seen & (speed < standing.slow)]
+    return len(still) < 3 or float(np.percentile(still, 5)) > level - _STEP
 
 
 def _speed(places: Floats, times: Floats, rays: Floats, along: float) -> Floats:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.mocap import quaternions as quat
 from poise.mocap.landmarks import Landmarks, point
 
 Floats = NDArray[np.float64]
@@ -27,6 +26,9 @@ HIPS = [point("left_hip"), point("right_hip")]
 # Below this confidence a point is outside the picture, or hidden and made up.
 UNSEEN = 0.1
 _AHEAD = np.array([0.0, 0.0, -1.0])
+_EYE, _NEXT, _LAST = np.eye(3), np.array([1, 2, 0]), np.array([2, 0, 1])
+# Of a vector, the matrix of its cross product, flat.
+_CROSS = np.array([[0, 0, 0, 0, 0, -1.0, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]])
 # Points are nowhere nearer than this to the camera, metres.
 _NEAREST = 0.2
 
@@ -112,12 +114,28 @@ def distances(rays: Floats, xyz: Floats, sure: Floats, slopes: Floats | None = N
 
 
 def looked(rays: Floats) -> tuple[Floats, Floats]:
-    """Return ``(…, K, 2)`` slopes of rays seen by somebody who looks at the hips, and ``(…, 4)`` how they look."""
+    """Return ``(…, K, 2)`` slopes of rays seen by somebody who looks at the hips, and ``(…, 3, 3)`` how they look."""
     view = rays[..., HIPS, :].mean(-2)
     view = np.where(np.isfinite(view).all(-1, keepdims=True), view, _AHEAD)
-    look = quat.between(np.broadcast_to(_AHEAD, view.shape), view)
-    own = quat.rotate(quat.inverse(look)[..., None, :], rays)
+    look = turn_between(_AHEAD, view)
+    own = rays @ look
     return own[..., :2] / np.maximum(-own[..., 2:], 1e-3), look
+
+
+def turn_between(a: Floats, b: Floats) -> Floats:
+    """Return ``(…, 3, 3)`` the shortest rotation from one direction to another that is less than half a turn away.
+
+    Args:
+        a: ``(…, 3)`` vectors of any length.
+        b: ``(…, 3)`` the same.
+    """
+    a = a / np.sqrt((a * a).sum(-1, keepdims=True))
+    b = b / np.sqrt((b * b).sum(-1, keepdims=True))
+    axis = a[..., _NEXT] * b[..., _LAST] - a[..., _LAST] * b[..., _NEXT]
+    cosine = (a * b).sum(-1)[..., None, None]
+    # Rodrigues' formula; the axis is as long as the sine.
+    out = axis[..., :, None] * axis[..., None, :] / np.maximum(1 + cosine, 1e-9) + cosine * _EYE
+    return np.asarray(out + (axis @ _CROSS).reshape(*axis.shape, 3))
 
 
 def seen(
@@ -144,7 +162,7 @@ def seen(
     there = sure > 0
     deep = np.maximum(gain * (away[..., None] - np.where(there, xyz[..., 2], 0.0)), _NEAREST)
     own = np.concatenate([np.where(there[..., None], slopes, 0.0), np.full((*slopes.shape[:-1], 1), -1.0)], axis=-1)
-    points = quat.rotate(look[..., None, :], own * deep[..., None])
+    points = (own * deep[..., None]) @ np.swapaxes(look, -1, -2)
     # A point of half the confidence weighs a quarter.
     weight = np.square(sure)
     return Sight(

@@ -156,9 +156,9 @@ class MotionCapture:
             Sight(quat.rotate(up, sight.points), quat.rotate(up, sight.rays), sight.across, sight.along),
         )
         standing: Contacts = contacts(body, body.place(pose), sure, times, sight.rays, self.standing)
-        if self.foot_lock and standing.marks.any():
+        if self.foot_lock and (standing.marks.any() or standing.pins.floor is not None):
             pose = flow(body, anatomy, pose, sight, times, self.pace, pins=standing.pins, warm=True)
-        _, _, off = normal(body, anatomy, pose, sight)
+        off = normal(body, anatomy, pose, sight).off
         feet = held_feet(body, body.place(pose), standing, times)
         shift = np.array([-pose.root[0, 0], -standing.level, -pose.root[0, 2]])
         pose = pose.replace(root=pose.root + shift)
