@@ -35,6 +35,7 @@ def mocap(
     rig: str | None = None,
     fps: float | None = None,
     conf: float | None = None,
+    seconds: float | None = None,
     show: bool = False,
     json: bool = False,
     overwrite: bool = False,
@@ -63,6 +64,7 @@ def mocap(
         rig: Names and axes of another rig for .bvh and .glb: mixamo, unreal, rigify, a .toml file.
         fps: Frames a second of the files; those of the video unless given. Live: moments a second that are sent.
         conf: Drop people below this confidence, 0 to 1.
+        seconds: End a live session after so many seconds of the source.
         show: Show the frames in a window while it is live.
         json: Print what was captured as JSON on standard output.
         overwrite: Replace files that exist.
@@ -96,6 +98,7 @@ def mocap(
             model=model,
             id=id,
             rate=fps,
+            seconds=seconds,
             show=show,
             tell=tell,
             **wanted,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from poise.play import Action, ActionSink, ControlMap, LatencyMeter
 
 _PAGE = "play.html"
+# Of an axis a line is printed where it has gone so far since the last one; games get every step.
+_FAR = 0.25
 # No map was named: the runner is played, and all are listed.
 _ALL = ""
 
@@ -109,12 +111,13 @@ def play(
         )  # fmt: skip
         # Closing the generator lets go of what is down, and frees the camera.
         stack.callback(played.close)
+        shown: dict[tuple[int, str], float] = {}
         for one in played:
             painter.take(one)
             for action in one.actions:
                 if json:
                     sys.stdout.write(plain(_json(action, one.milliseconds if dry_run else None)) + "\n")
-                elif not quiet or dry_run:
+                elif (not quiet or dry_run) and _to_be_read(action, shown):
                     say(_line(action, one.milliseconds))
             sys.stdout.flush()
             if window is not None and one.result is not None and not window.show(one.frame, partial(painter.draw, one)):
@@ -150,9 +153,21 @@ def _json(action: Action, milliseconds: float | None) -> str:
     return json_.dumps(action.record() | late, ensure_ascii=False)
 
 
+def _to_be_read(action: Action, shown: dict[tuple[int, str], float]) -> bool:
+    """Return whether people want a line of an action: all presses, and an axis where it went far or came to rest."""
+    if action.state != "move":
+        return True
+    key = (action.player, action.name)
+    far = abs(action.value - shown.get(key, 0.0)) >= _FAR
+    if far or (action.value == 0.0 and shown.get(key, 0.0) != 0.0):
+        shown[key] = action.value
+        return True
+    return False
+
+
 def _line(action: Action, milliseconds: float) -> str:
     """Return one line that people read."""
-    what = f"{action.value:+.2f}" if action.state == "move" else action.state
+    what = f"{action.value + 0.0:+.2f}" if action.state == "move" else action.state
     head = f"{action.time:7.2f} s  player {action.player}  {action.name:<14} {what:<8} {milliseconds:5.0f} ms"
     return f"{head}  {_goes_to(action.key, action.gamepad)}".rstrip()
 
@@ -164,7 +179,8 @@ def _goes_to(key: str, gamepad: str) -> str:
 def _told(report: Reporter, meter: LatencyMeter) -> None:
     if meter.count:
         report.console.print(
-            f"{meter.count} actions; frame to action {meter.median:.0f} ms (median), {meter.p95:.0f} ms (95 of 100)",
+            f"{meter.count} presses and moves; frame to action {meter.median:.0f} ms (median), {meter.p95:.0f} ms "
+            "(95 of 100); releases are not counted",
             soft_wrap=True,
         )
 

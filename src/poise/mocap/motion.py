@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,24 @@ class Motion:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def __repr__(self) -> str:
+        span = f"{self.times[0]:.2f} to {self.times[-1]:.2f} s" if len(self) else "no time"
+        return f"Motion({self.source}, id {self.id}, {len(self)} frames, {span}, {len(self.rig.bones)} bones)"
+
+    def save(self, path: str | PathLike[str], **options: Any) -> None:
+        """Write the movement as a file; the ending picks the format. See :func:`poise.mocap.files.write_motion`.
+
+        Args:
+            path: The file.
+            **options: ``rig``, ``fps``, ``unit``, ``character``, ``overwrite``.
+
+        Raises:
+            PoiseError, ValueError: As there.
+        """
+        from poise.mocap.files import write_motion
+
+        write_motion(self, path, **options)
 
     @property
     def fps(self) -> float:

@@ -127,12 +127,14 @@ def read_toml(path: str | Path, text: str | None = None) -> TomlFile:
     path = Path(path)
     try:
         if text is None:
-            text = files.read_text(path, most=files.MOST_SETTINGS)
+            text = files.read_text(path, most=files.MOST_SETTINGS).removeprefix("\ufeff")  # as Windows' editors write it
         return TomlFile(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise FormatError(f"{path}{':' + line[1] if line else ''}: not a readable TOML file: {error}") from error
     except RecursionError:
         raise FormatError(f"{path}: not a readable TOML file: nested too deeply") from None
+    except FileNotFoundError:
+        raise FormatError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: not a readable TOML file: {error}") from error

@@ -13,7 +13,7 @@ const start = about.start, times = model.times.map((t) => t + start), end = time
 const trust = bytes(about.trust), contact = bytes(about.contact), count = about.bones.length, frames = times.length;
 const canvas = $("stage"), scene = makeScene(canvas, model), video = $("video"), picture = $("picture");
 const rowOf = new Map(model.nodes.map((n, at) => [n.name, at]));
-const VIEWS = { front: [0.35, 0.12], side: [Math.PI / 2, 0.08], back: [Math.PI + 0.35, 0.12], top: [0, 1.4] };
+const VIEWS = { front: [0, 0.1], side: [Math.PI / 2, 0.08], back: [Math.PI, 0.1], top: [0, 1.4] };
 
 let time = start, playing = false, last = 0, speed = 1, show = "skin", stale = true, style = {};
 
@@ -211,6 +211,8 @@ if (video) video.src = URL.createObjectURL(new Blob([bytes($("clip").textContent
 if (video) video.addEventListener("seeked", () => (stale = true));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", styles);
 new ResizeObserver(styles).observe(document.body);
+// The film has its size when it is loaded.
+if ($("over")) new ResizeObserver(() => (stale = true)).observe($("over"));
 globalThis.preview = { seek, pause, play, draw, pose: (t) => pose(model, t), get time() { return time; }, get show() { return show; }, model, scene };
 choose("show", "skin");
 choose("view", "front");
