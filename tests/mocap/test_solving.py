@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from poise.clips import Clip
+from poise.frames import Frame, Media
 from poise.mocap import Motion, MotionCapture, NobodySeen, Rig, forward
 from poise.mocap import quaternions as quat
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.sight import Camera
+from poise.results import Results
 from poise.skeletons import get
 
 HEIGHT, SIZE = 1.8, (1280, 720)
@@ -220,3 +222,11 @@ def test_a_real_walk_lies_on_its_picture(shared: Path, tmp_path: Path) -> None:
     off = np.linalg.norm(pixels - clip.xy[clip.row(motion.id)], axis=-1)
     tall = np.ptp(clip.xy[clip.row(motion.id)][..., 1], axis=-1)[:, None]
     assert np.median(off / tall) < 0.04
+
+
+def test_results_in_which_nobody_is_seen_are_told_as_such() -> None:
+    frames = [Frame(np.zeros((100, 200, 3), np.uint8), Media("empty.mp4", "video"), n, n / 30) for n in range(3)]
+    empty = (np.zeros((0, 7)), np.zeros((0, 33, 2)), np.zeros((0, 33)))
+
+    with pytest.raises(NobodySeen, match=r"empty\.mp4: nobody is seen in 3 frames"):
+        MotionCapture().solve(Results.of(frame, *empty, skeleton=get("blazepose33")) for frame in frames)

@@ -59,14 +59,15 @@ def person(clip: Clip, id: int | None = None) -> Person:
         ValueError: The clip's points are not those of body-3d, or nobody has the id; with who is there, and how long.
         NobodySeen: There is nobody in it.
     """
-    if clip.skeleton.name != SKELETON or clip.xyz is None:
+    frames = {int(i): int(n) for i, n in zip(clip.ids, clip.present.sum(axis=1), strict=True) if n}
+    # A clip of nobody has no xyz, whatever made it.
+    if clip.skeleton.name != SKELETON or (clip.xyz is None and frames):
         given = clip.skeleton.name if clip.skeleton.name != SKELETON else f"{SKELETON} without xyz"
         raise ValueError(
             f"{clip.source}: motion capture needs points in space, which body-3d gives ({SKELETON} with xyz), got "
             f"{given}; pose it with Pose('body-3d').track(…)"
         )
     step = float(np.median(np.diff(clip.times))) if len(clip) > 1 else 1 / 30
-    frames = {int(i): int(n) for i, n in zip(clip.ids, clip.present.sum(axis=1), strict=True) if n}
     if not frames:
         raise NobodySeen(f"{clip.source}: nobody is seen in {len(clip)} frames, so there is no movement to capture")
     notes: list[str] = []

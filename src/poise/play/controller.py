@@ -134,7 +134,7 @@ class BodyController:
         points = skeleton.convert(np.ones((1, len(skeleton.keypoints), 3), np.float32), get("coco17"))
         if not np.isfinite(points[:, _TRUNK, :2]).all():
             raise ValueError(
-                f"{results.path}: playing needs the shoulders and hips of bodies, as body-fast and body-3d give, got "
+                "playing needs the shoulders and hips of bodies, as body-fast and body-3d give, got "
                 f"{skeleton.name}; choose a model of bodies"
             )
         self._skeleton = skeleton
