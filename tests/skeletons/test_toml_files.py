@@ -44,6 +44,7 @@ hold_s = 1
         (b"a = ", r"a\.toml(:1)?: not a readable TOML file: Invalid value"),
         (b"a = '\xff'", r"a\.toml: not a readable TOML file: not text in UTF-8"),
         (b"a = " + b"[" * 100_000, r"a\.toml: not a readable TOML file: nested too deeply"),
+        (b"\xef\xbb\xbfa = ", r"a\.toml(:1)?: not a readable TOML file: Invalid value"),
         (None, r"a\.toml: not a readable TOML file: .*No such file"),
     ],
 )
@@ -100,3 +101,10 @@ def test_any_text_is_searched(text: str, key: str, word: str, table: str, nth: i
     found = TomlFile(Path("a.toml"), text, {}).at(key, table=table, nth=nth, word=word)
 
     assert found == "a.toml" or 1 <= int(found.removeprefix("a.toml:")) <= text.count("\n") + 1
+
+
+def test_a_mark_at_the_begin_is_no_part_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(b"\xef\xbb\xbfname = 'lamp'\n")
+
+    assert read_toml(path).table == {"name": "lamp"}

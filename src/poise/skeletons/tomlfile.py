@@ -127,7 +127,8 @@ def read_toml(path: str | Path, text: str | None = None) -> TomlFile:
     path = Path(path)
     try:
         if text is None:
-            text = files.read_text(path, most=files.MOST_SETTINGS).removeprefix("\ufeff")  # as Windows' editors write it
+            # Editors of Windows begin UTF-8 with a mark.
+            text = files.read_text(path, most=files.MOST_SETTINGS).removeprefix("\ufeff")
         return TomlFile(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
@@ -135,6 +136,6 @@ def read_toml(path: str | Path, text: str | None = None) -> TomlFile:
     except RecursionError:
         raise FormatError(f"{path}: not a readable TOML file: nested too deeply") from None
     except FileNotFoundError:
-        raise FormatError(f"{path}: no such file") from None
+        raise FormatError(f"{path}: not a readable TOML file: No such file") from None
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: not a readable TOML file: {error}") from error
