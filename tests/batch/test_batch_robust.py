@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from batch_kit import call, children, environment, people, shards, write_items
 
 from poise.batch import BatchReport, read_status, run_batch
 from poise.batch.worker import patient
-from poise.errors import PoiseError, SourceError
+from poise.errors import FormatError, PoiseError, SourceError
 
 pytest.importorskip("pyarrow")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc to find workers")
@@ -241,8 +242,6 @@ def test_a_disk_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
 
 def test_rows_that_the_machine_lost_are_made_again(tmp_path: Path) -> None:
     """Its power went before the system had written the end of a journal, of which the manifest knows."""
-    import sqlite3
-
     report = run(tmp_path, "people", items=5, workers=1)
     before = shards(report.folder)
     with sqlite3.connect(report.folder / "manifest.sqlite") as manifest:
@@ -262,3 +261,137 @@ def test_the_made_up_people_are_the_same_each_time(tmp_path: Path) -> None:
     first, second = ([r.keypoints.xy.tolist() for r in people(str(tmp_path / "00002.dat"))] for _ in range(2))
 
     assert first == second
+
+
+@pytest.mark.parametrize("harm", ["gone", "shorter", "folder gone"])
+def test_shards_that_are_gone_or_damaged_are_made_again(tmp_path: Path, harm: str) -> None:
+    report = run(tmp_path, "people", items=5, workers=1)
+    before = shards(report.folder)
+    shard = report.shards[0]
+    if harm == "shorter":
+        shard.write_bytes(shard.read_bytes()[:-100])
+    else:
+        shard.unlink()
+    if harm == "folder gone":
+        shard.parent.rmdir()
+
+    told: list[str] = []
+    again = run(tmp_path, "people", items=5, workers=1, on_note=told.append)
+
+    assert (again.done, again.failed, again.left) == (5, 0, 0)
+    assert shards(report.folder) == before
+    assert "gone or damaged since; what is in it is done again (5 items)" in told[0]
+
+
+def harm_manifest(path: Path, harm: str) -> None:
+    """Damage a manifest."""
+    if harm == "holed":
+        data = path.read_bytes()
+        path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+        return
+    with sqlite3.connect(path) as manifest:
+        manifest.execute(
+            {
+                "without a table": "DROP TABLE shards",
+                "another table": "ALTER TABLE items RENAME COLUMN state TO status",
+                "a fact that is no JSON": "UPDATE facts SET value='{x'",
+            }[harm]
+        )
+
+
+@pytest.mark.parametrize("harm", ["holed", "without a table", "another table", "a fact that is no JSON"])
+def test_a_damaged_manifest_is_said_in_a_sentence(tmp_path: Path, harm: str) -> None:
+    report = run(tmp_path, "people", items=3, workers=1)
+    harm_manifest(report.folder / "manifest.sqlite", harm)
+
+    with pytest.raises(FormatError, match=r"manifest\.sqlite: .*damaged.*--out"):
+        run(tmp_path, "people", items=3, workers=1)
+    with pytest.raises(FormatError, match=r"manifest\.sqlite: .*damaged.*--out"):
+        read_status(report.folder)
+
+
+def test_settings_that_are_no_table_are_said_in_a_sentence(tmp_path: Path) -> None:
+    report = run(tmp_path, "people", items=3, workers=1)
+    with sqlite3.connect(report.folder / "manifest.sqlite") as manifest:
+        manifest.execute("UPDATE facts SET value='5'")
+
+    with pytest.raises(FormatError, match="its settings are damaged"):
+        run(tmp_path, "people", items=3, workers=1)
+
+
+def test_other_files_among_journals_and_samples_are_let_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    for name in ("journal/.x.journal", "journal/abc.journal", "samples/abc.jpg", f"samples/{'9' * 30}.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"mine")
+    (folder / "journal/000000.mine.journal").mkdir()
+
+    report = run_batch(write_items(tmp_path / "items", 3), folder, work="batch_kit:people", workers=1)
+
+    assert (report.done, report.left) == (3, 0)
+    assert sorted(path.name for path in (folder / "journal").iterdir()) == [
+        ".x.journal",
+        "000000.mine.journal",
+        "abc.journal",
+    ]
+
+
+@pytest.mark.parametrize("source", ["def work(:", "raise RuntimeError('at import')", "import nothing_of_this_name"])
+def test_a_module_that_cannot_be_imported_is_told(tmp_path: Path, monkeypatch: Any, source: str) -> None:
+    (tmp_path / "broken_work.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    for name in ("broken_work:work", ":work", "..broken_work:work"):
+        with pytest.raises(ValueError, match=r"work='.*': cannot be imported: .*expected 'module:function'"):
+            run_batch(write_items(tmp_path / "items", 1), tmp_path / "out", work=name)
+
+
+def test_an_argument_that_was_not_given_before_is_to_be_left_out(tmp_path: Path) -> None:
+    run(tmp_path, "people", items=2)
+
+    with pytest.raises(PoiseError, match=r"made without pause, and this call asks for pause=0\.5; leave pause out"):
+        run(tmp_path, "people", items=2, pause=0.5)
+
+
+def fill(folder: Path) -> sqlite3.Connection:
+    """Let a manifest behave as on a disk without room, from the first item that is handed out."""
+    disk = sqlite3.connect(folder / "manifest.sqlite", isolation_level=None)
+    disk.execute(
+        "CREATE TRIGGER full BEFORE UPDATE ON items BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    )
+    return disk
+
+
+def test_a_batch_goes_on_when_its_manifest_has_room_again(tmp_path: Path) -> None:
+    disk = fill(run(tmp_path, "people", items=2, workers=1).folder)
+    told: list[str] = []
+
+    def note(text: str) -> None:
+        told.append(text)
+        if "waiting for room" in text:
+            disk.execute("DROP TRIGGER full")
+
+    report = run(tmp_path, "people", items=4, workers=1, on_note=note)
+
+    assert (report.done, report.left) == (4, 0)
+    assert [text for text in told if "room" in text] == [
+        f"{tmp_path / 'out' / 'manifest.sqlite'}: the disk is full; waiting for room",
+        "there is room on the disk again; going on",
+    ]
+
+
+@linux
+def test_a_batch_that_waits_for_room_can_be_stopped(tmp_path: Path) -> None:
+    disk = fill(run(tmp_path, "people", items=2, workers=1).folder)
+
+    def note(text: str) -> None:
+        if "waiting for room" in text:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on") as stopped:
+        run(tmp_path, "people", items=4, workers=1, on_note=note)
+    disk.execute("DROP TRIGGER full")
+    report = run(tmp_path, "people", items=4, workers=1)
+
+    assert stopped.value.code == 130  # type: ignore[attr-defined]
+    assert (report.done, report.left) == (4, 0)

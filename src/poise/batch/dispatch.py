@@ -112,7 +112,6 @@ class Dispatcher:
         on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._manifest, self._engine, self._writer = manifest, engine, writer
-        manifest.patient = self._wait_for_room
         self._limits, self._samples, self._note = limits, samples, on_note
         self.slots = [Slot() for _ in range(engine.workers)]
         self.items = self.frames = self.failed = 0
@@ -169,8 +168,11 @@ class Dispatcher:
         """Enter for good what is known."""
         self._committed = clock.monotonic()
         self._manifest.commit()
+        if self.full == str(self._manifest.path):
+            self._say_full("")
 
-    def _wait_for_room(self) -> None:
+    def wait_for_room(self) -> None:
+        """Say that the manifest cannot be written, and wait a little."""
         if not self.full:
             self.full = str(self._manifest.path)
             self._note(f"{self.full}: the disk is full; waiting for room")

@@ -13,7 +13,7 @@ from poise.batch.manifest import DONE, FAILED, NAME, NOWHERE, PENDING, Manifest
 from poise.batch.plan import Planner, weight
 from poise.batch.work import Work
 from poise.batch.worklist import Found, digest_of, find_work
-from poise.errors import PoiseError, SourceError
+from poise.errors import FormatError, PoiseError, SourceError
 from poise.files.writing import held, writing
 from poise.sources import video_pieces
 
@@ -50,18 +50,26 @@ def refuse_other(manifest: Manifest, asked: dict[str, Any], out: Path) -> None:
     """Refuse to mix results.
 
     Raises:
+        FormatError: What it says of its settings is damaged.
         PoiseError: With the first thing that differs, and how to go on.
     """
     before = manifest.fact("settings")
+    if before is not None and not isinstance(before, dict):
+        raise FormatError(f"{manifest.path}: its settings are damaged; give another folder (--out) to begin anew")
     if before is None:
         manifest.set_fact("settings", asked)
         manifest.set_fact("began", clock.time())
         manifest.commit()
         return
     for path, was, now in _differences(before, asked):
+        # Without a value most are as if they were not given; only split is None on purpose.
+        unset = was is None and path != "split"
+        made = f"without {path}" if unset else f"with {path}={was!r}"
+        asks = f"asks for {path}={now!r}" if unset else f"asks for {now!r}"
+        back = f"leave {path} out" if unset else f"give {path}={was!r}"
         raise PoiseError(
-            f"{out}: its results were made with {path}={was!r}, and this call asks for {now!r}; give {path}={was!r} "
-            "to go on with it, or another folder (--out) for results of their own"
+            f"{out}: its results were made {made}, and this call {asks}; {back} to go on with it, or give another "
+            "folder (--out) for results of their own"
         )
 
 
@@ -146,6 +154,7 @@ def _leave_out_twins(manifest: Manifest) -> None:
 def catch_up(manifest: Manifest, out: Path, note: Callable[[str], None]) -> None:
     """Bring the manifest up to the journals, which know better what is done."""
     manifest.begin_anew()
+    _forget_lost(manifest, out, note)
     opened = manifest.open_shards()
     folder = out / "journal"
     for path in journals(folder):
@@ -165,3 +174,23 @@ def catch_up(manifest: Manifest, out: Path, note: Callable[[str], None]) -> None
     for folder in (out, out / "shards", out / "samples"):
         for part in folder.glob(".*.part"):
             part.unlink(missing_ok=True)
+
+
+def _forget_lost(manifest: Manifest, out: Path, note: Callable[[str], None]) -> None:
+    """Have the shards written again that are no longer there, or not as long as they were.
+
+    Their content is not read: that of a large batch takes hours.
+    """
+    lost = []
+    for one in manifest.shards():
+        if one["file"]:
+            path = out / "shards" / one["file"]
+            if not path.is_file() or path.stat().st_size != one["bytes"]:
+                manifest.forget_shard(one["number"])
+                lost.append(one)
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        note(
+            f"{out / 'shards' / lost[0]['file']}{more}: gone or damaged since; "
+            f"what is in it is done again ({sum(one['items'] for one in lost)} items)"
+        )

@@ -7,6 +7,7 @@ ROWS, and END, which says that it is whole; the first record of a file, HEAD, sa
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from poise.files.writing import append
 HEAD, BEGIN, ROWS, END = 1, 2, 3, 4
 _MARK = b"PJ1\n"
 _RECORD = struct.Struct("<4sBQQI")
+_NAME = re.compile(r"[0-9]{6,18}\.[^.]+\.journal")
 # No record is larger: rows are written as they come.
 _MOST = 1 << 30
 
@@ -116,7 +118,9 @@ def name_of(shard: int, writer: str) -> str:
 
 def journals(folder: Path, shard: int | None = None) -> list[Path]:
     """Return the journals of a shard, or all, in an order that does not change."""
-    return sorted(folder.glob("*.journal" if shard is None else f"{shard:06d}.*.journal"))
+    found = folder.glob("*.journal" if shard is None else f"{shard:06d}.*.journal")
+    # Something else may lie there by chance.
+    return sorted(path for path in found if _NAME.fullmatch(path.name) and path.is_file())
 
 
 def shard_of(path: Path) -> int:

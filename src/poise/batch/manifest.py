@@ -169,6 +169,10 @@ class Manifest:
                     raise PoiseError(f"{self.path}: cannot be written: {error}") from None
                 self.patient()
 
+    def give_up(self) -> None:
+        """Forget what waits to be entered: the journals know what is done."""
+        self._waiting.clear()
+
     def _write(self, statement: str, values: Sequence[Any] = ()) -> None:
         """Change something with the next :meth:`commit`."""
         if self._direct:
@@ -176,18 +180,40 @@ class Manifest:
         else:
             self._waiting.append((statement, tuple(values)))
 
-    def _read(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Look at what is there, with all that was changed."""
+    def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return the rows that are there, with all that was changed.
+
+        Raises:
+            FormatError: The manifest is damaged.
+        """
+        return list(self._stream(statement, values))
+
+    def _one(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        """Return the first row, None where there is none."""
+        return next(iter(self._read(statement, values)), None)
+
+    def _stream(self, statement: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        """Give row after row; nothing is to be changed meanwhile."""
         if self._waiting:
             self.commit()
-        return self._db.execute(statement, values)
+        try:
+            yield from self._db.execute(statement, values)
+        except sqlite3.Error as error:
+            raise FormatError(
+                f"{self.path}: cannot be read ({error}): it is damaged; give another folder (--out) to begin anew"
+            ) from None
 
     # What the batch is.
 
     def fact(self, name: str) -> Any:
         """Return one of the batch's facts, None where it is not known."""
-        row = self._read("SELECT value FROM facts WHERE name=?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        row = self._one("SELECT value FROM facts WHERE name=?", (name,))
+        try:
+            return None if row is None else json.loads(row[0])
+        except (ValueError, TypeError):
+            raise FormatError(
+                f"{self.path}: its fact {name!r} is damaged; give another folder (--out) to begin anew"
+            ) from None
 
     def set_fact(self, name: str, value: Any) -> None:
         """Remember a fact: plain values."""
@@ -197,9 +223,7 @@ class Manifest:
 
     def known(self, source: str) -> tuple[int, str, int] | None:
         """Return number, state and shard of a source's first item, None where it is not entered."""
-        found = self._read(
-            "SELECT number, state, shard FROM items WHERE source=? AND piece=0", (_stored(source),)
-        ).fetchone()
+        found = self._one("SELECT number, state, shard FROM items WHERE source=? AND piece=0", (_stored(source),))
         return None if found is None else (found[0], found[1], found[2])
 
     def add(
@@ -252,9 +276,9 @@ class Manifest:
 
     def item(self, number: int) -> Item:
         """Return one item."""
-        row = self._read(
+        row = self._one(
             "SELECT number, source, shard, piece, first, begin, until, attempts FROM items WHERE number=?", (number,)
-        ).fetchone()
+        )
         return Item(row[0], _given(row[1]), *row[2:])
 
     def running(self, number: int, by: str) -> None:
@@ -292,9 +316,7 @@ class Manifest:
 
     def in_shard(self, shard: int, state: str) -> list[int]:
         """Return the numbers of a shard's items in one state."""
-        rows = self._read(
-            "SELECT number FROM items WHERE shard=? AND state=? ORDER BY number", (shard, state)
-        ).fetchall()
+        rows = self._read("SELECT number FROM items WHERE shard=? AND state=? ORDER BY number", (shard, state))
         return [row[0] for row in rows]
 
     def failed_items(self) -> list[tuple[int, str, int | None, int, int]]:
@@ -335,7 +357,7 @@ class Manifest:
 
     def next_shard(self) -> int:
         """Return the number of the next shard that has no items yet."""
-        return int(self._read("SELECT ifnull(max(shard), -1) + 1 FROM items").fetchone()[0])
+        return int(self._one("SELECT ifnull(max(shard), -1) + 1 FROM items")[0])
 
     def open_shards(self) -> dict[int, int]:
         """Return the shards that are not written, with the number of their items that are neither done nor failed."""
@@ -348,7 +370,7 @@ class Manifest:
 
     def written(self, shard: int) -> bool:
         """Return whether a shard is entered as written."""
-        return self._read("SELECT 1 FROM shards WHERE number=?", (shard,)).fetchone() is not None
+        return self._one("SELECT 1 FROM shards WHERE number=?", (shard,)) is not None
 
     def enter_shard(self, number: int, facts: dict[str, Any]) -> None:
         """Enter a shard that is written: ``items``, ``rows``, ``bytes``, ``file``, ``sha256``."""
@@ -363,6 +385,14 @@ class Manifest:
         rows = self._read(f"SELECT {', '.join(names)} FROM shards ORDER BY number")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
+    def forget_shard(self, number: int) -> None:
+        """Let the items of a shard be done again."""
+        self._write("DELETE FROM shards WHERE number=?", (number,))
+        self._write(
+            "UPDATE items SET state=?, rows=NULL, frames=NULL, seconds=NULL, said=NULL WHERE shard=? AND state=?",
+            (PENDING, number, DONE),
+        )
+
     # What came of it.
 
     def counts(self) -> dict[str, dict[str, float]]:
@@ -374,7 +404,7 @@ class Manifest:
 
     def failures(self) -> Iterator[tuple[str, str]]:
         """Give source and reason of each item that failed."""
-        for source, said in self._read("SELECT source, said FROM items WHERE state=? ORDER BY number", (FAILED,)):
+        for source, said in self._stream("SELECT source, said FROM items WHERE state=? ORDER BY number", (FAILED,)):
             yield _given(source), said or ""
 
     def notes(self, most: int) -> list[tuple[str, str]]:
@@ -386,21 +416,21 @@ class Manifest:
 
     def source(self, number: int) -> str:
         """Return an item's source."""
-        return _given(self._read("SELECT source FROM items WHERE number=?", (number,)).fetchone()[0])
+        return _given(self._one("SELECT source FROM items WHERE number=?", (number,))[0])
 
     def total(self) -> int:
         """Return how many items there are."""
-        return int(self._read("SELECT count(*) FROM items").fetchone()[0])
+        return int(self._one("SELECT count(*) FROM items")[0])
 
     def add_pace(self, run: int, items: int, frames: int, failed: int) -> None:
         """Note how much this run has done until now."""
         self._write("INSERT INTO pace VALUES (?, ?, ?, ?, ?)", (clock.time(), run, items, frames, failed))
-        if self._read("SELECT count(*) FROM pace").fetchone()[0] > _MOST_POINTS:
+        if self._one("SELECT count(*) FROM pace")[0] > _MOST_POINTS:
             self._write("DELETE FROM pace WHERE rowid % 2 = 0 AND rowid < (SELECT max(rowid) FROM pace)")
 
     def pace(self) -> list[tuple[float, int, int, int, int]]:
         """Return time (seconds, Unix), run, and what the run had done by then: items, frames, failed."""
-        return self._read("SELECT at, run, items, frames, failed FROM pace ORDER BY rowid").fetchall()
+        return self._read("SELECT at, run, items, frames, failed FROM pace ORDER BY rowid")
 
     def at_once(self, change: Callable[[], object]) -> None:
         """Make several changes in one step, or none of them; each is seen by what is read after it.

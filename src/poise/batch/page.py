@@ -153,8 +153,9 @@ def _speed(points: Sequence[tuple[float, int, int, int, int]]) -> str:
     for i, (value, seconds) in enumerate(zip(heights, times, strict=True)):
         if seconds:
             high = tall * value / most
+            # A little wider than its place, so that no line shows between two.
             out.append(
-                f'<rect x="{_LEFT + i * step:.1f}" y="{12 + tall - high:.1f}" width="{step:.2f}" '
+                f'<rect x="{_LEFT + i * step:.1f}" y="{12 + tall - high:.1f}" width="{step + 0.5:.2f}" '
                 f'height="{high:.1f}" fill="{BLUE}"/>'
             )
     out.append(f'<text x="{_LEFT}" y="{_HIGH - 6}">items a second over {whole:,.0f} s of work</text></svg>')
@@ -163,7 +164,7 @@ def _speed(points: Sequence[tuple[float, int, int, int, int]]) -> str:
 
 def _samples(manifest: Manifest, folder: Path) -> str:
     shots = []
-    for path in sorted((folder / "samples").glob("*.jpg")):
+    for path in sorted((folder / "samples").glob(f"{'[0-9]' * 9}.jpg")):
         try:
             data = files.read_bytes(path, most=_MOST_PICTURE)
             name = manifest.source(int(path.stem))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time as clock
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,10 @@ from poise.files.writing import check_folder
 _SAMPLES = 12
 _PROGRESS_S = 0.5
 _PACE_S = 5.0
+
+
+class _StoppedWaitingError(Exception):
+    """Somebody stops a batch that waits for room on the disk."""
 
 
 def run_batch(
@@ -113,7 +117,7 @@ def run_batch(
             writer = Writer(out, task.form)
             stack.callback(writer.close)
             if left:
-                note(f"{int(left)} items to do, by {engine.where}")
+                note(f"{int(left)} item{'' if left == 1 else 's'} to do, by {engine.where}")
                 engine.start()
             dispatcher = Dispatcher(manifest, engine, writer, limits, samples=_samples(manifest, task), on_note=note)
             _drive(dispatcher, manifest, stop, note, on_progress)
@@ -121,7 +125,9 @@ def run_batch(
         if page:
             from poise.batch.page import write_page
 
-            write_page(manifest, out)
+            # Who stops because the disk is full needs no page.
+            with suppress(PoiseError) if stop.asked else nullcontext():
+                write_page(manifest, out)
         if stop.asked:
             raise _stopped(stop, report)
         return report
@@ -167,6 +173,15 @@ def _drive(
     began = shown = paced = clock.monotonic()
     manifest.add_pace(run, 0, 0, 0)
     told = 0
+    ended = False
+
+    def wait() -> None:
+        # Nothing can be finished where nothing can be written: what is in work is left.
+        if stop.asked:
+            raise _StoppedWaitingError
+        dispatcher.wait_for_room()
+
+    manifest.patient = wait
     try:
         while not dispatcher.finished:
             if stop.asked > told:
@@ -184,11 +199,20 @@ def _drive(
             if on_progress is not None and now - shown > _PROGRESS_S:
                 shown = now
                 on_progress(_progress(dispatcher, now - began))
+        ended = not stop.asked
+    except _StoppedWaitingError:
+        note("stopped at once; what was in work will be done again")
     finally:
-        manifest.begin_anew()
-        manifest.add_pace(run, dispatcher.items, dispatcher.frames, dispatcher.failed)
-        with suppress(PoiseError):
+        if not ended:
+            manifest.patient = None
+        try:
+            manifest.begin_anew()
+            manifest.add_pace(run, dispatcher.items, dispatcher.frames, dispatcher.failed)
             manifest.commit()
+        except (PoiseError, _StoppedWaitingError):
+            # The journals know what is done; the next run enters it.
+            manifest.give_up()
+        manifest.patient = None
     if on_progress is not None:
         on_progress(_progress(dispatcher, clock.monotonic() - began))
 

@@ -226,8 +226,9 @@ def own_function(name: str) -> Callable[..., Iterable[Results]]:
     module, _, function = name.partition(":")
     try:
         found = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"work={name!r}: cannot be imported: {error}; expected 'module:function'") from None
+    except Exception as error:  # noqa: BLE001 - the module is the user's, and may fail in any way
+        said = f"{error}" if isinstance(error, (ImportError, AttributeError)) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"work={name!r}: cannot be imported: {said}; expected 'module:function'") from None
     if not callable(found):
         raise ValueError(f"work={name!r}: is no function; expected 'module:function'")
     made: Callable[..., Iterable[Results]] = found
