@@ -1,8 +1,8 @@
 """What is measured on bodies and hands: joint angles, lengths of limbs, heights. Pure functions on arrays.
 
 ``angles`` and ``limbs`` hold for any skeleton, ``points``, ``scale`` and ``measures`` for 17 points in COCO's order,
-``hands`` for 21 points a hand; ``proportions`` are those of an ordinary grown-up. ``pose_embedding`` makes a pose of any
-skeleton a vector that can be compared.
+``hands`` for 21 points a hand; ``proportions`` are those of an ordinary grown-up. ``pose_embedding`` makes poses of any
+skeleton vectors that can be compared.
 """
 
 from poise.bodies.angles import angle_between, joint_angle, lean, tilt
