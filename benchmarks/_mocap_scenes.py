@@ -8,6 +8,7 @@ import numpy as np
 
 from poise.clips import Clip
 from poise.mocap import quaternions as quat
+from poise.mocap.ground import MARKS
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.motion import Motion
 from poise.mocap.rig import Rig, forward
@@ -124,10 +125,12 @@ def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) 
         put("head", turned((0, 1, 0), wave(-20, 20, 0.3)), turned((1, 0, 0), wave(-10, 15, 0.4)))
     else:
         raise ValueError(f"no scene {name!r}")
-    places = forward(rig, q, root)[0]
-    # Feet on the ground: the lower ankle is where it is at rest.
-    ankles = places[:, [rig.row("leftFoot"), rig.row("rightFoot")], 1].min(axis=1)
-    root[:, 1] += rig.rest()[rig.row("leftFoot"), 1] - ankles
+    places, world = forward(rig, q, root)
+    # On the ground: the lowest point of the soles is as high as it is at rest, so that none is under it.
+    marks = Landmarks.of(rig, HEIGHT)
+    bones, offsets = marks.bones[MARKS], marks.offsets[MARKS]
+    soles = (places[:, bones] + quat.rotate(world[:, bones], offsets))[..., 1]
+    root[:, 1] += ((rig.rest()[bones] + offsets)[:, 1] - soles).max(axis=1)
     ones = np.ones(q.shape[:2])
     return Motion(rig, t, q, root, ones, np.zeros((len(t), 2), dtype=bool), source=name)
 

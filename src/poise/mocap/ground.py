@@ -55,8 +55,8 @@ class Standing:
     along: float = 0.35
     firm: float = 0.001
     blend_s: float = 0.1
-    touch_fast: float = 0.8
-    touch_rise: float = 0.03
+    touch_fast: float = 0.6
+    touch_rise: float = 0.02
     touch_low: float = 0.1
     touch_s: float = 0.04
     touch_blend_s: float = 0.04
@@ -69,6 +69,8 @@ _BENT, _LEAN = 15.0, 45.0
 _AT_REST = 0.08
 # Soles that rest so much deeper than the ground are on another one, metres: deeper than depth is off.
 _STEP = 0.3
+# Where soles stand in less than this share of the frames, nobody knows how high the ground is.
+_KNOWN = 0.15
 # Seconds of standing that are enough to know.
 _ENOUGH_S = 0.5
 # Seconds of standing that count as much as the picture's own vertical does, and how much a trunk alone counts.
@@ -183,6 +185,8 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
             firm = 10.0 ** (-3 * outside / blend) / standing.firm**2
             stronger = (outside < blend) & (firm > weights[:, m, 0])
             held[stronger, m], weights[stronger, m] = where, firm[stronger, None]
+    if marks.any(axis=1).mean() < _KNOWN:
+        floor = None
     return Contacts(level, marks, Pins(MARKS, held, weights, floor))
 
 
@@ -257,6 +261,8 @@ def _touches(low: Floats, speed: Floats, seen: Bools, times: Floats, standing: S
         close = low[a:b] < low[bottom] + standing.touch_rise
         first, end = next((a + i, a + j) for i, j in runs(close) if a + i <= bottom < a + j)
         step = (times[end - 1] - times[first]) / max(end - 1 - first, 1)
+        if speed[first:end].min() >= standing.slow:
+            continue  # it only passes by
         if end - first >= 2 and times[end - 1] - times[first] + step >= standing.touch_s:
             out.append((first, end))
     return out
