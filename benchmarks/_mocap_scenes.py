@@ -84,7 +84,6 @@ def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) 
         arms(0.8 * swing[::-1], both + 8, both + np.stack([wave(15, 35, f), wave(15, 35, f, np.pi)]), both + 10)
         put("spine", turned((0, 1, 0), wave(-6, 6, f)))
         put("hips", turned((0, 1, 0), 90 + wave(-5, 5, f, np.pi)))
-        root[:, 0] += 1.1 * (t - t[-1] / 2)
     elif name == "squat":
         down = np.clip(wave(-20, 110, 0.35), 0, None)
         legs(np.stack([down, down]), both + 8, np.stack([down * 1.15] * 2), np.stack([down * 0.5] * 2))
@@ -129,8 +128,14 @@ def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) 
     # On the ground: the lowest point of the soles is as high as it is at rest, so that none is under it.
     marks = Landmarks.of(rig, HEIGHT)
     bones, offsets = marks.bones[MARKS], marks.offsets[MARKS]
-    soles = (places[:, bones] + quat.rotate(world[:, bones], offsets))[..., 1]
-    root[:, 1] += ((rig.rest()[bones] + offsets)[:, 1] - soles).max(axis=1)
+    soles = places[:, bones] + quat.rotate(world[:, bones], offsets)
+    lift = (rig.rest()[bones] + offsets)[:, 1] - soles[..., 1]
+    root[:, 1] += lift.max(axis=1)
+    if name == "walk":
+        # The lowest point of the soles stands still: it is what carries the walker on.
+        step = np.diff(soles - root[:, None], axis=0)[np.arange(len(t) - 1), lift[1:].argmax(axis=1)]
+        root[1:, 0] = -np.cumsum(step[:, 0])
+        root[:, 0] -= (root[0, 0] + root[-1, 0]) / 2
     ones = np.ones(q.shape[:2])
     return Motion(rig, t, q, root, ones, np.zeros((len(t), 2), dtype=bool), source=name)
 

@@ -245,10 +245,10 @@ def test_no_sole_sinks_below_the_ground() -> None:
 
 def test_feet_that_come_down_for_a_moment_touch_the_ground() -> None:
     truth = movement(2.0, fps=60.0, still=True)
-    hop = 0.12 * np.abs(np.sin(2 * np.pi * 1.2 * truth.times))
+    hop = 0.1 * (1 - np.cos(2 * np.pi * 1.6 * truth.times))
     hopping = truth.replace(root=truth.root + hop[:, None] * (0.0, 1.0, 0.0))
 
-    found = MotionCapture(HEIGHT).solve(clip_of(hopping, noise=0.003))
+    found = MotionCapture(HEIGHT).solve(clip_of(hopping, noise=0.002))
 
     down, up = hop < 0.01, hop > 0.08
     assert found.contact[down].mean() > 0.4
