@@ -8,6 +8,7 @@ import numpy as np
 
 from poise.clips import Clip
 from poise.mocap import quaternions as quat
+from poise.mocap.ground import MARKS
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.motion import Motion
 from poise.mocap.rig import Rig, forward
@@ -83,7 +84,6 @@ def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) 
         arms(0.8 * swing[::-1], both + 8, both + np.stack([wave(15, 35, f), wave(15, 35, f, np.pi)]), both + 10)
         put("spine", turned((0, 1, 0), wave(-6, 6, f)))
         put("hips", turned((0, 1, 0), 90 + wave(-5, 5, f, np.pi)))
-        root[:, 0] += 1.1 * (t - t[-1] / 2)
     elif name == "squat":
         down = np.clip(wave(-20, 110, 0.35), 0, None)
         legs(np.stack([down, down]), both + 8, np.stack([down * 1.15] * 2), np.stack([down * 0.5] * 2))
@@ -124,10 +124,18 @@ def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) 
         put("head", turned((0, 1, 0), wave(-20, 20, 0.3)), turned((1, 0, 0), wave(-10, 15, 0.4)))
     else:
         raise ValueError(f"no scene {name!r}")
-    places = forward(rig, q, root)[0]
-    # Feet on the ground: the lower ankle is where it is at rest.
-    ankles = places[:, [rig.row("leftFoot"), rig.row("rightFoot")], 1].min(axis=1)
-    root[:, 1] += rig.rest()[rig.row("leftFoot"), 1] - ankles
+    places, world = forward(rig, q, root)
+    # On the ground: the lowest point of the soles is as high as it is at rest, so that none is under it.
+    marks = Landmarks.of(rig, HEIGHT)
+    bones, offsets = marks.bones[MARKS], marks.offsets[MARKS]
+    soles = places[:, bones] + quat.rotate(world[:, bones], offsets)
+    lift = (rig.rest()[bones] + offsets)[:, 1] - soles[..., 1]
+    root[:, 1] += lift.max(axis=1)
+    if name == "walk":
+        # The lowest point of the soles stands still: it is what carries the walker on.
+        step = np.diff(soles - root[:, None], axis=0)[np.arange(len(t) - 1), lift[1:].argmax(axis=1)]
+        root[1:, 0] = -np.cumsum(step[:, 0])
+        root[:, 0] -= (root[0, 0] + root[-1, 0]) / 2
     ones = np.ones(q.shape[:2])
     return Motion(rig, t, q, root, ones, np.zeros((len(t), 2), dtype=bool), source=name)
 

@@ -11,6 +11,7 @@ from poise.clips import Clip
 from poise.frames import Frame, Media
 from poise.mocap import Motion, MotionCapture, NobodySeen, Rig, forward
 from poise.mocap import quaternions as quat
+from poise.mocap.ground import MARKS
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.sight import Camera
 from poise.results import Results
@@ -230,3 +231,41 @@ def test_results_in_which_nobody_is_seen_are_told_as_such() -> None:
 
     with pytest.raises(NobodySeen, match=r"empty\.mp4: nobody is seen in 3 frames"):
         MotionCapture().solve(Results.of(frame, *empty, skeleton=get("blazepose33")) for frame in frames)
+
+
+def test_no_sole_sinks_below_the_ground() -> None:
+    truth = movement(2.0)
+    rig, t = truth.rig, truth.times
+    rotations, root = np.array(truth.rotations), np.array(truth.root)
+    # One leg after the other is put forward, and the points of the foot in front are seen too far down.
+    step = np.clip(np.sin(2 * np.pi * 0.5 * t), 0, None)
+    rotations[:, rig.row("leftUpperLeg")] = turned((1, 0, 0), -40 * step)
+    rotations[:, rig.row("leftLowerLeg")] = turned((1, 0, 0), 40 * step)
+    clip = clip_of(truth.replace(rotations=rotations, root=root))
+    xy = np.array(clip.xy)
+    xy[0, :, [27, 29, 31], 1] += 40 * step
+    low = [
+        points_of(MotionCapture(HEIGHT, foot_lock=lock).solve(clip.replace(xy=xy)))[:, MARKS, 1].min()
+        for lock in (False, True)
+    ]
+
+    assert low[0] < -0.03
+    assert low[1] > -0.01
+
+
+def test_feet_that_come_down_for_a_moment_touch_the_ground() -> None:
+    truth = movement(2.0, fps=60.0, still=True)
+    hop = 0.1 * (1 - np.cos(2 * np.pi * 1.6 * truth.times))
+    hopping = truth.replace(root=truth.root + hop[:, None] * (0.0, 1.0, 0.0))
+
+    found = MotionCapture(HEIGHT).solve(clip_of(hopping, noise=0.002))
+
+    down, up = hop < 0.01, hop > 0.08
+    assert found.contact[down].mean() > 0.4
+    assert found.contact[up].mean() < 0.05
+
+
+def points_of(found: Motion) -> np.ndarray:
+    marks = Landmarks.of(found.rig, HEIGHT)
+    places, turns = forward(found.rig, found.rotations, found.root)
+    return places[:, marks.bones] + quat.rotate(turns[:, marks.bones], marks.offsets)

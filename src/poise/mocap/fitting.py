@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 
 # Residuals beyond this many standard deviations count less and less (Geman-McClure's weight).
 _FAR = 4.0
-# Curvature with which the ground holds soles that would be below it: a standard deviation of 4 mm.
-_GROUND = 1 / 0.004**2
+# Curvature with which the ground holds soles that would be below it: a standard deviation of 5 mm.
+_GROUND = 1 / 0.005**2
 # Standard deviation beyond the end of a joint's range, radians.
 _LIMIT = radians(4.0)
 # Standard deviation of the depth that all points of a frame share, as a share of their distance, and least, metres.

@@ -102,7 +102,7 @@ def _piece(
 ) -> Pose:
     weights = allowed(body, None, times, pace)
     every = np.arange(body.size)
-    for n in range(4 if warm else 6):
+    for n in range(8 if warm else 6):
         bends = acceleration(body, pose, times)
         if warm or n >= 2:
             weights = allowed(body, bends, times, pace)

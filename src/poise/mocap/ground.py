@@ -39,6 +39,11 @@ class Standing:
         along: Share of the speed along the view that counts: depth is unsure.
         firm: Standard deviation with which a foot is held, metres.
         blend_s: Time over which the hold comes and goes, seconds.
+        touch_fast: Fastest a sole may be that only touches the ground: at the bottom of a jump, metres a second.
+        touch_rise: Furthest it is above the lowest place of its touch, metres.
+        touch_low: Highest that place may be above the ground, metres.
+        touch_s: Shortest touch, seconds.
+        touch_blend_s: Time over which the hold of a touch comes and goes, seconds.
     """
 
     slow: float = 0.25
@@ -48,17 +53,24 @@ class Standing:
     least_s: float = 0.1
     gap_s: float = 0.08
     along: float = 0.35
-    firm: float = 0.003
+    firm: float = 0.001
     blend_s: float = 0.1
+    touch_fast: float = 0.6
+    touch_rise: float = 0.02
+    touch_low: float = 0.1
+    touch_s: float = 0.04
+    touch_blend_s: float = 0.04
 
 
 # Somebody counts as standing the less the more knees and hips are bent, at this many degrees a third; and not at all
 # who leans further than this.
 _BENT, _LEAN = 15.0, 45.0
 # A sole that is slower than this rests, metres a second.
-_AT_REST = 0.05
+_AT_REST = 0.08
 # Soles that rest so much deeper than the ground are on another one, metres: deeper than depth is off.
 _STEP = 0.3
+# Where soles stand in less than this share of the frames, nobody knows how high the ground is.
+_KNOWN = 0.15
 # Seconds of standing that are enough to know.
 _ENOUGH_S = 0.5
 # Seconds of standing that count as much as the picture's own vertical does, and how much a trunk alone counts.
@@ -155,19 +167,26 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
     weights = np.zeros_like(places)
     for m in range(len(MARKS)):
         on = _hysteresis(speed[:, m], usable[:, m], times, standing)
-        for a, b in _stands(on, places[:, m], rays[:, MARKS[m]], times, standing):
+        stands = _stands(on, places[:, m], rays[:, MARKS[m]], times, standing)
+        firm_ones = len(stands)
+        touched = _touches(low[:, m] - level, speed[:, m], seen[:, m], times, standing)
+        stands += [(a, b) for a, b in touched if not any(a < d and c < b for c, d in stands)]
+        for n, (a, b) in enumerate(stands):
             at = slice(a, b)
+            blend = standing.blend_s if n < firm_ones else standing.touch_blend_s
             marks[at, m] = True
             where = np.median(places[at, m], axis=0)
             flat = level + rest[m]
-            if (floor is not None and where[1] < flat) or abs(where[1] - flat) < standing.low:
+            if (floor is not None and where[1] < flat) or abs(where[1] - flat) < standing.touch_low:
                 where[1] = flat
             # Firm while it stands; before and after, the hold fades as a power: a spring that is a thousandth as stiff
             # already yields to what is seen.
             outside = np.maximum(np.maximum(times[a] - times, times - times[b - 1]), 0.0)
-            firm = 10.0 ** (-3 * outside / standing.blend_s) / standing.firm**2
-            stronger = (outside < standing.blend_s) & (firm > weights[:, m, 0])
+            firm = 10.0 ** (-3 * outside / blend) / standing.firm**2
+            stronger = (outside < blend) & (firm > weights[:, m, 0])
             held[stronger, m], weights[stronger, m] = where, firm[stronger, None]
+    if marks.any(axis=1).mean() < _KNOWN:
+        floor = None
     return Contacts(level, marks, Pins(MARKS, held, weights, floor))
 
 
@@ -224,6 +243,28 @@ def _stands(on: Bools, places: Floats, rays: Floats, times: Floats, standing: St
                 continue
             if times[low + b - 1] - times[low + a] >= standing.least_s or b - a == len(times):
                 out.append((low + a, low + b))
+    return out
+
+
+def _touches(low: Floats, speed: Floats, seen: Bools, times: Floats, standing: Standing) -> list[tuple[int, int]]:
+    """Return first frame and end of each time for which a sole touches the ground between two flights.
+
+    A jump's landing is soon over, and points of networks come through it without ever quite stopping: it is where a
+    sole is lowest, and about to rise again.
+    """
+    out: list[tuple[int, int]] = []
+    near = seen & (speed < standing.touch_fast) & (low < standing.touch_low)
+    for a, b in runs(near):
+        bottom = a + int(np.argmin(low[a:b]))
+        if bottom in (0, len(low) - 1):
+            continue
+        close = low[a:b] < low[bottom] + standing.touch_rise
+        first, end = next((a + i, a + j) for i, j in runs(close) if a + i <= bottom < a + j)
+        step = (times[end - 1] - times[first]) / max(end - 1 - first, 1)
+        if speed[first:end].min() >= standing.slow:
+            continue  # it only passes by
+        if end - first >= 2 and times[end - 1] - times[first] + step >= standing.touch_s:
+            out.append((first, end))
     return out
 
 
