@@ -200,6 +200,15 @@ def _beside(first: Floats, across: Floats, second: Floats, i: int, x: Floats) ->
     return out
 
 
+def _solve_pair(block: Floats, right: Floats) -> Floats:
+    """Solve one pair of frames by halves: of the whole, linear algebra wakes its threads, which takes far longer."""
+    d = len(block) // 2
+    first = np.linalg.solve(block[:d, :d], np.concatenate([block[:d, d:], right[:d]], axis=1))
+    across, own = first[:, :d], first[:, d:]
+    below = np.linalg.solve(block[d:, d:] - block[d:, :d] @ across, right[d:] - block[d:, :d] @ own)
+    return np.concatenate([own - across @ below, below])
+
+
 def _solve(curve: Floats, near: Floats, far: Floats, right: Floats) -> Floats:
     """Solve the equations of all frames: blocks on the diagonal, diagonal blocks beside them, two frames wide.
 
@@ -227,7 +236,7 @@ def _solve(curve: Floats, near: Floats, far: Floats, right: Floats) -> Floats:
     values[: n - odd, d:] = right[1::2]
     gains = np.empty((n - 1, 2 * d, 2 * d))
     for i in range(n):
-        both = np.linalg.solve(
+        both = _solve_pair(
             blocks[i], np.concatenate([beside[i], values[i][:, None]], axis=1) if i < n - 1 else values[i][:, None]
         )
         values[i] = both[:, -1]
