@@ -29,7 +29,7 @@ def duration(seconds: float | None) -> str:
 
     Example:
         >>> duration(42), duration(4000), duration(400_000), duration(None)
-        ('42 s', '1 h 07 min', '4 d 15 h', '?')
+        ('42 s', '1 h 06 min', '4 d 15 h', '?')
     """
     if seconds is None:
         return "?"
