@@ -91,6 +91,11 @@ def test_a_file_that_is_no_clip_is_named(tmp_path: Path) -> None:
         Clip.load(path)
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"not there\.npz: there is no such file; Clip\.save writes one"):
+        Clip.load(tmp_path / "not there.npz")
+
+
 def test_a_pickle_in_disguise_is_never_run(tmp_path: Path) -> None:
     path = tmp_path / "evil.npz"
     np.savez(path, size=np.array([print], dtype=object))

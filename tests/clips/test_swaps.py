@@ -110,6 +110,14 @@ def test_a_clip_of_one_frame_and_of_none() -> None:
     assert repair_swaps(nobody)[1] == []
 
 
+@pytest.mark.filterwarnings("error")
+def test_points_that_all_lie_in_one_place_are_left_alone() -> None:
+    heap = walker()
+    heap[:] = heap[:, :1]
+
+    assert repair_swaps(clip_of(heap))[1] == []
+
+
 def test_real_walker_from_the_side_is_repaired() -> None:
     """Legs of a man who walks past, as the bundled model found them: tests/assets/README.md says from where."""
     clip = Clip.load(Path(__file__).parents[1] / "assets/walk.npz")

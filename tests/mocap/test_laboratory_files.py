@@ -66,6 +66,16 @@ def test_each_angle_is_the_turn_of_its_joint(bone: str, turn: np.ndarray, name: 
     assert max(abs(v[0]) for v in angles.values()) < 1e-6
 
 
+@pytest.mark.parametrize("facing", [0.0, 40.0, 90.0, -150.0])
+def test_a_pelvis_tilts_and_lists_alike_whichever_way_it_faces(facing: float) -> None:
+    turn = quat.multiply(about("y", facing), quat.multiply(about("z", -5.0), about("x", 12.0)))
+
+    angles = joint_angles(posed(hips=turn))
+
+    found = [angles[f"pelvis_{name}"][0] for name in ("rotation", "list", "tilt")]
+    assert found == pytest.approx([facing, -5.0, -12.0], abs=1e-6)
+
+
 def test_places_are_the_joints_in_opensims_axes(tmp_path: Path) -> None:
     motion = walk(0.5)
 

@@ -9,7 +9,7 @@ import pytest
 
 from poise.clips import Clip
 from poise.frames import Frame, Media
-from poise.mocap import Motion, MotionCapture, NobodySeen, Rig, forward
+from poise.mocap import LiveCapture, Motion, MotionCapture, NobodySeen, Rig, forward
 from poise.mocap import quaternions as quat
 from poise.mocap.ground import MARKS
 from poise.mocap.landmarks import Landmarks
@@ -59,6 +59,15 @@ def clip_of(motion: Motion, *, noise: float = 0.0, id: int = 1, away: float = 4.
         times=motion.times, frames=np.arange(t), ids=np.array([id]), boxes=boxes, box_conf=np.ones((1, t)), xy=xy[None],
         conf=np.ones((1, t, k)), sigma=unknown, skeleton=get("blazepose33"), size=SIZE, xyz=xyz[None],
     )  # fmt: skip
+
+
+def pair(motion: Motion, frames: int) -> Clip:
+    """Two who do the same: id 1 all the time, id 7 in the first frames."""
+    one = clip_of(motion)
+    columns = {n: np.repeat(getattr(one, n), 2, axis=0) for n in ("boxes", "box_conf", "xy", "conf", "sigma", "xyz")}
+    for column in columns.values():
+        column[1, frames:] = np.nan
+    return one.replace(ids=np.array([1, 7]), **columns)
 
 
 def errors(found: Motion, truth: Motion) -> np.ndarray:
@@ -135,16 +144,7 @@ def test_legs_out_of_the_picture_rest() -> None:
 
 
 def test_the_longest_seen_is_taken_and_another_by_id() -> None:
-    one, other = clip_of(movement(2.0)), clip_of(movement(2.0), id=7)
-    columns = {
-        n: np.concatenate([getattr(one, n), getattr(other, n)])
-        for n in ("boxes", "box_conf", "xy", "conf", "sigma", "xyz")
-    }
-    for name, column in columns.items():
-        column = column.copy()
-        column[1, 20:] = np.nan
-        columns[name] = column
-    both = one.replace(ids=np.array([1, 7]), **columns)
+    both = pair(movement(2.0), 20)
 
     assert MotionCapture(HEIGHT).solve(both).id == 1
     assert len(MotionCapture(HEIGHT).solve(both, id=7)) == 20
@@ -205,6 +205,23 @@ def test_nothing_is_smoothed_across_a_cut() -> None:
 def test_senseless_settings_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         MotionCapture(**{name: value})
+
+
+@pytest.mark.parametrize("capture", [MotionCapture, LiveCapture])
+@pytest.mark.parametrize("name", ["height", "fov", "smooth"])
+@pytest.mark.parametrize("value", ["1.8", True, [1.8]])
+def test_settings_that_are_no_numbers_are_told(capture: type, name: str, value: object) -> None:
+    with pytest.raises(TypeError, match=f"^{name} must be a number, got "):
+        capture(**{name: value})
+
+
+@pytest.mark.parametrize("gone", ["xyz", "conf"])
+def test_points_of_which_none_can_be_used_are_told(gone: str) -> None:
+    clip = clip_of(movement(0.2))
+    useless = clip.replace(xyz=clip.xyz * np.nan) if gone == "xyz" else clip.replace(conf=clip.conf * 0.01)
+
+    with pytest.raises(NobodySeen, match=r"no point of id 1 has a place in space \(xyz\) and a confidence of 0\.1"):
+        MotionCapture().solve(useless)
 
 
 def test_a_real_walk_lies_on_its_picture(shared: Path, tmp_path: Path) -> None:

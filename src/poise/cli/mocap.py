@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from poise.cli._app import STDIN
+from poise.cli._mocap_people import EVERYBODY, everybody, follow, numbered_path, tell_people, whom_of
 from poise.cli._options import Engine
 from poise.cli._report import Reporter
 from poise.errors import PoiseError
@@ -27,7 +30,7 @@ def mocap(
     preview: Path | None = None,
     vmc: list[str] | None = None,
     osc: list[str] | None = None,
-    id: int | None = None,
+    id: str | None = None,
     height: float | None = None,
     fov: float = 60.0,
     smooth: float = 1.0,
@@ -36,6 +39,9 @@ def mocap(
     fps: float | None = None,
     conf: float | None = None,
     seconds: float | None = None,
+    list: Annotated[bool, Parameter(negative=())] = False,
+    sheet: Path | None = None,
+    video: Path | None = None,
     show: bool = False,
     json: bool = False,
     overwrite: bool = False,
@@ -51,12 +57,13 @@ def mocap(
     Args:
         source: A video, or a clip that Clip.save wrote (.npz); with --vmc or --osc also a camera number, "webcam" or an
             address.
-        out: Write the movement here; the ending picks the format (.bvh, .glb, .vrma, .trc, .c3d, .csv). May be
-            repeated.
+        out: Write the movement here; the ending picks the format (.bvh, .glb, .vrma, .trc, .c3d, .csv), and .npz keeps
+            what was seen, for the next call. May be repeated.
         preview: Write a page that shows the video, the skeleton and a character, into this .html file.
         vmc: Send to an avatar program that receives the VMC protocol: HOST:PORT (39539). May be repeated.
         osc: Send points over OSC: HOST:PORT (9000). May be repeated.
-        id: Whom, by track id; without it who is seen longest, and live who is largest.
+        id: Whom, by track id; without it who is seen longest, and live who is largest; "all" writes a file for each,
+            dance-1.bvh, dance-2.bvh and so on.
         height: How tall the person is, metres; 1.70 is assumed.
         fov: Field of view along the longer side of the picture, degrees.
         smooth: How quiet the movement becomes: 1 as tuned, less is livelier, more is calmer.
@@ -65,50 +72,91 @@ def mocap(
         fps: Frames a second of the files; those of the video unless given. Live: moments a second that are sent.
         conf: Drop people below this confidence, 0 to 1.
         seconds: End a live session after so many seconds of the source.
+        list: Only say who is there: id, seconds, size in the picture.
+        sheet: The same, and a picture of everybody with their ids into this .png or .jpg file.
+        video: The video of a saved clip, for --preview and --sheet.
         show: Show the frames in a window while it is live.
         json: Print what was captured as JSON on standard output.
         overwrite: Replace files that exist.
         quiet: Show nothing but results and errors.
         engine: What runs the networks.
     """
-    from poise.mocap import LiveCapture, MotionCapture
+    from poise.image import FORMATS
+    from poise.mocap import LiveCapture, MotionCapture, NobodySeen
 
     report = Reporter(quiet=quiet, lines=False)
     settings: dict[str, Any] = {"height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock}
     wanted: dict[str, Any] = {} if conf is None else {"conf": conf}
-    outs = list(out or ())
     source = "-" if source == STDIN else source
-    live_ = bool(vmc or osc or show)
-    check(outs, preview, rig=rig, fps=None if live_ else fps, overwrite=overwrite)
-    if live_:
-        if outs or preview is not None:
-            raise ValueError("--vmc, --osc and --show are live, --out and --preview are not; run poise mocap twice")
-        if rig is not None or json:
-            raise ValueError(f"{'--rig' if rig is not None else '--json'} is for --out, not for live; leave it out")
-        from poise.mocap.live import run_live
-
-        live = LiveCapture(**settings)
+    whom = whom_of(id)
+    looks = list or sheet is not None
+    kept = [path for path in out or () if path.suffix.lower() == ".npz"]
+    outs = [path for path in out or () if path not in kept]
+    if vmc or osc or show:
+        whole = {"--out": out, "--preview": preview, "--list": list, "--sheet": sheet}
+        if given := next((name for name, value in whole.items() if value), None):
+            raise ValueError(f"--vmc, --osc and --show are live, {given} is not; run poise mocap twice")
+        if given := next((n for n, value in {"--rig": rig, "--json": json, "--video": video}.items() if value), None):
+            raise ValueError(f"{given} is for --out, not for live; leave it out")
+        if whom == EVERYBODY:
+            raise ValueError("live, one person is followed: --id takes a number then, or is left out")
+        capture = LiveCapture(**settings)
         model = (engine or Engine()).open("body-3d")
-        tell = report.console.print
-        run_live(
-            source,
-            capture=live,
-            vmc=vmc or (),
-            osc=osc or (),
-            model=model,
-            id=id,
-            rate=fps,
-            seconds=seconds,
-            show=show,
-            tell=tell,
-            **wanted,
-        )
+        live = {"vmc": vmc or (), "osc": osc or (), "rate": fps, "seconds": seconds, "show": show}
+        follow(source, whom, report, capture=capture, model=model, **live, **wanted)
         return report.finish()
-    if preview is not None and (source in ("-", "webcam") or source.isdecimal() or "://" in source):
-        raise ValueError(f"--preview reads a video again, so it needs a file, got {source}; save the video first")
-    capture = MotionCapture(**settings)
+    if looks and (outs or preview is not None):
+        raise ValueError("--list and --sheet only say who is there; leave --preview and --out out, but for an .npz")
+    numbered = whom == EVERYBODY
+    check(outs, preview, rig=rig, fps=fps, overwrite=overwrite or numbered)
+    check(kept, None, others=() if sheet is None else (sheet,), overwrite=overwrite)
+    saved = Path(source).suffix.lower() == ".npz"
+    if video is not None and not saved:
+        raise ValueError(f"--video names the video of a saved clip (.npz); {source} is one, leave --video out")
+    if sheet is not None and sheet.suffix.lower() not in FORMATS:
+        raise ValueError(f"--sheet {sheet}: no picture format has this ending; known: {', '.join(FORMATS)}")
+    film = video if saved else source
+    shown = "--preview" if preview is not None else "--sheet" if sheet is not None else ""
+    if shown and not saved and (source in ("-", "webcam") or source.isdecimal() or "://" in source):
+        raise ValueError(f"{shown} reads a video again, so it needs a file, got {source}; save the video first")
+    if sheet is not None and film is None:
+        raise ValueError(f"{source}: a saved clip has no pictures; name its video with --video for --sheet")
+    capture_ = MotionCapture(**settings)
     clip = _clip(source, engine or Engine(), report, wanted)
-    motion = capture.solve(clip, id=id)
+    for path in kept:
+        clip.save(path)
+        report.console.print(f"what was seen in {path}", soft_wrap=True, markup=False)
+    if looks:
+        tell_people(clip, report, json=json, sheet=sheet, video=film)
+        return report.finish()
+    ids = everybody(clip, report) if whom == EVERYBODY else [whom]
+    paths = {one: [numbered_path(path, one) for path in outs] if numbered else outs for one in ids}
+    pages = {one: numbered_path(preview, one) if numbered and preview is not None else preview for one in ids}
+    if numbered:
+        for one in ids:
+            check(paths[one], pages[one], overwrite=overwrite)
+    for one in ids:
+        try:
+            motion = capture_.solve(clip, id=one)
+        except NobodySeen as error:
+            if not numbered:
+                raise
+            report.error(error)
+            continue
+        _write(motion, clip, paths[one], pages[one], report, video=film, rig=rig, fps=fps, overwrite=overwrite)
+        say_json(summary(motion)) if json else say(told(motion, notes=not quiet))
+    if whom is None and len(clip.ids) > 1:
+        report.console.print(
+            "--list says who is there, --id NUMBER takes another, --id all everybody; --out A.npz keeps what is seen",
+            soft_wrap=True,
+        )
+    return report.finish()
+
+
+def _write(
+    motion: Motion, clip: Clip, outs: list[Path], preview: Path | None, report: Reporter, *, video: Any,
+    rig: str | None, fps: float | None, overwrite: bool,
+) -> None:  # fmt: skip
     for path in outs:
         from poise.mocap.files import write_motion
 
@@ -117,12 +165,9 @@ def mocap(
     if preview is not None:
         from poise.mocap.preview import write_preview
 
-        video = None if Path(source).suffix.lower() == ".npz" else source
         points = clip.xy[clip.row(motion.id)][clip.times.searchsorted(motion.times)]
         write_preview(preview, motion, video=video, points=points, size=clip.size, overwrite=overwrite)
         report.console.print(f"preview in {preview}", soft_wrap=True, markup=False)
-    say_json(summary(motion)) if json else say(told(motion))
-    return report.finish()
 
 
 # Formats that can carry another rig's names.
@@ -130,7 +175,13 @@ _RIGGED = (".bvh", ".glb")
 
 
 def check(
-    outs: list[Path], preview: Path | None, *, rig: str | None = None, fps: float | None = None, overwrite: bool
+    outs: Sequence[Path],
+    preview: Path | None,
+    *,
+    others: Sequence[Path] = (),
+    rig: str | None = None,
+    fps: float | None = None,
+    overwrite: bool,
 ) -> None:
     """Refuse what cannot be written before anything is looked at.
 
@@ -145,8 +196,8 @@ def check(
     if outs or rig is not None or fps is not None:
         from poise.mocap.files import check_wanted
 
-        check_wanted(outs, rig=rig, fps=fps)
-    for path in (*outs, *([] if preview is None else [preview])):
+        check_wanted([path for path in outs if path.suffix.lower() != ".npz"], rig=rig, fps=fps)
+    for path in (*outs, *others, *([] if preview is None else [preview])):
         if path.exists() and not overwrite:
             raise PoiseError(f"{path}: is there already; add --overwrite to replace it")
         if not path.parent.is_dir():
@@ -184,12 +235,27 @@ def summary(motion: Motion) -> dict[str, Any]:
     }
 
 
-def told(motion: Motion) -> str:
-    """Return what was captured in sentences, one a line."""
+def told(motion: Motion, *, notes: bool = True) -> str:
+    """Return what was captured in sentences, one a line; without ``notes`` only the first, which says what it is."""
     span = f"{motion.times[0]:.2f} to {motion.times[-1]:.2f} s"
     count = "1 frame" if len(motion) == 1 else f"{len(motion)} frames"
     lines = [f"id {motion.id}: {count}, {span}, {len(motion.rig.bones)} bones, {motion.rig.height:.2f} m"]
-    unseen = [bone for bone, t in zip(motion.rig.bones, motion.trust.mean(axis=0), strict=True) if t < 0.2]
+    if not notes:
+        return lines[0]
+    unseen = [_plain(bone) for bone, t in zip(motion.rig.bones, motion.trust.mean(axis=0), strict=True) if t < 0.2]
     if unseen:
-        lines.append(f"hardly seen: {', '.join(unseen)}")
+        lines.append(f"hardly seen: {', '.join(dict.fromkeys(unseen))}")
     return "\n".join([*lines, *motion.notes])
+
+
+def _plain(bone: str) -> str:
+    """Return a bone's name in words: "left hand" for "leftHand", "left fingers" for all bones of fingers.
+
+    Example:
+        >>> _plain("leftUpperLeg"), _plain("rightThumbDistal"), _plain("neck")
+        ('left upper leg', 'right fingers', 'neck')
+    """
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bone).lower().split()
+    if len(words) > 2 and words[1] in ("thumb", "index", "middle", "ring", "little"):
+        return f"{words[0]} fingers"
+    return " ".join(words)

@@ -263,6 +263,7 @@ class Clip:
         """Read a clip that :meth:`save` wrote; the file can hold arrays only, never code.
 
         Raises:
+            FileNotFoundError: There is no such file.
             FormatError: The file is not one.
         """
         try:
@@ -276,8 +277,8 @@ class Clip:
                 source=str(given["source"]),
                 fps=float(given["fps"]),
             )
-        except FileNotFoundError:
-            raise
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{path}: there is no such file; Clip.save writes one") from error
         except UNREADABLE as error:
             said = str(error) or type(error).__name__
             raise FormatError(f"{path}: not a saved clip: {said[:200]}; write one with Clip.save") from error

@@ -199,8 +199,9 @@ def length_cost(xy: Floats, size: Floats, pairs: tuple[tuple[int, int], ...], sk
         straight = np.linalg.norm(xy[:, inner] - xy[:, outer], axis=-1) / size
         crossed = np.linalg.norm(xy[:, inner] - xy[:, other[outer]], axis=-1) / size
         known = straight[np.isfinite(straight)]
-        if len(known):
-            usual = float(np.median(known))
+        usual = float(np.median(known)) if len(known) else 0.0
+        # Points that lie on one another have no limb.
+        if usual > 0:
             worse = np.square((crossed - usual) / (_LENGTH * usual)) - np.square((straight - usual) / (_LENGTH * usual))
             cost += np.clip(np.nan_to_num(worse) / 2, -2.0, 2.0)
     return cost * _LENGTH_RATE

@@ -2,7 +2,9 @@
 
 Source:
     Rajagopal et al., Full-body musculoskeletal model, IEEE TBME 2016: names, axes and signs of the coordinates. A joint
-    with three of them turns about z (to the right), then the new x (forward), then the newest y (up).
+    with three of them turns about z (to the right), then the new x (forward), then the newest y (up). The pelvis
+    alone turns about the vertical first, then lists, then tilts (Baker, Gait & Posture 13 (2001) 1): in the model's own
+    order the tilt of somebody who stands side-on would be told as list.
 """
 
 from __future__ import annotations
@@ -25,15 +27,16 @@ _HANGING = quat.from_axis_angle(np.array([0.0, 0.0, 1.0]), -np.pi / 2)
 def joint_angles(motion: Motion) -> dict[str, Floats]:
     """Return name to ``(T,)`` degrees of every angle that the rig has; angles are followed over time, past 180 too.
 
-    Positive are: of the pelvis tilt backward, list to the right and rotation to the left, seen from the axes of the
-    motion; of the trunk and the neck extension, bending to the right and rotation to the left; of hips, knees, arms,
+    Positive are: of the pelvis rotation to the left, away from facing the camera, and as somebody sees it who faces
+    as the pelvis does, list to the right and tilt backward; of the trunk and the neck extension, bending to the right and rotation to the left; of hips, knees, arms,
     elbows and wrists flexion, of ankles dorsiflexion; adduction, rotation inward, pronation, and deviation of a wrist
     to the thumb's side. All are 0 in somebody who stands upright with hanging arms, thumbs to the front, and faces the
     camera.
     """
     out: dict[str, Floats] = {}
-    pelvis = _opensim(_bone(motion, "hips"))
-    out |= dict(zip(("pelvis_tilt", "pelvis_list", "pelvis_rotation"), _zxy(pelvis), strict=True))
+    # Turned back they are told in the opposite order: about the vertical first.
+    pelvis = [-degrees for degrees in _zxy(quat.inverse(_opensim(_bone(motion, "hips"))))]
+    out |= dict(zip(("pelvis_tilt", "pelvis_list", "pelvis_rotation"), pelvis, strict=True))
     trunk = _chain(motion, ("spine", "chest"))
     if trunk is not None:
         out |= dict(zip(("lumbar_extension", "lumbar_bending", "lumbar_rotation"), _zxy(_opensim(trunk)), strict=True))

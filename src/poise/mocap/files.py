@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from poise.errors import require, suggest
+from poise.errors import require
 from poise.files.writing import PathLike, write_atomically
 from poise.mocap.motion import Motion
 from poise.mocap.rig_table import RigTable, rig_table
@@ -47,7 +47,7 @@ def check_wanted(
     for path in map(Path, paths):
         ending = path.suffix.lower()
         if ending not in _WRITERS:
-            raise ValueError(f"{path}: no movement is written as {ending!r}{suggest(ending, SUFFIXES)}")
+            raise _no_format(path)
         if path.resolve() in seen:
             raise ValueError(f"{path}: is named twice; name each file once")
         seen.add(path.resolve())
@@ -99,10 +99,10 @@ def write_motion(
         >>> from poise.mocap import Motion, Rig
         >>> rig = Rig.of_height(1.75)
         >>> still = Motion(rig, [0.0], [[[0, 0, 0, 1]] * 21], rig.offsets[:1], [[1.0] * 21], [[True, True]])
-        >>> write_motion(still, "still.fbx")
+        >>> write_motion(still, "still.fst")
         Traceback (most recent call last):
         ...
-        ValueError: still.fbx: no movement is written as '.fbx'; known: .bvh, .glb, .vrma, .trc, .c3d, .csv, .parquet
+        ValueError: still.fst: no movement is written as '.fst'; known: .bvh, .glb, .vrma, .trc, .c3d, .csv, .parquet
     """
     path = Path(path)
     if not isinstance(motion, Motion):
@@ -111,7 +111,7 @@ def write_motion(
         )
     ending = path.suffix.lower()
     if ending not in _WRITERS:
-        raise ValueError(f"{path}: no movement is written as {ending!r}; known: {', '.join(SUFFIXES)}")
+        raise _no_format(path)
     if not len(motion):
         raise ValueError(f"{path}: the movement has no frame, so there is nothing to write")
     refuse_existing(path, overwrite=overwrite)
@@ -120,3 +120,12 @@ def write_motion(
     make = getattr(import_module(f"poise.mocap.formats.{module}"), function)
     write_atomically(path, make(motion, fps=fps, **{key: told[key] for key in known}))
     return path
+
+
+def _no_format(path: Path) -> ValueError:
+    ending = path.suffix.lower()
+    if ending == ".fbx":
+        return ValueError(
+            f"{path}: no movement is written as '.fbx'; write .glb or .bvh, import that in Blender and export FBX there"
+        )
+    return ValueError(f"{path}: no movement is written as {ending!r}; known: {', '.join(SUFFIXES)}")

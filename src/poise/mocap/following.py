@@ -90,15 +90,14 @@ class LiveCapture:
         foot_lock: Hold feet where they stand.
 
     Raises:
+        TypeError: A number is none.
         ValueError: A number is not sensible.
     """
 
     def __init__(
         self, height: float | None = None, *, fov: float = FOV, smooth: float = 1.0, foot_lock: bool = True
     ) -> None:
-        check(height, fov)
-        if not 0 < smooth <= 10:
-            raise ValueError(f"smooth must be above 0 and at most 10, got {smooth}")
+        check(height, fov, smooth)
         self.height, self.fov, self.smooth, self.foot_lock = height or HEIGHT, fov, smooth, foot_lock
         self._common = Rig.of_height(self.height)
         self._body = Body(self._common, Landmarks.of(self._common, self.height))

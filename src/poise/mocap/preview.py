@@ -156,7 +156,7 @@ def _tiles(motion: Motion) -> list[tuple[str, str]]:
         ("height", f"{motion.rig.height:.2f} m"),
         # Not rounded up: 100 % are all.
         ("seen well", f"{np.floor(100 * seen):.0f} %"),
-        ("way of the hips", f"{way:.1f} m"),
+        ("path of the hips", f"{way:.1f} m"),
     ]
     return tiles + ([("feet slide", f"{slide:.1f} cm/s")] if np.isfinite(slide) else [])
 

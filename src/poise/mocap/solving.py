@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -78,15 +79,14 @@ class MotionCapture:
         foot_lock: Hold feet where they stand.
 
     Raises:
+        TypeError: A number is none.
         ValueError: A number is not sensible.
     """
 
     def __init__(
         self, height: float | None = None, *, fov: float = FOV, smooth: float = 1.0, foot_lock: bool = True
     ) -> None:
-        check(height, fov)
-        if not 0 < smooth <= 10:
-            raise ValueError(f"smooth must be above 0 and at most 10, got {smooth}")
+        check(height, fov, smooth)
         self.height, self.fov, self.foot_lock = height, fov, foot_lock
         self.pace = Pace().calmer(smooth)
         self.standing = Standing()
@@ -189,16 +189,22 @@ class _Part:
     view: View
 
 
-def check(height: float | None, fov: float) -> None:
-    """Refuse a height or a field of view that cannot be.
+def check(height: float | None, fov: float, smooth: float) -> None:
+    """Refuse a height, a field of view or a smoothness that cannot be.
 
     Raises:
-        ValueError: It cannot.
+        TypeError: It is no number.
+        ValueError: It cannot be.
     """
+    for name, value in (("height", height), ("fov", fov), ("smooth", smooth)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise TypeError(f"{name} must be a number, got {value!r}")
     if height is not None and not 0.4 <= height <= 2.6:
         raise ValueError(f"height must be from 0.4 to 2.6 metres, got {height}")
     if not 5 <= fov <= 150:
         raise ValueError(f"fov must be from 5 to 150 degrees, got {fov}")
+    if not 0 < smooth <= 10:
+        raise ValueError(f"smooth must be above 0 and at most 10, got {smooth}")
 
 
 def clip_of(source: Clip | str | PathLike[str] | Iterable[Results]) -> Clip:

@@ -11,7 +11,8 @@ from poise.clips import Clip, cuts, outliers, repair_swaps
 from poise.clips.packed import piece_of
 from poise.errors import PoiseError
 from poise.mocap.landmarks import SKELETON
-from poise.mocap.sight import axes_up, certainty
+from poise.mocap.people import people
+from poise.mocap.sight import UNSEEN, axes_up, certainty
 
 Floats = NDArray[np.float64]
 
@@ -57,26 +58,25 @@ def person(clip: Clip, id: int | None = None) -> Person:
 
     Raises:
         ValueError: The clip's points are not those of body-3d, or nobody has the id; with who is there, and how long.
-        NobodySeen: There is nobody in it.
+        NobodySeen: There is nobody in it, or none of their points can be used.
     """
-    frames = {int(i): int(n) for i, n in zip(clip.ids, clip.present.sum(axis=1), strict=True) if n}
+    seen = people(clip)
     # A clip of nobody has no xyz, whatever made it.
-    if clip.skeleton.name != SKELETON or (clip.xyz is None and frames):
+    if clip.skeleton.name != SKELETON or (clip.xyz is None and seen):
         given = clip.skeleton.name if clip.skeleton.name != SKELETON else f"{SKELETON} without xyz"
         raise ValueError(
             f"{clip.source}: motion capture needs points in space, which body-3d gives ({SKELETON} with xyz), got "
             f"{given}; pose it with Pose('body-3d').track(…)"
         )
-    step = float(np.median(np.diff(clip.times))) if len(clip) > 1 else 1 / 30
-    if not frames:
+    if not seen:
         raise NobodySeen(f"{clip.source}: nobody is seen in {len(clip)} frames, so there is no movement to capture")
     notes: list[str] = []
-    told = ", ".join(f"{i} ({n * step:.1f} s)" for i, n in sorted(frames.items(), key=lambda pair: -pair[1])[:12])
+    told = ", ".join(map(str, seen[:12]))
     if id is None:
-        id = max(frames, key=lambda i: frames[i])
-        if len(frames) > 1:
-            notes.append(f"{len(frames)} people are seen: id {told}; id {id} was taken, who is seen longest")
-    elif id not in frames:
+        id = seen[0].id
+        if len(seen) > 1:
+            notes.append(f"{len(seen)} people are seen: id {told}; id {id} was taken, who is seen longest")
+    elif id not in [one.id for one in seen]:
         raise ValueError(f"{clip.source}: nobody has the id {id}; seen are id {told}")
     one, row = piece_of(clip, clip.row(id))
     if len(one.ids) > 1:
@@ -90,6 +90,11 @@ def person(clip: Clip, id: int | None = None) -> Person:
     xy = one.xy[0, span].astype(np.float64)
     xyz = axes_up(one.xyz[0, span]) if one.xyz is not None else np.full((*xy.shape[:2], 3), np.nan)
     sure = np.where(outliers(one)[0, span], 0.0, certainty(one.conf[0, span], xy, xyz))
+    if not sure.any():
+        raise NobodySeen(
+            f"{clip.source}: no point of id {id} has a place in space (xyz) and a confidence of {UNSEEN:g} or more, so "
+            "there is no movement to capture"
+        )
     times = np.asarray(one.times[span], dtype=np.float64)
     stretches = _stretches(times, one.present[0, span], broken[0, span])
     if len(stretches) > 1:
