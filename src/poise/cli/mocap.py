@@ -112,7 +112,7 @@ def mocap(
     check(kept, None, others=() if sheet is None else (sheet,), overwrite=overwrite)
     saved = Path(source).suffix.lower() == ".npz"
     if video is not None and not saved:
-        raise ValueError(f"--video names the video of a saved clip (.npz); {source} is one, leave --video out")
+        raise ValueError("--video names the video of a saved clip (.npz); leave it out where the source is the video")
     if sheet is not None and sheet.suffix.lower() not in FORMATS:
         raise ValueError(f"--sheet {sheet}: no picture format has this ending; known: {', '.join(FORMATS)}")
     film = video if saved else source
