@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from browser import Page, open_browser
 from poise import samples
 from poise.errors import PoiseError, SourceError
 from poise.mocap import Motion
+from poise.mocap import quaternions as quat
+from poise.mocap.angles import joint_angles
 from poise.mocap.preview import foot_slide, render_preview, write_preview
 from poise.mocap.viewer import script
 
@@ -118,6 +121,13 @@ def test_a_person_is_seen_and_nothing_is_cut_off(size: tuple[int, int, bool], pa
     })()""")
     assert 0.005 < count < 0.2
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # Nothing of the bar lies on something else of it.
+    boxes = page.evaluate("""[...document.querySelectorAll('.bar > *')].map((one) => {
+      const {left, top, right, bottom} = one.getBoundingClientRect();
+      return [left, top, right, bottom];
+    })""")
+    for a, b in combinations(boxes, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
 
 
 def test_it_plays_steps_and_scrubs(page: Page, tmp_path: Path) -> None:
@@ -138,6 +148,50 @@ def test_it_plays_steps_and_scrubs(page: Page, tmp_path: Path) -> None:
     assert page.evaluate("preview.show") == "bones"
     page.evaluate("scrub.value = 0.9, scrub.dispatchEvent(new Event('input'))")
     page.wait("clock.textContent === '0.90 s'")
+    assert page.errors == []
+
+
+def test_the_chosen_angle_is_charted_and_told(page: Page, tmp_path: Path) -> None:
+    page.viewport(1280, 900)
+    motion = walk(1.0)
+    shown(page, write_preview(tmp_path / "walk.html", motion))
+    angles = joint_angles(motion)
+
+    def told(frame: int) -> list[int]:
+        page.evaluate(f"preview.pause(), preview.seek({motion.times[frame]})")
+        page.wait(f"frame.textContent === 'frame {frame + 1} / 30'")
+        return page.evaluate("[...document.querySelectorAll('#values b')].map((one) => parseInt(one.textContent))")
+
+    assert page.evaluate("angle.selectedOptions[0].text") == "knee flexion"
+    assert told(11) == pytest.approx([angles[f"knee_angle_{side}"][11] for side in "lr"], abs=0.6)
+    page.evaluate("angle.value = [...angle.options].findIndex((one) => one.text === 'pelvis')")
+    page.evaluate("angle.dispatchEvent(new Event('change'))")
+    ways = ("tilt", "list", "rotation")
+    assert told(20) == pytest.approx([angles[f"pelvis_{way}"][20] for way in ways], abs=0.6)
+    # A press in the middle of the chart is the middle of the movement.
+    x, y = page.evaluate(
+        "(({left, right, top}) => [(left + 92 + right - 6) / 2, top + 40])(chart.getBoundingClientRect())"
+    )
+    for kind in ("mousePressed", "mouseReleased"):
+        page.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+    assert page.evaluate("preview.time") == pytest.approx(motion.times[-1] / 2, abs=0.01)
+    assert page.errors == []
+
+
+def test_somebody_who_goes_on_turning_is_charted(page: Page, tmp_path: Path) -> None:
+    motion = still(bones=("hips",))
+    turns = quat.from_axis_angle(np.tile([0.0, 1, 0], (400, 1)), np.radians(100) * np.arange(400))
+    spun = Motion(
+        motion.rig, np.arange(400) / 30, turns[:, None], np.tile(motion.root, (400, 1)), np.ones((400, 1)),
+        np.ones((400, 2), dtype=bool),
+    )  # fmt: skip
+    shown(page, write_preview(tmp_path / "spin.html", spun))
+
+    page.evaluate("preview.pause(), preview.seek(399 / 30)")
+    page.wait("frame.textContent === 'frame 400 / 400'")
+
+    told = page.evaluate("document.querySelector('#values').lastChild.lastChild.textContent")
+    assert int(told.removesuffix("°")) == pytest.approx(39900, abs=2)
     assert page.errors == []
 
 
@@ -167,6 +221,10 @@ def test_the_video_follows(page: Page, tmp_path: Path) -> None:
     assert page.evaluate("video.currentTime") == pytest.approx(2.0, abs=1e-3)
     assert page.evaluate("[video.videoWidth, video.videoHeight]") == [480, 480]
     page.wait("""over.getContext('2d').getImageData(over.width / 2, over.height * 100 / 480, 1, 1).data[3] > 0""")
+    page.click("#marks")
+    page.wait("over.hidden && getComputedStyle(over).display === 'none'")
+    page.click("#marks")
+    page.wait("getComputedStyle(over).display !== 'none'")
     assert page.errors == []
 
 

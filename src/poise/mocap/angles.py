@@ -27,11 +27,11 @@ _HANGING = quat.from_axis_angle(np.array([0.0, 0.0, 1.0]), -np.pi / 2)
 def joint_angles(motion: Motion) -> dict[str, Floats]:
     """Return name to ``(T,)`` degrees of every angle that the rig has; angles are followed over time, past 180 too.
 
-    Positive are: of the pelvis rotation to the left, away from facing the camera, and as somebody sees it who faces
-    as the pelvis does, list to the right and tilt backward; of the trunk and the neck extension, bending to the right and rotation to the left; of hips, knees, arms,
-    elbows and wrists flexion, of ankles dorsiflexion; adduction, rotation inward, pronation, and deviation of a wrist
-    to the thumb's side. All are 0 in somebody who stands upright with hanging arms, thumbs to the front, and faces the
-    camera.
+    Positive are: of the pelvis rotation to the left, away from facing the camera, and as somebody sees it who faces as
+    the pelvis does, list to the right and tilt backward; of the trunk and the neck extension, bending to the right and
+    rotation to the left; of hips, knees, arms, elbows and wrists flexion, of ankles dorsiflexion; adduction, rotation
+    inward, pronation, and deviation of a wrist to the thumb's side. All are 0 in somebody who stands upright with
+    hanging arms, thumbs to the front, and faces the camera.
     """
     out: dict[str, Floats] = {}
     # Turned back they are told in the opposite order: about the vertical first.

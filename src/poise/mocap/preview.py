@@ -18,6 +18,7 @@ from poise.files.writing import PathLike, write_atomically
 from poise.mocap import viewer
 from poise.mocap.formats.gltf import glb_bytes
 from poise.mocap.motion import Motion
+from poise.mocap.preview_angles import shown_angles
 from poise.mocap.preview_film import Film, shrink
 from poise.sinks import refuse_existing
 
@@ -97,6 +98,10 @@ def render_preview(
         "tips": np.round(motion.rig.tips, 5).tolist(),
         "trust": _base64(np.round(255 * np.clip(motion.trust, 0, 1)).astype(np.uint8).tobytes()),
         "contact": _base64(motion.contact.astype(np.uint8).tobytes()),
+        "angles": [
+            {"name": group["name"], "lines": [_angle(**line) for line in group["lines"]]}
+            for group in shown_angles(motion)
+        ],
         "parts": [
             {"name": name, "bones": found}
             for name, bones in _PARTS.items()
@@ -175,7 +180,8 @@ def _film(film: Film, over: bool) -> str:
         else '<img id="picture" alt="the clip">'
     )
     canvas = '<canvas id="over"></canvas>' if over else ""
-    return f'<section class="pane film"><div class="fit">{inside}{canvas}</div></section>'
+    chip = '<div class="chips looks"><button id="marks" aria-pressed="true">Points</button></div>' if over else ""
+    return f'<section class="pane film"><div class="fit">{inside}{canvas}</div>{chip}</section>'
 
 
 def _points(motion: Motion, points: ArrayLike, edges: Sequence[tuple[int, int]] | None, size: tuple[int, int]) -> Any:
@@ -194,6 +200,13 @@ def _points(motion: Motion, points: ArrayLike, edges: Sequence[tuple[int, int]] 
         "xy": _base64(np.where(known, whole, _NONE).astype("<i2").tobytes()), "count": xy.shape[1], "scale": scale,
         "width": size[0], "height": size[1], "edges": [list(edge) for edge in edges or ()],
     }  # fmt: skip
+
+
+def _angle(name: str, bone: str, degrees: Floats) -> dict[str, Any]:
+    # Tenths of degrees where they fit into 16 bits: somebody who goes on turning has large ones.
+    scale = min(10.0, 32_000 / max(float(np.abs(degrees).max()), 1e-9))
+    whole = np.round(degrees * scale).astype("<i2")
+    return {"name": name, "bone": bone, "scale": scale, "degrees": _base64(whole.tobytes())}
 
 
 def _base64(data: bytes) -> str:

@@ -1,5 +1,6 @@
 // The page: one clock moves the video, the character and the timeline.
 
+import { LINES, makeChart } from "./chart.js";
 import { frameAt, pose, readGlb, skinRows } from "./glb.js";
 import { orbit } from "./orbit.js";
 import { makeScene } from "./scene.js";
@@ -15,7 +16,7 @@ const canvas = $("stage"), scene = makeScene(canvas, model), video = $("video"),
 const rowOf = new Map(model.nodes.map((n, at) => [n.name, at]));
 const VIEWS = { front: [0, 0.1], side: [Math.PI / 2, 0.08], back: [Math.PI, 0.1], top: [0, 1.4] };
 
-let time = start, playing = false, last = 0, speed = 1, show = "skin", stale = true, style = {};
+let time = start, playing = false, last = 0, speed = 1, show = "skin", marks = true, stale = true, style = {};
 
 const parts = about.parts.map(({ name, bones }) => {
   const rows = bones.map((b) => about.bones.indexOf(b)).filter((b) => b >= 0), values = new Uint8Array(frames);
@@ -23,7 +24,31 @@ const parts = about.parts.map(({ name, bones }) => {
   return { name, values };
 });
 const feet = ["left foot", "right foot"].map((name, k) => ({ name, stands: contact.filter((_, at) => at % 2 === k) }));
-const timeline = makeTimeline($("timeline"), times, parts, feet, (t) => { pause(); seek(t); });
+const toMoment = (t) => { pause(); seek(t); };
+const timeline = makeTimeline($("timeline"), times, parts, feet, toMoment);
+const chart = makeChart($("chart"), times, toMoment);
+let lines = [];
+
+// The angle that is charted, read when it is first wanted.
+function chooseAngle() {
+  const group = about.angles[+$("angle").value];
+  group.read ||= group.lines.map(({ name, bone, scale, degrees }) => {
+    const row = about.bones.indexOf(bone);
+    return {
+      name,
+      values: Float32Array.from(new Int16Array(bytes(degrees).buffer), (v) => v / scale),
+      trust: Array.from(times, (_, f) => trust[f * count + row]),
+    };
+  });
+  lines = group.read;
+  chart.set(lines);
+  $("values").replaceChildren(...lines.map(({ name }, k) => {
+    const shown = document.createElement("span"), mark = document.createElement("i"), value = document.createElement("b");
+    mark.style.background = LINES[k];
+    shown.append(mark, `${name} `, value);
+    return shown;
+  }));
+}
 
 function styles() {
   const read = getComputedStyle(document.documentElement), of = (name) => read.getPropertyValue(name).trim();
@@ -31,6 +56,7 @@ function styles() {
   style = { quiet: of("--quiet"), line: of("--line"), now: of("--now"), stand: of("--stand"), font: "system-ui, sans-serif" };
   if (scene) Object.assign(scene.theme, dark ? { line: [0.62, 0.7, 0.85, 0.4], dark: 0.5 } : { line: [0.35, 0.4, 0.5, 0.42], dark: 0.3 });
   timeline.paint(style);
+  if (lines.length) chart.paint(style);
   stale = true;
 }
 
@@ -70,11 +96,12 @@ function bonesAt(world, row) {
   const place = (node) => [world[node][12], world[node][13], world[node][14]];
   return about.bones.flatMap((name, b) => {
     const node = rowOf.get(name), [from, t] = [place(node), trust[row * count + b] / 255];
+    const stands = /(Foot|Toes)$/.test(name) && contact[row * 2 + (name.startsWith("left") ? 0 : 1)];
     const below = model.nodes[node].children;
     const size = /Thumb|Index|Middle|Ring|Little/.test(name) ? 0.006 : 0.02;
-    if (below.length) return below.map((c) => [from, place(c), size, t]);
+    if (below.length) return below.map((c) => [from, place(c), size, t, stands]);
     const m = world[node], tip = about.tips[b];
-    return [[from, [0, 1, 2].map((k) => from[k] + m[k] * tip[0] + m[4 + k] * tip[1] + m[8 + k] * tip[2]), size, t]];
+    return [[from, [0, 1, 2].map((k) => from[k] + m[k] * tip[0] + m[4 + k] * tip[1] + m[8 + k] * tip[2]), size, t, stands]];
   });
 }
 
@@ -90,6 +117,10 @@ function draw() {
   }
   timeline.draw(time, style);
   const row = f > 0.5 ? b : a;
+  if (lines.length) {
+    chart.draw(time, row, style);
+    lines.forEach(({ values }, k) => ($("values").children[k].lastChild.textContent = `${Math.round(values[row])}°`));
+  }
   $("clock").textContent = `${time.toFixed(2)} s`;
   $("frame").textContent = `frame ${row + 1} / ${frames}`;
   $("scrub").value = time;
@@ -109,6 +140,8 @@ function draw() {
 function drawPoints(row) {
   const over = $("over"), points = about.points;
   if (!over || !points) return;
+  over.hidden = !marks;
+  if (!marks) return;
   const ratio = Math.min(devicePixelRatio || 1, 2);
   [over.width, over.height] = [over.clientWidth * ratio, over.clientHeight * ratio];
   const c = over.getContext("2d"), s = over.width / points.width, k = points.count;
@@ -168,6 +201,19 @@ document.querySelectorAll("[data-view]").forEach((b) => (b.onclick = () => {
   choose("view", b.dataset.view);
   stale = true;
 }));
+if ($("marks")) $("marks").onclick = () => {
+  marks = !marks;
+  $("marks").setAttribute("aria-pressed", marks);
+  stale = true;
+};
+about.angles.forEach(({ name }, k) => $("angle").append(new Option(name, k)));
+$("angles").hidden = !about.angles.length;
+if (about.angles.length) chooseAngle();
+$("angle").onchange = () => {
+  chooseAngle();
+  chart.paint(style);
+  stale = true;
+};
 $("play").onclick = () => (playing ? pause() : play());
 $("back").onclick = () => step(-1);
 $("next").onclick = () => step(1);

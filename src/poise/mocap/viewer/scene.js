@@ -45,8 +45,8 @@ void main(){ vec2 s=(G-centre.xz)/reach; float k=0.; float r=length(s)*.012+.006
  float lines=max(grid(G,.35)*.9,grid(G*2.,.0)*.35)*line.a*fog*low;
  float black=k*dark*low; o=vec4(line.rgb*lines*(1.-black),lines*(1.-black)+black); }`;
 
-// Colours of bones: seen well, doubtful, not seen.
-const SEEN = [0.12, 0.5, 0.88], DOUBT = [0.95, 0.55, 0.08], UNSEEN = [0.58, 0.6, 0.64];
+// Colours of bones: seen well, doubtful, not seen; and of a foot on the ground.
+const SEEN = [0.12, 0.5, 0.88], DOUBT = [0.95, 0.55, 0.08], UNSEEN = [0.58, 0.6, 0.64], STAND = [0.18, 0.62, 0.39];
 const linear = (c) => c.map((v) => v ** 2.2);
 
 export function trustColour(trust) {
@@ -135,9 +135,10 @@ export function makeScene(canvas, model) {
 
   return {
     camera, theme, draw, rows: skin.rows,
-    // Bones as [from, to, thickness, trust].
+    // Bones as [from, to, thickness, trust, whether it stands on the ground].
     setBones(bones) {
-      const data = bones.flatMap(([from, to, thick, trust]) => octahedron(from, to, thick, linear(trustColour(trust))));
+      const colour = (trust, stands) => linear(stands ? STAND : trustColour(trust));
+      const data = bones.flatMap(([from, to, thick, trust, stands]) => octahedron(from, to, thick, colour(trust, stands)));
       solid.count = data.length / 10;
       gl.bindBuffer(gl.ARRAY_BUFFER, solid.buffer);
       gl.bufferData(gl.ARRAY_BUFFER, new Float32Array(data), gl.DYNAMIC_DRAW);

@@ -1,5 +1,6 @@
 // What was seen and where the feet stood, over time: a strip a body part, one a foot, and the moment that is shown.
 
+import { seekable } from "./chart.js";
 import { clamp } from "./math.js";
 import { trustColour } from "./scene.js";
 
@@ -81,14 +82,6 @@ export function makeTimeline(canvas, times, parts, feet, onSeek) {
     c.fill();
   }
 
-  const seek = (event) => {
-    const box = canvas.getBoundingClientRect();
-    onSeek(start + clamp((event.clientX - box.left - left) / (width - left - 6), 0, 1) * span);
-  };
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    seek(event);
-  });
-  canvas.addEventListener("pointermove", (event) => event.buttons && seek(event));
+  seekable(canvas, () => [left, width], (share) => onSeek(start + share * span));
   return { paint, draw };
 }
