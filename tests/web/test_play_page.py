@@ -150,6 +150,67 @@ def test_what_plays_behind_the_title_never_falls(page):
     assert far > 300
 
 
+@pytest.mark.parametrize(
+    ("looks", "kinds"),
+    [(15, {"hurdle", "stones", "log", "gate", "bird", "branch"}), (4, {"gate", "bird", "branch"}), (2, set())],
+)
+def test_what_the_camera_is_too_slow_to_see_takes_no_heart(page, looks, kinds):
+    """A body that does nothing is hurt by what it could have been seen to do, and by nothing else."""
+    hits = inside(
+        page,
+        f"""await (async () => {{
+          const {{World}} = await import('/play/world.js');
+          const hits = new Set();
+          for (let seed = 0; seed < 12; seed++) {{
+            const world = new World("body", seed);
+            world.looks = 15;
+            world.update(0.01);
+            world.looks = {looks};
+            world.hearts = 1e6;
+            for (let i = 0; i < 60 * 60; i++) {{
+              world.update(1 / 30);
+              for (const one of world.things) if (one.hit) hits.add(one.kind);
+            }}
+          }}
+          return [...hits];
+        }})()""",
+    )
+
+    assert set(hits) == kinds
+
+
+def test_who_is_seen_rarely_gets_more_time(page):
+    far = inside(
+        page,
+        """await (async () => {
+          const {World} = await import('/play/world.js');
+          return [Infinity, 8, 6, 1].map((looks) => {
+            const world = new World("body", 1);
+            world.looks = looks;
+            for (let i = 0; i < 30; i++) world.update(1 / 30);
+            return world.time;
+          });
+        })()""",
+    )
+
+    assert far == pytest.approx([1, 1, 0.75, 0.5], abs=0.01)
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_looked_at_rarely_is_told(page):
+    page.click("#with-camera")
+    page.wait(f"{_STATE} === 'running'")
+    inside(page, "now.meter.read = () => ({analysed: 4, source: 30, total: 300})")
+    page.wait("!document.querySelector('#notice').hidden")
+
+    words = page.evaluate("document.querySelector('#notice-words').textContent")
+    assert words.startswith("The camera is looked at 4 times a second; a jump needs 6.")
+    assert inside(page, "now.world.looks") == 4
+
+    inside(page, "now.meter.read = () => ({analysed: 15, source: 30, total: 60})")
+    page.wait("document.querySelector('#notice').hidden")
+
+
 @pytest.mark.slow
 def test_a_body_that_squats_makes_the_runner_duck(page):
     page.click("#with-camera")
@@ -211,6 +272,36 @@ def test_the_doll_squats_when_the_visitor_does(browser, server):
     assert max(heights) > 0.72
     assert min(heights) < 0.55
     assert page.errors == []
+
+
+def test_the_doll_waits_a_moment_for_what_is_missed(browser, server):
+    page = opened_page(browser, server, "#mirror")
+    names = get("coco17").keypoints
+    rng = np.random.default_rng(5)
+    whole = [[float(x), float(y), 0.9] for x, y in rng.uniform((200, 50), (400, 450), (17, 2))]
+    arm = [
+        [x, y, 0.05 if name in ("left_elbow", "left_wrist") else c]
+        for (x, y, c), name in zip(whole, names, strict=True)
+    ]
+    # At 2 s all of somebody is seen, then an arm is missed, then all of them.
+    seen = [(2.0, whole), (2.3, arm), (2.9, arm), (3.2, None), (4.3, None), (4.5, None)]
+
+    found = inside(
+        page,
+        f"""(() => {{
+          const {{mirror}} = now;
+          const wanted = () => mirror.solver.wanted.left_upperArm.map((one) => Math.round(1e6 * one)).join();
+          return {json.dumps(seen)}.map(([time, keypoints]) => {{
+            mirror.take(keypoints && {{keypoints}}, {json.dumps(names)}, 640, time);
+            return [mirror.followed, Boolean(mirror.solver.bare.left_arm), wanted()];
+          }});
+        }})()""",
+    )
+    page.close()
+
+    assert [row[0] for row in found] == [True, True, True, True, True, False]
+    assert [row[1] for row in found] == [False, False, True, True, True, False]
+    assert found[1][2] == found[0][2] != found[2][2]
 
 
 def test_turning_the_doll_with_keys_and_a_finger(browser, server):

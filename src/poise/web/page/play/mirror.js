@@ -5,6 +5,7 @@ import {MirrorSolver} from "./solver.js";
 
 const TALL = 2.75;
 const TRAIL_S = 0.5;
+const GONE_S = 1.5;
 const THEMES = {
   light: {
     wall: ["#fdf3e3", "#f3ddc3"], arch: ["#ffffff", "#d5ecea"], frame: ["#e9b97c", "#b9803f"], floor: ["#e7c79d", "#d3ab79"],
@@ -37,11 +38,13 @@ export class Mirror {
     this.theme = THEMES[name];
   }
 
-  /** Take an answer's player, or null where nobody is seen. */
+  /** Take an answer's player, or null where nobody is seen; without a time they are gone at once. */
   take(instance, names, width, time) {
-    this.followed = Boolean(instance);
     if (instance) this.solver.update(instance, names, width, time);
+    // A frame or two in which somebody is missed is no leaving: the doll would wave in between.
+    else if (this.followed && Math.abs(time - this.solver.last) < GONE_S) return;
     else this.solver.lose();
+    this.followed = Boolean(instance);
   }
 
   draw(seconds) {
@@ -78,7 +81,7 @@ export class Mirror {
     this.ribbon.update(add(turned.head, times(turned.face, -0.24)), [0.5 * Math.sin(this.time), 0], seconds);
     const blink = !this.calm && this.time % 3.7 < 0.12;
     const high = Math.max(pose.left_wrist[1], pose.right_wrist[1]) > pose.head[1] + 0.2 || solver.at.jump > 0.12;
-    drawPuppet(context, turned, flat, unit, {ribbon: this.ribbon, blink, mouth: high ? "open" : "smile", faint: solver.faint});
+    drawPuppet(context, turned, flat, unit, {ribbon: this.ribbon, blink, mouth: high ? "open" : "smile", bare: solver.bare});
   }
 
   /** Nobody is there: the doll waves, so that one sees what it can do. */

@@ -22,7 +22,7 @@ import {drawPuppet, Ribbon} from "./puppet.js";
 import {Runner} from "./runner.js";
 import {Scenery} from "./scenery.js";
 import {Sounds} from "./sounds.js";
-import {playAlone, World} from "./world.js";
+import {NEEDED, playAlone, World} from "./world.js";
 
 // How long all of a player must be seen before it begins, and how long they may be away.
 const READY_S = 1.2;
@@ -56,6 +56,8 @@ let count = 0;
 let streak = 0;
 let turn = 0;
 let player = null;
+/** Whether the player was told that the camera is looked at too rarely. */
+let told = false;
 /** Since when all of the player is seen, since when not, since when a hand is raised; seconds of the page's clock. */
 const since = {whole: null, away: null, raised: null};
 
@@ -66,6 +68,7 @@ export const now = {
   },
   mirror,
   body,
+  meter,
 };
 
 const chosen = chooseEngine();
@@ -223,6 +226,8 @@ function stop() {
     engine.close();
     engine = null;
   }
+  told = false;
+  notice.hide("looks");
   busy("");
   write(byId("figures"), "");
   showTitle();
@@ -458,11 +463,27 @@ function refresh(time) {
 
 function figures() {
   if (!media) return;
-  const {analysed, total} = meter.read();
+  const {analysed, source, total} = meter.read();
+  judge(analysed, source);
   const late = Number.isFinite(total) ? `, ${Math.round(total)} ms behind` : "";
   const depth = mode === "mirror" ? (mirror.solver.measured ? " · depth measured" : " · depth estimated") : "";
-  const legs = mode === "mirror" && mirror.followed && mirror.solver.faint.left_leg < 1 ? " · legs are not in sight: they rest" : "";
+  const legs = mode === "mirror" && mirror.followed && mirror.solver.bare.left_leg ? " · legs are not in sight: they rest" : "";
   write(byId("figures"), `${analysed.toFixed(0)} frames/s${late}${depth}${legs}`);
+}
+
+/** Tell who is looked at too rarely why a jump does nothing; what cannot be seen takes no heart. */
+function judge(looks, source) {
+  if (world.control !== "body" || state() !== "running") return;
+  world.looks = looks;
+  const few = looks < NEEDED.low;
+  if (few && !told) {
+    const lost = looks < NEEDED.high ? "a jump needs 6 and a duck 3" : "a jump needs 6";
+    const mend = source < 2 * NEEDED.low ? "More light gives a camera more frames." : "Close other tabs and programs.";
+    const words = `The camera is looked at ${Math.round(looks)} times a second; ${lost}.`;
+    notice.show(`${words} Until then the game is slower, and what cannot be seen takes no heart. ${mend}`, {about: "looks"});
+  } else if (told && looks >= NEEDED.ease) notice.hide("looks");
+  // Between the two it stays as it is, so that nothing flickers.
+  told = few || (told && looks < NEEDED.ease);
 }
 
 // Who does what.

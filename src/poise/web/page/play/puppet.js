@@ -17,6 +17,7 @@ const COLOURS = {
   body: ["#f6eedd", "#d9c9a8"],
   shirt: ["#34cfa6", "#159a7c"],
   shoe: ["#ffffff", "#cfd6d4"],
+  bare: ["#efe5d0", "#cdbc98"],
   ink: "#1b2b2a",
   band: "#f2495c",
   bandDark: "#c42d44",
@@ -60,31 +61,29 @@ export class Ribbon {
  *   sides shoulder, elbow, wrist, hip, knee, ankle, toe
  * @param {(point: number[]) => number[]} project metres to the canvas
  * @param {number} unit pixels a metre
- * @param {{ribbon?: Ribbon, blink?: boolean, mouth?: "smile"|"open"|"ouch", faint?: Object<string, number>}} looks
- *   faint: opacity of parts that are not seen, such as left_arm
+ * @param {{ribbon?: Ribbon, blink?: boolean, mouth?: "smile"|"open"|"ouch", bare?: Object<string, boolean>}} looks
+ *   bare: which limbs, such as left_arm, are plain wood, because they are not seen
  */
-export function drawPuppet(context, pose, project, unit, {ribbon, blink = false, mouth = "smile", faint = {}} = {}) {
+export function drawPuppet(context, pose, project, unit, {ribbon, blink = false, mouth = "smile", bare = {}} = {}) {
   const pieces = [];
   const push = (z, paint) => pieces.push({z, paint});
   for (const side of ["left", "right"]) {
     const at = (name) => pose[`${side}_${name}`];
-    const [light, dark] = COLOURS[side];
-    const limb = (from, to, [a, b], z, alpha, colours = [light, dark]) =>
-      push(z, () => capsule(context, project(from), project(to), a * unit, b * unit, colours, alpha));
-    const arm = faint[`${side}_arm`] ?? 1;
-    const leg = faint[`${side}_leg`] ?? 1;
+    const limb = (from, to, [a, b], z, colours) =>
+      push(z, () => capsule(context, project(from), project(to), a * unit, b * unit, colours));
+    const [arm, leg] = ["arm", "leg"].map((part) => (bare[`${side}_${part}`] ? COLOURS.bare : COLOURS[side]));
     const depth = (...points) => points.reduce((sum, one) => sum + one[2], 0) / points.length;
     limb(at("shoulder"), at("elbow"), THICK.upperArm, depth(at("shoulder"), at("elbow")), arm);
     const hand = depth(at("elbow"), at("wrist"), at("wrist")) + 0.01;
     limb(at("elbow"), at("wrist"), THICK.forearm, hand, arm);
     push(hand + 0.005, () => {
-      joint(context, project(at("elbow")), JOINTS.elbow * unit, light, arm);
-      ball(context, project(at("wrist")), JOINTS.wrist * 1.25 * unit, COLOURS.body[0], arm, COLOURS.body[1]);
+      joint(context, project(at("elbow")), JOINTS.elbow * unit, arm[0]);
+      ball(context, project(at("wrist")), JOINTS.wrist * 1.25 * unit, COLOURS.body[0], 1, COLOURS.body[1]);
     });
     limb(at("hip"), at("knee"), THICK.thigh, depth(at("hip"), at("knee")) - 0.02, leg);
     limb(at("knee"), at("ankle"), THICK.shin, depth(at("knee"), at("ankle")) - 0.02, leg);
-    push(depth(at("hip"), at("knee"), at("knee")) + 0.03, () => joint(context, project(at("knee")), JOINTS.knee * unit, light, leg));
-    limb(at("ankle"), at("toe"), [0.072, 0.055], at("toe")[2] - 0.01, leg, COLOURS.shoe);
+    push(depth(at("hip"), at("knee"), at("knee")) + 0.03, () => joint(context, project(at("knee")), JOINTS.knee * unit, leg[0]));
+    limb(at("ankle"), at("toe"), [0.072, 0.055], at("toe")[2] - 0.01, COLOURS.shoe);
   }
   push(pose.chest[2], () => drawTrunk(context, pose, project, unit));
   const head = pose.head[2] + 0.05;
@@ -96,7 +95,7 @@ export function drawPuppet(context, pose, project, unit, {ribbon, blink = false,
 }
 
 /** A limb that tapers, light on one side and dark on the other, as round wood is. */
-function capsule(context, [x0, y0], [x1, y1], r0, r1, [light, dark], alpha) {
+function capsule(context, [x0, y0], [x1, y1], r0, r1, [light, dark]) {
   const angle = Math.atan2(y1 - y0, x1 - x0);
   const reach = Math.max(0.001, Math.hypot(x1 - x0, y1 - y0));
   const lean = reach > Math.abs(r0 - r1) ? Math.acos((r0 - r1) / reach) : r0 > r1 ? 0 : Math.PI;
@@ -111,14 +110,12 @@ function capsule(context, [x0, y0], [x1, y1], r0, r1, [light, dark], alpha) {
   shade.addColorStop(0, light);
   shade.addColorStop(0.45, light);
   shade.addColorStop(1, dark);
-  context.globalAlpha = alpha;
   context.fillStyle = shade;
   context.beginPath();
   context.arc(x0, y0, r0, angle + lean, angle - lean);
   context.arc(x1, y1, r1, angle - lean, angle + lean);
   context.closePath();
   context.fill();
-  context.globalAlpha = 1;
 }
 
 function ball(context, [x, y], radius, colour, alpha = 1, dark = null) {
@@ -138,9 +135,9 @@ function ball(context, [x, y], radius, colour, alpha = 1, dark = null) {
 }
 
 /** A joint is a keypoint: its colour with a light middle. */
-function joint(context, spot, radius, colour, alpha) {
-  ball(context, spot, radius, colour, alpha);
-  ball(context, spot, radius * 0.5, "rgb(255 255 255 / 85%)", alpha);
+function joint(context, spot, radius, colour) {
+  ball(context, spot, radius, colour);
+  ball(context, spot, radius * 0.5, "rgb(255 255 255 / 85%)");
 }
 
 function drawTrunk(context, pose, project, unit) {
@@ -152,8 +149,8 @@ function drawTrunk(context, pose, project, unit) {
   const [x, y] = [(left[0] + right[0]) / 2, (neck[1] + hips[1]) / 2];
   const wide = Math.max(Math.abs(right[0] - left[0]) / 2 + round, round * 1.6);
   // The neck and the pelvis are wood, the rest is a shirt.
-  capsule(context, neck, mix2(neck, project(pose.head), 0.5), 0.07 * unit, 0.065 * unit, COLOURS.body, 1);
-  capsule(context, lowLeft, lowRight, 0.1 * unit, 0.1 * unit, ["#26413d", "#182c2a"], 1);
+  capsule(context, neck, mix2(neck, project(pose.head), 0.5), 0.07 * unit, 0.065 * unit, COLOURS.body);
+  capsule(context, lowLeft, lowRight, 0.1 * unit, 0.1 * unit, ["#26413d", "#182c2a"]);
   const shade = context.createLinearGradient(x - wide, y - wide, x + wide * 0.8, y + wide);
   shade.addColorStop(0.1, COLOURS.shirt[0]);
   shade.addColorStop(1, COLOURS.shirt[1]);

@@ -17,6 +17,7 @@ const NOSE_REACH = 0.072;
 const NOSE_DROP = 0.012;
 const SETTLE_S = 0.07;
 const GROUND_S = 2.5;
+const HELD_S = 0.6;
 const SOLE = 0.07;
 const SIDES = ["left", "right"];
 const CHAIN = [
@@ -52,9 +53,11 @@ export class MirrorSolver {
     this.at = {x: 0, jump: 0};
     this.height = 0;
     this.soles = [];
-    /** Opacity of the limbs. */
-    this.faint = {};
+    /** Which limbs are not seen: left_arm and so on. */
+    this.bare = {};
     this.seen = {};
+    /** When each bone was seen last. */
+    this.when = {};
     /** Whether depth is measured rather than estimated. */
     this.measured = false;
     this.last = -Infinity;
@@ -88,11 +91,16 @@ export class MirrorSolver {
     const across = (a, b, share) => [-(b[0] - a[0]) / (share * height), -(b[1] - a[1]) / (share * height)];
     const direct = (name, from, to, share, sign) => {
       const [p, q] = [point(from), point(to)];
-      if (!p || !q) return (this.seen[name] = false);
+      if (!p || !q) {
+        // Missed for a moment, it stays as it was: a limb that comes and goes would flicker.
+        this.seen[name] = Math.abs(time - this.when[name]) < HELD_S;
+        if (this.seen[name]) wanted[name] = this.wanted[name];
+        return;
+      }
       this.seen[name] = true;
+      this.when[name] = time;
       const [a, b] = [space(from), space(to)];
       wanted[name] = a && b ? unitOf(sub(b, a)) : deepen(across(p, q, share), sign);
-      return true;
     };
     for (const side of SIDES) {
       for (const [bone, from, to, sign] of CHAIN) direct(`${side}_${bone}`, `${side}_${from}`, `${side}_${to}`, SHARES[bone], sign);
@@ -102,8 +110,8 @@ export class MirrorSolver {
     this.wanted = {...rest, ...wanted};
     for (const side of SIDES) {
       const arm = this.seen[`${side}_upperArm`];
-      this.faint[`${side}_arm`] = arm ? 1 : 0.4;
-      this.faint[`${side}_leg`] = this.seen[`${side}_thigh`] ? 1 : 0.4;
+      this.bare[`${side}_arm`] = !arm;
+      this.bare[`${side}_leg`] = !this.seen[`${side}_thigh`];
       // A forearm that is not seen goes on as the upper arm does.
       if (arm && !this.seen[`${side}_forearm`]) this.wanted[`${side}_forearm`] = this.wanted[`${side}_upperArm`];
       if (this.seen[`${side}_thigh`] && !this.seen[`${side}_shin`]) this.wanted[`${side}_shin`] = [0, -1, 0];
@@ -210,8 +218,9 @@ export class MirrorSolver {
   lose() {
     this.wanted = restOf();
     this.root = {x: 0, jump: 0};
-    this.faint = {};
+    this.bare = {};
     this.seen = {};
+    this.when = {};
   }
 
   /** The doll's pose now, a moment nearer to what was seen. */

@@ -19,6 +19,10 @@ const PACES = {
   keys: {speed: 5.8, most: 12, faster: 0.07, apart: [1.25, 2.3], least: 0.85},
 };
 
+/** Looks at the player a second that are needed to see a jump and a duck, and those from which on nothing is slowed down. */
+export const NEEDED = {low: 6, high: 3, ease: 8};
+const SLOWEST = 0.5;
+
 /** What stands in the way: `low` is jumped over, `high` is ducked under. */
 export const KINDS = {
   hurdle: {low: true, width: 0.3, top: 0.72, bottom: 0},
@@ -61,6 +65,8 @@ export class World {
     this.lights = [];
     this.runner = {y: 0, rise: 0, air: false, duck: false, since: 0, safe: 0, landed: -9, hitAt: -9};
     this.wantsDuck = false;
+    /** How often a second the player is looked at; keys are seen at once. */
+    this.looks = Infinity;
     this.next = 13;
     this.sprint = 0;
     /** What happened since it was last asked. @type {string[]} */
@@ -78,6 +84,11 @@ export class World {
 
   get height() {
     return this.runner.duck ? LOW : TALL;
+  }
+
+  /** Whether the player is looked at often enough to see what this thing asks for. */
+  #judged(kind) {
+    return this.looks >= (KINDS[kind].low ? NEEDED.low : NEEDED.high);
   }
 
   jump() {
@@ -105,8 +116,10 @@ export class World {
   /** Let some time pass, seconds. */
   update(seconds) {
     if (this.over) return;
+    // Who is looked at rarely is seen late, and gets more time.
+    const ease = Math.min(1, Math.max(SLOWEST, this.looks / NEEDED.ease));
     // In small steps, so that nothing is jumped through where frames are few.
-    for (let left = Math.min(seconds, 0.1); left > 0; left -= 1 / 120) this.#step(Math.min(left, 1 / 120));
+    for (let left = ease * Math.min(seconds, 0.1); left > 0; left -= 1 / 120) this.#step(Math.min(left, 1 / 120));
   }
 
   #step(seconds) {
@@ -136,7 +149,8 @@ export class World {
     while (this.next < this.distance + AHEAD) {
       const at = this.next;
       const level = Math.min(1, this.distance / 400);
-      const kinds = Object.keys(KINDS);
+      const seen = Object.keys(KINDS).filter((kind) => this.#judged(kind));
+      const kinds = seen.length ? seen : Object.keys(KINDS);
       const kind = kinds[Math.floor(this.random() * kinds.length)];
       this.#put(kind, at);
       const [shortest, longest] = this.pace.apart;
@@ -187,7 +201,7 @@ export class World {
         thing.passed = true;
         if (!thing.hit) this.happened.push("passed");
       }
-      if (thing.hit || this.time < runner.safe) continue;
+      if (thing.hit || this.time < runner.safe || !this.#judged(thing.kind)) continue;
       if (touches && thing.touched === null) thing.touched = this.time;
       if (thing.touched === null) continue;
       const saved = low ? runner.air : runner.duck;
