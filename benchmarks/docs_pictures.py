@@ -9,6 +9,7 @@ Everything is drawn by today's models on the pictures and the clip of tests/asse
 - drawing-switches.jpg: the options of docs/drawing.md on one picture
 - drawing-own.png: what the last snippet of docs/drawing.md draws
 - angles-plot.png, angles-video.jpg: what ``poise angles squats.mp4 --save`` writes
+- mocap.jpg: the page of ``poise mocap squats.mp4 --preview squats.html``, in Chromium
 - train_labels.png: the overview that a training writes, of the labels in people.coco.json
 - augmentation/: what augmentation_pictures.py draws
 """
@@ -37,6 +38,9 @@ from poise.datasets import open_dataset, scan
 from poise.datasets.doctor import write_sheet
 from poise.drawing import Style
 from poise.gestures import GesturePainter, watch_gestures
+from poise.mocap import MotionCapture
+from poise.mocap.preview import write_preview
+from poise.mocap.solving import joined
 from poise.model.second_pass import second_pass
 from poise.sources import open_source
 from poise.training.plots import draw_labels
@@ -151,6 +155,31 @@ def augmentation(path: Path) -> None:
     subprocess.run([sys.executable, str(program), "--out", str(path)], check=True)
 
 
+def mocap(path: Path) -> None:
+    """Photograph the preview of somebody who squats; needs Chromium and websockets."""
+    sys.path.insert(0, str(ROOT / "tests/web"))
+    from browser import open_browser
+
+    clip = joined(Clip.of(Pose("body-3d").track(samples.squats, stream=True, verbose=False)))
+    motion = MotionCapture().solve(clip)
+    points = clip.xy[clip.row(motion.id)][clip.times.searchsorted(motion.times)]
+    with tempfile.TemporaryDirectory() as folder, open_browser(("--use-angle=swiftshader",)) as browser:
+        page = browser.page()
+        page.viewport(1200, 940)
+        page.prefer(color_scheme="light")
+        preview = write_preview(
+            Path(folder) / "squats.html", motion, video=samples.squats, points=points, size=clip.size
+        )
+        page.open(preview.as_uri())
+        page.wait("globalThis.preview && preview.scene && video.readyState > 1")
+        # From a little to the side, in the middle of a squat.
+        page.evaluate("preview.scene.camera.yaw = 0.45, preview.seek(1.9)")
+        page.wait("!video.seeking && document.querySelector('#values').textContent.includes('°')")
+        shot = PIL.Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    # Without the bar beside it that scrolls.
+    shot.crop((0, 0, 1185, 940)).save(path, quality=86, optimize=True)
+
+
 PICTURES = {
     "hero": (hero, "hero.jpg"),
     "gestures": (gestures, "gestures.jpg"),
@@ -160,6 +189,7 @@ PICTURES = {
     "own": (own_things, "drawing-own.png"),
     "angles-plot": (angles_plot, "angles-plot.png"),
     "angles-video": (angles_video, "angles-video.jpg"),
+    "mocap": (mocap, "mocap.jpg"),
     "labels": (labels, "train_labels.png"),
     "augmentation": (augmentation, "augmentation"),
 }

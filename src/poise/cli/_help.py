@@ -40,7 +40,7 @@ _OPTIONS = {
     ),
     "What is read": (
         "cfg", "data", "split", "images", "batch", "vid-stride", "stream-buffer", "reconnect", "fraction", "rect",
-        "cache", "min-conf", "follow", "dedupe", "split", "sources",
+        "cache", "min-conf", "follow", "dedupe", "split", "sources", "video",
     ),
     "What is written": (
         "dry-run", "osc", "ws", "sink",

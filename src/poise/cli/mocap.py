@@ -73,7 +73,7 @@ def mocap(
         conf: Drop people below this confidence, 0 to 1.
         seconds: End a live session after so many seconds of the source.
         list: Only say who is there: id, seconds, size in the picture.
-        sheet: The same, and a picture of everybody with their ids into this .png or .jpg file.
+        sheet: Say who is there as --list does, and draw everybody with their ids into this .png or .jpg file.
         video: The video of a saved clip, for --preview and --sheet.
         show: Show the frames in a window while it is live.
         json: Print what was captured as JSON on standard output.
