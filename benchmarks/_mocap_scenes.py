@@ -41,7 +41,7 @@ def turned(axis: tuple[float, float, float], degrees: np.ndarray) -> np.ndarray:
 
 
 def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) -> Motion:
-    """Return a movement with known rotations: ``free``, ``walk``, ``squat``, ``turn``, ``jacks``, ``stand`` or ``hands``.
+    """Return a movement with known rotations: ``free``, ``walk``, ``squat``, ``turn``, ``jacks`` or ``stand``.
 
     Of ``hands``, fingers are known too: raised hands that turn, spread, point and make fists.
     """
@@ -117,7 +117,11 @@ def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) 
             put(f"{side}Hand", turned((0, 0, 1), sign * wave(-30, 40, 0.35)), turned((0, sign, 0), wave(-10, 15, 0.4)))
             for n, finger in enumerate(("Index", "Middle", "Ring", "Little")):
                 f, p = rng.uniform(0.3, 0.8), rng.uniform(0, 6)
-                spread, first, second = wave(-12 + 6 * n, -2 + 6 * n, 0.4, p), wave(-5, 80, f, p), wave(2, 95, f, p + 0.7)
+                spread, first, second = (
+                    wave(-12 + 6 * n, -2 + 6 * n, 0.4, p),
+                    wave(-5, 80, f, p),
+                    wave(2, 95, f, p + 0.7),
+                )
                 put(
                     f"{side}{finger}Proximal",
                     turned((0, sign, 0), spread),

@@ -32,6 +32,7 @@ def mocap(
     fov: float = 60.0,
     smooth: float = 1.0,
     foot_lock: bool = True,
+    hands: Annotated[bool, Parameter(negative=())] = False,
     rig: str | None = None,
     fps: float | None = None,
     conf: float | None = None,
@@ -61,6 +62,7 @@ def mocap(
         fov: Field of view along the longer side of the picture, degrees.
         smooth: How quiet the movement becomes: 1 as tuned, less is livelier, more is calmer.
         foot_lock: Hold feet where they stand.
+        hands: Also look for hands, and move fingers and palms as they do; slower.
         rig: Names and axes of another rig for .bvh and .glb: mixamo, unreal, rigify, a .toml file.
         fps: Frames a second of the files; those of the video unless given. Live: moments a second that are sent.
         conf: Drop people below this confidence, 0 to 1.
@@ -74,6 +76,9 @@ def mocap(
     from poise.mocap import LiveCapture, MotionCapture
 
     report = Reporter(quiet=quiet, lines=False)
+    engine = engine or Engine()
+    if hands and Path(source).suffix.lower() == ".npz":
+        raise ValueError(f"{source}: a saved clip holds no hands; give --hands the video itself")
     settings: dict[str, Any] = {"height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock}
     wanted: dict[str, Any] = {} if conf is None else {"conf": conf}
     outs = list(out or ())
@@ -87,8 +92,8 @@ def mocap(
             raise ValueError(f"{'--rig' if rig is not None else '--json'} is for --out, not for live; leave it out")
         from poise.mocap.live import run_live
 
-        live = LiveCapture(**settings)
-        model = (engine or Engine()).open("body-3d")
+        live = LiveCapture(**settings, hands=engine.open("hands") if hands else False)
+        model = engine.open("body-3d")
         tell = report.console.print
         run_live(
             source,
@@ -107,8 +112,8 @@ def mocap(
     if preview is not None and (source in ("-", "webcam") or source.isdecimal() or "://" in source):
         raise ValueError(f"--preview reads a video again, so it needs a file, got {source}; save the video first")
     capture = MotionCapture(**settings)
-    clip = _clip(source, engine or Engine(), report, wanted)
-    motion = capture.solve(clip, id=id)
+    clip, found = _clips(source, engine, report, wanted, hands=hands)
+    motion = capture.solve(clip, id=id, hands=found)
     for path in outs:
         from poise.mocap.files import write_motion
 
@@ -154,16 +159,22 @@ def check(
         check_writable(path)
 
 
-def _clip(source: str, engine: Engine, report: Reporter, wanted: dict[str, Any]) -> Clip:
+def _clips(
+    source: str, engine: Engine, report: Reporter, wanted: dict[str, Any], *, hands: bool
+) -> tuple[Clip, Clip | None]:
+    """Return everybody's bodies, and their hands where they are wanted."""
     from poise.clips import Clip
+    from poise.mocap.hand_watch import with_hands
     from poise.mocap.solving import joined
 
     if Path(source).suffix.lower() == ".npz":
         if wanted:
             raise ValueError(f"{source}: --conf is for videos; a saved clip has its people already")
-        return Clip.load(source)
+        return Clip.load(source), None
     found = engine.open("body-3d").track(source, stream=True, verbose=False, on_error=report.error, **wanted)
-    return joined(Clip.of(report.watch(found)))
+    if hands:
+        return with_hands(report.watch(found), engine.open("hands"))
+    return joined(Clip.of(report.watch(found))), None
 
 
 def summary(motion: Motion) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from math import radians
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.mocap import quaternions as quat
+from poise.mocap.body import product, unit
+from poise.mocap.sight import turn_between
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +47,9 @@ _PARTS = np.array(
 _HAND = 0.111
 # The palm's points, and how much each tells of how the palm lies: the thumb's base moves by itself.
 _PALM = np.array([0, 1, 5, 9, 13, 17])
-_TELLS = np.array([1.0, 0.3, 1.0, 1.0, 1.0, 1.0])
+_TELLS = np.array([1.0, 0.3, 1.0, 1.0, 1.0, 1.0]) / 5.3
+# What ends the bones of index to little finger beyond their knuckles.
+_FINGERS = np.array([6, 7, 8, 10, 11, 12, 14, 15, 16, 18, 19, 20])
 # Standard deviations of the points across and along the view, as shares of a bone's length.
 _ACROSS, _ALONG = 0.15, 0.3
 # Spread at rest, least and most of index to little finger, degrees, towards the little finger; bends likewise. Ranges
@@ -63,12 +66,14 @@ _SPREAD_WEAK = 0.02
 _TENDON, _TENDON_SAYS = 2 / 3, 0.5
 # The thumb at rest and the way it bends, seen from the hand; what stands for a bent thumb where it is straight.
 THUMB = np.array([1.0, 0.0, 1.0]) / np.sqrt(2.0)
-_THUMB_BENDS_TO = np.array([1.0, 0.0, -1.0]) / np.sqrt(2.0)
+_THUMB_AXES = np.stack([THUMB, np.array([1.0, 0.0, -1.0]) / np.sqrt(2.0), [0.0, 1.0, 0.0]], axis=-1)
 _THUMB_WEAK = 0.5
 # Columns of the numbers of a hand: spreads, bends finger by finger, where the thumb points, its twist and bends.
 SPREAD, BEND, POINTS_TO, TWIST, THUMB_BEND = slice(0, 4), slice(4, 16), slice(16, 19), slice(19, 20), slice(20, 22)
 NUMBERS = 22
-_X, _Y, _Z = np.eye(3)
+# Of where the thumb points, the cross product of its rest with it.
+_THUMB_CROSS = -np.cross(np.eye(3), THUMB)
+_X = np.array([1.0, 0.0, 0.0])
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 _MIRROR_TURN = np.array([1.0, -1.0, -1.0, 1.0])
 
@@ -132,8 +137,8 @@ def vectors(points: Floats, bones: Floats, ray: Floats) -> Floats:
     return np.asarray(across + (np.sin(angle) * long)[..., None] * ray[..., None, :])
 
 
-def palm(bones: Floats, right: NDArray[np.bool_] | bool, own: Floats) -> Floats:
-    """Return ``(…, 4)`` how hands are turned: the rotation of the hand at rest whose palm lies as these do.
+def palm(bones: Floats, right: NDArray[np.bool_], own: Floats) -> Floats:
+    """Return ``(…, 3, 3)`` how hands are turned: the rotation of the hand at rest whose palm lies as these do.
 
     Args:
         bones: ``(…, 21, 3)`` from :func:`vectors`.
@@ -143,17 +148,17 @@ def palm(bones: Floats, right: NDArray[np.bool_] | bool, own: Floats) -> Floats:
     Source:
         Kabsch, A solution for the best rotation to relate two sets of vectors, Acta Crystallographica 1976.
     """
-    seen = np.concatenate([np.zeros((*bones.shape[:-2], 1, 3)), bones[..., _PALM[1:], :]], axis=-2)
     at_rest = np.concatenate([np.zeros((1, 3)), bases(own)])
-    side = np.where(np.asarray(right)[..., None, None], _MIRROR, 1.0)
-    weights = _TELLS / _TELLS.sum()
-    model = at_rest - weights @ at_rest
-    off = seen - (weights[:, None] * seen).sum(-2, keepdims=True)
-    both = np.swapaxes(off, -1, -2) @ (weights[:, None] * model * side)
-    u, _, v = np.linalg.svd(both)
-    turned = np.linalg.det(u) * np.linalg.det(v)
-    u[..., 2] *= turned[..., None]
-    return quat.from_matrix(u @ v)
+    # Taken from the middle, so that what the wrist is off by changes little.
+    model = _TELLS[:, None] * (at_rest - _TELLS @ at_rest)
+    u, _, v = np.linalg.svd(np.swapaxes(bones[..., _PALM, :], -1, -2) @ (model * _side(right)))
+    u[..., 2] *= np.linalg.det(u @ v)[..., None]
+    return np.asarray(u @ v)
+
+
+def _side(right: NDArray[np.bool_]) -> Floats:
+    """Return ``(…, 1, 3)`` what makes left hands of right ones, and the other way round; ones for left hands."""
+    return np.where(right[..., None, None], _MIRROR, 1.0)
 
 
 def bases(own: Floats) -> Floats:
@@ -161,22 +166,21 @@ def bases(own: Floats) -> Floats:
     return np.asarray(_BASES * (own[1::4] / np.linalg.norm(_BASES, axis=1))[:, None])
 
 
-def numbers(bones: Floats, turn: Floats, right: NDArray[np.bool_] | bool) -> Floats:
+def numbers(bones: Floats, turn: Floats, right: NDArray[np.bool_]) -> Floats:
     """Return ``(…, 22)`` how fingers are spread and bent, and how the thumb is.
 
     Args:
         bones: ``(…, 21, 3)`` from :func:`vectors`.
-        turn: ``(…, 4)`` from :func:`palm`.
+        turn: ``(…, 3, 3)`` from :func:`palm`.
         right: ``(…)`` whether they are right hands.
     """
-    own = quat.rotate(quat.inverse(turn)[..., None, :], bones)
-    own = own * np.where(np.asarray(right)[..., None, None], _MIRROR, 1.0)
-    out = np.empty((*bones.shape[:-2], NUMBERS))
-    fingers = np.stack([own[..., start : start + 3, :] for start in (6, 10, 14, 18)], axis=-3)
+    own = (bones @ turn) * _side(right)
+    shape = own.shape[:-2]
+    out = np.empty((*shape, NUMBERS))
+    fingers = own[..., _FINGERS, :].reshape(*shape, 4, 3, 3)
     out[..., SPREAD] = spread = _spread(fingers)
-    out[..., BEND] = _bends(fingers, spread).reshape(*out.shape[:-1], 12)
-    thumb = own[..., 2:5, :]
-    out[..., POINTS_TO], out[..., TWIST], out[..., THUMB_BEND] = _thumb(thumb)
+    out[..., BEND] = _bends(fingers, spread).reshape(*shape, 12)
+    out[..., POINTS_TO], out[..., TWIST], out[..., THUMB_BEND] = _thumb(own[..., 2:5, :])
     return out
 
 
@@ -187,7 +191,7 @@ def _spread(fingers: Floats) -> Floats:
     usual = 2 * _SPREADS[0]
     first = np.square(x).sum(-1) - np.square(z).sum(-1) + _SPREAD_WEAK**2 * np.cos(usual)
     second = -2 * (x * z).sum(-1) + _SPREAD_WEAK**2 * np.sin(usual)
-    return np.clip(np.arctan2(second, first) / 2, _SPREADS[1], _SPREADS[2])
+    return np.asarray(np.minimum(np.maximum(np.arctan2(second, first) / 2, _SPREADS[1]), _SPREADS[2]))
 
 
 def _bends(fingers: Floats, spread: Floats) -> Floats:
@@ -195,48 +199,58 @@ def _bends(fingers: Floats, spread: Floats) -> Floats:
     along = fingers[..., 0] * np.cos(spread)[..., None] - fingers[..., 2] * np.sin(spread)[..., None]
     down = np.arctan2(-fingers[..., 1], along)
     low, high = _BENDS[1:]
-    first = np.clip(_wrapped(down[..., 0]), low[0], high[0])
-    second = np.clip(_wrapped(down[..., 1] - first), low[1], high[1])
-    third = np.clip(_wrapped(down[..., 2] - first - second), low[2], high[2])
-    third = np.clip(third + _TENDON_SAYS * (_TENDON * second - third), low[2], high[2])
-    return np.stack([first, second, third], axis=-1)
+    out = np.empty(down.shape)
+    out[..., 0] = np.minimum(np.maximum(_wrapped(down[..., 0]), low[0]), high[0])
+    second = _wrapped(down[..., 1] - out[..., 0])
+    out[..., 1] = second = np.minimum(np.maximum(second, low[1]), high[1])
+    third = _wrapped(down[..., 2] - out[..., 0] - second)
+    third = (1 - _TENDON_SAYS) * np.minimum(np.maximum(third, low[2]), high[2]) + _TENDON_SAYS * _TENDON * second
+    out[..., 2] = np.minimum(third, high[2])
+    return out
 
 
 def _thumb(thumb: Floats) -> tuple[Floats, Floats, Floats]:
     """Return where the thumb's first bone points, its twist, and how far the other two bend."""
-    length = np.maximum(np.sqrt(np.square(thumb).sum(-1, keepdims=True)), 1e-9)
-    way = thumb / length
+    way = thumb / np.maximum(np.sqrt(np.square(thumb).sum(-1, keepdims=True)), 1e-9)
     first = way[..., 0, :]
-    swing = quat.between(np.broadcast_to(THUMB, first.shape), first)
-    rest_of = quat.rotate(quat.inverse(swing)[..., None, :], way[..., 1:, :])
-    toward, aside = rest_of @ _THUMB_BENDS_TO, rest_of @ np.cross(THUMB, _THUMB_BENDS_TO)
+    # Seen from the first bone: along it, the way that it bends, and the hinge.
+    onward = way[..., 1:, :] @ (turn_between(THUMB, first) @ _THUMB_AXES)
+    along, toward, aside = onward[..., 0], onward[..., 1], onward[..., 2]
     # A bent thumb shows which way it bends; a straight one is taken to bend as at rest.
     twist = np.arctan2(aside.sum(-1), np.maximum(toward.sum(-1), 0.0) + _THUMB_WEAK)
-    twist = np.clip(twist, *_TWISTS)
-    along = rest_of @ THUMB
+    twist = np.minimum(np.maximum(twist, _TWISTS[0]), _TWISTS[1])
     bent = toward * np.cos(twist)[..., None] + aside * np.sin(twist)[..., None]
     angle = np.arctan2(bent, along)
     low, high = _THUMB_BENDS[1:]
-    second = np.clip(angle[..., 0], low[0], high[0])
-    third = np.clip(_wrapped(angle[..., 1] - second), low[1], high[1])
-    return first, twist[..., None], np.stack([second, third], axis=-1)
+    angle[..., 1] -= np.minimum(np.maximum(angle[..., 0], low[0]), high[0])
+    return first, twist[..., None], np.minimum(np.maximum(_wrapped(angle), low), high)
 
 
-def turns(found: Floats, right: NDArray[np.bool_] | bool) -> Floats:
+def turns(found: Floats, right: NDArray[np.bool_]) -> Floats:
     """Return ``(…, 15, 4)`` rotations of finger bones, each relative to the one before, thumb first.
 
     Args:
         found: ``(…, 22)`` from :func:`numbers`.
         right: ``(…)`` whether they are right hands.
     """
-    out = np.empty((*found.shape[:-1], 15, 4))
-    bends = found[..., BEND].reshape(*found.shape[:-1], 4, 3)
-    out[..., 3:, :] = quat.from_axis_angle(-_Z, bends).reshape(*found.shape[:-1], 12, 4)
-    out[..., 3::3, :] = quat.multiply(quat.from_axis_angle(_Y, found[..., SPREAD]), out[..., 3::3, :])
-    swing = quat.between(np.broadcast_to(THUMB, (*found.shape[:-1], 3)), found[..., POINTS_TO])
-    out[..., 0, :] = quat.multiply(swing, quat.from_axis_angle(THUMB, found[..., TWIST][..., 0]))
-    out[..., 1:3, :] = quat.from_axis_angle(np.cross(THUMB, _THUMB_BENDS_TO), found[..., THUMB_BEND])
-    return np.asarray(out * np.where(np.asarray(right)[..., None, None], _MIRROR_TURN, 1.0))
+    shape = found.shape[:-1]
+    half = found / 2
+    sine, cosine = np.sin(half), np.cos(half)
+    out = np.zeros((*shape, 15, 4))
+    # Fingers bend about -z, knuckles turn about y after that.
+    out[..., 3:, 2], out[..., 3:, 3] = -sine[..., BEND], cosine[..., BEND]
+    bend, spread = out[..., 3::3, :].copy(), (sine[..., SPREAD], cosine[..., SPREAD])
+    out[..., 3::3, 0], out[..., 3::3, 1] = spread[0] * bend[..., 2], spread[0] * bend[..., 3]
+    out[..., 3::3, 2], out[..., 3::3, 3] = spread[1] * bend[..., 2], spread[1] * bend[..., 3]
+    # The thumb's first bone twists about itself before it points where it does; the others bend about y.
+    ways = found[..., POINTS_TO]
+    swing = np.empty((*shape, 4))
+    swing[..., :3] = ways @ _THUMB_CROSS
+    swing[..., 3] = np.sqrt(np.square(ways).sum(-1)) + ways @ THUMB
+    twist = np.concatenate([sine[..., TWIST] * THUMB, cosine[..., TWIST]], axis=-1)
+    out[..., 0, :] = product(unit(swing), twist)
+    out[..., 1:3, 1], out[..., 1:3, 3] = sine[..., THUMB_BEND], cosine[..., THUMB_BEND]
+    return np.asarray(out * np.where(right[..., None, None], _MIRROR_TURN, 1.0))
 
 
 def offsets(own: Floats, height: float) -> tuple[Floats, Floats]:
@@ -261,4 +275,3 @@ def offsets(own: Floats, height: float) -> tuple[Floats, Floats]:
 def _wrapped(angle: Floats) -> Floats:
     """Return angles from -90 to 270 degrees: joints bend one way."""
     return np.asarray((angle + np.pi / 2) % (2 * np.pi) - np.pi / 2)
-

@@ -131,11 +131,13 @@ class LiveCapture:
         lags = [one.lag_s for one in self._people.values()]
         return float(np.mean(lags)) if lags else 0.0
 
-    def update(self, results: Results) -> list[MotionFrame]:
+    def update(self, results: Results, hands: Results | None = None) -> list[MotionFrame]:
         """Return a moment of everybody who is in the frame.
 
         Args:
             results: One frame of ``body-3d``, tracked; without ids its most confident person is id 1.
+            hands: Everybody's hands in it, as :class:`poise.mocap.hand_watch.HandWatch` gives them; None: they are
+                looked for in the picture where hands were asked for.
 
         Raises:
             ValueError: The points have no xyz.
@@ -154,7 +156,8 @@ class LiveCapture:
             del self._people[id]
         height, width = results.orig_shape
         camera = Camera.of((width, height), self.fov)
-        hands = None if self._watch is None else self._watch.update(results)
+        if hands is None and self._watch is not None:
+            hands = self._watch.update(results)
         return [self._follow(id, row, results, camera, hands) for id, row in rows_of_people(results)]
 
     def _follow(self, id: int, row: int, results: Results, camera: Camera, hands: Results | None) -> MotionFrame:

@@ -14,10 +14,11 @@ from poise.clips.repair import rolling_median
 from poise.filters.offline import savitzky_golay
 from poise.mocap import fingers
 from poise.mocap import quaternions as quat
+from poise.mocap.body import product, quat_matrix, unit
 from poise.mocap.hand_watch import HAND, hand_id
 from poise.mocap.motion import Motion
 from poise.mocap.rig import BONES, FINGER_BONES, Rig, forward
-from poise.mocap.sight import Camera, axes_up
+from poise.mocap.sight import Camera, axes_up, turn_between
 from poise.results import Results
 
 Floats = NDArray[np.float64]
@@ -26,13 +27,15 @@ Bools = NDArray[np.bool_]
 RIGHT = np.array([False, True])
 # Hands below this confidence are not believed; MediaPipe's own limit.
 LEAST = 0.5
+# Palms below this trust, such as those that no wrist could turn, say nothing of how hands lie.
+SURE = 0.3
 # Seconds for which a hand that is not seen stays as it was, and in which it then eases to its rest.
 HOLD_S, EASE_S = 0.3, 0.5
 # Window of the filter, seconds: fingers make up to five strokes a second.
 _WINDOW_S = 0.2
 # How far a forearm turns about itself, and a hand at the wrist; and beyond these, how far halves the trust. Kapandji.
 _TWIST, _WRIST, _DOUBT = radians(90.0), radians(85.0), radians(25.0)
-_X = np.array([1.0, 0.0, 0.0])
+_AHEAD = np.array([0.0, 0.0, -1.0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,17 +94,20 @@ class SeenHands:
                 sure[side] = hands.boxes.conf[row]
         return cls(xy, xyz, believed(sure, xy, xyz))
 
-    def points(self, camera: Camera) -> tuple[Floats, Floats]:
-        """Return ``(…, 2, 21, 3)`` points, and ``(…, 2, 3)`` directions in which the hands are seen, in camera's axes.
+    def points(self, camera: Camera, up: Floats) -> tuple[Floats, Floats]:
+        """Return ``(…, 2, 21, 3)`` points, and ``(…, 2, 3)`` directions in which the hands are seen.
 
         The network sees each hand as if it were in the middle of the picture.
+
+        Args:
+            camera: What saw them.
+            up: ``(…, 3, 3)`` from the camera's axes into those that are wanted.
         """
         there = self.sure > 0
         middle = np.where(there[..., None], self.xy.mean(axis=-2), np.array(camera.size) / 2)
-        rays = camera.rays(middle)
-        look = quat.between(np.broadcast_to([0.0, 0.0, -1.0], rays.shape), rays)
-        up = axes_up(np.where(there[..., None, None], self.xyz, 0.0))
-        return quat.rotate(look[..., None, :], up), rays
+        turn = up[..., None, :, :] @ turn_between(_AHEAD, camera.rays(middle))
+        ahead = axes_up(np.where(there[..., None, None], self.xyz, 0.0))
+        return ahead @ np.swapaxes(turn, -1, -2), -turn[..., 2]
 
 
 def believed(sure: Floats, xy: Floats, xyz: Floats) -> Floats:
@@ -135,14 +141,14 @@ def add_hands(
         stretches: First frame and end of each part that is one unbroken movement.
         smooth: How quiet it becomes; 1 as it is tuned.
     """
-    points, rays = seen.points(camera)
-    points, rays = quat.rotate(ups[:, None, None], points), quat.rotate(ups[:, None], rays)
+    points, rays = seen.points(camera, quat.to_matrix(ups))
     there = seen.sure > 0
     own = fingers.lengths(points.reshape(-1, 21, 3), seen.sure.ravel())
     bones = fingers.vectors(points, own, rays)
     palms = fingers.palm(bones, RIGHT, own)
     numbers = fingers.numbers(bones, palms, RIGHT)
-    arms = Arms.of(motion.rig, motion.rotations, forward(motion.rig, motion.rotations, motion.root)[1])
+    world = forward(motion.rig, motion.rotations, motion.root)[1]
+    arms = Arms.of(motion.rig, motion.rotations, quat.to_matrix(world))
     seen_turns = arms.seen_from(palms)
     sure = seen.sure * plausible(seen_turns)
     turns, found, shares = arms.turns.copy(), np.empty_like(numbers), np.empty_like(sure)
@@ -151,7 +157,7 @@ def add_hands(
             at = (slice(low, high), side)
             times = motion.times[low:high]
             found[at], _ = _steady(numbers[at], there[at], fingers.rest(), times, smooth)
-            wrist, near = _steady(seen_turns[at], there[at] & (sure[at] > 0.3), None, times, smooth)
+            wrist, near = _steady(seen_turns[at], there[at] & (sure[at] > SURE), None, times, smooth)
             turns[at], shares[at] = quat.normalise(wrist), near
     rotations = np.concatenate(
         [arms.turned(motion.rotations, turns, shares), fingers.turns(found, RIGHT).reshape(len(motion), 30, 4)], axis=1
@@ -200,7 +206,7 @@ class Arms:
         hands: Rows of the hands.
         bends: ``(…, 2, 4)`` the forearms' rotations without the twist about themselves.
         turns: ``(…, 2, 4)`` the hands' rotations seen from the forearms without that: twist and wrist together.
-        bases: ``(…, 2, 4)`` how forearms without twist lie in the world.
+        bases: ``(…, 2, 3, 3)`` how forearms without twist lie in the world.
     """
 
     forearms: tuple[int, int]
@@ -211,15 +217,22 @@ class Arms:
 
     @classmethod
     def of(cls, rig: Rig, rotations: Floats, world: Floats) -> Arms:
-        """Take them out of ``(…, J, 4)`` rotations, relative to the parents and in the world."""
+        """Take them out of ``(…, J, 4)`` rotations, and ``(…, J, 3, 3)`` how the bones lie in the world."""
         lower, hand = ((rig.row(f"left{bone}"), rig.row(f"right{bone}")) for bone in ("LowerArm", "Hand"))
-        bend, twist = quat.swing_twist(rotations[..., lower, :], _X)
-        base = quat.multiply(world[..., lower, :], quat.inverse(twist))
-        return cls(lower, hand, bend, quat.multiply(twist, rotations[..., hand, :]), base)
+        own = rotations[..., lower, :]
+        twist = _about_x(_twist(own))
+        back = quat.inverse(twist)
+        return cls(
+            lower,
+            hand,
+            product(own, back),
+            product(twist, rotations[..., hand, :]),
+            world[..., lower, :, :] @ quat_matrix(back),
+        )
 
     def seen_from(self, palms: Floats) -> Floats:
-        """Return ``(…, 2, 4)`` hands of the world seen from the forearms, as :attr:`turns` are."""
-        return quat.multiply(quat.inverse(self.bases), palms)
+        """Return ``(…, 2, 4)``: hands that lie in the world as ``(…, 2, 3, 3)``, seen from the forearms."""
+        return quat.from_matrix(np.swapaxes(self.bases, -1, -2) @ palms)
 
     def turned(self, rotations: Floats, turns: Floats, shares: Floats) -> Floats:
         """Return ``(…, J, 4)`` rotations in which the hands lie as they were seen.
@@ -231,26 +244,33 @@ class Arms:
             turns: ``(…, 2, 4)`` as of :meth:`seen_from`.
             shares: ``(…, 2)`` in [0, 1], how much they count beside the body's own.
         """
-        whole = quat.slerp(self.turns, turns, shares)
-        angle, wrist = untwisted(whole)
-        most = np.clip(angle, -_TWIST, _TWIST)
+        near = np.where((self.turns * turns).sum(-1, keepdims=True) < 0, -turns, turns)
+        whole = unit(self.turns + shares[..., None] * (near - self.turns))
+        twist = _twist(whole)
+        twist = _about_x(np.minimum(np.maximum(twist, -_TWIST), _TWIST))
         out = np.array(rotations)
-        out[..., self.forearms, :] = quat.multiply(self.bends, quat.from_axis_angle(_X, most))
-        out[..., self.hands, :] = quat.multiply(quat.from_axis_angle(_X, angle - most), wrist)
+        out[..., self.forearms, :] = product(self.bends, twist)
+        out[..., self.hands, :] = product(quat.inverse(twist), whole)
         return out
 
 
-def untwisted(turns: Floats) -> tuple[Floats, Floats]:
-    """Split hands seen from forearms into ``(…)`` the forearms' twist, radians, and ``(…, 4)`` the wrists' rotation."""
-    swing, twist = quat.swing_twist(quat.inverse(turns), _X)
-    angle = -2 * np.arctan2(twist[..., 0], twist[..., 3])
-    return (angle + np.pi) % (2 * np.pi) - np.pi, quat.inverse(swing)
+def _twist(turns: Floats) -> Floats:
+    """Return ``(…)`` how far rotations turn about x, before or after the rest of them, radians in [-π, π]."""
+    angle = 2 * np.arctan2(turns[..., 0], turns[..., 3])
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
+def _about_x(angle: Floats) -> Floats:
+    out = np.zeros((*angle.shape, 4))
+    out[..., 0], out[..., 3] = np.sin(angle / 2), np.cos(angle / 2)
+    return out
 
 
 def plausible(turns: Floats) -> Floats:
     """Return ``(…)`` in [0, 1]: whether a forearm can turn and a wrist bend so far."""
-    angle, wrist = untwisted(turns)
-    beyond = np.maximum(np.abs(angle) - _TWIST, 0.0) + np.maximum(quat.angle(wrist) - _WRIST, 0.0)
+    # The wrist turns by what is left without the twist: its cosine's half.
+    wrist = 2 * np.arccos(np.minimum(np.hypot(turns[..., 0], turns[..., 3]), 1.0))
+    beyond = np.maximum(np.abs(_twist(turns)) - _TWIST, 0.0) + np.maximum(wrist - _WRIST, 0.0)
     return np.asarray(1 / (1 + np.square(beyond / _DOUBT)))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poise.mocap import fingers
 from poise.mocap import quaternions as quat
-from poise.mocap.hand_motion import RIGHT, Arms, SeenHands, eased, plausible, with_fingers
+from poise.mocap.hand_motion import RIGHT, SURE, Arms, SeenHands, eased, plausible, with_fingers
 from poise.mocap.motion import MotionFrame
 from poise.mocap.rig import Rig
 from poise.mocap.sight import Camera
@@ -60,20 +60,16 @@ class LiveHands:
         """
         dt = 1 / 30 if self._time is None else max(frame.time - self._time, 1e-3)
         self._time = frame.time
-        rows = [frame.rig.row(side + bone) for bone in ("LowerArm", "Hand") for side in ("left", "right")]
-        world = np.zeros((len(frame.rig.bones), 4))
-        world[rows] = quat.from_matrix(turns[rows])
-        arms = Arms.of(frame.rig, frame.rotations, world)
+        arms = Arms.of(frame.rig, frame.rotations, turns)
         there = seen.sure > 0
         sure = np.zeros(2)
         if there.any():
-            points, rays = seen.points(camera)
-            points, rays = points @ up.T, rays @ up.T
+            points, rays = seen.points(camera, up)
             bones = fingers.vectors(points, self._own, rays)
             palms = fingers.palm(bones, RIGHT, self._own)
             found = np.concatenate([fingers.numbers(bones, palms, RIGHT), arms.seen_from(palms)], axis=1)
             sure = seen.sure * plausible(found[:, -4:])
-            self._follow(found, there, sure > 0.3, dt)
+            self._follow(found, there, sure > SURE, dt)
         self._unseen = np.where(there, 0.0, self._unseen + dt)
         # What comes into sight is taken over at once, but not from one frame to the next.
         near, comes = eased(self._unseen), 1 - np.exp(-dt / _COMES_S)
@@ -83,7 +79,8 @@ class LiveHands:
         rotations = arms.turned(frame.rotations, self._state[:, -4:], self._share)
         rotations = np.concatenate([rotations, fingers.turns(numbers, RIGHT).reshape(30, 4)])
         trust = np.concatenate([frame.trust, np.repeat(seen.sure, 15)])
-        trust[rows[2:]] = np.maximum(trust[rows[2:]], sure)
+        for row, well in zip(arms.hands, sure.tolist(), strict=True):
+            trust[row] = max(trust[row], well)
         return replace(frame, rig=self._rig(frame.rig), rotations=rotations, trust=trust)
 
     def _follow(self, found: Floats, there: NDArray[np.bool_], palms: NDArray[np.bool_], dt: float) -> None:

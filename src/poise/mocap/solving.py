@@ -183,8 +183,8 @@ class MotionCapture:
         found = _results(source)
         if isinstance(found, Clip):
             raise ValueError(
-                f"{found.source}: a clip of bodies holds no hands; give hands=True the video itself, or solve(…, hands=…) "
-                "the hands that poise.mocap.hand_watch.with_hands found with it"
+                f"{found.source}: a clip of bodies holds no hands; give MotionCapture(hands=True) the video itself, or "
+                "solve(…, hands=…) the hands that poise.mocap.hand_watch.with_hands found with it"
             )
         return with_hands(found, None if self.hands is True else self.hands)
 
