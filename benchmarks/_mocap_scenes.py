@@ -211,7 +211,7 @@ def seen(motion: Motion, noise: Noise | None = None, *, seed: int = 0) -> Clip:
 
 @dataclass(frozen=True)
 class HandNoise:
-    """How far the hand model is off, after its own clips: how bones of one hand change their lengths.
+    """How far the hand model is off, after its own clips: how bones of a hand change their lengths, and tremble.
 
     Attributes:
         across: Standard deviation of points across the view, metres.
@@ -223,7 +223,7 @@ class HandNoise:
     across: float = 0.003
     along: float = 0.006
     flat: float = 0.85
-    slow: float = 0.7
+    slow: float = 0.97
 
 
 def seen_hands(motion: Motion, noise: HandNoise | None = None, *, seed: int = 0) -> Clip:

@@ -68,6 +68,8 @@ _TENDON, _TENDON_SAYS = 2 / 3, 0.5
 THUMB = np.array([1.0, 0.0, 1.0]) / np.sqrt(2.0)
 _THUMB_AXES = np.stack([THUMB, np.array([1.0, 0.0, -1.0]) / np.sqrt(2.0), [0.0, 1.0, 0.0]], axis=-1)
 _THUMB_WEAK = 0.5
+# Further back than this nothing bends, so such an angle is one beyond the end of the range.
+_BACK = radians(150.0)
 # Columns of the numbers of a hand: spreads, bends finger by finger, where the thumb points, its twist and bends.
 SPREAD, BEND, POINTS_TO, TWIST, THUMB_BEND = slice(0, 4), slice(4, 16), slice(16, 19), slice(19, 20), slice(20, 22)
 NUMBERS = 22
@@ -127,14 +129,20 @@ def vectors(points: Floats, bones: Floats, ray: Floats) -> Floats:
     wide = np.sqrt(np.square(flat).sum(-1))
     long = np.maximum(bones, 1e-6)
     # The angle between bone and picture that fits both best, in three steps of Gauss-Newton.
-    angle = np.arctan2(deep, wide)
+    into = np.sign(deep)
+    deep = np.abs(deep) / long
+    angle = np.arctan2(deep, wide / long)
     for _ in range(3):
         sine, cosine = np.sin(angle), np.cos(angle)
         a, b = cosine / _ALONG, sine / _ACROSS
-        slope = a / _ALONG * (sine - deep / long) - b / _ACROSS * (cosine - wide / long)
-        angle = np.clip(angle - slope / (a * a + b * b), -np.pi / 2, np.pi / 2)
-    across = flat * (np.cos(angle) * long / np.maximum(wide, 1e-6))[..., None]
-    return np.asarray(across + (np.sin(angle) * long)[..., None] * ray[..., None, :])
+        slope = a / _ALONG * (sine - deep) - b / _ACROSS * (cosine - wide / long)
+        angle = np.minimum(np.maximum(angle - slope / (a * a + b * b), 0.0), np.pi / 2)
+    # The picture does not tell towards the camera from away from it: what it adds to the network's depth counts by how
+    # surely that does, so that nothing flips.
+    sine = np.sin(angle)
+    sine = into * (deep + (sine - deep) * np.tanh(sine * deep / _ALONG**2))
+    out = flat * (np.cos(angle) / np.maximum(wide, 1e-6))[..., None] + sine[..., None] * ray[..., None, :]
+    return np.asarray(out * (long / np.sqrt(np.maximum(np.square(out).sum(-1), 1e-9)))[..., None])
 
 
 def palm(bones: Floats, right: NDArray[np.bool_], own: Floats) -> Floats:
@@ -211,7 +219,8 @@ def _bends(fingers: Floats, spread: Floats) -> Floats:
 
 def _thumb(thumb: Floats) -> tuple[Floats, Floats, Floats]:
     """Return where the thumb's first bone points, its twist, and how far the other two bend."""
-    way = thumb / np.maximum(np.sqrt(np.square(thumb).sum(-1, keepdims=True)), 1e-9)
+    way = thumb + 1e-9 * THUMB  # a hand that is not seen has no length
+    way /= np.sqrt(np.square(way).sum(-1, keepdims=True))
     first = way[..., 0, :]
     # Seen from the first bone: along it, the way that it bends, and the hinge.
     onward = way[..., 1:, :] @ (turn_between(THUMB, first) @ _THUMB_AXES)
@@ -273,5 +282,5 @@ def offsets(own: Floats, height: float) -> tuple[Floats, Floats]:
 
 
 def _wrapped(angle: Floats) -> Floats:
-    """Return angles from -90 to 270 degrees: joints bend one way."""
-    return np.asarray((angle + np.pi / 2) % (2 * np.pi) - np.pi / 2)
+    """Return angles from -150 to 210 degrees: joints bend one way."""
+    return np.asarray((angle + _BACK) % (2 * np.pi) - _BACK)

@@ -18,7 +18,7 @@ from poise.mocap.sight import Camera
 Floats = NDArray[np.float64]
 
 # One-Euro's settings: cutoff at rest, its rise for each radian a second, cutoff of the speed's own low-pass, Hz.
-_REST_HZ, _TURN_HZ, _SPEED_HZ = 1.2, 1.5, 3.0
+_REST_HZ, _TURN_HZ, _SPEED_HZ = 1.2, 2.0, 3.0
 # Seconds in which a hand that comes into sight is taken over.
 _COMES_S = 0.12
 _EVERY = fingers.NUMBERS + 4
