@@ -27,10 +27,13 @@ Bools = NDArray[np.bool_]
 RIGHT = np.array([False, True])
 # Hands below this confidence are not believed; MediaPipe's own limit.
 LEAST = 0.5
+# So many of a hand's points must lie in the picture.
+_INSIDE = 0.75
 # Palms below this trust, such as those that no wrist could turn, say nothing of how hands lie.
 SURE = 0.3
-# Seconds for which a hand that is not seen stays as it was, and in which it then eases to its rest.
-HOLD_S, EASE_S = 0.3, 0.5
+# Seconds for which the fingers of a hand that is not seen stay as they were, and in which they then ease to their rest;
+# how many times sooner that is for how the palm lies.
+HOLD_S, EASE_S, PALM_SOONER = 0.3, 0.5, 2.0
 # Window of the filter, seconds: fingers make up to five strokes a second.
 _WINDOW_S = 0.2
 # How far a forearm turns about itself, and a hand at the wrist; and beyond these, how far halves the trust. Kapandji.
@@ -80,7 +83,7 @@ class SeenHands:
                 row = hands.row(hand_id(id, side))
                 xy[:, side], xyz[:, side] = hands.xy[row, at], hands.xyz[row, at]
                 sure[:, side] = np.nan_to_num(hands.box_conf[row, at])
-        return cls(xy, xyz, believed(sure, xy, xyz))
+        return cls(xy, xyz, believed(sure, xy, xyz, hands.size))
 
     @classmethod
     def of_frame(cls, hands: Results, id: int) -> SeenHands:
@@ -92,7 +95,8 @@ class SeenHands:
                 row = given.index(hand_id(id, side))
                 xy[side], xyz[side] = hands.keypoints.xy[row], hands.keypoints.xyz[row]
                 sure[side] = hands.boxes.conf[row]
-        return cls(xy, xyz, believed(sure, xy, xyz))
+        height, width = hands.orig_shape
+        return cls(xy, xyz, believed(sure, xy, xyz, (width, height)))
 
     def points(self, camera: Camera, up: Floats) -> tuple[Floats, Floats]:
         """Return ``(…, 2, 21, 3)`` points, and ``(…, 2, 3)`` directions in which the hands are seen.
@@ -110,10 +114,18 @@ class SeenHands:
         return ahead @ np.swapaxes(turn, -1, -2), -turn[..., 2]
 
 
-def believed(sure: Floats, xy: Floats, xyz: Floats) -> Floats:
-    """Return ``(…, 2)`` how far hands are to be believed, 0 for those that are not seen."""
+def believed(sure: Floats, xy: Floats, xyz: Floats, size: tuple[int, int]) -> Floats:
+    """Return ``(…, 2)`` how far hands are to be believed, 0 for those that are not seen.
+
+    Args:
+        sure: ``(…, 2)`` what the network says.
+        xy: ``(…, 2, 21, 2)`` pixels.
+        xyz: ``(…, 2, 21, 3)``.
+        size: Width and height of the picture: of a hand that is half outside, half is made up.
+    """
     there = np.isfinite(xy).all(axis=(-1, -2)) & np.isfinite(xyz).all(axis=(-1, -2))
-    return np.where(there & (sure >= LEAST), np.clip(sure, 0.0, 1.0), 0.0)
+    inside = ((xy >= 0) & (xy <= size)).all(axis=-1).mean(axis=-1)
+    return np.where(there & (sure >= LEAST) & (inside >= _INSIDE), np.clip(sure, 0.0, 1.0), 0.0)
 
 
 def at_own_wrist(seen: SeenHands, wrists: Floats) -> SeenHands:
@@ -294,7 +306,8 @@ def _steady(values: Floats, there: Bools, rest: Floats | None, times: Floats, sm
     before, after = np.searchsorted(times[at], times, side="right") - 1, np.searchsorted(times[at], times)
     since = np.where(before >= 0, times - times[at[np.maximum(before, 0)]], np.inf)
     until = np.where(after < len(at), times[at[np.minimum(after, len(at) - 1)]] - times, np.inf)
-    near = eased(np.minimum(since, until))
+    # Of how a hand lies the body knows something too, so that is let go of sooner.
+    near = eased(np.minimum(since, until) * (PALM_SOONER if rest is None else 1.0))
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     width = 2 * max(1, round(0.05 / step)) + 1
     known = rolling_median(values[at] if rest is not None else quat.continuous(values[at]), width)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poise.mocap import fingers
 from poise.mocap import quaternions as quat
-from poise.mocap.hand_motion import RIGHT, SURE, Arms, SeenHands, eased, plausible, with_fingers
+from poise.mocap.hand_motion import PALM_SOONER, RIGHT, SURE, Arms, SeenHands, eased, plausible, with_fingers
 from poise.mocap.motion import MotionFrame
 from poise.mocap.rig import Rig
 from poise.mocap.sight import Camera
@@ -74,7 +74,8 @@ class LiveHands:
         # What comes into sight is taken over at once, but not from one frame to the next.
         near, comes = eased(self._unseen), 1 - np.exp(-dt / _COMES_S)
         self._near = np.minimum(near, self._near + comes * (near - self._near))
-        self._share += comes * (np.where(there, sure, near * self._share) - self._share)
+        left = eased(PALM_SOONER * self._unseen) * self._share
+        self._share += comes * (np.where(there, sure, left) - self._share)
         numbers = self._rest + self._near[:, None] * (self._state[:, :-4] - self._rest)
         rotations = arms.turned(frame.rotations, self._state[:, -4:], self._share)
         rotations = np.concatenate([rotations, fingers.turns(numbers, RIGHT).reshape(30, 4)])
