@@ -197,10 +197,14 @@ def summary(motion: Motion) -> dict[str, Any]:
 
 def told(motion: Motion) -> str:
     """Return what was captured in sentences, one a line."""
+    from poise.mocap import BODY_BONES
+
     span = f"{motion.times[0]:.2f} to {motion.times[-1]:.2f} s"
     count = "1 frame" if len(motion) == 1 else f"{len(motion)} frames"
     lines = [f"id {motion.id}: {count}, {span}, {len(motion.rig.bones)} bones, {motion.rig.height:.2f} m"]
-    unseen = [bone for bone, t in zip(motion.rig.bones, motion.trust.mean(axis=0), strict=True) if t < 0.2]
+    # Of fingers, the notes say it.
+    means = zip(motion.rig.bones, motion.trust.mean(axis=0), strict=True)
+    unseen = [bone for bone, t in means if t < 0.2 and bone in BODY_BONES]
     if unseen:
         lines.append(f"hardly seen: {', '.join(unseen)}")
     return "\n".join([*lines, *motion.notes])
