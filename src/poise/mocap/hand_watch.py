@@ -12,7 +12,7 @@ from poise.bodies.points import read_coco_points
 from poise.clips import Clip
 from poise.frames import Frame, Media, continues
 from poise.gestures.streams.hand_finder import HandFinder
-from poise.gestures.streams.hand_follower import HandFollower
+from poise.gestures.streams.hand_follower import MIN_LONE_WRIST, HandFollower
 from poise.results import Boxes, Results
 from poise.skeletons import get
 
@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 
 HAND = "hand21"
 LEFT, RIGHT = 0, 1
+# Knuckles of index to little finger; and how much nearer than the hand's own wrist one of them must be to the body's, in
+# sizes of the hand, to mean something.
+_KNUCKLES, _SLACK = [5, 9, 13, 17], 0.1
 
 
 def hand_id(person: int, side: int) -> int:
@@ -85,14 +88,30 @@ class HandWatch:
         points = np.asarray(hands.keypoints.xy, dtype=np.float64)
         right = np.array([hands.names.get(int(one)) == "right_hand" for one in np.asarray(hands.boxes.cls)], dtype=bool)
         told = self._follower.update(points, right, frame.time, bodies=bodies, people=ids)
-        known = set(ids)
+        known = {id: row for row, id in enumerate(ids)}
         conf = np.asarray(hands.boxes.conf)
         best: dict[int, int] = {}
         for row in np.argsort(-conf, kind="stable").tolist():
-            if told.ids[row] in known:
-                best.setdefault(hand_id(told.ids[row], RIGHT if told.right[row] else LEFT), row)
+            side = RIGHT if told.right[row] else LEFT
+            body = known.get(told.ids[row])
+            if body is not None and not _backwards(points[row], bodies[0][body, 9 + side], bodies[1][body, 9 + side]):
+                best.setdefault(hand_id(told.ids[row], side), row)
         rows = np.array(list(best.values()), dtype=np.intp)
         return _named(hands[rows], np.array(list(best), dtype=np.float32))
+
+
+def _backwards(hand: Floats, wrist: Floats, sure: float) -> bool:
+    """Whether a hand was seen the wrong way round: its fingers begin at the body's wrist, its wrist is far from it.
+
+    Args:
+        hand: ``(21, 2)`` pixels.
+        wrist: ``(2,)`` of the body.
+        sure: Confidence of that.
+    """
+    if sure < MIN_LONE_WRIST:
+        return False
+    away = np.linalg.norm(hand - wrist, axis=-1)
+    return bool(away[0] > away[_KNUCKLES].min() + _SLACK * np.ptp(hand, axis=0).max())
 
 
 def _named(hands: Results, ids: NDArray[np.float32]) -> Results:
