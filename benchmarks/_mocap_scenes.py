@@ -41,8 +41,11 @@ def turned(axis: tuple[float, float, float], degrees: np.ndarray) -> np.ndarray:
 
 
 def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) -> Motion:
-    """Return a movement with known rotations: ``free``, ``walk``, ``squat``, ``turn``, ``jacks`` or ``stand``."""
-    rig = Rig.of_height(HEIGHT)
+    """Return a movement with known rotations: ``free``, ``walk``, ``squat``, ``turn``, ``jacks`` or ``stand``.
+
+    Of ``hands``, fingers are known too: raised hands that turn, spread, point and make fists.
+    """
+    rig = Rig.of_height(HEIGHT, fingers=name == "hands")
     t = np.arange(round(seconds * fps)) / fps
     rng = np.random.default_rng(seed)
     q = np.broadcast_to(quat.IDENTITY, (len(t), len(rig.bones), 4)).copy()
@@ -102,6 +105,36 @@ def scene(name: str, *, seconds: float = 6.0, fps: float = 30.0, seed: int = 0) 
     elif name == "stand":
         arms(both + 5, both + 8, both + 12, both)
         legs(both, both + 4, both + 2, both)
+    elif name == "hands":
+        legs(both, both + 4, both + 2, both)
+        arms(
+            np.stack([wave(25, 70, 0.2), wave(35, 60, 0.25)]),
+            np.stack([wave(10, 40, 0.3), wave(10, 30, 0.2)]),
+            np.stack([wave(60, 120, 0.25), wave(70, 110, 0.3)]),
+            np.stack([wave(-60, 60, 0.3), wave(-50, 70, 0.25)]),
+        )
+        for side, sign in (("left", 1.0), ("right", -1.0)):
+            put(f"{side}Hand", turned((0, 0, 1), sign * wave(-30, 40, 0.35)), turned((0, sign, 0), wave(-10, 15, 0.4)))
+            for n, finger in enumerate(("Index", "Middle", "Ring", "Little")):
+                f, p = rng.uniform(0.3, 0.8), rng.uniform(0, 6)
+                spread, first, second = (
+                    wave(-12 + 6 * n, -2 + 6 * n, 0.4, p),
+                    wave(-5, 80, f, p),
+                    wave(2, 95, f, p + 0.7),
+                )
+                put(
+                    f"{side}{finger}Proximal",
+                    turned((0, sign, 0), spread),
+                    turned((0, 0, -sign), first),
+                )
+                put(f"{side}{finger}Intermediate", turned((0, 0, -sign), second))
+                put(f"{side}{finger}Distal", turned((0, 0, -sign), 0.6 * second + wave(0, 12, 0.5, p)))
+            thumb = np.array([sign, 0.0, 1.0])
+            way = np.stack([sign * wave(0.7, 0.95, 0.4), wave(-0.6, -0.1, 0.5), wave(0.1, 0.6, 0.3)], axis=-1)
+            twist = quat.from_axis_angle(thumb / np.linalg.norm(thumb), sign * np.radians(wave(-5, 20, 0.4)))
+            put(f"{side}ThumbMetacarpal", quat.between(np.broadcast_to(thumb, way.shape), way), twist)
+            put(f"{side}ThumbProximal", turned((0, sign, 0), wave(0, 40, 0.5)))
+            put(f"{side}ThumbDistal", turned((0, sign, 0), wave(0, 60, 0.6)))
     elif name == "free":
         r = [rng.uniform(0.15, 0.6) for _ in range(16)]
         p = rng.uniform(0, 6, 16)
@@ -173,6 +206,64 @@ def seen(motion: Motion, noise: Noise | None = None, *, seed: int = 0) -> Clip:
         source=motion.source,
         fps=motion.fps,
         xyz=(xyz * (1.0, -1.0, -1.0))[None],
+    )
+
+
+@dataclass(frozen=True)
+class HandNoise:
+    """How far the hand model is off, after its own clips: how bones of a hand change their lengths, and tremble.
+
+    Attributes:
+        across: Standard deviation of points across the view, metres.
+        along: The same of their depth.
+        flat: What is left of their depth: the network's hands are flatter than those that it sees.
+        slow: Share of the variance that lasts.
+    """
+
+    across: float = 0.003
+    along: float = 0.006
+    flat: float = 0.85
+    slow: float = 0.97
+
+
+def seen_hands(motion: Motion, noise: HandNoise | None = None, *, seed: int = 0) -> Clip:
+    """Return what the hand model would give of a movement with fingers, beside :func:`seen`."""
+    rig = motion.rig
+    places, turns = forward(rig, motion.rotations, motion.root)
+    rng = np.random.default_rng(seed)
+    camera, t = Camera.of(SIZE, FOV), len(motion)
+    both_xy, both_xyz = np.empty((2, t, 21, 2)), np.empty((2, t, 21, 3))
+    for s, side in enumerate(("left", "right")):
+        points = np.empty((t, 21, 3))
+        points[:, 0] = places[:, rig.row(f"{side}Hand")]
+        for f, finger in enumerate(("Thumb", "Index", "Middle", "Ring", "Little")):
+            rows = [n for n, bone in enumerate(rig.bones) if bone.startswith(side + finger)]
+            points[:, 4 * f + 1 : 4 * f + 4] = places[:, rows]
+            points[:, 4 * f + 4] = places[:, rows[-1]] + quat.rotate(turns[:, rows[-1]], rig.tips[rows[-1]])
+        points -= (0.0, UP, AWAY)
+        middle = points.mean(axis=1, keepdims=True)
+        look = quat.between(np.broadcast_to([0.0, 0.0, -1.0], middle.shape), middle)
+        xyz, xy = quat.rotate(quat.inverse(look), points - middle), camera.pixels(points)
+        if noise is not None:
+            off = _lasting(rng, xyz.shape, 1.0, noise.slow, motion.fps) * (noise.across, noise.across, noise.along)
+            xyz = xyz * (1.0, 1.0, noise.flat) + off
+            xy = xy + off[..., :2] * (1.0, -1.0) * camera.focal / AWAY
+        both_xy[s], both_xyz[s] = xy, xyz * (1.0, -1.0, -1.0)
+    boxes = np.concatenate([both_xy.min(axis=2), both_xy.max(axis=2)], axis=-1)
+    return Clip(
+        times=motion.times,
+        frames=np.arange(t),
+        ids=np.array([1, 2]),
+        boxes=boxes,
+        box_conf=np.ones((2, t)),
+        xy=both_xy,
+        conf=np.ones((2, t, 21)),
+        sigma=np.full((2, t, 21, 2), np.nan),
+        skeleton=get("hand21"),
+        size=SIZE,
+        source=motion.source,
+        fps=motion.fps,
+        xyz=both_xyz,
     )
 
 

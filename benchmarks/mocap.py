@@ -1,8 +1,9 @@
 """Motion capture against known movements and on real clips: python benchmarks/mocap.py [--cache DIR] [--long SECONDS].
 
 Prints: rotation errors and jumps on movements with known rotations, from perfect points and with body-3d's own noise,
-offline and live; on real clips how far the solved body lies off the points in the picture, how fast feet slide while
-they stand and how much everything trembles, before and after; CPU time a frame. ``--long 3600`` follows an hour of a
+offline and live, and those of fingers where hands are seen too; on real clips how far the solved body lies off the
+points in the picture, how fast feet slide while they stand and how much everything trembles, before and after, and
+how far fingers lie off; CPU time a frame. ``--long 3600`` follows an hour of a
 live stream and says what grew and what drifted. Poses are kept as saved clips in the cache folder, so that networks run
 once.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from _common import arguments, save, table
+from _mocap_hands import hand_scenes, real_hands
 from _mocap_scenes import HEIGHT, Noise, error, jumps, local_error, scene, seen
 
 from poise.clips import Clip
@@ -204,9 +206,13 @@ def main() -> None:
     for points, limit in (("perfect", 3.0), ("noisy", 8.0)):
         middle = np.median([row["median"] for row in known if row["points"] == points])
         print(f"{points} points: {middle:.2f} degrees, the median of the movements; to reach: {limit}")
+    hands = hand_scenes()
+    table(hands, title="Known hands: degrees between the fingers' own rotations, and how hands lie in the world")
     clips = real(given.shared, given.cache)
     table(clips, title="Real clips")
-    save(given.json, synthetic=known, real=clips)
+    signers = real_hands(given.shared, given.cache)
+    table(signers, title="Real hands")
+    save(given.json, synthetic=known, hands=hands, real=clips, signers=signers)
 
 
 if __name__ == "__main__":

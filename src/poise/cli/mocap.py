@@ -35,6 +35,7 @@ def mocap(
     fov: float = 60.0,
     smooth: float = 1.0,
     foot_lock: bool = True,
+    hands: Annotated[bool, Parameter(negative=())] = False,
     rig: str | None = None,
     fps: float | None = None,
     conf: float | None = None,
@@ -68,6 +69,7 @@ def mocap(
         fov: Field of view along the longer side of the picture, degrees.
         smooth: How quiet the movement becomes: 1 as tuned, less is livelier, more is calmer.
         foot_lock: Hold feet where they stand.
+        hands: Also look for hands, and move fingers and palms as they do; slower.
         rig: Names and axes of another rig for .bvh and .glb: mixamo, unreal, rigify, a .toml file.
         fps: Frames a second of the files; those of the video unless given. Live: moments a second that are sent.
         conf: Drop people below this confidence, 0 to 1.
@@ -85,6 +87,9 @@ def mocap(
     from poise.mocap import LiveCapture, MotionCapture, NobodySeen
 
     report = Reporter(quiet=quiet, lines=False)
+    engine = engine or Engine()
+    if hands and Path(source).suffix.lower() == ".npz":
+        raise ValueError(f"{source}: a saved clip holds no hands; give --hands the video itself")
     settings: dict[str, Any] = {"height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock}
     wanted: dict[str, Any] = {} if conf is None else {"conf": conf}
     source = "-" if source == STDIN else source
@@ -100,8 +105,8 @@ def mocap(
             raise ValueError(f"{given} is for --out, not for live; leave it out")
         if whom == EVERYBODY:
             raise ValueError("live, one person is followed: --id takes a number then, or is left out")
-        capture = LiveCapture(**settings)
-        model = (engine or Engine()).open("body-3d")
+        capture = LiveCapture(**settings, hands=engine.open("hands") if hands else False)
+        model = engine.open("body-3d")
         live = {"vmc": vmc or (), "osc": osc or (), "rate": fps, "seconds": seconds, "show": show}
         follow(source, whom, report, capture=capture, model=model, **live, **wanted)
         return report.finish()
@@ -122,7 +127,7 @@ def mocap(
     if sheet is not None and film is None:
         raise ValueError(f"{source}: a saved clip has no pictures; name its video with --video for --sheet")
     capture_ = MotionCapture(**settings)
-    clip = _clip(source, engine or Engine(), report, wanted)
+    clip, found = _clips(source, engine, report, wanted, hands=hands and not looks)
     for path in kept:
         clip.save(path)
         report.console.print(f"what was seen in {path}", soft_wrap=True, markup=False)
@@ -137,7 +142,7 @@ def mocap(
             check(paths[one], pages[one], overwrite=overwrite)
     for one in ids:
         try:
-            motion = capture_.solve(clip, id=one)
+            motion = capture_.solve(clip, id=one, hands=found)
         except NobodySeen as error:
             if not numbered:
                 raise
@@ -205,16 +210,22 @@ def check(
         check_writable(path)
 
 
-def _clip(source: str, engine: Engine, report: Reporter, wanted: dict[str, Any]) -> Clip:
+def _clips(
+    source: str, engine: Engine, report: Reporter, wanted: dict[str, Any], *, hands: bool
+) -> tuple[Clip, Clip | None]:
+    """Return everybody's bodies, and their hands where they are wanted."""
     from poise.clips import Clip
+    from poise.mocap.hand_watch import with_hands
     from poise.mocap.solving import joined
 
     if Path(source).suffix.lower() == ".npz":
         if wanted:
             raise ValueError(f"{source}: --conf is for videos; a saved clip has its people already")
-        return Clip.load(source)
+        return Clip.load(source), None
     found = engine.open("body-3d").track(source, stream=True, verbose=False, on_error=report.error, **wanted)
-    return joined(Clip.of(report.watch(found)))
+    if hands:
+        return with_hands(report.watch(found), engine.open("hands"))
+    return joined(Clip.of(report.watch(found))), None
 
 
 def summary(motion: Motion) -> dict[str, Any]:
@@ -237,25 +248,26 @@ def summary(motion: Motion) -> dict[str, Any]:
 
 def told(motion: Motion, *, notes: bool = True) -> str:
     """Return what was captured in sentences, one a line; without ``notes`` only the first, which says what it is."""
+    from poise.mocap import BODY_BONES
+
     span = f"{motion.times[0]:.2f} to {motion.times[-1]:.2f} s"
     count = "1 frame" if len(motion) == 1 else f"{len(motion)} frames"
     lines = [f"id {motion.id}: {count}, {span}, {len(motion.rig.bones)} bones, {motion.rig.height:.2f} m"]
     if not notes:
         return lines[0]
-    unseen = [_plain(bone) for bone, t in zip(motion.rig.bones, motion.trust.mean(axis=0), strict=True) if t < 0.2]
+    # Of fingers, the notes say it.
+    means = zip(motion.rig.bones, motion.trust.mean(axis=0), strict=True)
+    unseen = [_plain(bone) for bone, t in means if t < 0.2 and bone in BODY_BONES]
     if unseen:
         lines.append(f"hardly seen: {', '.join(dict.fromkeys(unseen))}")
     return "\n".join([*lines, *motion.notes])
 
 
 def _plain(bone: str) -> str:
-    """Return a bone's name in words: "left hand" for "leftHand", "left fingers" for all bones of fingers.
+    """Return a bone's name in words.
 
     Example:
-        >>> _plain("leftUpperLeg"), _plain("rightThumbDistal"), _plain("neck")
-        ('left upper leg', 'right fingers', 'neck')
+        >>> _plain("leftUpperLeg"), _plain("neck")
+        ('left upper leg', 'neck')
     """
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bone).lower().split()
-    if len(words) > 2 and words[1] in ("thumb", "index", "middle", "ring", "little"):
-        return f"{words[0]} fingers"
-    return " ".join(words)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bone).lower()

@@ -11,10 +11,10 @@ would: little at rest, nearly all in motion. Bones are measured over the first s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import exp as e_to
 from math import log, pi, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,11 @@ from poise.mocap.body import ROOT, Body, Placed, Pose, exp, product, quat_matrix
 from poise.mocap.fitting import Anatomy, Pins, bounded, normal, settle
 from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of, sole_heights
 from poise.mocap.guessing import guess
+from poise.mocap.hand_motion import SeenHands
+from poise.mocap.hand_watch import HandWatch, rows_of_people
 from poise.mocap.landmarks import SKELETON, Landmarks
 from poise.mocap.live_feet import Feet, low_pass
+from poise.mocap.live_hands import LiveHands
 from poise.mocap.measuring import HEIGHT, measure
 from poise.mocap.motion import MotionFrame
 from poise.mocap.rig import Rig
@@ -33,6 +36,9 @@ from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances
 from poise.mocap.solving import FOV, check
 from poise.mocap.trust import trusted
 from poise.results import Results
+
+if TYPE_CHECKING:
+    from poise.model import Pose as Model
 
 Floats = NDArray[np.float64]
 
@@ -88,6 +94,8 @@ class LiveCapture:
         fov: Field of view along the longer side of the picture, degrees.
         smooth: How quiet it becomes: 1 as it is tuned; more is calmer and later.
         foot_lock: Hold feet where they stand.
+        hands: Also look for everybody's hands in the pictures, and move fingers and palms as they do; True, or the
+            model that finds them, ``Pose("hands")``.
 
     Raises:
         TypeError: A number is none.
@@ -95,13 +103,20 @@ class LiveCapture:
     """
 
     def __init__(
-        self, height: float | None = None, *, fov: float = FOV, smooth: float = 1.0, foot_lock: bool = True
+        self,
+        height: float | None = None,
+        *,
+        fov: float = FOV,
+        smooth: float = 1.0,
+        foot_lock: bool = True,
+        hands: bool | Model = False,
     ) -> None:
         check(height, fov, smooth)
         self.height, self.fov, self.smooth, self.foot_lock = height or HEIGHT, fov, smooth, foot_lock
         self._common = Rig.of_height(self.height)
         self._body = Body(self._common, Landmarks.of(self._common, self.height))
         self._anatomy = Anatomy(self._body)
+        self._watch = HandWatch(None if hands is True else hands) if hands else None
         self.reset()
 
     def reset(self) -> None:
@@ -115,11 +130,13 @@ class LiveCapture:
         lags = [one.lag_s for one in self._people.values()]
         return float(np.mean(lags)) if lags else 0.0
 
-    def update(self, results: Results) -> list[MotionFrame]:
+    def update(self, results: Results, hands: Results | None = None) -> list[MotionFrame]:
         """Return a moment of everybody who is in the frame.
 
         Args:
             results: One frame of ``body-3d``, tracked; without ids its most confident person is id 1.
+            hands: Everybody's hands in it, as :class:`poise.mocap.hand_watch.HandWatch` gives them; None: they are
+                looked for in the picture where hands were asked for.
 
         Raises:
             ValueError: The points have no xyz.
@@ -138,9 +155,11 @@ class LiveCapture:
             del self._people[id]
         height, width = results.orig_shape
         camera = Camera.of((width, height), self.fov)
-        return [self._follow(id, row, results, camera) for id, row in _rows(results)]
+        if hands is None and self._watch is not None:
+            hands = self._watch.update(results)
+        return [self._follow(id, row, results, camera, hands) for id, row in rows_of_people(results)]
 
-    def _follow(self, id: int, row: int, results: Results, camera: Camera) -> MotionFrame:
+    def _follow(self, id: int, row: int, results: Results, camera: Camera, hands: Results | None) -> MotionFrame:
         points = results.keypoints
         xy = np.asarray(points.xy[row], dtype=np.float64)
         xyz = axes_up(points.xyz[row])
@@ -149,18 +168,8 @@ class LiveCapture:
         one = self._people.get(id)
         if one is None:
             one = self._people[id] = _Follower(self._body, self._anatomy, self.height, self.smooth, self.foot_lock)
-        return one.step(id, results.time, camera.rays(xy), xyz, sure)
-
-
-def _rows(results: Results) -> Iterator[tuple[int, int]]:
-    """Yield id and row of everybody who is to be followed."""
-    ids = results.boxes.id
-    if ids is not None:
-        for row, id in enumerate(np.nan_to_num(np.asarray(ids)).astype(int).tolist()):
-            if id > 0:
-                yield id, row
-    elif len(results):
-        yield 1, int(np.argmax(np.asarray(results.boxes.conf)))
+        frame = one.step(id, results.time, camera.rays(xy), xyz, sure)
+        return frame if hands is None else one.with_hands(frame, SeenHands.of_frame(hands, id), camera)
 
 
 @dataclass(eq=False)
@@ -191,6 +200,7 @@ class _Follower:
         self._goal: tuple[Rig, float] | None = None
         self._kept: list[tuple[Floats, Floats]] = []
         self._stride, self._count, self._measured = 1, 0, 0
+        self._hands: LiveHands | None = None
 
     def step(self, id: int, time: float, rays: Floats, xyz: Floats, sure: Floats) -> MotionFrame:
         """Follow for one frame."""
@@ -221,6 +231,15 @@ class _Follower:
         rig = self.body.rig
         contact = np.array([left, right], dtype=bool)
         return MotionFrame(id, time, rig, self.pose.rotations.copy(), root, trusted(rig, sure, off), contact)
+
+    def with_hands(self, frame: MotionFrame, seen: SeenHands, camera: Camera) -> MotionFrame:
+        """Return the moment of :meth:`step` with its hands."""
+        assert self._placed is not None
+        if self._hands is None:
+            self._hands = LiveHands(self.smooth)
+        frame = self._hands.add(frame, self._placed.turns, seen, camera, self._turn)
+        self.lag_s = max(self.lag_s, self._hands.lag_s)
+        return frame
 
     def _range(self, raw: float, dt: float) -> None:
         """Follow how far away the person is, in metres of xyz: with its trend, so that a walk towards the camera is not

@@ -20,6 +20,7 @@ from poise.mocap.formats.gltf import glb_bytes
 from poise.mocap.motion import Motion
 from poise.mocap.preview_angles import shown_angles
 from poise.mocap.preview_film import Film, shrink
+from poise.mocap.rig import FINGER_BONES
 from poise.sinks import refuse_existing
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "left leg": tuple("left" + part for part in _SIDES),
     "right leg": tuple("right" + part for part in _SIDES),
 }
+_FINGERS = {f"{side} fingers": tuple(b for b in FINGER_BONES if b.startswith(side)) for side in ("left", "right")}
 # What counts as seen well, here and in the page.
 _SEEN = 0.5
 # Stands for a point that was not found, among 16-bit numbers.
@@ -104,7 +106,7 @@ def render_preview(
         ],
         "parts": [
             {"name": name, "bones": found}
-            for name, bones in _PARTS.items()
+            for name, bones in (*_PARTS.items(), *_FINGERS.items())
             if (found := [bone for bone in bones if bone in motion.rig.bones])
         ],
     }

@@ -94,6 +94,7 @@ _TIPS: dict[str, tuple[float, float, float]] = {
     "Hand": (0.1, 0.0, 0.0),
     "Toes": (0.0, 0.0, 0.04),
     **{f"{finger}Distal": (0.012, 0.0, 0.0) for finger in _FINGERS},
+    "ThumbDistal": (0.0085, 0.0, 0.0085),
 }
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ from poise.mocap.fitting import Anatomy, normal, settle
 from poise.mocap.flow import Pace, flow
 from poise.mocap.ground import Contacts, Standing, contacts, held_feet, upright
 from poise.mocap.guessing import guess
+from poise.mocap.hand_motion import SeenHands, add_hands, at_own_wrist
+from poise.mocap.hand_watch import with_hands
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.measuring import HEIGHT, Measured, measure
 from poise.mocap.motion import Motion
@@ -36,6 +39,9 @@ from poise.mocap.sight import HIPS, Camera, Sight, distances, seen
 from poise.mocap.trust import trusted
 from poise.mocap.who import Person, person
 from poise.results import Results
+
+if TYPE_CHECKING:
+    from poise.model import Pose as Model
 
 Floats = NDArray[np.float64]
 
@@ -77,6 +83,8 @@ class MotionCapture:
             is, little else.
         smooth: How quiet the movement becomes: 1 as it is tuned, 0.5 livelier, 2 calmer.
         foot_lock: Hold feet where they stand.
+        hands: Also look for the hands of everybody, at some cost, and move fingers and palms as they do; True, or the
+            model that finds them, ``Pose("hands")``.
 
     Raises:
         TypeError: A number is none.
@@ -84,40 +92,59 @@ class MotionCapture:
     """
 
     def __init__(
-        self, height: float | None = None, *, fov: float = FOV, smooth: float = 1.0, foot_lock: bool = True
+        self,
+        height: float | None = None,
+        *,
+        fov: float = FOV,
+        smooth: float = 1.0,
+        foot_lock: bool = True,
+        hands: bool | Model = False,
     ) -> None:
         check(height, fov, smooth)
         self.height, self.fov, self.foot_lock = height, fov, foot_lock
-        self.pace = Pace().calmer(smooth)
+        self.smooth, self.pace, self.hands = smooth, Pace().calmer(smooth), hands
         self.standing = Standing()
 
-    def solve(self, source: Clip | str | PathLike[str] | Iterable[Results], *, id: int | None = None) -> Motion:
+    def solve(
+        self,
+        source: Clip | str | PathLike[str] | Iterable[Results],
+        *,
+        id: int | None = None,
+        hands: Clip | None = None,
+    ) -> Motion:
         """Capture one person's movement.
 
         Args:
             source: A clip of ``body-3d``, its results, or a file: a video, which ``body-3d`` then looks at, or a clip
                 that ``Clip.save`` wrote (.npz).
             id: Whom; None: who is seen longest.
+            hands: Everybody's hands beside a clip of their bodies, both from
+                :func:`poise.mocap.hand_watch.with_hands`: then fingers move.
 
         Raises:
-            ValueError: The points have no xyz, or nobody has the id.
+            ValueError: The points have no xyz, nobody has the id, or hands are wanted of a clip, which has none.
             NobodySeen: There is nobody.
         """
-        return self.trace(source, id=id)[0]
+        return self.trace(source, id=id, hands=hands)[0]
 
     def trace(
-        self, source: Clip | str | PathLike[str] | Iterable[Results], *, id: int | None = None
+        self,
+        source: Clip | str | PathLike[str] | Iterable[Results],
+        *,
+        id: int | None = None,
+        hands: Clip | None = None,
     ) -> tuple[Motion, tuple[View, ...]]:
         """Capture a movement, and return with it how each frame was taken: to draw it over the pictures.
 
         Args:
             source: As in :meth:`solve`.
             id: As there.
+            hands: As there.
 
         Returns:
             The movement, and one view a frame.
         """
-        clip = clip_of(source)
+        clip, hands = self._seen(source, hands)
         who = person(clip, id)
         camera = Camera.of(who.size, self.fov)
         height = HEIGHT if self.height is None else self.height
@@ -140,7 +167,26 @@ class MotionCapture:
             notes=(*who.notes, *self._notes(who, measured)),
         )
         views = tuple(part.view for part in parts for _ in range(len(part.pose.root)))
+        if hands is not None:
+            ups = np.array([view.up for view in views])
+            seen_hands = at_own_wrist(SeenHands.of(hands, who.id, motion.times), who.xy[kept][:, WRISTS])
+            ends = np.cumsum([0, *(len(part.pose.root) for part in parts)]).tolist()
+            motion = add_hands(motion, seen_hands, camera, ups, list(pairwise(ends)), self.smooth)
         return motion, views
+
+    def _seen(
+        self, source: Clip | str | PathLike[str] | Iterable[Results], hands: Clip | None
+    ) -> tuple[Clip, Clip | None]:
+        """Return a clip of bodies, and one of hands where they are wanted."""
+        if not self.hands or hands is not None:
+            return clip_of(source), hands
+        found = _results(source)
+        if isinstance(found, Clip):
+            raise ValueError(
+                f"{found.source}: a clip of bodies holds no hands; give MotionCapture(hands=True) the video itself, or "
+                "solve(…, hands=…) the hands that poise.mocap.hand_watch.with_hands found with it"
+            )
+        return with_hands(found, None if self.hands is True else self.hands)
 
     def _stretch(self, body: Body, who: Person, sight: Sight, low: int, high: int, camera: Camera) -> _Part:
         """Solve one unbroken stretch."""
@@ -178,7 +224,7 @@ class MotionCapture:
         return notes
 
 
-_KNEES = [25, 26]
+_KNEES, WRISTS = [25, 26], [15, 16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,6 +255,14 @@ def check(height: float | None, fov: float, smooth: float) -> None:
 
 def clip_of(source: Clip | str | PathLike[str] | Iterable[Results]) -> Clip:
     """Return a clip of a source: itself, collected results, a saved clip, or a video posed with ``body-3d``."""
+    found = _results(source)
+    if isinstance(found, Clip):
+        return found
+    return joined(Clip.of(found))
+
+
+def _results(source: Clip | str | PathLike[str] | Iterable[Results]) -> Clip | Iterable[Results]:
+    """Return a clip where the source is one or a saved one, else results, of a video those of ``body-3d``."""
     if isinstance(source, Clip):
         return source
     if isinstance(source, (str, PathLike)):
@@ -217,8 +271,8 @@ def clip_of(source: Clip | str | PathLike[str] | Iterable[Results]) -> Clip:
         from poise.model import Pose as Model
 
         found: Any = Model("body-3d").track(str(source), stream=True, verbose=False)
-        return joined(Clip.of(found))
-    return joined(Clip.of(source))
+        return found  # type: ignore[no-any-return]
+    return source
 
 
 def joined(clip: Clip) -> Clip:
