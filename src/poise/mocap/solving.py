@@ -25,13 +25,15 @@ from poise.mocap import quaternions as quat
 from poise.mocap.body import Body, Pose
 from poise.mocap.fitting import Anatomy, normal, settle
 from poise.mocap.flow import Pace, flow
-from poise.mocap.ground import Contacts, Standing, contacts, held_feet, upright
+from poise.mocap.ground import Standing, upright
 from poise.mocap.guessing import guess
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.measuring import HEIGHT, Measured, measure
 from poise.mocap.motion import Motion
 from poise.mocap.rig import Rig
 from poise.mocap.sight import HIPS, Camera, Sight, distances, seen
+from poise.mocap.stances import Contacts, contacts, held_feet
+from poise.mocap.toes import flattened
 from poise.mocap.trust import trusted
 from poise.mocap.who import Person, person
 from poise.results import Results
@@ -159,9 +161,10 @@ class MotionCapture:
         if self.foot_lock and (standing.marks.any() or standing.pins.floor is not None):
             pose = flow(body, anatomy, pose, sight, times, self.pace, pins=standing.pins, warm=True)
         off = normal(body, anatomy, pose, sight).off
-        feet = held_feet(body, body.place(pose), standing, times)
+        feet = held_feet(body.place(pose), standing, times)
         shift = np.array([-pose.root[0, 0], -standing.level, -pose.root[0, 2]])
         pose = pose.replace(root=pose.root + shift)
+        pose = pose.replace(rotations=flattened(body.rig, pose.rotations, body.place(pose)))
         return _Part(pose, trusted(body.rig, sure, off), feet, View(camera, up, shift))
 
     def _notes(self, who: Person, measured: Measured) -> list[str]:
