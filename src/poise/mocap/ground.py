@@ -41,6 +41,7 @@ class Standing:
         drift: A sole that is further than this from where it stood until now has moved on, metres.
         low: Highest it may be above the ground, metres.
         low_hand: The same of hands and knees.
+        lift: How far a heel rises above the tip of its foot, or the tip above the heel, before it is off the ground, metres.
         least_s: Shortest time for which a foot stands, seconds.
         gap_s: Longest time for which one may seem to move in between.
         along: Share of the speed along the view that counts: depth is unsure.
@@ -56,6 +57,7 @@ class Standing:
     drift: float = 0.1
     low: float = 0.09
     low_hand: float = 0.12
+    lift: float = 0.03
     least_s: float = 0.08
     gap_s: float = 0.08
     along: float = 0.1

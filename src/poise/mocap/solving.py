@@ -28,6 +28,7 @@ from poise.mocap.flow import Pace, flow
 from poise.mocap.ground import Standing, upright
 from poise.mocap.guessing import guess
 from poise.mocap.landmarks import Landmarks
+from poise.mocap.levelling import levelled
 from poise.mocap.measuring import HEIGHT, Measured, measure
 from poise.mocap.motion import Motion
 from poise.mocap.rig import Rig
@@ -141,7 +142,7 @@ class MotionCapture:
             source=clip.source,
             notes=(*who.notes, *self._notes(who, measured)),
         )
-        views = tuple(part.view for part in parts for _ in range(len(part.pose.root)))
+        views = tuple(view for part in parts for view in part.views)
         return motion, views
 
     def _stretch(self, body: Body, who: Person, sight: Sight, low: int, high: int, camera: Camera) -> _Part:
@@ -153,10 +154,9 @@ class MotionCapture:
         pose = flow(body, anatomy, pose, sight, times, self.pace)
         duration = np.gradient(times) if len(times) > 1 else np.full(1, 1 / 30)
         up = quat.between(upright(body, pose, body.place(pose), sure, duration), [0.0, 1.0, 0.0])
-        pose, sight = (
-            _turned(body, pose, up),
-            Sight(quat.rotate(up, sight.points), quat.rotate(up, sight.rays), sight.across, sight.along),
-        )
+        pose, sight = _turned(body, pose, sight, np.broadcast_to(up, (len(times), 4)))
+        nods = levelled(body, body.place(pose), sure, times, sight.rays, self.standing)
+        pose, sight = _turned(body, pose, sight, nods)
         standing: Contacts = contacts(body, body.place(pose), sure, times, sight.rays, self.standing)
         if self.foot_lock and (standing.marks.any() or standing.pins.floor is not None):
             pose = flow(body, anatomy, pose, sight, times, self.pace, pins=standing.pins, warm=True)
@@ -165,7 +165,8 @@ class MotionCapture:
         shift = np.array([-pose.root[0, 0], -standing.level, -pose.root[0, 2]])
         pose = pose.replace(root=pose.root + shift)
         pose = pose.replace(rotations=flattened(body.rig, pose.rotations, body.place(pose)))
-        return _Part(pose, trusted(body.rig, sure, off), feet, View(camera, up, shift))
+        views = tuple(View(camera, quat.multiply(nod, up), shift) for nod in nods)
+        return _Part(pose, trusted(body.rig, sure, off), feet, views)
 
     def _notes(self, who: Person, measured: Measured) -> list[str]:
         notes = []
@@ -189,7 +190,7 @@ class _Part:
     pose: Pose
     trust: Floats
     contact: NDArray[np.bool_]
-    view: View
+    views: tuple[View, ...]
 
 
 def check(height: float | None, fov: float) -> None:
@@ -252,8 +253,12 @@ def _measured(who: Person, rays: Floats, away: Floats, height: float) -> Measure
     return measure(first.points - hips, who.sure, height)
 
 
-def _turned(body: Body, pose: Pose, turn: Floats) -> Pose:
-    """Return poses of which everything is turned about the camera."""
+def _turned(body: Body, pose: Pose, sight: Sight, turns: Floats) -> tuple[Pose, Sight]:
+    """Return poses and what is seen of them, of which everything is turned about the camera, ``(T, 4)``."""
     rotations = pose.rotations.copy()
-    rotations[:, 0] = quat.multiply(turn, rotations[:, 0])
-    return pose.replace(root=quat.rotate(turn, pose.root), rotations=rotations)
+    rotations[:, 0] = quat.multiply(turns, rotations[:, 0])
+    every = turns[:, None]
+    return (
+        pose.replace(root=quat.rotate(turns, pose.root), rotations=rotations),
+        Sight(quat.rotate(every, sight.points), quat.rotate(every, sight.rays), sight.across, sight.along),
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.clips.repair import rolling_median
 from poise.filters.offline import runs, savitzky_golay
 from poise.mocap.body import Body, Placed
 from poise.mocap.fitting import Pins
@@ -23,7 +24,7 @@ Bools = NDArray[np.bool_]
 # The first of them are the four points of the soles: left heel and tip, right heel and tip.
 SOLES = 4
 # A point that is slower than this rests in a solved movement, metres a second.
-_AT_REST = 0.08
+_AT_REST = 0.05
 # Where nothing stands in less than this share of the frames, nobody knows how high the ground is.
 _KNOWN = 0.15
 # Over which the distance of the hips is steadied, seconds, and to each side, over which a speed is.
@@ -33,7 +34,7 @@ _NEAR_S = 0.6
 # Time to each side over which a point that slides is told from one that trembles, seconds.
 _SLIDE_S = 0.12
 # How exact a point is across the view and along it, metres: one that is not on the ground is moved there accordingly.
-_ACROSS, _ALONG = 0.02, 0.15
+_ACROSS, _ALONG = 0.02, 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,20 +70,22 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
     """
     rest = resting_heights(body, SUPPORTS)
     rays = rays[:, SUPPORTS]
-    places, speed = _steadied(placed, rays, times, standing.along)
+    places, speed = steadied(placed, rays, times, standing.along)
     seen = sure[:, SUPPORTS] > 0.2
     seen[:, SOLES:] &= carries(body, placed)
     low = places[..., 1] - rest
     level = ground_level(low, speed, seen, standing)
     one_ground = is_flat(low, speed, seen, level, standing)
     floor = np.concatenate([level + rest, level + resting_heights(body, FLOOR)]) - SINKING
-    near = _near(low, seen & (speed < standing.slow), level, times, standing)
+    near = near_ground(low, seen & (speed < standing.slow), level, times, standing)
     usable = seen & (low - near[:, None] < np.where(np.arange(len(rest)) < SOLES, standing.low, standing.low_hand))
     marks = np.zeros(speed.shape, dtype=bool)
     held, weights = np.zeros((2, len(times), len(floor), 3))
     stands: list[list[tuple[int, int, Floats]]] = []
     for m, flat in enumerate(level + rest):
         on = _hysteresis(speed[:, m], usable[:, m], times, standing)
+        if m < SOLES:
+            on &= ~_lifts(on, low[:, m] - low[:, m ^ 1], times, standing)
         stands.append([])
         for a, b in _stands(on, places[:, m], rays[:, m], times, standing):
             where, ray = np.median(places[a:b, m], axis=0), np.median(rays[a:b, m], axis=0)
@@ -96,7 +99,7 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
         # Firm while it stands; before and after, the hold fades as a power: a spring that is a thousandth as stiff
         # already yields to what is seen. One that soon goes on comes and goes more quickly.
         outside = np.maximum(np.maximum(times[a] - times, times - times[b - 1]), 0.0)
-        blend = min(max((times[b - 1] - times[a]) / 2, standing.touch_blend_s), standing.blend_s)
+        blend = min(max((times[b - 1] - times[a]) / 5, standing.touch_blend_s), standing.blend_s)
         firm = 10.0 ** (-3 * outside / blend) / standing.firm**2
         stronger = (outside < blend) & (firm > weights[:, m, 0])
         held[stronger, m], weights[stronger, m] = where, firm[stronger, None]
@@ -126,14 +129,18 @@ def held_feet(placed: Placed, standing: Contacts, times: Floats) -> Bools:
     if len(times) < 2:
         return standing.feet
     moved = np.diff(placed.points[:, SUPPORTS[:SOLES]], axis=0)
-    rests = np.linalg.norm(moved, axis=-1) / np.diff(times)[:, None] < _AT_REST
+    marks = standing.marks[:, :SOLES]
+    slow = np.linalg.norm(moved, axis=-1) / np.diff(times)[:, None] < _AT_REST
+    both = (slow & marks[1:] & marks[:-1]).reshape(-1, 2, 2).any(axis=-1)
     # The first frame of a stance rests after it, and the last one before it.
-    ends = np.zeros((1, SOLES), dtype=bool)
-    still = standing.marks[:, :SOLES] & (np.concatenate([rests, ends]) | np.concatenate([ends, rests]))
-    return np.stack([still[:, :2].any(1), still[:, 2:].any(1)], axis=1)
+    ends = np.zeros((1, 2), dtype=bool)
+    out = np.concatenate([both, ends]) | np.concatenate([ends, both])
+    # Between two stances that follow one another at once, the foot moves.
+    out[1:] &= both | ~out[:-1]
+    return out
 
 
-def _steadied(placed: Placed, rays: Floats, times: Floats, along: float) -> tuple[Floats, Floats]:
+def steadied(placed: Placed, rays: Floats, times: Floats, along: float) -> tuple[Floats, Floats]:
     """Return ``(T, P, 3)`` where the points are seen, as far away as the steadied hips say, and ``(T, P)`` how fast
     they are across the view, metres a second; of what is along it ``along`` counts.
     """
@@ -169,16 +176,25 @@ def _length(moved: Floats, rays: Floats, along: float) -> Floats:
     return np.asarray(np.sqrt(np.maximum((moved * moved).sum(-1) - (1 - along**2) * deep * deep, 0.0)))
 
 
-def _near(low: Floats, still: Bools, level: float, times: Floats, standing: Standing) -> Floats:
-    """Return ``(T,)`` how high the ground seems: where depth is off, the picture's ground rises and falls."""
-    out = np.full(len(times), level)
+def near_ground(low: Floats, still: Bools, level: float, times: Floats, standing: Standing) -> Floats:
+    """Return ``(T,)`` how high the ground seems: where depth is off or the camera nods, it rises and falls.
+
+    Args:
+        low: ``(T, P)`` heights of the supports' points less what they have at rest.
+        still: ``(T, P)`` which of them are at rest.
+        level: Height of the ground over all.
+        times: ``(T,)`` seconds.
+        standing: When a sole stands.
+    """
+    out = np.full(len(times), np.nan)
     rows, columns = np.nonzero(still & (np.abs(low - level) < 2 * standing.touch_low))
     values, when = low[rows, columns], times[rows]
     firsts, ends = np.searchsorted(when, times - _NEAR_S), np.searchsorted(when, times + _NEAR_S)
     for t, (a, b) in enumerate(zip(firsts, ends, strict=True)):
         if b - a >= 3:
             out[t] = np.percentile(values[a:b], 30)
-    return out
+    known = np.isfinite(out)
+    return np.interp(times, times[known], out[known]) if known.any() else np.full(len(times), level)
 
 
 def _onto(place: Floats, ray: Floats, flat: float) -> Floats:
@@ -201,6 +217,30 @@ def _stands(on: Bools, places: Floats, rays: Floats, times: Floats, standing: St
                 continue
             if times[low + b - 1] - times[low + a] >= standing.least_s or b - a == len(times):
                 out.append((low + a, low + b))
+    return out
+
+
+def _lifts(on: Bools, above: Floats, times: Floats, standing: Standing) -> Bools:
+    """Return whether a heel rises while the tip of its foot stands, or a tip while its heel does: slowly at first, but
+    against each other, which no depth disturbs.
+
+    Args:
+        on: ``(T,)`` whether the point seems to rest.
+        above: ``(T,)`` how high it is above the other one, metres.
+        times: ``(T,)`` seconds.
+        standing: When a sole stands.
+    """
+    out = np.zeros(len(on), dtype=bool)
+    for a, b in runs(on):
+        if b - a < 4:
+            continue
+        part = above[a:b]
+        step = (times[b - 1] - times[a]) / (b - 1 - a)
+        half = max(1, min(round(_SPEED_S / 2 / step), (b - a - 1) // 2))
+        up = rolling_median(part, 2 * half + 1) > np.percentile(part, 30) + standing.lift
+        # Only before it comes down and after it has risen: in between it trembles.
+        down = np.flatnonzero(~up)
+        out[a : a + down[0]] = out[a + down[-1] + 1 : b] = True
     return out
 
 
