@@ -155,8 +155,10 @@ class MotionCapture:
         duration = np.gradient(times) if len(times) > 1 else np.full(1, 1 / 30)
         up = quat.between(upright(body, pose, body.place(pose), sure, duration), [0.0, 1.0, 0.0])
         pose, sight = _turned(body, pose, sight, np.broadcast_to(up, (len(times), 4)))
-        nods = levelled(body, body.place(pose), sure, times, sight.rays, self.standing)
-        pose, sight = _turned(body, pose, sight, nods)
+        nods = np.broadcast_to(quat.IDENTITY, (len(times), 4))
+        if self.foot_lock:
+            nods = levelled(body, body.place(pose), sure, times, sight.rays, self.standing)
+            pose, sight = _turned(body, pose, sight, nods)
         standing: Contacts = contacts(body, body.place(pose), sure, times, sight.rays, self.standing)
         if self.foot_lock and (standing.marks.any() or standing.pins.floor is not None):
             pose = flow(body, anatomy, pose, sight, times, self.pace, pins=standing.pins, warm=True)
