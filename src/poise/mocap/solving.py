@@ -27,15 +27,18 @@ from poise.mocap import quaternions as quat
 from poise.mocap.body import Body, Pose
 from poise.mocap.fitting import Anatomy, normal, settle
 from poise.mocap.flow import Pace, flow
-from poise.mocap.ground import Contacts, Standing, contacts, held_feet, upright
+from poise.mocap.ground import Standing, upright
 from poise.mocap.guessing import guess
 from poise.mocap.hand_motion import SeenHands, add_hands, at_own_wrist
 from poise.mocap.hand_watch import with_hands
 from poise.mocap.landmarks import Landmarks
+from poise.mocap.levelling import levelled
 from poise.mocap.measuring import HEIGHT, Measured, measure
 from poise.mocap.motion import Motion
 from poise.mocap.rig import Rig
 from poise.mocap.sight import HIPS, Camera, Sight, distances, seen
+from poise.mocap.stances import Contacts, contacts, held_feet
+from poise.mocap.toes import flattened
 from poise.mocap.trust import trusted
 from poise.mocap.who import Person, person
 from poise.results import Results
@@ -166,7 +169,7 @@ class MotionCapture:
             source=clip.source,
             notes=(*who.notes, *self._notes(who, measured)),
         )
-        views = tuple(part.view for part in parts for _ in range(len(part.pose.root)))
+        views = tuple(view for part in parts for view in part.views)
         if hands is not None:
             ups = np.array([view.up for view in views])
             seen_hands = at_own_wrist(SeenHands.of(hands, who.id, motion.times), who.xy[kept][:, WRISTS])
@@ -197,18 +200,21 @@ class MotionCapture:
         pose = flow(body, anatomy, pose, sight, times, self.pace)
         duration = np.gradient(times) if len(times) > 1 else np.full(1, 1 / 30)
         up = quat.between(upright(body, pose, body.place(pose), sure, duration), [0.0, 1.0, 0.0])
-        pose, sight = (
-            _turned(body, pose, up),
-            Sight(quat.rotate(up, sight.points), quat.rotate(up, sight.rays), sight.across, sight.along),
-        )
+        pose, sight = _turned(body, pose, sight, np.broadcast_to(up, (len(times), 4)))
+        nods = np.broadcast_to(quat.IDENTITY, (len(times), 4))
+        if self.foot_lock:
+            nods = levelled(body, body.place(pose), sure, times, sight.rays, self.standing)
+            pose, sight = _turned(body, pose, sight, nods)
         standing: Contacts = contacts(body, body.place(pose), sure, times, sight.rays, self.standing)
         if self.foot_lock and (standing.marks.any() or standing.pins.floor is not None):
             pose = flow(body, anatomy, pose, sight, times, self.pace, pins=standing.pins, warm=True)
         off = normal(body, anatomy, pose, sight).off
-        feet = held_feet(body, body.place(pose), standing, times)
+        feet = held_feet(body.place(pose), standing, times)
         shift = np.array([-pose.root[0, 0], -standing.level, -pose.root[0, 2]])
         pose = pose.replace(root=pose.root + shift)
-        return _Part(pose, trusted(body.rig, sure, off), feet, View(camera, up, shift))
+        pose = pose.replace(rotations=flattened(body.rig, pose.rotations, body.place(pose)))
+        views = tuple(View(camera, quat.multiply(nod, up), shift) for nod in nods)
+        return _Part(pose, trusted(body.rig, sure, off), feet, views)
 
     def _notes(self, who: Person, measured: Measured) -> list[str]:
         notes = []
@@ -232,7 +238,7 @@ class _Part:
     pose: Pose
     trust: Floats
     contact: NDArray[np.bool_]
-    view: View
+    views: tuple[View, ...]
 
 
 def check(height: float | None, fov: float, smooth: float) -> None:
@@ -309,8 +315,12 @@ def _measured(who: Person, rays: Floats, away: Floats, height: float) -> Measure
     return measure(first.points - hips, who.sure, height)
 
 
-def _turned(body: Body, pose: Pose, turn: Floats) -> Pose:
-    """Return poses of which everything is turned about the camera."""
+def _turned(body: Body, pose: Pose, sight: Sight, turns: Floats) -> tuple[Pose, Sight]:
+    """Return poses and what is seen of them, of which everything is turned about the camera, ``(T, 4)``."""
     rotations = pose.rotations.copy()
-    rotations[:, 0] = quat.multiply(turn, rotations[:, 0])
-    return pose.replace(root=quat.rotate(turn, pose.root), rotations=rotations)
+    rotations[:, 0] = quat.multiply(turns, rotations[:, 0])
+    every = turns[:, None]
+    return (
+        pose.replace(root=quat.rotate(turns, pose.root), rotations=rotations),
+        Sight(quat.rotate(every, sight.points), quat.rotate(every, sight.rays), sight.across, sight.along),
+    )
