@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.cli._report import silent
 from poise.clips import Clip
 from poise.clips.angles import csv_text, draw_angles, joint_names, plot_angles
 from poise.errors import PoiseError
@@ -84,7 +83,7 @@ def save_run(
     With messages of what could not be read, the run has failed.
     """
     from poise.sinks import open_sink
-    from poise.sources import open_source
+    from poise.sources import open_again
 
     folder.manifest("running", source=clip.source)
     plot, rows = folder.path / "angles.png", folder.path / "angles.csv"
@@ -94,8 +93,7 @@ def save_run(
         told: dict[str, Any] = {"errors": list(errors)} if errors else {}
         counts = {"frames": len(clip)}
         folder.at_end(lambda: {"counts": counts, "files": [*sink.paths, plot, rows], **told})
-        # What is wrong with it was told when it was read first.
-        with open_source(str(video), on_error=silent, on_note=silent) as frames, sink:
+        with open_again(video) as frames, sink:
             for result in clip.results(frames):
                 sink.write(result)
         write_plot(table, plot, names)

@@ -20,7 +20,7 @@ from poise.reps.report import ReportPicture, render_report
 from poise.reps.timeline import Timeline
 from poise.results import Results
 from poise.sinks import RunFolder, open_sink
-from poise.sources import open_source
+from poise.sources import open_again
 
 # Frames of a report: enough to scrub through, few enough that the page stays small.
 _MOST_PICTURES = 240
@@ -46,8 +46,7 @@ class Replay:
         """Read the video again, with what was found in it."""
         if not Path(self._path).is_file():
             raise PoiseError(f"{self._path}: pictures can only be drawn of a video file, which is read a second time")
-        # What is wrong with it was told when it was read first.
-        with open_source(self._path, on_error=_ignore, on_note=_ignore) as frames:
+        with open_again(self._path) as frames:
             by_index = {result.frame: result for result in self._found}
             for frame in frames:
                 if frame.index in by_index:
@@ -121,7 +120,3 @@ def _encode_small(picture: Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=68, optimize=True)
     return buffer.getvalue()
-
-
-def _ignore(_: object) -> None:
-    """Say nothing."""

@@ -9,7 +9,7 @@ from poise.sources._picture_file import decode_picture, picture_size, read_pictu
 from poise.sources._pieces import Piece, read_piece, video_pieces
 from poise.sources._preview import Preview, preview
 from poise.sources._resolve import is_lazy, is_one
-from poise.sources._source import Source, open_source
+from poise.sources._source import Source, open_again, open_source
 
 __all__ = [
     "PICTURES",
@@ -25,6 +25,7 @@ __all__ = [
     "is_one",
     "list_source",
     "natural",
+    "open_again",
     "open_source",
     "picture_size",
     "preview",
