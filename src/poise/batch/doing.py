@@ -20,11 +20,14 @@ from poise.errors import PoiseError, SourceError
 from poise.files.addresses import masked
 from poise.files.text import brief, one_line
 from poise.frames import Frame, Media
+from poise.image import small_jpeg
 from poise.results import Results
 from poise.sources import Piece, open_source, read_piece
 
 # Seconds between two signs of life.
 _BEAT_S = 0.5
+# Pixels of the longer side of a sample.
+_SAMPLE = 320
 
 
 class KeepingError(Exception):
@@ -128,7 +131,7 @@ class Doer:
                     kept(self.rows.add(found))
             kept(self.rows.take())
             if sample is not None and shown is not None:
-                sample(_thumbnail(shown))
+                sample(small_jpeg(shown.plot(), _SAMPLE))
         except KeepingError:
             raise
         except (PoiseError, OSError, ValueError, TypeError) as wrong:
@@ -193,16 +196,3 @@ def _renamed(frames: Iterator[Frame], name: str) -> Iterator[Frame]:
 def head_of(rows: Rows) -> bytes:
     """Return the head of a journal."""
     return rows.head or json.dumps({}).encode()
-
-
-def _thumbnail(result: Results, width: int = 320) -> bytes:
-    """Draw what was found, small."""
-    import io
-
-    import PIL.Image
-
-    picture = PIL.Image.fromarray(result.plot()[..., ::-1].copy())
-    picture.thumbnail((width, width))
-    out = io.BytesIO()
-    picture.save(out, "JPEG", quality=80)
-    return out.getvalue()

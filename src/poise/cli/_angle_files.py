@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from poise.clips import Clip
 from poise.clips.angles import csv_text, draw_angles, joint_names, plot_angles
 from poise.errors import PoiseError
+from poise.files.text import aligned
 
 if TYPE_CHECKING:
     from poise.sinks import RunFolder
@@ -55,8 +56,7 @@ def ranges(table: dict[str, NDArray[Any]], names: Sequence[str] | None = None) -
                 rows.append((str(person), name, *ends, f"{table['trusted'][at].mean():.0%}"))
     if len(rows) == 1:
         return "nobody was seen whose angles could be measured"
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(f"{c:{'<' if i == 1 else '>'}{wide[i]}}" for i, c in enumerate(row)).rstrip() for row in rows]
+    lines = aligned(rows, left=[1])
     more = len(people) - len(longest)
     return "\n".join([*lines, *([f"and {more} more, who were seen for less time"] if more else [])])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from poise.drawing import draw
 from poise.errors import PoiseError
 from poise.files.writing import write_atomically
 from poise.frames import Image
-from poise.image import to_pil
+from poise.image import small_jpeg
 from poise.reps.offline import RepClip
 from poise.reps.overlay import draw_reps
 from poise.reps.report import ReportPicture, render_report
@@ -64,9 +63,8 @@ class Replay:
             at_peak = result.frame in peaks
             if n % step and not at_peak:
                 continue
-            pictures.append(
-                ReportPicture(result.time, _encode_small(_draw_main_person(result, timeline)), peak=at_peak)
-            )
+            jpeg = small_jpeg(_draw_main_person(result, timeline), _WIDTH, quality=68)
+            pictures.append(ReportPicture(result.time, jpeg, peak=at_peak))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, render_report(clip, pictures))
         return path
@@ -111,12 +109,3 @@ def _draw_counter(result: Results, timeline: Timeline) -> Image:
         result, row=now.row, label=now.label, count=now.count, progress=now.progress, exercise=timeline.exercise,
         trail=now.trail, flash=now.flash,
     )  # fmt: skip
-
-
-def _encode_small(picture: Image) -> bytes:
-    """Shrink and encode a picture for the page."""
-    image: Any = to_pil(picture)
-    image.thumbnail((_WIDTH, _WIDTH))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=68, optimize=True)
-    return buffer.getvalue()

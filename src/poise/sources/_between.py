@@ -10,7 +10,6 @@ from poise.frames import Frame
 from poise.sources import _video
 from poise.sources._clock import Clock
 from poise.sources._options import ReadOptions
-from poise.sources._pictures import check_size
 from poise.sources._source import open_source
 from poise.sources._upright import Upright
 
@@ -65,9 +64,7 @@ def _sought(name: str, start: float) -> Iterator[Frame]:
     container = _video.open_file(name, name)
     try:
         stream = _video.video_stream(container, name)
-        context = stream.codec_context
-        check_size(name, context.width, context.height, options.max_frame)
-        context.options = {"max_pixels": str(options.max_frame)}
+        _video.limit_codec(stream, name, options)
         base, begin = float(stream.time_base or 0.0), stream.start_time or 0
         media = _video.describe_media(container, stream, name, name)
         rate = media.fps or 25.0

@@ -179,6 +179,17 @@ def video_stream(container: Any, name: str) -> Any:
     return stream
 
 
+def limit_codec(stream: Any, name: str, options: ReadOptions) -> None:
+    """Let a stream's codec decode no larger frames than are allowed.
+
+    Raises:
+        SourceError: It states larger ones.
+    """
+    context = stream.codec_context
+    check_size(name, context.width, context.height, options.max_frame)
+    context.options = {"max_pixels": str(options.max_frame)}
+
+
 def count_frames(path: str, name: str) -> int | None:
     """Return the number of frames that a file states, None where it states none or cannot be opened."""
     try:
@@ -293,11 +304,9 @@ class _Reading:
                 self.live = False
                 return
             self.live = live
-            context = stream.codec_context
-            check_size(self.name, context.width, context.height, self.options.max_frame)
-            context.options = {"max_pixels": str(self.options.max_frame)}
+            limit_codec(stream, self.name, self.options)
             # Frame threads hold several frames back; slices of one frame do not.
-            context.thread_type = "SLICE" if self.live else "AUTO"
+            stream.codec_context.thread_type = "SLICE" if self.live else "AUTO"
             if self._media is None:
                 self._media = describe_media(container, stream, self.name, self.path, self.live)
             yield from self._frames(container, stream, self._media, bool(stated))
