@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -69,15 +68,6 @@ def read_limits(file: TomlFile, names: Sequence[str]) -> dict[str, float]:
 def is_count(value: object, most: int, *, least: int = 1) -> bool:
     """Return whether a value is a whole number in a range."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def quoted(name: str) -> str:
-    """Return text as a TOML string: JSON's, except that TOML takes no pairs of surrogates and escapes DEL."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError(f"the name {name!r} cannot be written as text; rename its folder") from None
-    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def to_halves(array: Floats) -> bytes:

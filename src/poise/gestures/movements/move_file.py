@@ -18,14 +18,13 @@ from poise.gestures.movements.traces import PARTS, RATE, trace_columns
 from poise.gestures.set_file import (
     check_keys,
     is_count,
-    quoted,
     read_base64,
     read_halves,
     read_limits,
     read_skeleton,
     to_halves,
 )
-from poise.skeletons.tomlfile import TomlFile
+from poise.skeletons.tomlfile import TomlFile, quoted
 
 _KEYS = ("name", "kind", "format", "part", "skeleton", "rate", "limits", "examples", "weights", "templates")
 _FORMAT = 1

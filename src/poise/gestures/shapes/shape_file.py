@@ -11,11 +11,11 @@ import numpy as np
 from poise.files.writing import write_atomically
 from poise.geometry import Floats
 from poise.gestures.events import NONE
-from poise.gestures.set_file import check_keys, is_count, quoted, read_halves, read_limits, read_skeleton, to_halves
+from poise.gestures.set_file import check_keys, is_count, read_halves, read_limits, read_skeleton, to_halves
 from poise.gestures.shapes.embedding import HAND, size
 from poise.gestures.shapes.taught_shapes import TaughtShapes
 from poise.skeletons import names
-from poise.skeletons.tomlfile import TomlFile
+from poise.skeletons.tomlfile import TomlFile, quoted
 
 _KEYS = ("name", "kind", "format", "skeleton", "upright", "limits", "spread", "examples", "vectors")
 # Only where they are needed: of a skeleton that Poise does not know, and of gestures that a mirror does not change.
@@ -54,7 +54,10 @@ def write_shapes(taught: TaughtShapes, path: str | Path) -> Path:
     if taught.skeleton not in names():
         lines.append(f"points = {taught.vectors.shape[1] // 2}")
     if taught.flip_idx:
-        lines += ["# A mirrored gesture is the same: the point that each one becomes in a mirror.", _flips(taught)]
+        lines += [
+            "# A mirrored gesture is the same: the point that each one becomes in a mirror.",
+            f"flip_idx = {list(taught.flip_idx)}",
+        ]
     lines += [
         "# float16, little endian, base64: how much each component varies, and one row an example.",
         f'spread = "{_pack(taught.spread)}"',
@@ -141,10 +144,6 @@ def _flip_idx(flips: Any, points: int, file: TomlFile) -> tuple[int, ...]:
     if not right:
         raise file.wrong("flip_idx", f"'flip_idx' must be a list of each number from 0 to {points - 1} once")
     return tuple(flips)
-
-
-def _flips(taught: TaughtShapes) -> str:
-    return f"flip_idx = [{', '.join(str(one) for one in taught.flip_idx)}]"
 
 
 def _pack(array: Floats) -> str:
