@@ -18,6 +18,7 @@ from poise.errors import SourceError
 from poise.frames import Frame, Media, as_image
 from poise.sources import _camera, _web
 from poise.sources._animation import frame_count, is_animated, may_be_animated, read_animation
+from poise.sources._containers import TO_FILE, count_frames, index_at_end, open_bytes, open_file
 from poise.sources._jpeg import Pictures, several_pages
 from poise.sources._names import (
     ANIMATED,
@@ -33,7 +34,7 @@ from poise.sources._names import (
 )
 from poise.sources._options import Message, Note, ReadOptions, Report
 from poise.sources._pictures import not_a_picture, open_picture, upright_bgr
-from poise.sources._video import TO_FILE, count_frames, index_at_end, open_bytes, open_file, read_video
+from poise.sources._video import read_video
 
 Kind = Literal["image", "video", "stream"]
 _CHUNK = 2**16

@@ -22,7 +22,7 @@ VIDEOS = frozenset(
     + (".vob", ".webm", ".wmv", ".y4m")
 )
 
-# Lists of the pieces of a video; what they name lies below their own folder, see _video.py.
+# Lists of the pieces of a video; what they name lies below their own folder, see _containers.py.
 PLAYLISTS = frozenset((".m3u8", ".mpd"))
 
 # First bytes -> what it is, for messages about files that are not what their name says.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from poise.errors import PoiseError, SourceError
 from poise.frames import Frame
+from poise.sources._containers import describe_media, library, limit_codec, open_file, video_stream
 from poise.sources._names import VIDEOS, printable, suffix
 from poise.sources._options import ReadOptions
 from poise.sources._upright import Upright
-from poise.sources._video import describe_media, library, limit_codec, open_file, video_stream
 
 # Containers with one clock and an index by which a key frame is found.
 _SEEKABLE = ("mp4", "matroska", "webm")

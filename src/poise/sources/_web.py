@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from poise.errors import SourceError
 from poise.extras.version import __version__
+from poise.sources._containers import TO_FILE, index_at_end, library, open_container, reason
 from poise.sources._names import PLAYLISTS, VIDEOS, suffix, without_password
-from poise.sources._video import TO_FILE, index_at_end, library, open_container, reason
 
 LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"))
 WEB = frozenset(("http", "https"))
