@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from poise.errors import FormatError
 from poise.geometry import Floats
 from poise.skeletons import Skeleton, get
-from poise.skeletons.tomlfile import TomlFile
+from poise.skeletons.tomlfile import TomlFile, quoted
 
 # Half precision holds three digits: more than an embedding or a weight means.
 _STORED = np.dtype("<f2")
@@ -63,6 +63,12 @@ def read_limits(file: TomlFile, names: Sequence[str]) -> dict[str, float]:
         if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 0 < limit < 1e300:
             raise file.wrong(name, f"the limit of {name!r} must be a number above 0, got {limit!r}", table="limits")
     return {name: float(limit) for name, limit in limits.items()}
+
+
+def table_lines(title: str, rows: Mapping[str, object], *, about: str = "") -> list[str]:
+    """Return the lines of a table of names, below what it is."""
+    named = [f"{quoted(name)} = {value}" for name, value in rows.items()]
+    return ["", *([f"# {about}"] if about else []), f"[{title}]", *named]
 
 
 def is_count(value: object, most: int, *, least: int = 1) -> bool:
