@@ -30,7 +30,6 @@ from poise.sources._names import (
     is_document,
     is_still,
     suffix,
-    without_password,
 )
 from poise.sources._options import Message, Note, ReadOptions, Report
 from poise.sources._pictures import not_a_picture, open_picture, upright_bgr
@@ -429,8 +428,3 @@ class Address(_Base):
         if self.live:
             return "stream"
         return "image" if self.count(options) == 1 else "video"
-
-
-def address_entry(address: str) -> Entry:
-    """Return the entry of an address."""
-    return Address(without_password(address), address)

@@ -17,6 +17,7 @@ import PIL.Image
 
 from poise import files
 from poise.errors import SourceError
+from poise.files.addresses import masked
 from poise.frames import Frame
 from poise.sources import _entries, _web
 from poise.sources._entries import Entry
@@ -29,7 +30,6 @@ from poise.sources._names import (
     natural,
     printable,
     suffix,
-    without_password,
 )
 from poise.sources._pictures import from_tensor, is_tensor
 
@@ -157,14 +157,14 @@ def _named(text: str | bytes, base: str = "", *, follow: bool = False) -> Iterat
 
 def _address(text: str, scheme: str) -> Iterator[Entry]:
     if scheme in _web.WEB | _web.LIVE:
-        yield _entries.address_entry(text)
+        yield _entries.Address(masked(text), text)
     elif scheme == "file":
         from urllib.request import url2pathname  # imports TLS: only whoever gives such an address pays for it
 
         yield from _named(url2pathname(text[7:]))
     else:
         known = ", ".join(sorted(_web.WEB | _web.LIVE))
-        name = without_password(printable(text))
+        name = masked(printable(text))
         yield _entries.Failed(name, SourceError(f"{name}: addresses of kind {scheme!r} are not read; known: {known}"))
 
 
