@@ -196,6 +196,15 @@ def to_pil(image: Image) -> PIL.Image.Image:
     return PIL.Image.frombuffer("RGB", (width, height), np.ascontiguousarray(image), "raw", "BGR", 0, 1)
 
 
+def small_jpeg(image: Image, side: int, *, quality: int = 80) -> bytes:
+    """Encode a ``(H, W, 3)`` uint8 BGR picture for a page: as JPEG, its sides made smaller down to ``side`` pixels."""
+    small = to_pil(image)
+    small.thumbnail((side, side))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=quality, optimize=True)
+    return out.getvalue()
+
+
 def encode(image: Image, suffix: str) -> bytes:
     """Compress a picture: JPEG with quality 95, WebP with quality 90, the others without loss.
 

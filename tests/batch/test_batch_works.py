@@ -13,7 +13,7 @@ from batch_kit import shards, write_items
 
 from poise import Pose, samples
 from poise.batch import BatchReport, read_status, run_batch
-from poise.batch.given import open_item
+from poise.batch.doing import open_item
 from poise.batch.manifest import Item
 from poise.bodies.pose_embedding import embed
 from poise.cli import main

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -20,7 +21,6 @@ from poise.estimators.yolo import Yolo
 from poise.frames import Frame, Image, Media
 from poise.runtime import Session, open_session
 from poise.sinks import record
-from poise.web.packing import unpack
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -44,6 +44,18 @@ def read(path: Path) -> Image:
 
 def manifest_of(bundle: Path) -> Any:
     return json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+
+
+def unpack(packed: bytes, width: int) -> bytes:
+    """Return what was packed in so many planes."""
+    planes = np.frombuffer(gzip.decompress(packed), np.uint8)
+    data = np.empty_like(planes)
+    start = 0
+    for first in range(width):
+        length = len(data[first::width])
+        data[first::width] = planes[start : start + length]
+        start += length
+    return data.tobytes()
 
 
 def network(bundle: Path, name: str) -> bytes:

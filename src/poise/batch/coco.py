@@ -10,7 +10,7 @@ import numpy as np
 
 from poise.files.writing import write_all
 from poise.results import Results
-from poise.sinks import record
+from poise.sinks import coco_categories, record
 
 # The number of an image is (item + 1) * this + frame, that of an annotation the image's * this + instance.
 FRAMES = 10_000_000
@@ -21,7 +21,6 @@ def coco_lines(result: Results, item: int) -> list[Any]:
     """Return what one frame adds to a COCO file: ``["images", …]``, ``["categories", …]``, ``["annotations", …]``."""
     told = record(result)
     image = (item + 1) * FRAMES + result.frame
-    skeleton = result.skeleton
     lines: list[Any] = [
         [
             "images",
@@ -34,21 +33,7 @@ def coco_lines(result: Results, item: int) -> list[Any]:
             },
         ]
     ]
-    numbers = {int(number): str(name) for number, name in result.names.items()}
-    for number, name in sorted({**numbers, **{one["class"]: one["name"] for one in told["instances"]}}.items()):
-        lines.append(
-            [
-                "categories",
-                {
-                    "id": number + 1,
-                    "name": name,
-                    "supercategory": skeleton.instance,
-                    "keypoints": list(skeleton.keypoints),
-                    # COCO counts keypoints from 1 here.
-                    "skeleton": [[a + 1, b + 1] for a, b in skeleton.edges],
-                },
-            ]
-        )
+    lines += [["categories", category] for category in coco_categories(result)]
     for i, one in enumerate(told["instances"]):
         x1, y1, x2, y2 = (0.0 if v is None else v for v in one["box"])
         points = [(0.0, 0.0, 0) if x is None or y is None else (x, y, 2) for x, y, _ in one["keypoints"]]

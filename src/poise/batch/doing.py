@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time as clock
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from poise.batch.given import open_item
 from poise.batch.manifest import Item
 from poise.batch.rows import Rows, check_skeleton, rows_for
 from poise.batch.work import OpenWork, Work
-from poise.errors import PoiseError
+from poise.batch.worklist import fsspec, is_remote
+from poise.errors import PoiseError, SourceError
+from poise.files.addresses import masked
 from poise.files.text import brief, one_line
+from poise.frames import Frame, Media
+from poise.image import small_jpeg
 from poise.results import Results
+from poise.sources import Piece, open_source, read_piece
 
 # Seconds between two signs of life.
 _BEAT_S = 0.5
+# Pixels of the longer side of a sample.
+_SAMPLE = 320
 
 
 class KeepingError(Exception):
@@ -60,9 +69,10 @@ class Doer:
 
     def __init__(self, work: Work) -> None:
         self._open = OpenWork(work)
-        unit = self._open
         self._stride = int(work.arguments.get("vid_stride", 1))
-        self.rows: Rows = rows_for(work.kind, work.form, work.unit, skeleton=unit.skeleton, spatial=unit.spatial)
+        self.rows: Rows = rows_for(
+            work.kind, work.form, work.unit, skeleton=self._open.skeleton, spatial=self._open.spatial
+        )
 
     def do(
         self,
@@ -121,7 +131,7 @@ class Doer:
                     kept(self.rows.add(found))
             kept(self.rows.take())
             if sample is not None and shown is not None:
-                sample(_thumbnail(shown))
+                sample(small_jpeg(shown.plot(), _SAMPLE))
         except KeepingError:
             raise
         except (PoiseError, OSError, ValueError, TypeError) as wrong:
@@ -139,19 +149,50 @@ class Doer:
         )
 
 
+def open_item(item: Item, stack: ExitStack, note: Callable[[Exception], None], *, vid_stride: int = 1) -> Any:
+    """Return what the model is given: a path, an address, or an iterator of frames.
+
+    Args:
+        item: The item.
+        stack: What is opened here is closed with it.
+        note: Is told of damage to a video whose other frames are read.
+        vid_stride: Every n-th frame of a video is read.
+
+    Raises:
+        SourceError: It cannot be fetched.
+    """
+    if is_remote(item.source):
+        path = _fetched(item.source, stack)
+        source = stack.enter_context(open_source(path, vid_stride=vid_stride, on_error=note))
+        return _renamed(iter(source), masked(item.source))
+    if item.begin is not None or item.until is not None:
+        piece = Piece(item.begin, item.until, item.first)
+        return read_piece(item.source, piece, vid_stride=vid_stride, on_error=note)
+    return item.source
+
+
+def _fetched(address: str, stack: ExitStack) -> str:
+    """Copy a file of a storage to this machine, for as long as the item is worked on."""
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="poise-"))
+    path = Path(folder, "file" + Path(urlsplit(address).path).suffix)
+    try:
+        storage, name = fsspec().core.url_to_fs(address)
+        storage.get_file(name, str(path))
+    except Exception as error:
+        # Every storage has errors of its own kind.
+        raise SourceError(f"{masked(address)}: cannot be fetched: {error or type(error).__name__}") from error
+    return str(path)
+
+
+def _renamed(frames: Iterator[Frame], name: str) -> Iterator[Frame]:
+    """Give frames the name of where they are from; one source stays one."""
+    media: Media | None = None
+    for frame in frames:
+        if media is None or media.kind != frame.media.kind:
+            media = replace(frame.media, name=name, path="")
+        yield replace(frame, media=media)
+
+
 def head_of(rows: Rows) -> bytes:
     """Return the head of a journal."""
     return rows.head or json.dumps({}).encode()
-
-
-def _thumbnail(result: Results, width: int = 320) -> bytes:
-    """Draw what was found, small."""
-    import io
-
-    import PIL.Image
-
-    picture = PIL.Image.fromarray(result.plot()[..., ::-1].copy())
-    picture.thumbnail((width, width))
-    out = io.BytesIO()
-    picture.save(out, "JPEG", quality=80)
-    return out.getvalue()

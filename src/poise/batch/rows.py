@@ -58,14 +58,11 @@ def rows_for(kind: str, form: str, unit: str, *, skeleton: Skeleton | None = Non
         spatial: The network gives positions in metres.
 
     Raises:
-        ValueError: Such rows cannot be written in this format.
         MissingExtra: Parquet needs pyarrow.
     """
     if form == "jsonl":
-        return JsonRows(_result_line if kind == "results" else _record_line)
+        return JsonRows((lambda result, item: [record(result)]) if kind == "results" else _record_line)
     if form == "coco":
-        if kind != "results":
-            raise ValueError(f"format='coco' holds keypoints; what {kind} gives is written as parquet or jsonl")
         from poise.batch.coco import coco_lines
 
         return JsonRows(coco_lines)
@@ -220,15 +217,15 @@ def _people(result: Results, item: int, spatial: bool) -> dict[str, Any]:
     if not n:
         return {"source": ()}
     height, width = result.orig_shape
-    told = record_names(result)
     data = np.asarray(boxes.data)
+    classes = np.asarray(boxes.cls).astype(int)
     k = points.xy.shape[1]
 
     def all_(value: Any, dtype: Any) -> NDArray[Any]:
         return np.full(n, value, dtype=dtype)
 
     columns = {
-        "source": all_(told[0], object),
+        "source": all_(printable(result.path), object),
         "item": all_(item, np.int64),
         "frame": all_(result.frame, np.int64),
         "time": all_(float(result.time), np.float64),
@@ -236,8 +233,8 @@ def _people(result: Results, item: int, spatial: bool) -> dict[str, Any]:
         "height": all_(height, np.int32),
         "instance": np.arange(n, dtype=np.int32),
         "id": all_(np.nan, np.float64) if boxes.id is None else np.asarray(boxes.id, dtype=np.float64),
-        "class": np.asarray(boxes.cls).astype(np.int32),
-        "name": np.array(told[1], dtype=object),
+        "class": classes.astype(np.int32),
+        "name": np.array([str(result.names.get(number, number)) for number in classes.tolist()], dtype=object),
         "conf": data[:, -2],
         **{corner: data[:, i] for i, corner in enumerate(("x1", "y1", "x2", "y2"))},
         "skeleton": all_(result.skeleton.name, object),
@@ -248,12 +245,6 @@ def _people(result: Results, item: int, spatial: bool) -> dict[str, Any]:
         columns["xyz"] = np.asarray(points.xyz).reshape(n, 3 * k)
     columns["embedding"], columns["embedding_weight"] = embed(points.xy, points.conf, result.skeleton)
     return columns
-
-
-def record_names(result: Results) -> tuple[str, list[str]]:
-    """Return the source as it is written, and the class name of each instance."""
-    classes = np.asarray(result.boxes.cls).astype(int).tolist()
-    return printable(result.path), [str(result.names.get(number, number)) for number in classes]
 
 
 # Other works: the records that their commands print.
@@ -330,10 +321,6 @@ RECORDS: dict[str, Callable[[Any, int], Mapping[str, Any]]] = {
     **{kind: _single(kind) for kind in ("gestures", "events", "reps")},
     "angles": _angles,
 }
-
-
-def _result_line(result: Results, item: int) -> list[Any]:
-    return [record(result)]
 
 
 def _record_line(found: Mapping[str, Any], item: int) -> list[Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time as clock
-from collections.abc import Callable
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,10 @@ from poise.batch.folder import catch_up, enter_work, refuse_other, take_folder
 from poise.batch.manifest import PENDING, Manifest
 from poise.batch.rows import pyarrow
 from poise.batch.status import BatchReport, Progress, WorkerProgress, report_of
-from poise.batch.stopping import Stop, stop_signals
 from poise.batch.work import Work, fingerprint, make_work
 from poise.errors import PoiseError
 from poise.files.writing import check_folder
+from poise.runtime import usable_cores
 
 # Pictures that are drawn for the page.
 _SAMPLES = 12
@@ -30,6 +32,39 @@ _PACE_S = 5.0
 
 class _StoppedWaitingError(Exception):
     """Somebody stops a batch that waits for room on the disk."""
+
+
+class _Stop:
+    """Whether somebody wants the batch to stop.
+
+    Attributes:
+        asked: How often.
+        code: Exit code of the process.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.code = 130
+
+    def __call__(self, number: int, _frame: object) -> None:
+        """Take a signal."""
+        self.asked += 1
+        self.code = 128 + number
+
+
+@contextmanager
+def _stop_signals() -> Iterator[_Stop]:
+    """Take Ctrl-C and SIGTERM for a wish; a call from another thread than the main one is stopped by its process."""
+    stop = _Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_batch(
@@ -108,7 +143,7 @@ def run_batch(
         enter_work(manifest, given, task, follow=follow, split=split, dedupe=dedupe, retry_failed=retry_failed)
         catch_up(manifest, out, note)
         started = clock.monotonic()
-        stop = stack.enter_context(stop_signals())
+        stop = stack.enter_context(_stop_signals())
         left = manifest.counts().get(PENDING, {"items": 0})["items"]
         dispatcher: Dispatcher | None = None
         if left or any(not count for count in manifest.open_shards().values()):
@@ -157,14 +192,14 @@ def _engine(task: Work, out: Path, ray: str | None, workers: int | None, left: i
         from poise.batch.engines.ray import RayActors
 
         return RayActors(task, out, address=ray, workers=workers, threads=threads, weights=asked["weights"])
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Processes(task, out, workers=max(1, min(workers or max(1, cores // threads), left)), threads=threads)
+    workers = workers or max(1, usable_cores() // threads)
+    return Processes(task, out, workers=max(1, min(workers, left)), threads=threads)
 
 
 def _drive(
     dispatcher: Dispatcher,
     manifest: Manifest,
-    stop: Stop,
+    stop: _Stop,
     note: Callable[[str], None],
     on_progress: Callable[[Progress], object] | None,
 ) -> None:
@@ -238,7 +273,7 @@ def _progress(dispatcher: Dispatcher, seconds: float) -> Progress:
     )
 
 
-def _stopped(stop: Stop, report: BatchReport) -> KeyboardInterrupt:
+def _stopped(stop: _Stop, report: BatchReport) -> KeyboardInterrupt:
     error = KeyboardInterrupt(
         f"stopped; {report.done} of {report.items} items are done, and the same command goes on with the rest"
     )

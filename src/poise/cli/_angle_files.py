@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.cli._report import silent
 from poise.clips import Clip
 from poise.clips.angles import csv_text, draw_angles, joint_names, plot_angles
 from poise.errors import PoiseError
+from poise.files.text import aligned
 
 if TYPE_CHECKING:
     from poise.sinks import RunFolder
@@ -56,8 +56,7 @@ def ranges(table: dict[str, NDArray[Any]], names: Sequence[str] | None = None) -
                 rows.append((str(person), name, *ends, f"{table['trusted'][at].mean():.0%}"))
     if len(rows) == 1:
         return "nobody was seen whose angles could be measured"
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(f"{c:{'<' if i == 1 else '>'}{wide[i]}}" for i, c in enumerate(row)).rstrip() for row in rows]
+    lines = aligned(rows, left=[1])
     more = len(people) - len(longest)
     return "\n".join([*lines, *([f"and {more} more, who were seen for less time"] if more else [])])
 
@@ -84,7 +83,7 @@ def save_run(
     With messages of what could not be read, the run has failed.
     """
     from poise.sinks import open_sink
-    from poise.sources import open_source
+    from poise.sources import open_again
 
     folder.manifest("running", source=clip.source)
     plot, rows = folder.path / "angles.png", folder.path / "angles.csv"
@@ -94,8 +93,7 @@ def save_run(
         told: dict[str, Any] = {"errors": list(errors)} if errors else {}
         counts = {"frames": len(clip)}
         folder.at_end(lambda: {"counts": counts, "files": [*sink.paths, plot, rows], **told})
-        # What is wrong with it was told when it was read first.
-        with open_source(str(video), on_error=silent, on_note=silent) as frames, sink:
+        with open_again(video) as frames, sink:
             for result in clip.results(frames):
                 sink.write(result)
         write_plot(table, plot, names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Callable, Collection
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 import cyclopts
 
 from poise.cli._help import Grouped, group_of, place_of
-from poise.cli._sizes import sizes
 from poise.errors import PoiseError, suggest
 from poise.extras.version import __version__
 from poise.files.addresses import masked
@@ -54,6 +54,8 @@ _EITHER = frozenset({"amp", "cache", "resume", "pretrained"})
 _TO_STDOUT = frozenset({"predict", "track", "angles"})
 _FILES = frozenset({"--csv", "--report", "--sheet", "--heatmap", "--preview", "--calibrate", "--project", "--name"})
 
+# Sizes of pictures as people write them.
+_PAIR = re.compile(r"[\[(]?\s*([0-9]+)\s*[,xX]\s*([0-9]+)\s*[\])]?")
 # The word "-" looks like an option to the parser; commands turn this back.
 STDIN = "<standard input>"
 
@@ -217,6 +219,32 @@ def either(words: list[str]) -> list[str]:
         else:
             follows = words[i + 1] if i + 1 < len(words) else "--"
             out += [word, "True"] if follows.startswith("--") else [word]
+    return out
+
+
+def sizes(words: list[str]) -> list[str]:
+    """Turn ``--imgsz 320,192`` into what commands take: export height and width, all others the longer side.
+
+    Example:
+        >>> sizes(["predict", "a.jpg", "--imgsz", "320,192"]), sizes(["export", "a.pt", "--imgsz=[320, 192]"])
+        (['predict', 'a.jpg', '--imgsz', '320'], ['export', 'a.pt', '--imgsz', '320', '192'])
+    """
+    out: list[str] = []
+    for i, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if equals and option == "--imgsz" and _PAIR.fullmatch(value):
+            out.append(option)
+            word = value
+        elif not (i and words[i - 1] == "--imgsz"):
+            out.append(word)
+            continue
+        pair = _PAIR.fullmatch(word)
+        if pair is None:
+            out.append(word)
+        elif words[0] == "export":
+            out += [pair[1], pair[2]]
+        else:
+            out.append(str(max(int(pair[1]), int(pair[2]))))
     return out
 
 

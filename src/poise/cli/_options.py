@@ -11,10 +11,29 @@ from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._report import Reporter, ready
+from poise.errors import PoiseError
 from poise.files.text import say_json
+from poise.files.writing import check_writable
 
 if TYPE_CHECKING:
     from poise.model import Pose
+
+# Kinds of options that many commands have: a flag without its negative, --quiet, --out, and several words.
+Switch = Annotated[bool, Parameter(negative=())]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())]
+OutFile = Annotated[Path | None, Parameter(name=["--out", "-o"])]
+Several = Annotated[list[str] | None, Parameter(consume_multiple=True)]
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that exists or cannot be written, before any work is done.
+
+    Raises:
+        PoiseError: With what is in the way.
+    """
+    if path.exists() and not overwrite:
+        raise PoiseError(f"{path} exists; pass --overwrite to replace it")
+    check_writable(path)
 
 
 @Parameter(name="*")
@@ -168,7 +187,7 @@ class RunOptions(Opening):
     show_boxes: bool = True
     font: str | None = None
     smooth: Literal["one-euro", "kalman"] | None = None
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False
+    quiet: Quiet = False
     verbose: bool = True
 
 

@@ -59,6 +59,14 @@ class Reporter:
         if quiet:
             hush()
 
+    def say(self, text: str) -> None:
+        """Print a line for people, unless the user wants quiet; a terminal folds it, nothing else does."""
+        self.console.print(text, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Print what the user should know."""
+        self.say(f"poise: {text}")
+
     def error(self, error: Exception) -> None:
         """Report one file that could not be read; the run goes on."""
         self.errors.append(brief(one_line(error)))
@@ -80,16 +88,14 @@ class Reporter:
             failed = f", {len(self.errors)} could not be read" if self.errors else ""
             self.console.print(f"{self.frames} frames, {self.instances} instances{failed}")
         if self.folder is not None and self.folder.exists():  # a run of which nothing came leaves no folder
-            self.console.print(f"saved to {self.folder}", soft_wrap=True)
+            self.say(f"saved to {self.folder}")
         return self.code
 
     def _video(self, media: Media, frames: int, most: int, seconds: float) -> None:
         """Say one line about a video that has ended."""
         if self._lines:
             rate = frames / seconds if seconds > 0 else 0.0
-            self.console.print(
-                f"{one_line(media.name)}  {frames} frames, at most {most} in one, {rate:.1f} frames/s", soft_wrap=True
-            )
+            self.say(f"{one_line(media.name)}  {frames} frames, at most {most} in one, {rate:.1f} frames/s")
 
     def watch(self, results: Iterable[Results], total: int | None = None) -> Iterator[Results]:
         """Pass results through, with a progress bar when a person is watching."""
@@ -137,7 +143,7 @@ class Reporter:
         milliseconds = sum(result.speed.values())
         found = result.verbose().rstrip(", ")
         words = f"{one_line(result.path)}  {width}x{height}  {found}  {milliseconds:.0f} ms"
-        self.console.print(words, soft_wrap=True)
+        self.say(words)
 
 
 def window_for(instead: str, *, show: bool) -> LiveWindow | None:
@@ -152,10 +158,6 @@ def window_for(instead: str, *, show: bool) -> LiveWindow | None:
     from poise.drawing import LiveWindow
 
     return LiveWindow(instead=f"the frames are not shown; {instead}")
-
-
-def silent(_: object) -> None:
-    """Say nothing: of what is wrong with a source that is read a second time, which was told at the first."""
 
 
 def fetch(name: str | Path) -> Path:
@@ -209,4 +211,4 @@ def _shown(name: str) -> Iterator[tuple[Callable[[int, int | None], None], Calla
         def step(done: int, total: int | None) -> None:
             bar.update(task, completed=done, total=total, visible=True)
 
-        yield step, lambda text: console.print(text, soft_wrap=True, markup=False)
+        yield step, lambda text: console.print(text, soft_wrap=True)

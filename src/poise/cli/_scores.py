@@ -44,7 +44,7 @@ def report(metrics: PoseMetrics, analysis: Analysis, *, tables: bool = False) ->
         _angles(console, analysis)
         _reliability(console, analysis)
     for note in metrics.notes:
-        console.print(note, style="dim", soft_wrap=True, markup=False)
+        console.print(note, style="dim", soft_wrap=True)
     speed = ", ".join(f"{step} {value:.1f}" for step, value in metrics.speed.items())
     console.print(f"ms a picture: {speed}", style="dim")
 
@@ -57,7 +57,7 @@ def compared(names: Sequence[str], scored: Sequence[PoseMetrics], paired: Paired
     console = screen()
     first = scored[0]
     console.print(f"{first.images} pictures, {first.instances} instances, protocol {first.protocol}")
-    console.print(f"A: {names[0]}\nB: {names[1]}", soft_wrap=True, markup=False)
+    console.print(f"A: {names[0]}\nB: {names[1]}", soft_wrap=True)
     table = _table("", "A", "B", "B - A", "95 % interval", "B better in")
     for name, change in paired.scores.items():
         kind, threshold = name.split()

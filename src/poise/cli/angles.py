@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from poise.cli._app import STDIN
-from poise.cli._options import Opening, RunName
+from poise.cli._options import Opening, OutFile, RunName, Several, Switch
 from poise.cli._report import Reporter
 from poise.files.text import say
 
@@ -18,10 +15,10 @@ def angles(
     video: Path,
     /,
     *,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    out: OutFile = None,
     plot: Path | None = None,
-    save: Annotated[bool, Parameter(negative=())] = False,
-    names: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    save: Switch = False,
+    names: Several = None,
     model: str = "body",
     repair: bool = True,
     overwrite: bool = False,
@@ -78,17 +75,17 @@ def angles(
         clip, _ = second_pass(clip)
     table, warnings = angle_rows(clip, names=names)
     for line in warnings:
-        report.console.print(f"warning: {line}", soft_wrap=True, markup=False)
+        report.say(f"warning: {line}")
     if plot is not None:
         write_plot(table, plot, names)
-        report.console.print(f"plot in {plot}", soft_wrap=True, markup=False)
+        report.say(f"plot in {plot}")
     if save:
         folder = RunFolder(run.project or "runs/pose", run.name or "angles", exist_ok=run.exist_ok)
         save_run(folder, clip, table, video, names=names, overwrite=run.exist_ok, errors=report.errors)
         report.saved(folder.path)
     if out is not None:
         write_table(table, out, overwrite=overwrite)
-        report.console.print(f"{len(table['frame'])} rows in {out}", soft_wrap=True, markup=False)
+        report.say(f"{len(table['frame'])} rows in {out}")
     if printed or (out is None and plot is None and not save and not sys.stdout.isatty()):
         sys.stdout.write(csv_text(table))
     elif out is None and plot is None and not save:

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from poise.cli._options import Opening
+from poise.cli._options import Opening, OutFile, Quiet, Several, Switch
 from poise.cli._report import ready
 from poise.files.text import one_line, say, say_json, screen
 
 if TYPE_CHECKING:
     from poise.batch import BatchReport
-
-Several = Annotated[list[str] | None, Parameter(consume_multiple=True)]
-Switch = Annotated[bool, Parameter(negative=())]
 
 
 @Parameter(name="*")
@@ -79,7 +76,7 @@ class WorkOptions:
 
 def batch(
     *source: str,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    out: OutFile = None,
     status: Switch = False,
     work: str = "predict",
     model: str | None = None,
@@ -95,7 +92,7 @@ def batch(
     follow: Switch = False,
     split: float = 600.0,
     json: Switch = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    quiet: Quiet = False,
     options: WorkOptions | None = None,
     opening: Opening | None = None,
 ) -> int:

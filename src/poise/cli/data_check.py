@@ -70,7 +70,7 @@ def check(
     else:
         _show(found, examples)
     if sheet is not None:
-        console.print(f"saved to {write_sheet(found, sheet)}", markup=False, soft_wrap=True)
+        console.print(f"saved to {write_sheet(found, sheet)}", soft_wrap=True)
     return 0 if found.ok else 1
 
 

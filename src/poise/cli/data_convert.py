@@ -86,9 +86,9 @@ def _report(done: Conversion, console: Console) -> None:
     for name, count in done.pictures.items():
         console.print(f"{name}: {count} pictures, {done.instances[name]} instances", markup=False)
     for text in done.notes:
-        console.print(f"in the source: {text}", markup=False, soft_wrap=True)
+        console.print(f"in the source: {text}", soft_wrap=True)
     for text in done.lost:
-        console.print(f"{done.format} cannot hold: {text}", markup=False, soft_wrap=True)
+        console.print(f"{done.format} cannot hold: {text}", soft_wrap=True)
 
 
 def _table(done: Conversion) -> dict[str, object]:

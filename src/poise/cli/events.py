@@ -7,12 +7,10 @@ import sys
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from poise.cli._app import STDIN
-from poise.cli._options import Opening, RunName
+from poise.cli._options import Opening, Quiet, RunName, Several, Switch
 from poise.cli._report import Reporter, window_for
 from poise.files.text import plain
 
@@ -23,23 +21,23 @@ if TYPE_CHECKING:
 def events(
     *source: str,
     zone: list[Path] | None = None,
-    falls: Annotated[bool, Parameter(negative=())] = False,
-    posture: Annotated[bool, Parameter(negative=())] = False,
+    falls: Switch = False,
+    posture: Switch = False,
     reps: str | None = None,
-    gestures: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    gestures: Several = None,
     mirrored: bool = False,
     hands: str = "hands",
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Switch = False,
     csv: Path | None = None,
     post: str | None = None,
     heatmap: Path | None = None,
-    save: Annotated[bool, Parameter(negative=())] = False,
-    show: Annotated[bool, Parameter(negative=())] = False,
+    save: Switch = False,
+    show: Switch = False,
     overwrite: bool = False,
     model: str | None = None,
     tracker: str = "pose.yaml",
     vid_stride: int = 1,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    quiet: Quiet = False,
     run: RunName | None = None,
     opening: Opening | None = None,
 ) -> int:
@@ -99,7 +97,7 @@ def events(
     wanted = detectors(zones=zone or (), falls=falls, posture=posture, more=more)
     told = _notes(wanted)
     for note in told:
-        report.console.print(f"poise: {note}", soft_wrap=True, markup=False)
+        report.note(note)
     heat, picture = Heatmap(), None
     if heatmap is not None:
         refuse_existing(heatmap, overwrite=overwrite)
@@ -164,7 +162,7 @@ def events(
             if heatmap is not None and picture is not None:
                 save_heatmap(heatmap, heat, picture)
     for note in [text for text in _notes(wanted) if text not in told]:  # what the size of the picture showed
-        report.console.print(f"poise: {note}", soft_wrap=True, markup=False)
+        report.note(note)
     code = report.finish()
     if webhook is not None and webhook.note:
         report.error(ValueError(webhook.note))

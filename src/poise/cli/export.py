@@ -98,6 +98,6 @@ def export(
     if json:
         say(done.certificate.to_json())
     else:
-        console.print(done.certificate.table(), soft_wrap=True, markup=False)
+        console.print(done.certificate.table(), soft_wrap=True)
         say(done.path)
     return 0

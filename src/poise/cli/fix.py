@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from poise.cli._options import Opening, RunName
-from poise.cli._report import Reporter, silent
+from poise.cli._report import Reporter
 from poise.files.text import say, say_json
 
 
@@ -50,7 +50,7 @@ def fix(
     """
     from poise.clips import Clip
     from poise.model.second_pass import second_pass, write
-    from poise.sources import open_source
+    from poise.sources import open_again
 
     report = Reporter(quiet=quiet, lines=False)
     pose = (opening or Opening()).open(model)
@@ -59,8 +59,7 @@ def fix(
     clip = Clip.of(report.watch(found))
     mended, fixed = second_pass(clip, max_join_s=max_join, max_gap_s=max_gap, swaps=swaps, gate=gate, steady=steady)
     if save:
-        # What is wrong with it was told in the first pass.
-        with open_source(str(video), on_error=silent, on_note=silent) as frames:
+        with open_again(video) as frames:
             folder = write(
                 mended,
                 fixed,

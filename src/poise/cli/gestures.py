@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from poise.cli._app import STDIN
 from poise.cli._help import INSIDE
-from poise.cli._options import Engine
+from poise.cli._options import Engine, OutFile, Quiet, Switch
 from poise.cli._report import Reporter, window_for
 from poise.cli.teach import teach
 from poise.files.text import plain
@@ -34,18 +34,18 @@ gestures.command(teach)
 def watch(
     *source: str,
     set: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
-    events: Annotated[bool, Parameter(negative=())] = False,
-    save: Annotated[bool, Parameter(negative=())] = False,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
-    show: Annotated[bool, Parameter(negative=())] = False,
+    json: Switch = False,
+    events: Switch = False,
+    save: Switch = False,
+    out: OutFile = None,
+    show: Switch = False,
     mirrored: bool = False,
     body: str | None = None,
     hands: str = "hands",
-    hands_only: Annotated[bool, Parameter(negative=())] = False,
+    hands_only: Switch = False,
     vid_stride: int = 1,
     overwrite: bool = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    quiet: Quiet = False,
     engine: Engine | None = None,
 ) -> int:
     """Say what the hands and bodies in SOURCE show: pictures, folders, videos, webcam.
@@ -80,7 +80,7 @@ def watch(
     report, engine = Reporter(quiet=quiet, lines=False), engine or Engine()
     recognizer = GestureRecognizer(set, mirrored=mirrored)
     for sentence in recognizer.conflicts:
-        report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
+        report.note(sentence)
     parts = recognizer.parts
     if hands_only and "hand" not in parts:
         raise ValueError("--hands-only needs a set with gestures of hands")
@@ -196,7 +196,7 @@ def _lines(one: GestureFrame) -> list[str]:
 
 def _told(report: Reporter, tally: GestureTally) -> None:
     for line in tally.lines():
-        report.console.print(line, soft_wrap=True)
+        report.say(line)
 
 
 def _drawn(painter: GesturePainter, one: GestureFrame) -> Image:

@@ -6,13 +6,12 @@ import sys
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import cyclopts
-from cyclopts import Parameter
 
 from poise.cli._help import INSIDE
-from poise.cli._options import Opening
+from poise.cli._options import Opening, OutFile, Quiet, Switch, check_target
 from poise.cli._report import Reporter, window_for
 from poise.files.text import say, say_json
 
@@ -34,14 +33,14 @@ def count(
     exercise: str = "auto",
     json: bool = False,
     report: Path | None = None,
-    save: Annotated[bool, Parameter(negative=())] = False,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
-    live: Annotated[bool, Parameter(negative=())] = False,
-    show: Annotated[bool, Parameter(negative=())] = False,
+    save: Switch = False,
+    out: OutFile = None,
+    live: Switch = False,
+    show: Switch = False,
     exercises: Path | None = None,
     model: str = "body",
     overwrite: bool = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    quiet: Quiet = False,
     opening: Opening | None = None,
 ) -> int:
     """Count the repetitions in SOURCE: a video, or with --live a camera (webcam) or address.
@@ -61,17 +60,13 @@ def count(
         quiet: Show nothing but results and errors.
         opening: How the model is opened.
     """
-    from poise.errors import PoiseError
-    from poise.files.writing import check_writable
     from poise.reps import count_reps, get_exercise
 
     if exercise != "auto":
         get_exercise(exercise, folder=exercises)  # a wrong name is told before the network is loaded
     for target in (report, out):
         if target is not None:
-            if target.exists() and not overwrite:
-                raise PoiseError(f"{target} exists; pass --overwrite to replace it")
-            check_writable(target)
+            check_target(target, overwrite=overwrite)
     reporter = Reporter(quiet=quiet, lines=True)
     pose = (opening or Opening()).open(model)
     frames = reporter.watch(_people(pose, source, reporter))
@@ -95,12 +90,12 @@ def count(
     else:
         _tell(clip)
     for warning in dict.fromkeys(w for one in clip.people for w in one.found.warnings):
-        reporter.console.print(f"poise: {warning}", soft_wrap=True)
+        reporter.note(warning)
     if report is not None:
-        reporter.console.print(f"report: {replay.write_report(clip, report, overwrite=overwrite)}", soft_wrap=True)
+        reporter.say(f"report: {replay.write_report(clip, report, overwrite=overwrite)}")
     if save or out is not None:
         video = replay.write_video(clip, out, overwrite=overwrite, errors=reporter.errors)
-        reporter.console.print(f"video: {video}", soft_wrap=True)
+        reporter.say(f"video: {video}")
     return reporter.code
 
 
@@ -111,10 +106,10 @@ def learn(
     *,
     reps: int,
     name: str,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    out: OutFile = None,
     model: str = "body",
     overwrite: bool = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    quiet: Quiet = False,
     opening: Opening | None = None,
 ) -> int:
     """Learn an exercise from a video of somebody doing it, and write its TOML.
@@ -129,14 +124,10 @@ def learn(
         quiet: Show nothing but results and errors.
         opening: How the model is opened.
     """
-    from poise.errors import PoiseError
-    from poise.files.writing import check_writable
     from poise.reps.learning import learn_from_clip, write_exercise
 
     target = out or Path(f"{name}.toml")
-    if target.exists() and not overwrite:
-        raise PoiseError(f"{target} exists; pass --overwrite to replace it")
-    check_writable(target)
+    check_target(target, overwrite=overwrite)
     reporter = Reporter(quiet=quiet, lines=True)
     found = reporter.watch(_people((opening or Opening()).open(model), source, reporter))
     exercise, again = learn_from_clip(found, name, reps=reps, source=source)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from poise.cli._options import Opening
+from poise.cli._options import Opening, Quiet, Switch
 from poise.cli._report import Reporter
 from poise.files.text import one_line, say, say_json
 
@@ -22,18 +22,18 @@ def search(
     like: str,
     top: int = 20,
     person: int | None = None,
-    window: Annotated[bool, Parameter(negative=())] = False,
-    mirror: Annotated[bool, Parameter(negative=())] = False,
-    upright: Annotated[bool, Parameter(negative=())] = False,
+    window: Switch = False,
+    mirror: Switch = False,
+    upright: Switch = False,
     max_distance: float | None = None,
-    every_frame: Annotated[bool, Parameter(negative=())] = False,
+    every_frame: Switch = False,
     looks: bool = True,
     sheet: Path | None = None,
     sources: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    json: Switch = False,
+    overwrite: Switch = False,
     model: str = "body",
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    quiet: Quiet = False,
     opening: Opening | None = None,
 ) -> int:
     """Find every moment in POSES in which somebody stands, sits or moves like this.
@@ -123,7 +123,7 @@ def search(
                 "--sources names the folder in which they lie now",
                 soft_wrap=True,
             )
-        report.console.print(f"sheet in {sheet}", soft_wrap=True)
+        report.say(f"sheet in {sheet}")
     return report.code
 
 

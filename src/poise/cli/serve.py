@@ -6,10 +6,8 @@ import os
 import secrets
 import webbrowser
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
+from poise.cli._options import Several, Switch
 from poise.cli._report import ready
 from poise.files.text import say
 
@@ -18,17 +16,17 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
-    model: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    model: Several = None,
     workers: int | None = None,
     queue: int = 64,
     device: str | None = None,
     threads: int | None = None,
     token: str | None = None,
-    no_token: Annotated[bool, Parameter(negative=())] = False,
-    cors: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
-    allow_host: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    no_token: Switch = False,
+    cors: Several = None,
+    allow_host: Several = None,
     record: Path | None = None,
-    open: Annotated[bool, Parameter(negative=())] = False,
+    open: Switch = False,
 ) -> int:
     """Answer pictures, videos and live streams over HTTP and WebSocket, and show the page.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from poise.cli._options import Engine
+from poise.cli._options import Engine, Quiet, Switch, check_target
 from poise.cli._report import Reporter
 from poise.files.text import say
 
@@ -17,17 +17,17 @@ def teach(
     /,
     *,
     examples: Annotated[list[Path], Parameter(name="--from", consume_multiple=True, negative=())],
-    moving: Annotated[bool, Parameter(negative=())] = False,
+    moving: Switch = False,
     part: Literal["hand", "body", "both"] = "hand",
-    split: Annotated[bool, Parameter(negative=())] = False,
+    split: Switch = False,
     mirror: bool | None = None,
-    mirrored: Annotated[bool, Parameter(negative=())] = False,
+    mirrored: Switch = False,
     upright: bool | None = None,
     name: str | None = None,
     body: str = "body-fast",
     hands: str = "hands",
     overwrite: bool = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    quiet: Quiet = False,
     engine: Engine | None = None,
 ) -> int:
     """Learn gestures from folders of examples and write a set that --set takes.
@@ -52,16 +52,12 @@ def teach(
         quiet: Show nothing but results and errors.
         engine: What runs the networks.
     """
-    from poise.errors import PoiseError
-    from poise.files.writing import check_writable
     from poise.gestures.shapes.examples import format_confusion
     from poise.gestures.streams.teaching import teach_moves, teach_shapes
 
     if out.suffix != ".toml":
         raise ValueError(f"a set of gestures is a .toml file, got {str(out)!r}")
-    if out.exists() and not overwrite:
-        raise PoiseError(f"{out} exists; pass --overwrite to replace it")
-    check_writable(out)
+    check_target(out, overwrite=overwrite)
     if not moving and (part == "both" or split):
         raise ValueError("--part both and --split are for movements: add --moving")
     report, engine = Reporter(quiet=quiet, lines=False), engine or Engine()
@@ -78,7 +74,7 @@ def teach(
             mirrored=mirrored, watch=report.watch,
         )  # fmt: skip
     for sentence in taught.notes:
-        report.console.print(f"poise: {sentence}", soft_wrap=True, markup=False)
+        report.note(sentence)
     say(format_confusion(taught.judged))
     say(f"{out}: {out.stat().st_size / 1000:.1f} kB, {', '.join(taught.gestures)}")
     return 0

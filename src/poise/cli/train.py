@@ -36,7 +36,7 @@ def train(**given: Any) -> int:
         return 0  # the first of several processes speaks for all
     console = screen(stderr=True, quiet=not settings.verbose)
     kept = f"best epoch {done.best_epoch}" if done.best_epoch else "nothing was measured; the last epoch is kept"
-    console.print(f"{done.why}; {kept}: {done.best}", soft_wrap=True, markup=False)
+    console.print(f"{done.why}; {kept}: {done.best}", soft_wrap=True)
     if done.results is not None:
         box, pose = done.results.box, done.results.pose
         console.print(

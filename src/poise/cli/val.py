@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from poise.cli._options import Opening, RunName
+from poise.cli._options import Opening, Quiet, RunName
 from poise.files.text import plain, say, say_json, screen
 from poise.files.writing import check_writable
 
@@ -34,7 +34,7 @@ def val(
     calibrate: Path | None = None,
     save_json: bool = False,
     json: bool = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    quiet: Quiet = False,
     run: RunName | None = None,
     opening: Opening | None = None,
 ) -> int:
@@ -93,7 +93,7 @@ def val(
             if pose.path is None:
                 raise ValueError("val needs --data: a data set's YAML file or a COCO keypoint .json file")
             data = trained_on(pose.path)
-            console.print(f"data: {data}, on which {word} was trained", soft_wrap=True, markup=False)
+            console.print(f"data: {data}, on which {word} was trained", soft_wrap=True)
         scored.append(
             pose.val(
                 data,
@@ -110,7 +110,7 @@ def val(
                 save_json=save_json,
                 **(run or RunName()).arguments,
                 watch=_bar(console, Path(word).name),
-                on_saved=lambda folder: console.print(f"saved to {folder}", soft_wrap=True, markup=False),
+                on_saved=lambda folder: console.print(f"saved to {folder}", soft_wrap=True),
             )
         )
     for line in dict.fromkeys(line for metrics in scored for line in metrics.skipped):
@@ -126,7 +126,7 @@ def val(
             report(scored[0], analysis, tables=tables)
         if calibrate is not None:
             write_calibration(calibrate, calibration_of(analysis), about=f"{models[0]} on {data}, {split}")
-            console.print(f"wrote {calibrate}", soft_wrap=True, markup=False)
+            console.print(f"wrote {calibrate}", soft_wrap=True)
     return 0
 
 

@@ -47,5 +47,5 @@ def web(
         soft_wrap=True,
         markup=False,
     )
-    console.print(f"try: python -m http.server --directory {made.path.as_posix()}", soft_wrap=True, markup=False)
+    console.print(f"try: python -m http.server --directory {made.path.as_posix()}", soft_wrap=True)
     return 0

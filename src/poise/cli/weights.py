@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 from poise import weights as store
 from poise.cli._help import INSIDE
+from poise.cli._options import check_target
 from poise.files.text import one_line, say, say_json, screen
-from poise.files.writing import check_writable
 
 weights = cyclopts.App(
     name="weights",
@@ -133,15 +133,12 @@ def pack(*names: str, out: Annotated[Path, Parameter(name=["--out", "-o"])], ove
         overwrite: Let --out replace a file that exists.
     """
     from poise.cli._report import fetch_network
-    from poise.errors import PoiseError
 
     if not names:
         raise ValueError(
             "weights pack needs a name of 'poise models --zoo', or best: poise weights pack best -o best.zip"
         )
-    if out.exists() and not overwrite:
-        raise PoiseError(f"{out} exists; pass --overwrite to replace it")
-    check_writable(out)
+    check_target(out, overwrite=overwrite)
     for entry in (entry for name in names for entry in store.wanted(name)):
         fetch_network(entry)
     packed = store.pack(names, out)

@@ -19,9 +19,7 @@ from poise.filters import kalman
 from poise.filters import offline as filters
 from poise.filters.smoothing import Kalman
 from poise.filters.uncertainty import point_sigma, sizes
-
-Floats = NDArray[Any]
-Bools = NDArray[np.bool_]
+from poise.geometry import Bools, Floats
 
 STEADY = ("rts", "savgol", "butterworth", "none")
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[Any]
+from poise.geometry import Floats
 
 
 def jitter_index(xy: Floats, size: Floats) -> Floats:

@@ -203,35 +203,12 @@ class PackedClip(Clip):
         return whole
 
     # What a clip holds as arrays is made here when it is asked for.
-    @property
-    def boxes(self) -> Any:
-        """See :class:`Clip`."""
-        return self._dense("boxes")
-
-    @property
-    def box_conf(self) -> Any:
-        """See :class:`Clip`."""
-        return self._dense("box_conf")
-
-    @property
-    def xy(self) -> Any:
-        """See :class:`Clip`."""
-        return self._dense("xy")
-
-    @property
-    def conf(self) -> Any:
-        """See :class:`Clip`."""
-        return self._dense("conf")
-
-    @property
-    def sigma(self) -> Any:
-        """See :class:`Clip`."""
-        return self._dense("sigma")
-
-    @property
-    def xyz(self) -> Any:
-        """See :class:`Clip`."""
-        return self._dense("xyz")
+    boxes: Any = property(lambda self: self._dense("boxes"))
+    box_conf: Any = property(lambda self: self._dense("box_conf"))
+    xy: Any = property(lambda self: self._dense("xy"))
+    conf: Any = property(lambda self: self._dense("conf"))
+    sigma: Any = property(lambda self: self._dense("sigma"))
+    xyz: Any = property(lambda self: self._dense("xyz"))
 
 
 def _whole(column: NDArray[np.float32], at: Index, frames: int) -> NDArray[np.float32]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from poise.bodies.limbs import lengths, limbs
 from poise.clips.clip import Clip
 from poise.filters.uncertainty import sizes
-
-Floats = NDArray[Any]
-Bools = NDArray[np.bool_]
+from poise.geometry import Bools, Floats
 
 # Most points move further than this share of the instance's size between two frames: a cut, or another person.
 _CUT = 0.8

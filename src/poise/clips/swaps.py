@@ -8,7 +8,6 @@ right: limbs do not jump. The network's own labels count too, since it is right 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,8 @@ from poise.bodies.limbs import limbs, pair_groups
 from poise.clips.clip import Clip
 from poise.filters.offline import runs
 from poise.filters.uncertainty import sizes
+from poise.geometry import Bools, Floats
 from poise.skeletons import Skeleton
-
-Floats = NDArray[Any]
-Bools = NDArray[np.bool_]
 
 # A residual counts at most this much (in half squared deviations): one wild point must not decide.
 _CAP = 12.0

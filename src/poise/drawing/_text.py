@@ -54,6 +54,15 @@ def _ink(text: str, size: float, font: str | None) -> NDArray[np.uint8]:
     return mask
 
 
+def _clipped(image: Image, rect: Rect) -> tuple[Image, slice, slice] | None:
+    """Return what of a rectangle lies in a picture, and which of its own rows and columns that is; None: nothing."""
+    x0, y0, x1, y1 = rect
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, image.shape[1]), min(y1, image.shape[0])
+    if left >= right or top >= bottom:
+        return None
+    return image[top:bottom, left:right], slice(top - y0, bottom - y0), slice(left - x0, right - x0)
+
+
 def fill(image: Image, rect: Rect, colour: ArrayLike, alpha: float | NDArray[np.uint8] = 1.0) -> None:
     """Blend a colour into a rectangle, clipped to the picture.
 
@@ -63,19 +72,14 @@ def fill(image: Image, rect: Rect, colour: ArrayLike, alpha: float | NDArray[np.
         colour: Three values in the channel order of the picture.
         alpha: Opacity in [0, 1], or ``(y1 - y0, x1 - x0)`` coverage, 0 to 255.
     """
-    x0, y0, x1, y1 = rect
-    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, image.shape[1]), min(y1, image.shape[0])
-    if left >= right or top >= bottom:
+    found = _clipped(image, rect)
+    if found is None:
         return
-    part = image[top:bottom, left:right]
+    part, rows, columns = found
     if isinstance(alpha, float) and alpha >= 1:
         part[:] = np.asarray(colour, dtype=np.uint8)
         return
-    cover: float | NDArray[np.float32]
-    if isinstance(alpha, float):
-        cover = alpha
-    else:
-        cover = alpha[top - y0 : bottom - y0, left - x0 : right - x0, None].astype(np.float32) / np.float32(255)
+    cover = alpha if isinstance(alpha, float) else alpha[rows, columns, None].astype(np.float32) / np.float32(255)
     below = part.astype(np.float32)
     below += (np.asarray(colour, dtype=np.float32) - below) * cover
     below += 0.5
@@ -94,15 +98,13 @@ def blend_lines(
         alphas: ``(n,)`` opacity in [0, 1].
         upright: The lines run from top to bottom; False: from left to right.
     """
-    x0, y0, x1, y1 = rect
-    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, image.shape[1]), min(y1, image.shape[0])
-    if left >= right or top >= bottom:
+    found = _clipped(image, rect)
+    if found is None:
         return
-    part = image[top:bottom, left:right]
-    first, last = (left - x0, right - x0) if upright else (top - y0, bottom - y0)
-    shape = (1, -1, 3) if upright else (-1, 1, 3)
-    tint = (colours[first:last] * alphas[first:last, None] + 0.5).reshape(shape)
-    rest = np.repeat(1 - alphas[first:last], 3).reshape(shape)
+    part, rows, columns = found
+    some, shape = (columns, (1, -1, 3)) if upright else (rows, (-1, 1, 3))
+    tint = (colours[some] * alphas[some, None] + 0.5).reshape(shape)
+    rest = np.repeat(1 - alphas[some], 3).reshape(shape)
     part[:] = (part * rest + tint).astype(np.uint8)
 
 
@@ -181,6 +183,14 @@ def _plate(width: int, height: int, radius: float, alpha: float) -> NDArray[np.u
     return np.asarray(np.clip(0.5 - edge, 0, 1) * (255 * alpha), dtype=np.uint8)
 
 
+def _hidden(rects: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many square pixels of each of ``(m, 4)`` rectangles lie under the ``(n, 4)`` that are taken."""
+    low = np.maximum(rects[:, None, :2], taken[None, :, :2])
+    high = np.minimum(rects[:, None, 2:], taken[None, :, 2:])
+    area: NDArray[np.float64] = np.prod(np.maximum(high - low, 0), axis=-1).sum(axis=1)
+    return area
+
+
 def place_label(
     size: tuple[int, int], box: Sequence[float], label: tuple[int, int], taken: NDArray[np.float64]
 ) -> Rect:
@@ -207,9 +217,7 @@ def place_label(
     spots = np.array([(x, y) for y in rows for x in (x0, x1 - width, x1, x0 - width)], dtype=np.float64)
     moved = np.clip(np.round(spots), 0, np.maximum((size[1] - width, size[0] - height), 0))
     rects = np.concatenate([moved, moved + label], axis=1)
-    low = np.maximum(rects[:, None, :2], taken[None, :, :2])
-    high = np.minimum(rects[:, None, 2:], taken[None, :, 2:])
-    hidden = np.prod(np.maximum(high - low, 0), axis=-1).sum(axis=1)
+    hidden = _hidden(rects, taken)
     # Overlap first, then how far the picture's edge pushed the label from its spot, then the order above.
     pushed = np.abs(moved - spots).sum(axis=1)
     best = rects[np.lexsort((np.arange(len(rects)), pushed > 1, hidden))[0]]
@@ -245,8 +253,5 @@ def place_beside(
     middles = [np.asarray(point) + ways * (reach + far * gap)[:, None] for far in (1.0, 2.5, 4.0)]
     spots = np.clip(np.round(np.concatenate(middles) - half), 0, np.maximum(np.array(size[::-1]) - label, 0))
     rects = np.concatenate([spots, spots + label], axis=1)
-    low = np.maximum(rects[:, None, :2], taken[None, :, :2])
-    high = np.minimum(rects[:, None, 2:], taken[None, :, 2:])
-    hidden = np.prod(np.maximum(high - low, 0), axis=-1).sum(axis=1)
-    best = rects[int(np.argmin(hidden))]
+    best = rects[int(np.argmin(_hidden(rects, taken)))]
     return int(best[0]), int(best[1]), int(best[2]), int(best[3])

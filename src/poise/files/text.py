@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Collection, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,6 +51,22 @@ def brief(text: str) -> str:
         1000
     """
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 301]}…{text[-300:]}"
+
+
+def aligned(rows: Sequence[Sequence[str]], *, left: Collection[int] | None = None) -> list[str]:
+    """Return rows of cells as lines in which each column has one width.
+
+    Args:
+        rows: Cells, as many in each row.
+        left: Columns that begin at their left edge, the others end at their right one; None: all.
+
+    Example:
+        >>> aligned([("a", "10"), ("bcd", "2")], left=[0])
+        ['a    10', 'bcd   2']
+    """
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = ["<" if left is None or i in left else ">" for i in range(len(wide))]
+    return ["  ".join(f"{c:{s}{w}}" for c, s, w in zip(row, sides, wide, strict=True)).rstrip() for row in rows]
 
 
 def _spelled(character: str) -> str:

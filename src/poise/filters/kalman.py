@@ -10,13 +10,11 @@ Source:
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[Any]
-Bools = NDArray[np.bool_]
+from poise.geometry import Bools, Floats
 
 # A measurement further off than this many deviations counts less and less: a single wild point must not pull.
 _HUBER = 3.0

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[Any]
-Bools = NDArray[np.bool_]
+from poise.geometry import Bools, Floats
 
 _UNEVEN = 0.1  # of the median step
 

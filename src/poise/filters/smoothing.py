@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +16,10 @@ from numpy.typing import NDArray
 from poise.errors import suggest
 from poise.filters import kalman
 from poise.filters.uncertainty import point_sigma, sizes, weight
-from poise.geometry import box_iou
+from poise.geometry import Bools, Floats, box_iou
 from poise.results import Results
 from poise.results.columns import Boxes, Keypoints
 from poise.skeletons import Skeleton
-
-Floats = NDArray[Any]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from poise.geometry import box_area
-
-Floats = NDArray[Any]
+from poise.geometry import Floats, box_area
 
 # COCO's segment of a person fills about this share of its box: the mean over the people of train2017, used so by the
 # field where no segment is known.

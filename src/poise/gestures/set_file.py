@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from poise.errors import FormatError
 from poise.geometry import Floats
 from poise.skeletons import Skeleton, get
-from poise.skeletons.tomlfile import TomlFile
+from poise.skeletons.tomlfile import TomlFile, quoted
 
 # Half precision holds three digits: more than an embedding or a weight means.
 _STORED = np.dtype("<f2")
@@ -66,18 +65,15 @@ def read_limits(file: TomlFile, names: Sequence[str]) -> dict[str, float]:
     return {name: float(limit) for name, limit in limits.items()}
 
 
+def table_lines(title: str, rows: Mapping[str, object], *, about: str = "") -> list[str]:
+    """Return the lines of a table of names, below what it is."""
+    named = [f"{quoted(name)} = {value}" for name, value in rows.items()]
+    return ["", *([f"# {about}"] if about else []), f"[{title}]", *named]
+
+
 def is_count(value: object, most: int, *, least: int = 1) -> bool:
     """Return whether a value is a whole number in a range."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def quoted(name: str) -> str:
-    """Return text as a TOML string: JSON's, except that TOML takes no pairs of surrogates and escapes DEL."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError(f"the name {name!r} cannot be written as text; rename its folder") from None
-    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def to_halves(array: Floats) -> bytes:

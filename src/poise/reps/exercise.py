@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -118,19 +118,22 @@ class Exercise:
     source: str = field(default="", compare=False)
 
 
-_KEYS: dict[str, tuple[Any, ...]] = {
-    "name": (str,), "summary": (str,), "sides": (str,), "min_depth": (int, float), "min_rep_s": (int, float),
-    "max_rep_s": (int, float), "hold": (bool,), "travels": (bool,), "least_reps": (int,), "everyday": (bool,),
-    "aliases": (list,), "signal": (list,), "rule": (list,),
-}  # fmt: skip
-_SIGNAL_KEYS: dict[str, tuple[Any, ...]] = {
-    "name": (str,), "rest": (int, float), "effort": (int, float), "weight": (int, float), "points": (list,),
-}  # fmt: skip
-_RULE_KEYS: dict[str, tuple[Any, ...]] = {
-    "signal": (str,), "at": (str,), "min": (int, float), "max": (int, float), "soft": (int, float), "over": (str,),
-    "gate": (bool,), "unseen": (int, float), "group": (str,), "view": (str,),
-    "why": (str,),
-}  # fmt: skip
+_Keys = Mapping[str, tuple[type, ...]]
+
+
+def _keys_of(kind: type) -> _Keys:
+    """Return the keys of a table and the types of their values, which are the attributes of what is made of it."""
+    types: dict[Any, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
+    return {field.name: types.get(field.type, (list,)) for field in fields(kind)}
+
+
+_SIGNAL_KEYS, _RULE_KEYS = _keys_of(Signal), _keys_of(Rule)
+# Signals and rules are tables of their own; thresholds and the source are not in the file.
+_OTHERS = ("signals", "rules", "thresholds", "source")
+_KEYS: _Keys = {
+    **{name: kinds for name, kinds in _keys_of(Exercise).items() if name not in _OTHERS},
+    **{"signal": (list,), "rule": (list,)},
+}
 _MEASURES = (*SIDED, *WHOLE)
 
 
@@ -219,9 +222,7 @@ def read_exercise(path: str | Path) -> Exercise:
     return _build(read_toml(path))
 
 
-def _check(
-    file: TomlFile, entry: Mapping[str, Any], keys: Mapping[str, tuple[Any, ...]], *, table: str = "", nth: int = 0
-) -> None:
+def _check(file: TomlFile, entry: Mapping[str, Any], keys: _Keys, *, table: str = "", nth: int = 0) -> None:
     file.check_keys(entry, keys, table=table, nth=nth)
     for key, value in entry.items():
         kinds = keys[key]

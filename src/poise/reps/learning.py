@@ -12,16 +12,15 @@ from poise.errors import FormatError, PoiseError
 from poise.files.writing import write_atomically
 from poise.geometry import Floats
 from poise.reps.counting import count_exercise
-from poise.reps.cycles import Curve, Cycle, find_cycles, read_measure, usual_depth
+from poise.reps.cycles import SHARE, Curve, find_cycles, read_measure, usual_depth
 from poise.reps.exercise import Exercise, Rule, Signal
 from poise.reps.measures import PersonMeasures, measure_person
 from poise.reps.people import collect_people
 from poise.reps.series import correlation, fill_gaps, smooth
-from poise.reps.signals import SIDED, WHOLE
+from poise.reps.signals import PLACES, SIDED, WHOLE
 from poise.results import Results
+from poise.skeletons.tomlfile import quoted
 
-# Places in the picture change with the camera; what is learnt must not depend on where it stands.
-_PLACES = ("hip_x", "hip_y", "shoulder_x", "shoulder_y", "wrist_y", "ankle_y")
 # A measure must move this far to be learnt: far beyond what keypoints jitter.
 _LEAST = {"degrees": 20.0, "torsos": 0.2}
 # How many measures an exercise is counted on; more would only repeat these.
@@ -58,7 +57,7 @@ def learn_exercise(person: PersonMeasures, name: str, *, reps: int) -> Exercise:
     tried: list[_Candidate] = []
     counts: list[int] = []
     for measure, (unit, _) in {**SIDED, **WHOLE}.items():
-        if measure in _PLACES:
+        if measure in PLACES:  # what is learnt must not depend on where the camera stands
             continue
         value = read_measure(person, measure, "both")[0]
         steady = smooth(person.time, fill_gaps(person.time, value[:, None], max_gap_s=0.5), seconds=0.1)[:, 0]
@@ -75,11 +74,9 @@ def learn_exercise(person: PersonMeasures, name: str, *, reps: int) -> Exercise:
         progress = (steady - rest) / (effort - rest)
         trial = Exercise(name, (Signal(measure, rest, effort),), min_depth=0.4, min_rep_s=0.3)
         line = Curve(person.time, progress, np.ones(len(progress)), "both", 1.0)
-        found = [
-            c
-            for c in find_cycles(line, trial)
-            if c.depth >= 0.45 * usual_depth([c.depth for c in find_cycles(line, trial)], 0.4)
-        ]
+        cycles = find_cycles(line, trial)
+        least = SHARE * usual_depth([c.depth for c in cycles], 0.4)
+        found = [c for c in cycles if c.depth >= least]
         counts.append(len(found))
         if len(found) != reps:
             continue
@@ -87,7 +84,8 @@ def learn_exercise(person: PersonMeasures, name: str, *, reps: int) -> Exercise:
         noise = float(np.median(np.abs(value - steady)[np.isfinite(value)])) if np.isfinite(value).any() else np.inf
         clear = (high - low) / (_LEAST[unit] + 6 * noise) * float(depth.min() / max(depth.max(), 1e-6))
         # The set's own rest and effort: getting into position and out of it may go further.
-        rest, effort = (float(np.median(np.interp(at, person.time[good], some))) for at in _moments(found))
+        moments = [t for c in found for t in c.cover], [c.peak for c in found]
+        rest, effort = (float(np.median(np.interp(at, person.time[good], some))) for at in moments)
         tried.append(_Candidate(Signal(measure, round(rest, 3), round(effort, 3)), clear, progress))
     if not tried:
         seen = f"; measures that move show {', '.join(map(str, sorted(set(counts))))}" if counts else ""
@@ -131,11 +129,6 @@ def write_exercise(exercise: Exercise, path: str | Path) -> Path:
     return Path(path)
 
 
-def _moments(found: list[Cycle]) -> tuple[list[float], list[float]]:
-    """Return the times of rest and of effort."""
-    return [t for c in found for t in c.cover], [c.peak for c in found]
-
-
 def _assemble(person: PersonMeasures, name: str, tried: list[_Candidate], first: _Candidate) -> Exercise:
     """Make an exercise of one measure and those that go with it; others are another movement."""
     same = [first] + [c for c in tried if c is not first and correlation(c.values, first.values) > 0.7][: _MOST - 1]
@@ -161,24 +154,18 @@ def _assemble(person: PersonMeasures, name: str, tried: list[_Candidate], first:
 
 def format_exercise(exercise: Exercise) -> str:
     """Write an exercise as the TOML that :func:`poise.reps.exercise.read_exercise` reads."""
-    lines = [f"name = {_text(exercise.name)}", f"summary = {_text(exercise.summary)}", f'sides = "{exercise.sides}"']
+    lines = [f"name = {quoted(exercise.name)}", f"summary = {quoted(exercise.summary)}", f'sides = "{exercise.sides}"']
     lines += [f"{key} = {getattr(exercise, key):g}" for key in ("min_depth", "min_rep_s", "max_rep_s")]
     for signal in exercise.signals:
-        lines += ["", "[[signal]]", f"name = {_text(signal.name)}", f"rest = {signal.rest:g}"]
+        lines += ["", "[[signal]]", f"name = {quoted(signal.name)}", f"rest = {signal.rest:g}"]
         lines += [f"effort = {signal.effort:g}", f"weight = {signal.weight:g}"]
         if signal.points:
             lines.append(f"points = {list(signal.points)}")
     for rule in exercise.rules:
-        lines += ["", "[[rule]]", f"signal = {_text(rule.signal)}", f"at = {_text(rule.at)}"]
+        lines += ["", "[[rule]]", f"signal = {quoted(rule.signal)}", f"at = {quoted(rule.at)}"]
         lines += [f"{key} = {getattr(rule, key):g}" for key in ("min", "max") if np.isfinite(getattr(rule, key))]
         lines += [f"soft = {rule.soft:g}", f"unseen = {rule.unseen:g}"] + (
-            [f"over = {_text(rule.over)}"] if rule.over else []
+            [f"over = {quoted(rule.over)}"] if rule.over else []
         )
-        lines += [f"gate = {str(rule.gate).lower()}", f"why = {_text(rule.why)}"]
+        lines += [f"gate = {str(rule.gate).lower()}", f"why = {quoted(rule.why)}"]
     return "\n".join(lines) + "\n"
-
-
-def _text(value: str) -> str:
-    """Quote a TOML basic string."""
-    safe = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(ch if ch >= " " and ch != "\x7f" else f"\\u{ord(ch):04X}" for ch in safe) + '"'

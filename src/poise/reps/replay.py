@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,14 @@ from poise.drawing import draw
 from poise.errors import PoiseError
 from poise.files.writing import write_atomically
 from poise.frames import Image
-from poise.image import to_pil
+from poise.image import small_jpeg
 from poise.reps.offline import RepClip
 from poise.reps.overlay import draw_reps
 from poise.reps.report import ReportPicture, render_report
 from poise.reps.timeline import Timeline
 from poise.results import Results
 from poise.sinks import RunFolder, open_sink
-from poise.sources import open_source
+from poise.sources import open_again
 
 # Frames of a report: enough to scrub through, few enough that the page stays small.
 _MOST_PICTURES = 240
@@ -46,8 +45,7 @@ class Replay:
         """Read the video again, with what was found in it."""
         if not Path(self._path).is_file():
             raise PoiseError(f"{self._path}: pictures can only be drawn of a video file, which is read a second time")
-        # What is wrong with it was told when it was read first.
-        with open_source(self._path, on_error=_ignore, on_note=_ignore) as frames:
+        with open_again(self._path) as frames:
             by_index = {result.frame: result for result in self._found}
             for frame in frames:
                 if frame.index in by_index:
@@ -65,9 +63,8 @@ class Replay:
             at_peak = result.frame in peaks
             if n % step and not at_peak:
                 continue
-            pictures.append(
-                ReportPicture(result.time, _encode_small(_draw_main_person(result, timeline)), peak=at_peak)
-            )
+            jpeg = small_jpeg(_draw_main_person(result, timeline), _WIDTH, quality=68)
+            pictures.append(ReportPicture(result.time, jpeg, peak=at_peak))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, render_report(clip, pictures))
         return path
@@ -112,16 +109,3 @@ def _draw_counter(result: Results, timeline: Timeline) -> Image:
         result, row=now.row, label=now.label, count=now.count, progress=now.progress, exercise=timeline.exercise,
         trail=now.trail, flash=now.flash,
     )  # fmt: skip
-
-
-def _encode_small(picture: Image) -> bytes:
-    """Shrink and encode a picture for the page."""
-    image: Any = to_pil(picture)
-    image.thumbnail((_WIDTH, _WIDTH))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=68, optimize=True)
-    return buffer.getvalue()
-
-
-def _ignore(_: object) -> None:
-    """Say nothing."""

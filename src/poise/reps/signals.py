@@ -14,23 +14,62 @@ from poise.bodies.measures import MeasureTable, both_sides
 from poise.bodies.points import HEAD, PAIRS, extend_conf, extend_points, mean_of_seen
 from poise.geometry import Floats
 
-SIDED: dict[str, tuple[str, str]] = {
-    "elbow_angle": ("degrees", "shoulder-elbow-wrist; 180 is a straight arm"),
-    "shoulder_angle": ("degrees", "hip-shoulder-elbow; 0 is an arm along the trunk"),
-    "hip_angle": ("degrees", "shoulder-hip-knee; 180 is a straight body"),
-    "knee_angle": ("degrees", "hip-knee-ankle; 180 is a straight leg"),
-    "wrist_reach": ("torsos", "distance from shoulder to wrist"),
-    "wrist_lift": ("torsos", "height of the wrist over the shoulder"),
-    "wrist_over_elbow": ("torsos", "height of the wrist over the elbow"),
-    "elbow_lift": ("torsos", "height of the elbow over the shoulder"),
-    "wrist_over_hip": ("torsos", "height of the wrist over the hip"),
-    "wrist_out": ("torsos", "horizontal distance from shoulder to wrist"),
-    "hip_lift": ("torsos", "height of the hip over the ankle"),
-    "hip_over_knee": ("torsos", "height of the hip over the knee"),
-    "ankle_over_hip": ("torsos", "height of the ankle over the hip"),
-    "thigh_reach": ("torsos", "distance from shoulder to knee"),
-    "leg_reach": ("torsos", "distance from hip to ankle"),
+# How each is measured on either side, see :class:`poise.bodies.measures.MeasureTable`, and what that is.
+_SIDED = {
+    "elbow_angle": ("angle *shoulder *elbow *wrist", "shoulder-elbow-wrist; 180 is a straight arm"),
+    "shoulder_angle": ("angle *hip *shoulder *elbow", "hip-shoulder-elbow; 0 is an arm along the trunk"),
+    "hip_angle": ("angle *shoulder *hip *knee", "shoulder-hip-knee; 180 is a straight body"),
+    "knee_angle": ("angle *hip *knee *ankle", "hip-knee-ankle; 180 is a straight leg"),
+    "wrist_reach": ("distance *shoulder *wrist", "distance from shoulder to wrist"),
+    "wrist_lift": ("above *wrist *shoulder", "height of the wrist over the shoulder"),
+    "wrist_over_elbow": ("above *wrist *elbow", "height of the wrist over the elbow"),
+    "elbow_lift": ("above *elbow *shoulder", "height of the elbow over the shoulder"),
+    "wrist_over_hip": ("above *wrist *hip", "height of the wrist over the hip"),
+    "wrist_out": ("across *shoulder *wrist", "horizontal distance from shoulder to wrist"),
+    "hip_lift": ("above *hip *ankle", "height of the hip over the ankle"),
+    "hip_over_knee": ("above *hip *knee", "height of the hip over the knee"),
+    "ankle_over_hip": ("above *ankle *hip", "height of the ankle over the hip"),
+    "thigh_reach": ("distance *shoulder *knee", "distance from shoulder to knee"),
+    "leg_reach": ("distance *hip *ankle", "distance from hip to ankle"),
 }
+# The same of both sides together; a difference is that between both sides of an angle.
+_WHOLE = {
+    "trunk_lean": ("tilt shoulders hips", "trunk from vertical: 0 upright, 90 lying, 180 upside down"),
+    "shoulder_over_hip": ("above shoulders hips", "height of the shoulders over the hips"),
+    "shoulder_over_wrist": ("above shoulders wrists", "height of the shoulders over the wrists"),
+    "shoulder_over_ankle": ("above shoulders ankles", "height of the shoulders over the ankles"),
+    "ankle_gap": ("across left_ankle right_ankle", "horizontal distance of the ankles"),
+    "ankle_stagger": ("level left_ankle right_ankle", "vertical distance of the ankles in the picture"),
+    "ankle_distance": ("distance left_ankle right_ankle", "distance of the ankles"),
+    "wrist_gap": ("distance left_wrist right_wrist", "distance of the wrists"),
+    "shoulder_width": (
+        "distance left_shoulder right_shoulder",
+        "distance of the shoulders: near 0.8 from the front, near 0 from the side",
+    ),
+    "knee_gap": ("distance left_knee right_knee", "distance of the knees"),
+    "knee_stagger": ("level left_knee right_knee", "vertical distance of the knees in the picture"),
+    "knee_difference": ("difference knee_angle", "difference of the two knees' angles"),
+    "hip_difference": ("difference hip_angle", "difference of the two hips' angles"),
+    "trunk_tilt": ("level shoulders hips", "height of the shoulders over the hips, without its sign"),
+    "head_lift": ("above head shoulders?", "height of the head over the shoulders"),
+    "head_over_hip": ("above head hips?", "height of the head over the hips"),
+    "head_to_knee": ("distance head knees?", "distance from the head to the knees"),
+    "hip_x": ("right hips corner", "horizontal place of the hips in the picture"),
+    "hip_y": ("above hips corner", "height of the hips in the picture"),
+    "shoulder_x": ("right shoulders corner", "horizontal place of the shoulders in the picture"),
+    "shoulder_y": ("above shoulders corner", "height of the shoulders in the picture"),
+    "wrist_y": ("above wrists corner", "height of the wrists in the picture"),
+    "ankle_y": ("above ankles corner", "height of the ankles in the picture"),
+}
+
+
+def _told(rows: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    angles = ("angle", "tilt", "difference")
+    return {name: ("degrees" if how.split()[0] in angles else "torsos", what) for name, (how, what) in rows.items()}
+
+
+# Unit of each measure and what it is.
+SIDED, WHOLE = _told(_SIDED), _told(_WHOLE)
 # What people are shown of a joint: its name, the inner angle at which it reads 0, and what that is. The convention is
 # that of poise.clips.angles, so that one bend has one number in tables, on videos and in reports.
 SHOWN: dict[str, tuple[str, float, str]] = {
@@ -39,82 +78,20 @@ SHOWN: dict[str, tuple[str, float, str]] = {
     "hip_angle": ("hip flexion", 180.0, "0 is a straight body"),
     "knee_angle": ("knee flexion", 180.0, "0 is a straight leg"),
 }
-WHOLE: dict[str, tuple[str, str]] = {
-    "trunk_lean": ("degrees", "trunk from vertical: 0 upright, 90 lying, 180 upside down"),
-    "shoulder_over_hip": ("torsos", "height of the shoulders over the hips"),
-    "shoulder_over_wrist": ("torsos", "height of the shoulders over the wrists"),
-    "shoulder_over_ankle": ("torsos", "height of the shoulders over the ankles"),
-    "ankle_gap": ("torsos", "horizontal distance of the ankles"),
-    "ankle_stagger": ("torsos", "vertical distance of the ankles in the picture"),
-    "ankle_distance": ("torsos", "distance of the ankles"),
-    "wrist_gap": ("torsos", "distance of the wrists"),
-    "shoulder_width": ("torsos", "distance of the shoulders: near 0.8 from the front, near 0 from the side"),
-    "knee_gap": ("torsos", "distance of the knees"),
-    "knee_stagger": ("torsos", "vertical distance of the knees in the picture"),
-    "knee_difference": ("degrees", "difference of the two knees' angles"),
-    "hip_difference": ("degrees", "difference of the two hips' angles"),
-    "trunk_tilt": ("torsos", "height of the shoulders over the hips, without its sign"),
-    "head_lift": ("torsos", "height of the head over the shoulders"),
-    "head_over_hip": ("torsos", "height of the head over the hips"),
-    "head_to_knee": ("torsos", "distance from the head to the knees"),
-    "hip_x": ("torsos", "horizontal place of the hips in the picture"),
-    "hip_y": ("torsos", "height of the hips in the picture"),
-    "shoulder_x": ("torsos", "horizontal place of the shoulders in the picture"),
-    "shoulder_y": ("torsos", "height of the shoulders in the picture"),
-    "wrist_y": ("torsos", "height of the wrists in the picture"),
-    "ankle_y": ("torsos", "height of the ankles in the picture"),
-}
 NAMES: tuple[str, ...] = tuple(f"{side}_{name}" for name in SIDED for side in ("left", "right")) + tuple(WHOLE)
 COLUMN: dict[str, int] = {name: i for i, name in enumerate(NAMES)}
 _UNITS = [SIDED[name][0] for name in SIDED for _ in range(2)] + [WHOLE[name][0] for name in WHOLE]
 # Which measures are lengths, and follow the ruler.
 LENGTHS: NDArray[np.bool_] = np.array([unit == "torsos" for unit in _UNITS])
 
-# How each is measured; see :class:`poise.bodies.measures.MeasureTable`.
-_SIDED = {
-    "elbow_angle": "angle *shoulder *elbow *wrist",
-    "shoulder_angle": "angle *hip *shoulder *elbow",
-    "hip_angle": "angle *shoulder *hip *knee",
-    "knee_angle": "angle *hip *knee *ankle",
-    "wrist_reach": "distance *shoulder *wrist",
-    "wrist_lift": "above *wrist *shoulder",
-    "wrist_over_elbow": "above *wrist *elbow",
-    "elbow_lift": "above *elbow *shoulder",
-    "wrist_over_hip": "above *wrist *hip",
-    "wrist_out": "across *shoulder *wrist",
-    "hip_lift": "above *hip *ankle",
-    "hip_over_knee": "above *hip *knee",
-    "ankle_over_hip": "above *ankle *hip",
-    "thigh_reach": "distance *shoulder *knee",
-    "leg_reach": "distance *hip *ankle",
-}
-_WHOLE = {
-    "trunk_lean": "tilt shoulders hips",
-    "shoulder_over_hip": "above shoulders hips",
-    "shoulder_over_wrist": "above shoulders wrists",
-    "shoulder_over_ankle": "above shoulders ankles",
-    "ankle_gap": "across left_ankle right_ankle",
-    "ankle_stagger": "level left_ankle right_ankle",
-    "ankle_distance": "distance left_ankle right_ankle",
-    "wrist_gap": "distance left_wrist right_wrist",
-    "shoulder_width": "distance left_shoulder right_shoulder",
-    "knee_gap": "distance left_knee right_knee",
-    "knee_stagger": "level left_knee right_knee",
-    "trunk_tilt": "level shoulders hips",
-    "head_lift": "above head shoulders?",
-    "head_over_hip": "above head hips?",
-    "head_to_knee": "distance head knees?",
-    "hip_x": "right hips corner",
-    "hip_y": "above hips corner",
-    "shoulder_x": "right shoulders corner",
-    "shoulder_y": "above shoulders corner",
-    "wrist_y": "above wrists corner",
-    "ankle_y": "above ankles corner",
-}
-_TABLE = MeasureTable(dict(both_sides(_SIDED)) | _WHOLE)
+_DIFFERENCES = {name: how.split()[1] for name, (how, _) in _WHOLE.items() if how.startswith("difference")}
+_TABLE = MeasureTable(
+    dict(both_sides({name: how for name, (how, _) in _SIDED.items()}))
+    | {name: how for name, (how, _) in _WHOLE.items() if name not in _DIFFERENCES}
+)
 _MEASURED = np.array([COLUMN[name] for name in _TABLE.names])
-# What is not in the table: the difference between both sides of a measure.
-_DIFFERENCES = {"knee_difference": "knee_angle", "hip_difference": "hip_angle"}
+# Places in the picture: they say more of the camera than of the person.
+PLACES = ("hip_x", "hip_y", "shoulder_x", "shoulder_y", "wrist_y", "ankle_y")
 
 
 def measure(xy: Floats, conf: Floats, scale: Floats, *, min_conf: float = 0.3) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ from poise.reps.exercise import Exercise, Signal
 from poise.reps.measures import PersonMeasures
 from poise.reps.recognition import large
 from poise.reps.series import correlation, fill_gaps, smooth
-from poise.reps.signals import SIDED, WHOLE
+from poise.reps.signals import PLACES, SIDED, WHOLE
 from poise.reps.verdicts import PLACE
 
 # A movement must repeat this often to be called periodic: two alike may be chance.
@@ -25,8 +25,6 @@ LEAST_RANGE = 0.35
 # One arm that holds more of the movement than this is a gesture.
 ONE_ARM = 0.7
 
-# What moves the place in the picture says more of the camera than of the person.
-_LEFT_OUT = ("hip_x", "hip_y", "shoulder_x", "shoulder_y", "wrist_y", "ankle_y", "shoulder_width")
 _ARM = (
     "elbow_angle",
     "shoulder_angle",
@@ -94,7 +92,7 @@ def _columns(person: PersonMeasures) -> tuple[list[str], Floats] | None:
     owners, kept = [], []
     most = 0.0
     for name, (unit, _) in {**SIDED, **WHOLE}.items():
-        if name in _LEFT_OUT or name.endswith("difference"):
+        if name in (*PLACES, "shoulder_width") or name.endswith("difference"):
             continue
         for side in ("left", "right") if name in SIDED else ("both",):
             value = read_measure(person, name, side)[0] / (90.0 if unit == "degrees" else 1.0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,21 +32,6 @@ _CHUNK = 4096
 _THREADS = 16
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """Rows that were read together."""
-
-    source: NDArray[np.int64]
-    frame: NDArray[np.int64]
-    time: NDArray[np.float64]
-    instance: NDArray[np.int32]
-    id: NDArray[np.int64]
-    box: NDArray[np.float32]
-    centre: NDArray[np.float32]
-    size: NDArray[np.float32]
-    turn: NDArray[np.float32]
-
-
 class PoseIndex:
     """Poses of many sources as columns, N rows; made by :meth:`read` or :meth:`of`.
 
@@ -63,10 +48,16 @@ class PoseIndex:
         turn: ``(N,)`` float32 radians that the trunk is turned from upright.
     """
 
-    def __init__(self, skeleton: Skeleton, used: Layout, sources: Sequence[str], parts: Sequence[_Part], blocks: Any):
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        used: Layout,
+        sources: Sequence[str],
+        columns: Mapping[str, NDArray[Any]],
+        blocks: list[Vectors],
+    ):
         self.skeleton, self.layout, self.sources = skeleton, used, list(sources)
-        self._blocks: list[Vectors] = blocks
-        columns = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(_Part)}
+        self._blocks = blocks
         self.source: NDArray[np.int64] = columns["source"]
         self.frame: NDArray[np.int64] = columns["frame"]
         self.time: NDArray[np.float64] = columns["time"]
@@ -214,15 +205,15 @@ def rows_of(result: Results) -> PoseRows:
     conf = np.full(points.xy.shape[:2], np.nan, np.float32) if points.conf is None else np.asarray(points.conf)
     ids = np.full(n, -1) if result.boxes.id is None else np.asarray(result.boxes.id)
     return PoseRows(
-        result.skeleton,
-        np.full(n, result.path, dtype=object),
-        np.full(n, result.frame, dtype=np.int64),
-        np.full(n, result.time, dtype=np.float64),
-        np.arange(n, dtype=np.int32),
-        np.where(np.isfinite(ids), ids, -1).astype(np.int64),
-        np.asarray(result.boxes.xyxy, dtype=np.float32),
-        np.asarray(points.xy, dtype=np.float32),
-        conf,
+        source=np.full(n, result.path, dtype=object),
+        frame=np.full(n, result.frame, dtype=np.int64),
+        time=np.full(n, result.time, dtype=np.float64),
+        instance=np.arange(n, dtype=np.int32),
+        id=np.where(np.isfinite(ids), ids, -1).astype(np.int64),
+        skeleton=result.skeleton,
+        box=np.asarray(result.boxes.xyxy, dtype=np.float32),
+        xy=np.asarray(points.xy, dtype=np.float32),
+        conf=conf,
     )
 
 
@@ -235,7 +226,7 @@ class _Making:
         self._layout: Layout | None = None
         self._first = ""
         self._numbers: dict[str, int] = {}
-        self._parts: list[_Part] = []
+        self._columns: defaultdict[str, list[NDArray[Any]]] = defaultdict(list)
         self._blocks: list[Vectors] = []
         self._spilled: Any = None
         self._lengths: list[int] = []
@@ -250,19 +241,15 @@ class _Making:
             )
         found = embed_placed(rows.xy, rows.conf, rows.skeleton)
         self._keep(found)
-        self._parts.append(
-            _Part(
-                self._sources(rows.source),
-                rows.frame,
-                np.nan_to_num(rows.time, nan=0.0, posinf=0.0, neginf=0.0),
-                rows.instance,
-                rows.id,
-                rows.box,
-                found.centre,
-                found.size,
-                np.ascontiguousarray(found.embedding[:, -1]),
-            )
-        )
+        columns = {
+            "source": self._sources(rows.source),
+            "time": np.nan_to_num(rows.time, nan=0.0, posinf=0.0, neginf=0.0),
+            **{name: getattr(rows, name) for name in ("frame", "instance", "id", "box")},
+            **{"centre": found.centre, "size": found.size},
+            "turn": np.ascontiguousarray(found.embedding[:, -1]),
+        }
+        for name, column in columns.items():
+            self._columns[name].append(column)
         self.count += len(rows)
 
     def _sources(self, names: NDArray[Any]) -> NDArray[np.int64]:
@@ -293,4 +280,5 @@ class _Making:
             width = 4 * len(self._layout)
             mapped = np.memmap(self._spilled, dtype=np.float32, mode="r", shape=(sum(self._lengths), width))
             self._blocks.append(mapped)
-        return PoseIndex(self._skeleton, self._layout, list(self._numbers), self._parts, self._blocks)
+        columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
+        return PoseIndex(self._skeleton, self._layout, list(self._numbers), columns, self._blocks)

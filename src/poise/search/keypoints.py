@@ -10,41 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.search.rows import MOST_POINTS, PoseRows, skeleton_named, wrong
+from poise.search.rows import MOST_POINTS, PoseRows, Rows, skeleton_named, wrong
 from poise.skeletons import Skeleton
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """Some rows of a table with a row a keypoint, in its order; M rows.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Table(Rows):
+    """A row a keypoint.
 
     Attributes:
-        source: ``(M,)`` objects.
-        frame: ``(M,)`` int64.
-        time: ``(M,)`` float64 seconds.
-        instance: ``(M,)`` int32.
-        id: ``(M,)`` int64, -1 where untracked.
-        keypoint: ``(M,)`` objects, the name of the point.
-        x: ``(M,)`` float32 pixels, NaN where not predicted.
-        y: ``(M,)`` float32 pixels.
-        conf: ``(M,)`` float32.
+        keypoint: ``(N,)`` objects, the name of the point.
+        x: ``(N,)`` float32 pixels, NaN where not predicted.
+        y: ``(N,)`` float32 pixels.
+        conf: ``(N,)`` float32.
     """
 
-    source: NDArray[Any]
-    frame: NDArray[np.int64]
-    time: NDArray[np.float64]
-    instance: NDArray[np.int32]
-    id: NDArray[np.int64]
     keypoint: NDArray[Any]
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     conf: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __getitem__(self, rows: slice) -> Table:
-        return Table(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def instances_of(tables: Iterable[Table], path: Path, skeleton: Skeleton | None) -> Iterator[PoseRows]:
@@ -116,15 +100,11 @@ def _rows(part: Table, skeleton: Skeleton, path: Path, done: int) -> PoseRows:
     low, high = (_extreme(points, least=least) for least in (True, False))
     head = slice(None, None, k)
     return PoseRows(
-        skeleton,
-        part.source[head],
-        part.frame[head],
-        part.time[head],
-        part.instance[head],
-        part.id[head],
-        np.concatenate([low, high], axis=1),
-        points,
-        part.conf.reshape(-1, k),
+        **{name: getattr(part, name)[head] for name in ("source", "frame", "time", "instance", "id")},
+        skeleton=skeleton,
+        box=np.concatenate([low, high], axis=1),
+        xy=points,
+        conf=part.conf.reshape(-1, k),
     )
 
 
@@ -137,4 +117,5 @@ def _extreme(points: NDArray[np.float32], *, least: bool) -> NDArray[np.float32]
 
 
 def _joined(a: Table, b: Table) -> Table:
-    return Table(*(np.concatenate([getattr(a, field.name), getattr(b, field.name)]) for field in fields(a)))
+    columns = [field.name for field in fields(a)]
+    return Table(**{name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in columns})

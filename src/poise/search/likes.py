@@ -184,7 +184,7 @@ def _from_poses(path: Path, start: float | None, person: int | None) -> Like:
         away = 0.0 if start is None else float(abs(times[at] - start))
         if best is None or away < best[0]:
             same = (rows.source == rows.source[at]) & (rows.frame == rows.frame[at])
-            best = away, _some(rows, np.flatnonzero(same))
+            best = away, rows[np.flatnonzero(same)]
         if start is None:
             break
     if best is None:
@@ -222,11 +222,6 @@ def _chosen(box: NDArray[np.float32], enough: NDArray[np.bool_], person: int | N
         who = "nobody in it shows" if person is None else f"person {person} does not show"
         raise ValueError(f"{name}: {who} enough of a pose: three points or more must be seen")
     return rows
-
-
-def _some(rows: PoseRows, chosen: NDArray[np.intp]) -> PoseRows:
-    columns = ("source", "frame", "time", "instance", "id", "box", "xy", "conf")
-    return PoseRows(rows.skeleton, *(getattr(rows, name)[chosen] for name in columns))
 
 
 def _gesture(path: str, name: str) -> Like:

@@ -86,15 +86,15 @@ def _stacked(skeleton: Skeleton, rows: list[tuple[Any, ...]]) -> PoseRows:
     source, frame, time, instance, ids, box, points = zip(*rows, strict=True)
     stacked = np.stack(points).astype(np.float32)
     return PoseRows(
-        skeleton,
-        np.array(source, dtype=object),
-        np.array(frame, dtype=np.int64),
-        np.array(time, dtype=np.float64),
-        np.array(instance, dtype=np.int32),
-        np.array(ids, dtype=np.int64),
-        np.stack(box).astype(np.float32),
-        stacked[..., :2],
-        stacked[..., 2],
+        source=np.array(source, dtype=object),
+        frame=np.array(frame, dtype=np.int64),
+        time=np.array(time, dtype=np.float64),
+        instance=np.array(instance, dtype=np.int32),
+        id=np.array(ids, dtype=np.int64),
+        skeleton=skeleton,
+        box=np.stack(box).astype(np.float32),
+        xy=stacked[..., :2],
+        conf=stacked[..., 2],
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,34 +19,47 @@ MOST_POINTS = 2048
 _VALUES = 2_000_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PoseRows:
-    """Some instances of one file, in its order; N rows.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Rows:
+    """Some rows of one file, in its order; N rows, each about an instance.
 
     Attributes:
-        skeleton: What the K points are.
         source: ``(N,)`` objects, each the name of the source.
         frame: ``(N,)`` int64 index in the source.
         time: ``(N,)`` float64 seconds.
         instance: ``(N,)`` int32 row in its frame.
         id: ``(N,)`` int64 track id, -1 where untracked.
+    """
+
+    source: NDArray[Any]
+    frame: NDArray[np.int64]
+    time: NDArray[np.float64]
+    instance: NDArray[np.int32]
+    id: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, rows: slice | NDArray[np.intp]) -> Self:
+        columns = [field.name for field in fields(self) if field.name != "skeleton"]
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class PoseRows(Rows):
+    """A row an instance.
+
+    Attributes:
+        skeleton: What the K points are.
         box: ``(N, 4)`` float32 x1, y1, x2, y2, pixels; NaN where not known.
         xy: ``(N, K, 2)`` float32 pixels.
         conf: ``(N, K)`` float32; NaN where the network gives none.
     """
 
     skeleton: Skeleton
-    source: NDArray[Any]
-    frame: NDArray[np.int64]
-    time: NDArray[np.float64]
-    instance: NDArray[np.int32]
-    id: NDArray[np.int64]
     box: NDArray[np.float32]
     xy: NDArray[np.float32]
     conf: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.source)
 
 
 def rows_at_a_time(points: int) -> int:

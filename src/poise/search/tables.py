@@ -89,8 +89,8 @@ def _people(pa: Any, file: Any, path: Path, skeleton: Skeleton | None) -> Iterat
             raise wrong(path, f"xy has {k} points a row, and the skeleton {skeleton.name!r} has {len(skeleton)}")
         table = _common(pa, batch, path)
         yield PoseRows(
-            skeleton,
             **table,
+            skeleton=skeleton,
             xy=_lists(pa, batch, "xy", 2 * k, path).reshape(-1, k, 2),
             conf=_lists(pa, batch, "keypoint_conf", k, path),
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poise.errors import PoiseError
 from poise.files.text import brief, one_line
 from poise.frames import Image
-from poise.image import crop, to_pil
+from poise.image import crop, small_jpeg
 from poise.results import Results
 from poise.search.hits import Hit
 from poise.search.index import PoseIndex
@@ -142,12 +142,4 @@ def _cut(one: _Wanted, image: Image | None) -> Thumbnail:
     region = np.array([[*corner, *(corner + side)]])
     pixels = int(min(SIDE, max(64.0, side)))
     cut = crop(image, region, (pixels, pixels), fill=_GREY)[0][0]
-    return Thumbnail(points, _small_jpeg(cut), one.time)
-
-
-def _small_jpeg(image: Image) -> bytes:
-    import io
-
-    out = io.BytesIO()
-    to_pil(image).save(out, "JPEG", quality=80)
-    return out.getvalue()
+    return Thumbnail(points, small_jpeg(cut, SIDE), one.time)

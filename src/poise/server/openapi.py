@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from poise.server.asked import PICTURE, VIDEO
@@ -10,38 +11,42 @@ from poise.server.settings import ServerSettings
 Schema = dict[str, Any]
 
 _NUMBER: Schema = {"type": "number"}
+_INTEGER: Schema = {"type": "integer"}
 _TEXT: Schema = {"type": "string"}
 _MAYBE_NUMBER: Schema = {"type": ["number", "null"]}
-_OBJECT: Schema = {"type": "object"}
+
+
+def _object(properties: Mapping[str, Schema]) -> Schema:
+    """Return an object that has all of these."""
+    return {"type": "object", "required": list(properties), "properties": dict(properties)}
+
+
+def _list(items: Schema, **limits: int) -> Schema:
+    return {"type": "array", "items": items, **limits}
+
 
 # Of ``poise.sinks.record``.
-RECORD: Schema = {
-    "type": "object",
-    "required": ["source", "frame", "time", "width", "height", "skeleton", "instances"],
-    "properties": {
+_INSTANCE = _object(
+    {
+        "class": _INTEGER,
+        "name": _TEXT,
+        "conf": _MAYBE_NUMBER,
+        "box": _list(_MAYBE_NUMBER, minItems=4, maxItems=4),
+        "id": {"type": ["integer", "null"]},
+        "keypoints": _list(_list(_MAYBE_NUMBER)),
+    }
+)
+RECORD = _object(
+    {
         "source": _TEXT,
-        "frame": {"type": "integer"},
+        "frame": _INTEGER,
         "time": _NUMBER,
-        "width": {"type": "integer"},
-        "height": {"type": "integer"},
+        "width": _INTEGER,
+        "height": _INTEGER,
         "skeleton": _TEXT,
-        "instances": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["class", "name", "conf", "box", "id", "keypoints"],
-                "properties": {
-                    "class": {"type": "integer"},
-                    "name": _TEXT,
-                    "conf": _MAYBE_NUMBER,
-                    "box": {"type": "array", "items": _MAYBE_NUMBER, "minItems": 4, "maxItems": 4},
-                    "id": {"type": ["integer", "null"]},
-                    "keypoints": {"type": "array", "items": {"type": "array", "items": _MAYBE_NUMBER}},
-                },
-            },
-        },
-    },
-}
+        "instances": _list(_INSTANCE),
+    }
+)
 _EXAMPLE: dict[str, Any] = {
     "source": "runner.jpg",
     "frame": 0,
@@ -60,38 +65,21 @@ _EXAMPLE: dict[str, Any] = {
         }
     ],
 }
-JOB: Schema = {
-    "type": "object",
-    "required": [
-        "id",
-        "name",
-        "state",
-        "progress",
-        "frames",
-        "total",
-        "error",
-        "notes",
-        "reps",
-        "files",
-        "removed_in_s",
-    ],
-    "properties": {
+JOB = _object(
+    {
         "id": _TEXT,
         "name": _TEXT,
         "state": {"enum": ["queued", "running", "done", "failed", "stopped"]},
         "progress": _MAYBE_NUMBER,
-        "frames": {"type": "integer"},
+        "frames": _INTEGER,
         "total": {"type": ["integer", "null"]},
         "error": {"type": ["string", "null"]},
-        "notes": {"type": "array", "items": _TEXT},
-        "reps": {"type": "array", "items": _OBJECT},
-        "files": {
-            "type": "array",
-            "items": {"type": "object", "properties": {"name": _TEXT, "bytes": {"type": "integer"}}},
-        },
+        "notes": _list(_TEXT),
+        "reps": _list({"type": "object"}),
+        "files": _list(_object({"name": _TEXT, "bytes": _INTEGER})),
         "removed_in_s": _MAYBE_NUMBER,
-    },
-}
+    }
+)
 _JOB_EXAMPLE: dict[str, Any] = {
     "id": "Zk3v0c7y6b1nXn0w2mJmY2hR",
     "name": "squats.mp4",
@@ -105,7 +93,7 @@ _JOB_EXAMPLE: dict[str, Any] = {
     "files": [],
     "removed_in_s": None,
 }
-ERROR: Schema = {"type": "object", "required": ["error"], "properties": {"error": _TEXT}}
+ERROR = _object({"error": _TEXT})
 
 # Why an answer is an error, by code.
 _WHY = {

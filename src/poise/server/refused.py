@@ -13,8 +13,6 @@ from poise.server.pool import Full, Stopped
 _log = logging.getLogger("poise")
 
 # What a client may have caused itself; anything else is ours, and told without details.
-CLIENTS = (PoiseError, ValueError, TypeError)
-
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (Full, HTTPStatus.TOO_MANY_REQUESTS),
     (Stopped, HTTPStatus.SERVICE_UNAVAILABLE),

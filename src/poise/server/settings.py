@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from poise.runtime import usable_cores
 
 _MIB = 1 << 20
 
@@ -82,7 +83,7 @@ class ServerSettings:
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(map(str, value)))
         if self.workers is None:
             # Each may hold a decoded picture of the largest size.
-            object.__setattr__(self, "workers", min(8, max(2, _cores())))
+            object.__setattr__(self, "workers", min(8, max(2, usable_cores())))
         sizes = ("max_body", "max_bodies", "max_video", "max_pixels", "max_imgsz", "max_frame")
         numbers = ("workers", "queue", "max_images", "max_frames", "max_clients", "max_messages", "max_jobs")
         for name in (*sizes, *numbers):
@@ -130,8 +131,3 @@ def is_loopback(host: str) -> bool:
         [True, True, True, False, False]
     """
     return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -6,7 +6,7 @@ from poise.files.writing import writing
 from poise.sinks._animation import AnimationSink
 from poise.sinks._events import EventCsvSink
 from poise.sinks._jsonlines import JsonLinesSink
-from poise.sinks._labels import CocoAnnotationsSink, CocoResultsSink, YoloTxtSink
+from poise.sinks._labels import CocoAnnotationsSink, CocoResultsSink, YoloTxtSink, coco_categories
 from poise.sinks._open import open_sink, recover
 from poise.sinks._pictures import CropSink, FramePictureSink, PictureFileSink, PictureSink, cut_out
 from poise.sinks._rows import printable, record, table_rows, yolo_lines
@@ -37,6 +37,7 @@ __all__ = [
     "VideoSink",
     "Webhook",
     "YoloTxtSink",
+    "coco_categories",
     "csv_text",
     "cut_out",
     "open_sink",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from poise.errors import FormatError, PoiseError
-from poise.files.writing import PathLike, write_all, write_atomically, writing
+from poise.files.writing import PathLike, replacing, write_all, write_atomically
 from poise.results import Results
 from poise.sinks._journal import LineJournal, journal_of, read_lines
 from poise.sinks._rows import class_name, printable, yolo_lines
@@ -226,7 +226,7 @@ class CocoAnnotationsSink(_CocoSink):
             image["file_name"] = f"{printable(self._stems.frame(result))}.jpg"
             image |= {"video": source, "frame": int(result.frame), "time": round(float(result.time), 6)}
         entries: list[tuple[str, Any]] = [("image", image)]
-        for category in _coco_categories(result):
+        for category in coco_categories(result):
             if category["id"] not in self._categories:
                 self._categories.add(category["id"])
                 entries.append(("category", category))
@@ -283,7 +283,8 @@ def _coco_instances(result: Results, *, min_conf: float = -1.0) -> list[dict[str
     ]
 
 
-def _coco_categories(result: Results) -> Iterator[dict[str, Any]]:
+def coco_categories(result: Results) -> Iterator[dict[str, Any]]:
+    """Give COCO's categories of a frame: the classes of its model, numbered from 1."""
     skeleton = result.skeleton
     for number in sorted({*result.names, *result.boxes.cls.astype(int).tolist()}):
         yield {
@@ -301,26 +302,19 @@ def recover_coco(journal: Path, path: Path) -> None:
     first = next(read_lines(journal), None)
     if first is None or first[0] != "head" or first[1].get("format") not in ("coco-results", "coco-annotations"):
         raise FormatError(f"{journal}: is not the journal of a COCO file")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with writing(path):
-        try:
-            with part.open("wb") as out:
-                # Passes over the journal instead of lists in memory: a run may have millions of frames.
-                if first[1]["format"] == "coco-results":
-                    _write_list(out, _of_kind(journal, "result"))
-                else:
-                    write_all(out, b'{"info": {"description": "Predicted by Poise"}, "licenses": [],\n')
-                    for i, key in enumerate(("image", "annotation", "category")):
-                        name = {"category": "categories"}.get(key, f"{key}s")
-                        write_all(out, f'{", " if i else ""}"{name}": '.encode())
-                        values = _of_kind(journal, key)
-                        _write_list(out, _named(journal, values) if key == "image" else values)
-                    write_all(out, b"}\n")
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        journal.unlink()
+    with replacing(path) as part, part.open("wb") as out:
+        # Passes over the journal instead of lists in memory: a run may have millions of frames.
+        if first[1]["format"] == "coco-results":
+            _write_list(out, _of_kind(journal, "result"))
+        else:
+            write_all(out, b'{"info": {"description": "Predicted by Poise"}, "licenses": [],\n')
+            for i, key in enumerate(("image", "annotation", "category")):
+                name = {"category": "categories"}.get(key, f"{key}s")
+                write_all(out, f'{", " if i else ""}"{name}": '.encode())
+                values = _of_kind(journal, key)
+                _write_list(out, _named(journal, values) if key == "image" else values)
+            write_all(out, b"}\n")
+    journal.unlink()
 
 
 def _of_kind(journal: Path, wanted: str) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from poise.errors import PoiseError
 from poise.files.writing import PathLike, numbered, write_atomically
+from poise.frames import Image
 from poise.image import FORMATS, encode
 from poise.results import Results
 from poise.sinks._rows import class_name
@@ -137,14 +139,17 @@ class CropSink(SinkBase):
     def write(self, result: Results) -> None:
         """Write the crops of one frame; a box without area inside the picture gives none."""
         stem = self._stems.frame(result)
-        for box, number in zip(crop_boxes(result, self._margin).tolist(), result.boxes.cls.tolist(), strict=True):
-            x0, y0, x1, y1 = box
-            if x1 <= x0 or y1 <= y0:
-                continue
-            folder = self.folder / folder_name(class_name(result, int(number)))
-            path = self._names.take(folder, stem, ".jpg")
-            write_atomically(path, encode(result.orig_img[y0:y1, x0:x1], ".jpg"))
+        for name, crop in _crops(result, self._margin):
+            path = self._names.take(self.folder / folder_name(name), stem, ".jpg")
+            write_atomically(path, encode(crop, ".jpg"))
             self.paths.append(path)
+
+
+def _crops(result: Results, margin: float | None = None) -> Iterator[tuple[str, Image]]:
+    """Give the class and the picture of each instance whose box has an area inside the picture."""
+    for (x0, y0, x1, y1), number in zip(crop_boxes(result, margin).tolist(), result.boxes.cls.tolist(), strict=True):
+        if x1 > x0 and y1 > y0:
+            yield class_name(result, int(number)), result.orig_img[y0:y1, x0:x1]
 
 
 def crop_boxes(result: Results, margin: float | None = None) -> NDArray[np.int64]:
@@ -169,18 +174,11 @@ def crop_boxes(result: Results, margin: float | None = None) -> NDArray[np.int64
 def cut_out(result: Results, folder: Path, stem: str) -> list[str]:
     """Write a picture of every instance; see :meth:`poise.results.Results.save_crop`."""
     written = []
-    for (x0, y0, x1, y1), number in zip(crop_boxes(result).tolist(), result.boxes.cls.int().tolist(), strict=True):
+    for name, crop in _crops(result):
         # A class name comes with the weights, so from a stranger: it must not lead out of the folder.
-        place = folder / (re.sub(r"[^\w\- ]", "_", class_name(result, number)) or "_")
-        if x1 <= x0 or y1 <= y0:
-            continue
+        place = folder / (re.sub(r"[^\w\- ]", "_", name) or "_")
         place.mkdir(parents=True, exist_ok=True)
-        path = _free(place, stem)
-        write_atomically(path, encode(result.orig_img[y0:y1, x0:x1], path.suffix))
+        path = next(path for free in numbered(stem) if not (path := place / f"{free}.jpg").exists())
+        write_atomically(path, encode(crop, path.suffix))
         written.append(str(path))
     return written
-
-
-def _free(folder: Path, stem: str) -> Path:
-    """Return ``stem.jpg``, or the first of ``stem2.jpg``, ``stem3.jpg`` … that does not exist."""
-    return next(path for name in numbered(stem) if not (path := folder / f"{name}.jpg").exists())

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
 from poise.errors import PoiseError
 from poise.extras.version import __version__
@@ -26,7 +26,6 @@ from poise.sinks._sink import Render, SinkBase, Stems, default_render
 from poise.sinks._tables import CsvSink
 from poise.sinks._video import VideoFolderSink
 
-S = TypeVar("S", bound=SinkBase)
 Status = Literal["running", "done", "interrupted", "failed"]
 
 
@@ -269,9 +268,7 @@ class RunSink(SinkBase):
         self._stems = Stems()
         self._parts: list[SinkBase] = []
         self._data: list[SinkBase] = []
-        self._pictures: PictureSink | None = None
-        self._videos: VideoFolderSink | None = None
-        self._frames: FramePictureSink | None = None
+        self._drawn: dict[type[PictureSink | VideoFolderSink], SinkBase] = {}
         if save_txt:
             self._data.append(YoloTxtSink(self.folder / "labels", save_conf, overwrite=overwrite, stems=self._stems))
         if save_crop:
@@ -298,19 +295,10 @@ class RunSink(SinkBase):
         for sink in self._data:
             sink.write(result)
         moving = result.media.kind in ("video", "stream")
-        drawn: dict[str, Any] = {"overwrite": self._overwrite, "stems": self._stems}
-        if self._save and not moving:
-            if self._pictures is None:
-                self._pictures = self._adopt(PictureSink(self.folder, self._render, **drawn))
-            self._pictures.write(result)
-        if self._save and moving:
-            if self._videos is None:
-                self._videos = self._adopt(VideoFolderSink(self.folder, self._render, **drawn))
-            self._videos.write(result)
+        if self._save:
+            self._drawing(VideoFolderSink if moving else PictureSink).write(result)
         if self._save_frames and moving:
-            if self._frames is None:
-                self._frames = self._adopt(FramePictureSink(self.folder, self._render, **drawn))
-            self._frames.write(result)
+            self._drawing(FramePictureSink).write(result)
 
     def flush(self) -> None:
         """Wait until all that was taken is in its files."""
@@ -328,8 +316,15 @@ class RunSink(SinkBase):
         if first is not None:
             raise first
 
-    def _adopt(self, sink: S) -> S:
+    def _drawing(self, kind: type[PictureSink | VideoFolderSink]) -> SinkBase:
+        """Return the sink of a kind, made for the first frame that is drawn so."""
+        if kind not in self._drawn:
+            sink = kind(self.folder, self._render, overwrite=self._overwrite, stems=self._stems)
+            self._adopt(sink)
+            self._drawn[kind] = sink
+        return self._drawn[kind]
+
+    def _adopt(self, sink: SinkBase) -> None:
         # One list for all, so that paths stand in the order in which they were written.
         sink.paths, sink.notes = self.paths, self.notes
         self._parts.append(sink)
-        return sink

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import FormatError, PoiseError, require
-from poise.files.writing import PathLike, append, writing
+from poise.files.writing import PathLike, append, replacing, writing
 from poise.results import Results
 from poise.sinks._journal import begin_journal, journal_of
 from poise.sinks._rows import table_rows
@@ -142,23 +141,16 @@ def recover_parquet(journal: Path, path: Path) -> None:
     """Make a Parquet file of a journal, whole or cut short by a crash, and remove the journal."""
     pa = require("pyarrow", extra="tables", feature="writing .parquet")
     pq = require("pyarrow.parquet", extra="tables", feature="writing .parquet")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with writing(path):
-        try:
-            with journal.open("rb") as stream, pq.ParquetWriter(part, table_schema(pa)) as out:
-                waiting: list[Any] = []
-                for batch in _batches(pa, stream, journal):
-                    waiting.append(batch)
-                    if sum(len(b) for b in waiting) >= _ROW_GROUP:
-                        out.write_table(pa.Table.from_batches(waiting), row_group_size=2 * _ROW_GROUP)
-                        waiting = []
-                if waiting:
-                    out.write_table(pa.Table.from_batches(waiting), row_group_size=2 * _ROW_GROUP)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        journal.unlink()
+    with replacing(path) as part, journal.open("rb") as stream, pq.ParquetWriter(part, table_schema(pa)) as out:
+        waiting: list[Any] = []
+        for batch in _batches(pa, stream, journal):
+            waiting.append(batch)
+            if sum(len(b) for b in waiting) >= _ROW_GROUP:
+                out.write_table(pa.Table.from_batches(waiting), row_group_size=2 * _ROW_GROUP)
+                waiting = []
+        if waiting:
+            out.write_table(pa.Table.from_batches(waiting), row_group_size=2 * _ROW_GROUP)
+    journal.unlink()
 
 
 def _batches(pa: Any, stream: BinaryIO, journal: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -139,3 +140,16 @@ def read_toml(path: str | Path, text: str | None = None) -> TomlFile:
         raise FormatError(f"{path}: not a readable TOML file: No such file") from None
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: not a readable TOML file: {error}") from error
+
+
+def quoted(text: str) -> str:
+    """Return text as a TOML string: JSON's, except that TOML takes no pairs of surrogates and escapes DEL.
+
+    Raises:
+        ValueError: It cannot be written as UTF-8.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(f"the name {text!r} cannot be written as text; rename its folder") from None
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

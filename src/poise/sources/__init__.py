@@ -2,14 +2,12 @@
 
 from poise.sources._between import frames_between
 from poise.sources._camera import cameras
-from poise.sources._listing import Listed, list_source
 from poise.sources._names import PICTURES, natural
 from poise.sources._options import StreamLost
-from poise.sources._picture_file import decode_picture, picture_size, read_picture
+from poise.sources._picture_file import Preview, decode_picture, picture_size, preview, read_picture
 from poise.sources._pieces import Piece, read_piece, video_pieces
-from poise.sources._preview import Preview, preview
-from poise.sources._resolve import is_lazy, is_one
-from poise.sources._source import Source, open_source
+from poise.sources._resolve import Listed, is_lazy, is_one, list_source
+from poise.sources._source import Source, open_again, open_source
 
 __all__ = [
     "PICTURES",
@@ -25,6 +23,7 @@ __all__ = [
     "is_one",
     "list_source",
     "natural",
+    "open_again",
     "open_source",
     "picture_size",
     "preview",

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from poise.errors import SourceError
 from poise.frames import Frame
-from poise.sources import _video
 from poise.sources._clock import Clock
+from poise.sources._containers import describe_media, library, limit_codec, open_file, video_stream
 from poise.sources._options import ReadOptions
-from poise.sources._pictures import check_size
 from poise.sources._source import open_source
 from poise.sources._upright import Upright
+from poise.sources._video import decode_all
 
 # Animations are short, and their readers begin at the beginning.
 _ANIMATIONS = frozenset((".gif", ".webp", ".png", ".apng", ".avif"))
@@ -62,14 +62,12 @@ def _in_order(name: str) -> Iterator[Frame]:
 
 def _sought(name: str, start: float) -> Iterator[Frame]:
     options = ReadOptions()
-    container = _video.open_file(name, name)
+    container = open_file(name, name)
     try:
-        stream = _video.video_stream(container, name)
-        context = stream.codec_context
-        check_size(name, context.width, context.height, options.max_frame)
-        context.options = {"max_pixels": str(options.max_frame)}
+        stream = video_stream(container, name)
+        limit_codec(stream, name, options)
         base, begin = float(stream.time_base or 0.0), stream.start_time or 0
-        media = _video.describe_media(container, stream, name, name)
+        media = describe_media(container, stream, name, name)
         rate = media.fps or 25.0
         if media.duration is not None and start > media.duration + 1.0 / rate:
             raise SourceError(f"{name}: nothing at {start:g} s: it lasts {media.duration:.2f} s")
@@ -78,9 +76,9 @@ def _sought(name: str, start: float) -> Iterator[Frame]:
                 container.seek(begin + int(max(0.0, start - 1.0 / rate) / base), stream=stream, backward=True)
             except Exception:  # noqa: BLE001 - a file without an index is read from its beginning
                 container.seek(0)
-        convert = Upright(_video.library(), options, name, stream.sample_aspect_ratio)
+        convert = Upright(library(), options, name, stream.sample_aspect_ratio)
         clock = Clock(base, stream.start_time, 1.0 / rate)
-        for picture in _video.decode_all(container, stream, media):
+        for picture in decode_all(container, stream, media):
             time = clock.of(picture)
             # What comes before is decoded, as the codec needs it, and not turned into a picture.
             if time >= start - 2.0 / rate:

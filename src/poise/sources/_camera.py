@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import SourceError
-from poise.sources._video import library, reason
+from poise.sources._containers import library, reason
 
 _WAIT = 5.0  # seconds for one camera to open
 

@@ -18,6 +18,7 @@ from poise.errors import SourceError
 from poise.frames import Frame, Media, as_image
 from poise.sources import _camera, _web
 from poise.sources._animation import frame_count, is_animated, may_be_animated, read_animation
+from poise.sources._containers import TO_FILE, count_frames, index_at_end, open_bytes, open_file
 from poise.sources._jpeg import Pictures, several_pages
 from poise.sources._names import (
     ANIMATED,
@@ -29,11 +30,10 @@ from poise.sources._names import (
     is_document,
     is_still,
     suffix,
-    without_password,
 )
 from poise.sources._options import Message, Note, ReadOptions, Report
 from poise.sources._pictures import not_a_picture, open_picture, upright_bgr
-from poise.sources._video import TO_FILE, count_frames, index_at_end, open_bytes, open_file, read_video
+from poise.sources._video import read_video
 
 Kind = Literal["image", "video", "stream"]
 _CHUNK = 2**16
@@ -428,8 +428,3 @@ class Address(_Base):
         if self.live:
             return "stream"
         return "image" if self.count(options) == 1 else "video"
-
-
-def address_entry(address: str) -> Entry:
-    """Return the entry of an address."""
-    return Address(without_password(address), address)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 
 from poise.errors import SourceError
-from poise.files.addresses import masked
 
 PICTURES = frozenset(
     (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg")
@@ -22,7 +21,7 @@ VIDEOS = frozenset(
     + (".vob", ".webm", ".wmv", ".y4m")
 )
 
-# Lists of the pieces of a video; what they name lies below their own folder, see _video.py.
+# Lists of the pieces of a video; what they name lies below their own folder, see _containers.py.
 PLAYLISTS = frozenset((".m3u8", ".mpd"))
 
 # First bytes -> what it is, for messages about files that are not what their name says.
@@ -74,11 +73,6 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key in which ``frame10`` comes after ``frame9``."""
     parts = re.split(r"([0-9]+)", name.casefold())
     return tuple((1, int(part), "") if i % 2 else (0, 0, part) for i, part in enumerate(parts))
-
-
-def without_password(address: str) -> str:
-    """Return an address with its password starred out, fit for messages and results."""
-    return masked(address)
 
 
 def describe(head: bytes) -> str:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from poise.errors import PoiseError, SourceError
 from poise.frames import Frame
+from poise.sources._containers import describe_media, library, limit_codec, open_file, video_stream
 from poise.sources._names import VIDEOS, printable, suffix
 from poise.sources._options import ReadOptions
-from poise.sources._pictures import check_size
 from poise.sources._upright import Upright
-from poise.sources._video import describe_media, library, open_file, video_stream
 
 # Containers with one clock and an index by which a key frame is found.
 _SEEKABLE = ("mp4", "matroska", "webm")
@@ -113,10 +112,8 @@ def read_piece(
     container = open_file(path, name)
     try:
         stream = video_stream(container, name)
-        context = stream.codec_context
-        check_size(name, context.width, context.height, options.max_frame)
-        context.options = {"max_pixels": str(options.max_frame)}
-        context.thread_type = "AUTO"
+        limit_codec(stream, name, options)
+        stream.codec_context.thread_type = "AUTO"
         media = describe_media(container, stream, name, path)
         convert = Upright(library(), options, name, stream.sample_aspect_ratio)
         start, base = stream.start_time or 0, float(stream.time_base)

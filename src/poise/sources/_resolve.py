@@ -7,6 +7,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any
@@ -16,6 +17,7 @@ import PIL.Image
 
 from poise import files
 from poise.errors import SourceError
+from poise.files.addresses import masked
 from poise.frames import Frame
 from poise.sources import _entries, _web
 from poise.sources._entries import Entry
@@ -28,7 +30,6 @@ from poise.sources._names import (
     natural,
     printable,
     suffix,
-    without_password,
 )
 from poise.sources._pictures import from_tensor, is_tensor
 
@@ -156,14 +157,14 @@ def _named(text: str | bytes, base: str = "", *, follow: bool = False) -> Iterat
 
 def _address(text: str, scheme: str) -> Iterator[Entry]:
     if scheme in _web.WEB | _web.LIVE:
-        yield _entries.address_entry(text)
+        yield _entries.Address(masked(text), text)
     elif scheme == "file":
         from urllib.request import url2pathname  # imports TLS: only whoever gives such an address pays for it
 
         yield from _named(url2pathname(text[7:]))
     else:
         known = ", ".join(sorted(_web.WEB | _web.LIVE))
-        name = without_password(printable(text))
+        name = masked(printable(text))
         yield _entries.Failed(name, SourceError(f"{name}: addresses of kind {scheme!r} are not read; known: {known}"))
 
 
@@ -253,3 +254,45 @@ def _below(entry: Entry, base: str, name: str) -> Entry:
         entry.name,
         SourceError(f"{name}: names {entry.name}, {what}; to allow it: follow=True, --follow on the command line"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One file or address.
+
+    Attributes:
+        name: How results and errors call it.
+        source: The path or address to open.
+        error: Why it cannot be read, as far as that is known without opening it; else None.
+        address: It is an address, no file of this machine.
+    """
+
+    name: str
+    source: str
+    error: SourceError | None = None
+    address: bool = False
+
+
+def list_source(source: Any, *, follow: bool = False) -> Iterator[Listed]:
+    """List the files and addresses that paths, folders, patterns and lists of paths name, in their order.
+
+    Args:
+        source: A path, or several in lists, as for :func:`poise.sources.open_source`.
+        follow: Lists of paths may name what is not below their own folder.
+
+    Raises:
+        TypeError: It is no path.
+        ValueError: An empty string.
+    """
+    for entry in resolve_entries(source, deque([0]), follow):
+        if isinstance(entry, _entries.Failed):
+            yield Listed(entry.name, entry.name, entry.error)
+        elif isinstance(entry, _entries.File):
+            yield Listed(entry.name, entry.path)
+        elif isinstance(entry, _entries.Address) and not entry.live:
+            yield Listed(entry.name, entry.address, address=True)
+        else:
+            what = "never ends" if entry.live else "can be read once only"
+            yield Listed(
+                entry.name, entry.name, SourceError(f"{entry.name}: {what}; expected files and addresses of files")
+            )

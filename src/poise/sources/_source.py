@@ -7,6 +7,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -254,3 +255,12 @@ def _read_all(entries: list[Entry], options: ReadOptions, alone: bool) -> Iterat
             if alone:
                 raise
             yield Report(SourceError(f"{entry.name}: {error}"))
+
+
+def open_again(path: str | Path) -> Source:
+    """Open a video that was read before; what is wrong with it was told then, and is not told again."""
+
+    def silent(_: object) -> None:
+        return None
+
+    return open_source(str(path), on_error=silent, on_note=silent)

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from poise.errors import SourceError
 from poise.extras.version import __version__
-from poise.sources._names import PLAYLISTS, VIDEOS, suffix, without_password
-from poise.sources._video import TO_FILE, index_at_end, library, open_container, reason
+from poise.files.addresses import masked
+from poise.sources._containers import TO_FILE, index_at_end, library, open_container, reason
+from poise.sources._names import PLAYLISTS, VIDEOS, suffix
 
 LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"))
 WEB = frozenset(("http", "https"))
@@ -31,9 +32,7 @@ def allow_network(address: str) -> None:
         SourceError: The environment variable POISE_OFFLINE is set.
     """
     if os.environ.get("POISE_OFFLINE", "0") not in ("", "0"):
-        raise SourceError(
-            f"{without_password(address)}: needs the network, and POISE_OFFLINE is set; unset it, or give a file"
-        )
+        raise SourceError(f"{masked(address)}: needs the network, and POISE_OFFLINE is set; unset it, or give a file")
 
 
 def is_video(address: str) -> bool:
@@ -52,7 +51,7 @@ def fetch(address: str) -> io.BytesIO | None:
         SourceError: There is no answer, or one that is not a picture.
     """
     allow_network(address)
-    name = without_password(address)
+    name = masked(address)
     data = _answer(address, name, lambda kind, _: not _is_moving(kind))
     return None if data is None else io.BytesIO(data)
 
@@ -67,7 +66,7 @@ def fetch_recording(address: str) -> io.BytesIO | None:
         SourceError: It does not arrive, or is larger than what is held in memory.
     """
     allow_network(address)
-    name = without_password(address)
+    name = masked(address)
     data = _answer(address, name, lambda _, head: index_at_end(head), whole=f"{name}: {TO_FILE}")
     return None if data is None else io.BytesIO(data)
 
@@ -179,4 +178,4 @@ def open_stream(address: str) -> Any:
     try:
         return open_container(av, address, options=options, timeout=(TIMEOUT, TIMEOUT))
     except Exception as error:
-        raise SourceError(f"{without_password(address)}: did not open: {reason(error)}") from error
+        raise SourceError(f"{masked(address)}: did not open: {reason(error)}") from error

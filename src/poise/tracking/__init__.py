@@ -1,8 +1,7 @@
 """Who is who over time."""
 
 from poise.tracking._settings import TrackSettings, read_settings
-from poise.tracking._stream import follow_stream
-from poise.tracking._tracker import Tracker
+from poise.tracking._tracker import Tracker, follow_stream
 from poise.tracking.association import duplicates, match
 from poise.tracking.relink import Join, relink
 

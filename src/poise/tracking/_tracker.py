@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.frames import Image
+from poise.frames import Image, Media, continues
 from poise.geometry import Bools, Floats, xywh_to_xyxy
 from poise.results import Results
 from poise.results.columns import Boxes
@@ -337,3 +338,21 @@ class Tracker:
             tracks, state=state, anchor=anchor, last=last, weight=weight, seen=seen, missed=missed, hits=hits,
             limbs=limbs, look=look,
         )  # fmt: skip
+
+
+def follow_stream(results: Iterable[Results], tracker: Tracker, *, last: Media | None = None) -> Iterator[Results]:
+    """Pass frames on with the ids of their instances.
+
+    Every video begins anew, with id 1. Pictures that follow each other are taken for the frames of one scene.
+
+    Args:
+        results: Frames in order; of one source after the other.
+        tracker: Does the work.
+        last: The source of the frame that the tracker saw last, where it goes on from an earlier call.
+    """
+    media = last
+    for result in results:
+        if media is not None and not continues(result.media, media):
+            tracker.reset()
+        media = result.media
+        yield tracker.update(result)

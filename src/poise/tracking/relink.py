@@ -87,17 +87,6 @@ def relink(clip: Clip, *, max_gap_seconds: float = 2.0, max_cost: float = 2.0) -
     return _merged(clip, owner), joins
 
 
-def join_costs(clip: Clip, rows: NDArray[np.intp], *, max_gap_seconds: float) -> Floats:
-    """Return ``(M, M)`` what it costs that the track of a row is continued by that of a column; inf where it cannot be.
-
-    Args:
-        clip: Tracks.
-        rows: Those to compare, each seen at least once.
-        max_gap_seconds: Longest time between the end of the one and the beginning of the other.
-    """
-    return _costs(clip, [_track(clip, int(row)) for row in rows], max_gap_seconds)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Track:
     """One id where it has a box.

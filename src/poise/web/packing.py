@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import gzip
 
-import numpy as np
-
 _WIDTHS = (1, 2, 4)
 # Bytes from the middle of a file that show which number of planes takes the least room; a multiple of them all.
 _SAMPLE = 1 << 20
@@ -30,18 +28,6 @@ def pack(data: bytes, widths: tuple[int, ...] = _WIDTHS) -> tuple[bytes, int]:
     width = min(widths, key=lambda width: len(gzip.compress(_planes(sample, width), 6)))
     # Without a time, so that the same contents are the same bytes.
     return gzip.compress(_planes(data, width), 9, mtime=0), width
-
-
-def unpack(packed: bytes, width: int) -> bytes:
-    """Return what was packed in so many planes."""
-    planes = np.frombuffer(gzip.decompress(packed), np.uint8)
-    data = np.empty_like(planes)
-    start = 0
-    for first in range(width):
-        length = len(data[first::width])
-        data[first::width] = planes[start : start + length]
-        start += length
-    return data.tobytes()
 
 
 def _planes(data: bytes, width: int) -> bytes:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import subprocess
 import sys
 import threading
 from collections import deque
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from poise.batch.engines import Said
+from poise.batch.engines import Engine, Words
 from poise.batch.manifest import Item
 from poise.batch.messages import Link
 from poise.batch.work import Work
@@ -20,10 +20,6 @@ from poise.batch.work import Work
 # Bytes of what a worker printed last that are kept, for the reason of its end.
 _KEPT = 4000
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-
-# Who said it (the child), and what.
-Words = queue.SimpleQueue[tuple[Any, Any]]
 
 
 class Child:
@@ -36,9 +32,7 @@ class Child:
         threads: That its libraries may use.
     """
 
-    def __init__(
-        self, number: int, job: dict[str, Any], said: queue.SimpleQueue[tuple[Any, Any]], threads: int
-    ) -> None:
+    def __init__(self, number: int, job: dict[str, Any], said: Words, threads: int) -> None:
         self._said = said
         self._errors: deque[bytes] = deque()
         self._ended = False
@@ -62,11 +56,6 @@ class Child:
         threading.Thread(target=self._listen, args=(number,), daemon=True).start()
         self.send(job)
 
-    @property
-    def pid(self) -> int:
-        """The number of the process."""
-        return self._process.pid
-
     def send(self, message: dict[str, Any]) -> None:
         """Tell it something; if it is gone, that is said by itself."""
         try:
@@ -74,7 +63,7 @@ class Child:
         except (OSError, ValueError):
             return
 
-    def kill(self) -> None:
+    def end(self) -> None:
         """End it at once; nothing more is heard of it."""
         self._ended = True
         self._process.kill()
@@ -128,7 +117,24 @@ def _with_path(environment: dict[str, str]) -> dict[str, str]:
     return {**environment, "PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root}
 
 
-class Processes:
+class _Process(Child):
+    """A worker of its own."""
+
+    @property
+    def name(self) -> str:
+        """The number of the process."""
+        return f"process {self._process.pid}"
+
+    def give(self, item: Item) -> None:
+        """Give it an item."""
+        self.send({"do": "item", "item": asdict(item)})
+
+    def drop(self) -> None:
+        """Ask for the items back that it has not begun."""
+        self.send({"do": "drop"})
+
+
+class Processes(Engine):
     """The engine that runs workers as processes of this machine.
 
     Args:
@@ -139,61 +145,11 @@ class Processes:
     """
 
     def __init__(self, work: Work, out: Path, *, workers: int, threads: int) -> None:
-        self.workers = workers
-        self.where = f"{workers} process{'es' if workers > 1 else ''} of this machine"
+        super().__init__(workers, f"{workers} process{'es' if workers > 1 else ''} of this machine")
         self._work, self._out, self._threads = work, out, threads
-        self._said: Words = queue.SimpleQueue()
-        self._children: list[Child] = []
         self._count = 0
 
-    def start(self) -> None:
-        """Start all workers."""
-        self._children = [self._child(number) for number in range(self.workers)]
-
-    def do(self, worker: int, item: Item) -> None:
-        """Give a worker an item."""
-        told = {name: getattr(item, name) for name in Item.__dataclass_fields__}
-        self._children[worker].send({"do": "item", "item": told})
-
-    def drop(self, worker: int) -> None:
-        """Ask for the items back that a worker has not begun."""
-        self._children[worker].send({"do": "drop"})
-
-    def listen(self, seconds: float) -> list[Said]:
-        """Return what was said."""
-        found: list[Said] = []
-        try:
-            child, said = self._said.get(timeout=seconds)
-            while True:
-                # What is left of a worker that was replaced is not said by the new one.
-                if child in self._children:
-                    found.append(said)
-                    if said[1]["is"] == "died":
-                        self._children[said[0]] = self._child(said[0])
-                child, said = self._said.get_nowait()
-        except queue.Empty:
-            return found
-
-    def replace(self, worker: int) -> None:
-        """End a worker at once, and start another."""
-        self._children[worker].kill()
-        self._children[worker] = self._child(worker)
-
-    def name(self, worker: int) -> str:
-        """Return the number of a worker's process."""
-        return f"{worker + 1} (process {self._children[worker].pid})"
-
-    def pids(self) -> list[int]:
-        """Return the numbers of the workers' processes."""
-        return [child.pid for child in self._children]
-
-    def close(self) -> None:
-        """End all workers at once."""
-        for child in self._children:
-            child.kill()
-        self._children = []
-
-    def _child(self, number: int) -> Child:
+    def _begin(self, number: int) -> _Process:
         self._count += 1
         # No other process, also of another run in this folder, has this name.
         name = f"{os.getpid()}-{self._count}-{os.urandom(4).hex()}"
@@ -204,4 +160,4 @@ class Processes:
             "work": self._work.plain(),
             "path": sys.path,
         }
-        return Child(number, job, self._said, self._threads)
+        return _Process(number, job, self._said, self._threads)

@@ -16,7 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from poise import files
 from poise.batch.doing import Doer, head_of
-from poise.batch.engines import Said
+from poise.batch.engines import Engine, Words
 from poise.batch.journal import Journal
 from poise.batch.manifest import Item
 from poise.batch.work import Work, weights_of
@@ -139,7 +139,7 @@ def _with_model(work: Work, option: str, path: str) -> Work:
     return replace(work, opening={**work.opening, option: path})
 
 
-class RayActors:
+class RayActors(Engine):
     """The engine that runs workers as actors of a Ray cluster.
 
     Args:
@@ -180,67 +180,26 @@ class RayActors:
                     "'ray start --head', or leave --ray out to work on this machine"
                 ) from None
         cores = int(self._ray.cluster_resources().get("CPU", 1))
-        self.workers = workers or max(1, cores // threads)
+        workers = workers or max(1, cores // threads)
         nodes = sum(bool(node["Alive"]) for node in self._ray.nodes())
-        self.where = f"{self.workers} actors of a Ray cluster of {nodes} node{'s' if nodes > 1 else ''}"
+        super().__init__(workers, f"{workers} actors of a Ray cluster of {nodes} node{'s' if nodes > 1 else ''}")
         self._work, self._out, self._weights = work, out, weights
         device = str(work.opening.get("device", "cpu"))
         on_gpu = device.startswith("cuda") or device.isdigit()
         # A node that is gone takes its actor along; another is asked for then.
         self._kind = self._ray.remote(num_cpus=threads, num_gpus=1 if on_gpu else 0, max_restarts=0)(Actor)
         self._parcels = [(option, path.name, sha, self._ray.put(data)) for option, path, sha, data in _parcels(work)]
-        self.said: queue.SimpleQueue[tuple[Any, Said]] = queue.SimpleQueue()
-        self._hands: list[_Hand] = []
-
-    def start(self) -> None:
-        """Ask for all actors."""
-        self._hands = [self._hand(worker) for worker in range(self.workers)]
-
-    def do(self, worker: int, item: Item) -> None:
-        """Give an actor an item."""
-        self._hands[worker].give(item)
-
-    def drop(self, worker: int) -> None:
-        """Ask for the items back that an actor has not begun."""
-        self._hands[worker].drop()
-
-    def listen(self, seconds: float) -> list[Said]:
-        """Return what was said."""
-        found: list[Said] = []
-        try:
-            hand, said = self.said.get(timeout=seconds)
-            while True:
-                if hand in self._hands:
-                    found.append(said)
-                    if said[1]["is"] == "died":
-                        self._hands[said[0]] = self._hand(said[0])
-                hand, said = self.said.get_nowait()
-        except queue.Empty:
-            return found
-
-    def replace(self, worker: int) -> None:
-        """End an actor at once, and ask for another."""
-        self._hands[worker].end()
-        self._hands[worker] = self._hand(worker)
-
-    def name(self, worker: int) -> str:
-        """Return the number of an actor and its node."""
-        return f"{worker + 1} (node {self._hands[worker].node[:12]})"
 
     def close(self) -> None:
         """End all actors at once."""
-        for hand in self._hands:
-            hand.end()
-        self._hands = []
+        super().close()
         if self._ours:
             self._ray.shutdown()
 
-    def _hand(self, worker: int) -> _Hand:
-        arguments = (self._work.plain(), list(sys.path), self._weights)
-
+    def _begin(self, number: int) -> _Hand:
         # References in a list stay references: a node fetches the bytes only where it does not have the file.
-        start = partial(self._kind.remote, *arguments, self._parcels)
-        return _Hand(self._ray, worker, start, self._out, self.said)
+        start = partial(self._kind.remote, self._work.plain(), list(sys.path), self._weights, self._parcels)
+        return _Hand(self._ray, number, start, self._out, self._said)
 
 
 def _answers(address: str) -> None:
@@ -266,16 +225,18 @@ def _parcels(work: Work) -> Iterator[tuple[str, Path, str, bytes]]:
 class _Hand:
     """The thread of this process that gives one actor its items, and keeps what comes back."""
 
-    def __init__(
-        self, ray: Any, worker: int, start: Callable[[], Any], out: Path, said: queue.SimpleQueue[tuple[Any, Said]]
-    ) -> None:
+    def __init__(self, ray: Any, worker: int, start: Callable[[], Any], out: Path, said: Words) -> None:
         self._ray, self._worker, self._start, self._out, self._said = ray, worker, start, out, said
         self._items: deque[Item] = deque()
         self._change = threading.Condition()
         self._ended = False
         self._actor: Any = None
-        self.node = ""
+        self._node = ""
         threading.Thread(target=self._run, daemon=True).start()
+
+    @property
+    def name(self) -> str:
+        return f"node {self._node[:12]}"
 
     def give(self, item: Item) -> None:
         with self._change:
@@ -304,7 +265,7 @@ class _Hand:
         try:
             self._actor = self._start()
             head = self._ray.get(self._actor.head.remote())
-            self.node = self._ray.get(self._actor.node.remote())
+            self._node = self._ray.get(self._actor.node.remote())
             journal = Journal(self._out / "journal", f"{os.getpid()}-{os.urandom(6).hex()}", head)
             self.send({"is": "open"})
             while (item := self._next()) is not None:
@@ -324,7 +285,7 @@ class _Hand:
             self.send({"is": "broken", "error": lines[-1].partition("Error: ")[2] or lines[-1]})
         else:
             alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
-            lost = bool(self.node) and self.node not in alive
+            lost = bool(self._node) and self._node not in alive
             reason = "its node is gone" if lost else f"its actor ended ({type(error).__name__})"
             self.send({"is": "died", "reason": reason, "killed": True, "lost": lost})
 
@@ -336,9 +297,8 @@ class _Hand:
 
     def _do(self, item: Item, journal: Journal) -> None:
         patient(partial(journal.begin, item.shard, item.number), self, self._out)
-        told = {name: getattr(item, name) for name in Item.__dataclass_fields__}
         stream = self._actor.do.options(num_returns="streaming", _generator_backpressure_num_objects=_AHEAD)
-        for reference in stream.remote(told):
+        for reference in stream.remote(asdict(item)):
             what, value = self._ray.get(reference)
             if what == "rows":
                 patient(partial(journal.rows, value), self, self._out)

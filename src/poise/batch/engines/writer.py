@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from poise.batch.engines import Words
 from poise.batch.engines.processes import Child
 from poise.errors import PoiseError
 
@@ -24,7 +25,7 @@ class Writer:
 
     def __init__(self, out: Path, form: str) -> None:
         self._out, self._form = out, form
-        self._said: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+        self._said: Words = queue.SimpleQueue()
         self._child: Child | None = None
         self._asked: dict[str, Any] | None = None
         self._died = 0
@@ -66,4 +67,4 @@ class Writer:
     def close(self) -> None:
         """End it."""
         if self._child is not None:
-            self._child.kill()
+            self._child.end()

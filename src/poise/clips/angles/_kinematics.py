@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from poise.filters.offline import runs
-
-Floats = NDArray[Any]
+from poise.geometry import Floats
 
 
 def velocity(x: Floats, times: Floats, *, circular: bool = False) -> Floats:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.bodies.angles import joint_angle, norms
 from poise.clips.angles._names import AngleSet
-
-Floats = NDArray[Any]
+from poise.geometry import Floats
 
 # Deviation of an angle of which nothing is known: even over a half circle. The first-order rule knows no bound.
 _UNKNOWN = 180.0 / np.sqrt(12.0)

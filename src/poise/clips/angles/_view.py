@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poise.bodies.angles import norms
 from poise.bodies.proportions import SHARES, SHOULDER_JOINTS
 from poise.bodies.scale import standing_height
 from poise.clips.angles._names import AngleSet
-
-Floats = NDArray[Any]
+from poise.geometry import Floats
 
 # A limb seen at this share of its usual length or more is taken to have lain in the image plane at its longest, since
 # people differ. One never seen so long has pointed at the camera all the time, and the usual proportion counts, less

@@ -18,17 +18,18 @@ from poise.gestures.movements.traces import PARTS, RATE, trace_columns
 from poise.gestures.set_file import (
     check_keys,
     is_count,
-    quoted,
     read_base64,
     read_halves,
     read_limits,
     read_skeleton,
+    table_lines,
     to_halves,
 )
-from poise.skeletons.tomlfile import TomlFile
+from poise.skeletons.tomlfile import TomlFile, quoted
 
 _KEYS = ("name", "kind", "format", "part", "skeleton", "rate", "limits", "examples", "weights", "templates")
 _FORMAT = 1
+_STRICTER = "From this distance, in spreads, a movement is not the gesture. Lower it to be stricter."
 # Values are stored in these steps as one byte: a tenth of what a place varies by, up to 2.5 trunks or palms.
 _STEP, _UNSEEN = 0.02, -128
 # More is no set of a few tries; it keeps a stranger's file from filling the memory.
@@ -45,10 +46,11 @@ def write_moves(moves: TaughtMoves, path: str | Path) -> Path:
     Raises:
         ValueError: A name cannot be written as text.
     """
-    lengths = {name: [len(moves.templates[i]) for i in np.flatnonzero(moves.labels == c)] for c, name in _shown(moves)}
-    limits = [f"{quoted(name)} = {moves.limits[c]:.4f}" for c, name in _shown(moves)]
-    order = [i for c, _ in _shown(moves) for i in np.flatnonzero(moves.labels == c)]
-    rows = [c for c, _ in _shown(moves)]
+    shown = [(c, name) for c, name in enumerate(moves.classes) if name != NONE]
+    lengths = {name: [len(moves.templates[i]) for i in np.flatnonzero(moves.labels == c)] for c, name in shown}
+    limits = {name: f"{moves.limits[c]:.4f}" for c, name in shown}
+    order = [i for c, _ in shown for i in np.flatnonzero(moves.labels == c)]
+    rows = [c for c, _ in shown]
     lines = [
         "# Movements taught with 'poise gestures teach --moving'.",
         f"name = {quoted(moves.name)}",
@@ -62,18 +64,11 @@ def write_moves(moves: TaughtMoves, path: str | Path) -> Path:
         f"weights = {_wrapped(to_halves(moves.weights[rows]))}",
         f"# Bytes, zlib, base64: every template's changes from row to row, in steps of {_STEP}; {_UNSEEN} is not seen.",
         f"templates = {_wrapped(zlib.compress(_packed([moves.templates[i] for i in order]), 9))}",
-        "",
-        "# From this distance, in spreads, a movement is not the gesture. Lower it to be stricter.",
-        "[limits]",
-        *limits,
-        "",
-        "# Rows of each template.",
-        "[examples]",
-        *(f"{quoted(name)} = {rows}" for name, rows in lengths.items()),
-        "",
+        *table_lines("limits", limits, about=_STRICTER),
+        *table_lines("examples", lengths, about="Rows of each template."),
     ]
     path = Path(path)
-    write_atomically(path, "\n".join(lines))
+    write_atomically(path, "\n".join([*lines, ""]))
     return path
 
 
@@ -138,10 +133,6 @@ def parse_moves(file: TomlFile) -> TaughtMoves:
         weights.reshape(len(examples), width),
         np.array([limits[name] for name in examples]),
     )
-
-
-def _shown(moves: TaughtMoves) -> list[tuple[int, str]]:
-    return [(c, name) for c, name in enumerate(moves.classes) if name != NONE]
 
 
 def _packed(templates: list[Floats]) -> bytes:

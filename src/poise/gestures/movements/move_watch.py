@@ -21,11 +21,7 @@ def with_move(one: Gesture, made: SpottedMove) -> Gesture:
 
 
 class MoveWatch:
-    """Follows the movements of everybody in a stream.
-
-    Args:
-        sets: The taught movements.
-    """
+    """Follows the movements of everybody in a stream."""
 
     def __init__(self, sets: Sequence[TaughtMoves]) -> None:
         self._sets = list(sets)

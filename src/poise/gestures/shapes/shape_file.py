@@ -11,17 +11,26 @@ import numpy as np
 from poise.files.writing import write_atomically
 from poise.geometry import Floats
 from poise.gestures.events import NONE
-from poise.gestures.set_file import check_keys, is_count, quoted, read_halves, read_limits, read_skeleton, to_halves
+from poise.gestures.set_file import (
+    check_keys,
+    is_count,
+    read_halves,
+    read_limits,
+    read_skeleton,
+    table_lines,
+    to_halves,
+)
 from poise.gestures.shapes.embedding import HAND, size
 from poise.gestures.shapes.taught_shapes import TaughtShapes
 from poise.skeletons import names
-from poise.skeletons.tomlfile import TomlFile
+from poise.skeletons.tomlfile import TomlFile, quoted
 
 _KEYS = ("name", "kind", "format", "skeleton", "upright", "limits", "spread", "examples", "vectors")
 # Only where they are needed: of a skeleton that Poise does not know, and of gestures that a mirror does not change.
 _MORE_KEYS = ("points", "flip_idx")
 # Format 1 held other measures of hands and one limit for all.
 _FORMAT = 2
+_STRICTER = "From this distance, in spreads, it is unknown. Lower one to be stricter."
 # More than this is no set of examples; it keeps a stranger's file from filling the memory.
 _MOST_EXAMPLES, _MOST_POINTS = 20_000, 2_048
 
@@ -37,12 +46,9 @@ def write_shapes(taught: TaughtShapes, path: str | Path) -> Path:
         ValueError: A name cannot be written as text.
     """
     order = np.argsort(taught.labels, kind="stable")
-    counts = [f"{quoted(name)} = {int((taught.labels == c).sum())}" for c, name in enumerate(taught.classes)]
-    limits = [
-        f"{quoted(name)} = {limit:.3f}"
-        for name, limit in zip(taught.classes, taught.limits.tolist(), strict=True)
-        if name != NONE
-    ]
+    counts = {name: int((taught.labels == c).sum()) for c, name in enumerate(taught.classes)}
+    limits = {name: f"{limit:.3f}" for name, limit in zip(taught.classes, taught.limits.tolist(), strict=True)}
+    limits.pop(NONE, None)
     lines = [
         "# Gestures taught with 'poise gestures teach'. Examples are listed by class, in the order of 'vectors'.",
         f"name = {quoted(taught.name)}",
@@ -54,22 +60,19 @@ def write_shapes(taught: TaughtShapes, path: str | Path) -> Path:
     if taught.skeleton not in names():
         lines.append(f"points = {taught.vectors.shape[1] // 2}")
     if taught.flip_idx:
-        lines += ["# A mirrored gesture is the same: the point that each one becomes in a mirror.", _flips(taught)]
+        lines += [
+            "# A mirrored gesture is the same: the point that each one becomes in a mirror.",
+            f"flip_idx = {list(taught.flip_idx)}",
+        ]
     lines += [
         "# float16, little endian, base64: how much each component varies, and one row an example.",
         f'spread = "{_pack(taught.spread)}"',
         f'vectors = "{_pack(taught.vectors[order])}"',
-        "",
-        "# From this distance, in spreads, it is unknown. Lower one to be stricter.",
-        "[limits]",
-        *limits,
-        "",
-        "[examples]",
-        *counts,
-        "",
+        *table_lines("limits", limits, about=_STRICTER),
+        *table_lines("examples", counts),
     ]
     path = Path(path)
-    write_atomically(path, "\n".join(lines))
+    write_atomically(path, "\n".join([*lines, ""]))
     return path
 
 
@@ -141,10 +144,6 @@ def _flip_idx(flips: Any, points: int, file: TomlFile) -> tuple[int, ...]:
     if not right:
         raise file.wrong("flip_idx", f"'flip_idx' must be a list of each number from 0 to {points - 1} once")
     return tuple(flips)
-
-
-def _flips(taught: TaughtShapes) -> str:
-    return f"flip_idx = [{', '.join(str(one) for one in taught.flip_idx)}]"
 
 
 def _pack(array: Floats) -> str:

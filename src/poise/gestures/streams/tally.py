@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poise.files.text import aligned
 from poise.gestures.streams.frames import GestureFrame
 
 # Times of one gesture that are listed.
@@ -21,9 +22,8 @@ class GestureTally:
         shown = self._videos.setdefault(seen.frame.media.name, {})
         for event in seen.events:
             if event.state == "off" and event.end is not None:
-                who = (
-                    event.part.replace("_", " ") if event.id is None else f"#{event.id} {event.part.replace('_', ' ')}"
-                )
+                part = event.part.replace("_", " ")
+                who = part if event.id is None else f"#{event.id} {part}"
                 shown.setdefault((event.gesture, who), []).append((event.start, event.end))
 
     def lines(self) -> list[str]:
@@ -46,5 +46,4 @@ def _table(shown: dict[tuple[str, str], list[tuple[float, float]]]) -> list[str]
         when = ", ".join(f"{start:.1f} to {end:.1f}" for start, end in times[:_MOST_TIMES])
         when += ", …" if len(times) > _MOST_TIMES else ""
         rows.append((gesture, who, often, f"{total:.1f} s", f"({when})"))
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(wide[i]) for i, cell in enumerate(row)).rstrip() for row in rows]
+    return aligned(rows)

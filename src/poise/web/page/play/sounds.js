@@ -1,6 +1,7 @@
-/** Short sounds of the game, made of plain tones. */
+/** Sounds of the game. */
 
 import {memory} from "../ui/dom.js";
+import {Speaker} from "../ui/sound.js";
 
 // From and to, hertz; seconds; loudness; kind of wave.
 const TONES = {
@@ -16,48 +17,25 @@ const TONES = {
 // Keypoints in a row climb a scale of five tones.
 const SCALE = [523, 587, 659, 784, 880, 1047];
 
-export class Sounds {
+export class Sounds extends Speaker {
   constructor() {
-    this.muted = memory.read("muted", false);
-    this.context = null;
+    super(memory.read("muted", false));
     this.row = 0;
     this.lastDot = 0;
   }
 
-  /** Browsers let a page make sounds only after the visitor did something. */
-  wake() {
-    if (!globalThis.AudioContext) return;
-    this.context ??= new AudioContext();
-    if (this.context.state === "suspended") this.context.resume().catch(() => {});
-  }
-
   play(name) {
-    if (this.muted || this.context?.state !== "running") return;
+    if (!this.on) return;
     if (name === "dot") {
       const now = this.context.currentTime;
       this.row = now - this.lastDot < 0.6 ? Math.min(this.row + 1, SCALE.length - 1) : 0;
       this.lastDot = now;
-      return this.#tone([SCALE[this.row], SCALE[this.row], 0.14, 0.1, "sine"], 0);
+      return this.tone([SCALE[this.row], SCALE[this.row], 0.14, 0.1, "sine"]);
     }
     let late = 0;
     for (const tone of TONES[name] ?? []) {
-      this.#tone(tone, late);
+      this.tone(tone, late);
       late += tone[2] * 0.8;
     }
-  }
-
-  #tone([from, to, seconds, loud, kind], late) {
-    const start = this.context.currentTime + late;
-    const tone = this.context.createOscillator();
-    const loudness = this.context.createGain();
-    tone.type = kind;
-    tone.frequency.setValueAtTime(from, start);
-    tone.frequency.exponentialRampToValueAtTime(to, start + seconds);
-    loudness.gain.setValueAtTime(0, start);
-    loudness.gain.linearRampToValueAtTime(loud, start + 0.012);
-    loudness.gain.exponentialRampToValueAtTime(0.001, start + seconds);
-    tone.connect(loudness).connect(this.context.destination);
-    tone.start(start);
-    tone.stop(start + seconds + 0.02);
   }
 }

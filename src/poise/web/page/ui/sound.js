@@ -1,9 +1,14 @@
-/** A short sound for each repetition. */
+/** Short sounds, made of plain tones. */
 
-export class Sound {
-  constructor() {
-    this.muted = false;
+export class Speaker {
+  constructor(muted = false) {
+    this.muted = muted;
     this.context = null;
+  }
+
+  /** Whether a sound would be heard now. */
+  get on() {
+    return !this.muted && this.context?.state === "running";
   }
 
   /** Browsers let a page make sounds only after the visitor did something. */
@@ -13,18 +18,28 @@ export class Sound {
     if (this.context.state === "suspended") this.context.resume().catch(() => {});
   }
 
-  /** Every tenth repetition sounds higher, so that it is heard without looking. */
-  count(number) {
-    if (this.muted || this.context?.state !== "running") return;
-    const {currentTime, destination} = this.context;
+  /** One tone, `late` seconds from now: hertz from and to, seconds, loudness, kind of wave. */
+  tone([from, to, seconds, loud, kind], late = 0) {
+    const start = this.context.currentTime + late;
     const tone = this.context.createOscillator();
     const loudness = this.context.createGain();
-    tone.frequency.setValueAtTime(number % 10 === 0 ? 1046 : 698, currentTime);
-    loudness.gain.setValueAtTime(0, currentTime);
-    loudness.gain.linearRampToValueAtTime(0.22, currentTime + 0.01);
-    loudness.gain.exponentialRampToValueAtTime(0.001, currentTime + 0.16);
-    tone.connect(loudness).connect(destination);
-    tone.start(currentTime);
-    tone.stop(currentTime + 0.18);
+    tone.type = kind;
+    tone.frequency.setValueAtTime(from, start);
+    tone.frequency.exponentialRampToValueAtTime(to, start + seconds);
+    loudness.gain.setValueAtTime(0, start);
+    loudness.gain.linearRampToValueAtTime(loud, start + 0.012);
+    loudness.gain.exponentialRampToValueAtTime(0.001, start + seconds);
+    tone.connect(loudness).connect(this.context.destination);
+    tone.start(start);
+    tone.stop(start + seconds + 0.02);
+  }
+}
+
+/** A short sound for each repetition. */
+export class Sound extends Speaker {
+  /** Every tenth repetition sounds higher, so that it is heard without looking. */
+  count(number) {
+    const pitch = number % 10 === 0 ? 1046 : 698;
+    if (this.on) this.tone([pitch, pitch, 0.16, 0.22, "sine"]);
   }
 }
