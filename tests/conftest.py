@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from network_memory import remembering
+
+from poise.runtime import onnxruntime
 
 # Torch's idle threads must not spin beside the other networks of these tests; read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -17,6 +21,16 @@ settings.register_profile("poise", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("poise")
 
 ROOT = Path(__file__).resolve().parents[1]
+# The folder that all processes of a run share.
+TOGETHER = "POISE_TESTS_TOGETHER"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that the processes of this run share; they inherit its name."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="poise-tests-", ignore_cleanup_errors=True)
+        config.add_cleanup(folder.cleanup)
+        os.environ[TOGETHER] = folder.name
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,6 +38,14 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what tests fetch and build out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POISE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _networks_remember() -> Iterator[None]:
+    """Ask a network the same thing only once a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnxruntime, "open", remembering(Path(os.environ[TOGETHER])))
         yield
 
 
