@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from network_memory import remembering
+from memory_kit import TOGETHER
+from network_memory import open_remembering
 
 from poise.runtime import onnxruntime
 
@@ -21,8 +22,6 @@ settings.register_profile("poise", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("poise")
 
 ROOT = Path(__file__).resolve().parents[1]
-# The folder that all processes of a run share.
-TOGETHER = "POISE_TESTS_TOGETHER"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,7 +44,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _networks_remember() -> Iterator[None]:
     """Ask a network the same thing only once a run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnxruntime, "open", remembering(Path(os.environ[TOGETHER])))
+        patch.setattr(onnxruntime, "open", open_remembering)
         yield
 
 

@@ -1,4 +1,4 @@
-"""What a network said to a picture is kept for all tests of a run, in all its processes.
+"""What a network said to a picture is kept for all tests of a run.
 
 Most of the time of the tests went into the same networks over the same frames of the same few clips. Everything around
 a network runs as ever: only the engine's own run is spared, where the network, the threads and every byte that goes in
@@ -8,13 +8,12 @@ are the same. The tests of the engines switch it off (tests/runtime/conftest.py)
 from __future__ import annotations
 
 import hashlib
-import os
-import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from memory_kit import recalled
 from numpy.typing import NDArray
 
 from poise.runtime import onnxruntime
@@ -32,47 +31,36 @@ class RememberingSession:
 
     Args:
         session: What is asked.
-        folder: Where the answers lie.
         name: Tells the network, and how it is run, from every other.
     """
 
-    def __init__(self, session: Any, folder: Path, name: str) -> None:
-        self._session, self._folder, self._name = session, folder, name
+    def __init__(self, session: Any, name: str) -> None:
+        self._session, self._name = session, name
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
 
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        asked = hashlib.sha1(self._name.encode(), usedforsecurity=False)
-        asked.update(repr(list(names)).encode())
+        """Return the outputs of the network."""
+        asked = hashlib.sha1(usedforsecurity=False)
         for name, value in sorted(feeds.items()):
             asked.update(repr((name, value.dtype.str, value.shape)).encode())
             asked.update(np.ascontiguousarray(value).data)
-        path = self._folder / asked.hexdigest()
-        try:
-            answer: list[NDArray[Any]] = pickle.loads(path.read_bytes())  # noqa: S301 - written below
-            return answer
-        except FileNotFoundError:
-            pass
-        answer = self._session.run(names, feeds)
-        if sum(one.nbytes for one in answer) <= LARGEST_OUTPUT:
-            part = path.with_name(f"{path.name}.{os.getpid()}")
-            part.write_bytes(pickle.dumps(answer, protocol=5))
-            part.replace(path)
+        answer: list[NDArray[Any]] = recalled(
+            f"{self._name} {list(names)} {asked.hexdigest()}",
+            lambda: self._session.run(names, feeds),
+            largest=LARGEST_OUTPUT,
+        )
         return answer
 
 
-def remembering(folder: Path) -> Callable[..., Any]:
-    """Return what opens a network as ``poise.runtime.onnxruntime.open`` does, with a memory in a folder."""
-
-    def opened(network: Path | bytes, *, device: str, threads: int | None, **more: Any) -> Any:
-        session = open_plainly(network, device=device, threads=threads, **more)
-        name = _name(network) if device == "cpu" else ""
-        if name:
-            session._session = RememberingSession(session._session, folder, f"{name} {threads}")
-        return session
-
-    return opened
+def open_remembering(network: Path | bytes, *, device: str, threads: int | None, **more: Any) -> Any:
+    """Open a network as ``poise.runtime.onnxruntime.open`` does, with a memory."""
+    session = open_plainly(network, device=device, threads=threads, **more)
+    name = _name(network) if device == "cpu" else ""
+    if name:
+        session._session = RememberingSession(session._session, f"network {name} {threads}")
+    return session
 
 
 def _name(network: Path | bytes) -> str:
