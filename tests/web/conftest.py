@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from memory_kit import recalled
+from web_kit import end_model_process
 
 from poise.web import bundle
 from poise.web.packing import pack
@@ -22,3 +23,10 @@ def _packed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bundle, "pack", packed)
         yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _node_ends() -> Iterator[None]:
+    """End the process in which models ran."""
+    yield
+    end_model_process()
