@@ -165,8 +165,11 @@ def test_every_work_gives_what_its_command_prints(
     tmp_path: Path, work: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("av")
+    from clip_kit import first_frames
+
     monkeypatch.chdir(tmp_path)
-    clip = str(samples.squats)
+    # Two squats take six seconds.
+    clip = str(first_frames(samples.squats, tmp_path / "squats.mp4", {"reps": 90, "events": 40}.get(work, 20)))
     more: dict[str, Any] = {"events": {"posture": True}}.get(work, {})
     lines = run_batch(clip, "lines", work=work, format="jsonl", workers=1, page=False, model="body-fast", **more)
     table = run_batch(clip, "table", work=work, workers=1, page=False, model="body-fast", **more)
@@ -183,6 +186,7 @@ def test_every_work_gives_what_its_command_prints(
 
     got = [json.loads(line) for line in lines.shards[0].read_text(encoding="utf-8").splitlines()]
     rows = rows_of(table)
+    assert got
     if work == "angles":
         assert len(got) == len(rows) == len(printed) - 1
         assert f"{rows[0]['value']:.4f}" == printed[1].split(",")[4]
@@ -204,7 +208,9 @@ def test_a_long_video_is_divided_and_its_rows_are_in_order(tmp_path: Path) -> No
     from test_batch_list import write_video
 
     write_video(tmp_path / "long.mp4")
-    report = run_batch(tmp_path / "long.mp4", tmp_path / "out", work="predict", split=1.5, workers=2, format="jsonl")
+    report = run_batch(
+        tmp_path / "long.mp4", tmp_path / "out", model="body-fast", split=1.5, workers=2, format="jsonl"
+    )
 
     frames = [json.loads(line)["frame"] for line in report.shards[0].read_text(encoding="utf-8").splitlines()]
     assert report.items >= 2
