@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from memory_kit import TOGETHER
+from memory_kit import TOGETHER, recalled
 from network_memory import open_remembering
 
 from poise.runtime import onnxruntime
@@ -41,10 +42,24 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _networks_remember() -> Iterator[None]:
+def _asked_once() -> Iterator[None]:
     """Ask a network the same thing only once a run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(onnxruntime, "open", open_remembering)
+        yield
+
+
+@pytest.fixture(scope="session")
+def packed_once() -> Iterator[None]:
+    """Pack what a bundle of the web brings only once a run."""
+    from poise.web import bundle
+    from poise.web.packing import pack
+
+    def packed(data: bytes, *widths: tuple[int, ...]) -> tuple[bytes, int]:
+        return recalled(f"packed {hashlib.sha1(data).hexdigest()} {widths}", lambda: pack(data, *widths))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundle, "pack", packed)
         yield
 
 

@@ -31,7 +31,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(tmp_path: Path, packed_once: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with what ``poise sample`` writes, and my_rtmpose.onnx for the page on networks of one's own."""
     samples.write(tmp_path)
     shutil.copy(ROOT / "tests/assets/networks/simcc.onnx", tmp_path / "my_rtmpose.onnx")
