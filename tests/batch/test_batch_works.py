@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from batch_kit import shards, write_items
+from clip_kit import first_frames
 
 from poise import Pose, samples
 from poise.batch import BatchReport, read_status, run_batch
@@ -164,9 +165,6 @@ def test_a_model_in_space_has_metres(tmp_path: Path) -> None:
 def test_every_work_gives_what_its_command_prints(
     tmp_path: Path, work: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("av")
-    from clip_kit import first_frames
-
     monkeypatch.chdir(tmp_path)
     # Two squats take six seconds.
     clip = str(first_frames(samples.squats, tmp_path / "squats.mp4", {"reps": 90, "events": 40}.get(work, 20)))
