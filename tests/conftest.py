@@ -17,6 +17,9 @@ from poise.runtime import onnxruntime
 
 # Torch's idle threads must not spin beside the other networks of these tests; read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Where several processes share the cores, threads of theirs only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says nothing where other processes use the machine too.
 settings.register_profile("poise", deadline=None, suppress_health_check=[HealthCheck.too_slow])
