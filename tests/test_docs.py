@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from clip_kit import first_frames
 
 from poise import samples
 from poise.cli import main
@@ -31,9 +32,13 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with what ``poise sample`` writes, and my_rtmpose.onnx for the page on networks of one's own."""
+def desk(tmp_path: Path, packed_once: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with what ``poise sample`` writes, and my_rtmpose.onnx for the page on networks of one's own.
+
+    Two of the four squats show as well that a snippet runs.
+    """
     samples.write(tmp_path)
+    first_frames(samples.squats, tmp_path / "squats.mp4", 90)
     shutil.copy(ROOT / "tests/assets/networks/simcc.onnx", tmp_path / "my_rtmpose.onnx")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISPLAY", raising=False)

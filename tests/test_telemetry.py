@@ -19,31 +19,35 @@ ENGINES = {"onnxruntime", "openvino", "openvino_telemetry"}
 # ONNX Runtime 1.32 waits about ten seconds before it looks up its maker's host.
 WAIT_S = 15
 
-# Every command that loads a network or reads a file, in one process; then as long a wait as a reporter may need.
+# Every command that loads a network or reads a file, in one process; then as long a wait as a reporter may need,
+# counted from the command that brought the last engine. Those that bring one are first.
 COMMANDS = """
 import importlib.util, sys, time
 from poise.cli import main
 
 there = lambda name: importlib.util.find_spec(name) is not None
 photo, network, video = sys.argv[1:4]
+brought, engines = time.monotonic(), set()
 for words in (
-    "--version", "doctor --seconds 0.1", "demo", "models", "models body", "weights",
-    f"predict {photo} --json", f"predict {photo} --out r.csv", f"info {network}",
-    *([f"track {video} --max-det 1", f"reps {video} --exercise squat", f"events {video} --falls", f"angles {video}",
-       f"gestures {video}", f"fix {video}"] if there("av") else ()),
-    *([f"predict {photo} --runtime openvino --no-save"] if there("openvino") else ()),
-    *(["data check data.yaml", "val body-fast --data data.yaml --batch 1"] if there("yaml") else ()),
+    f"predict {photo} --json", *([f"predict {photo} --runtime openvino --no-save"] if there("openvino") else ()),
     *(["train --data data.yaml --model yolo26n-pose.yaml --epochs 1 --imgsz 64 --batch 1 --workers 0"]
       if there("torch") and there("yaml") else ()),
     *([f"export runs/pose/train/weights/best.pt --format {kind} --imgsz 64"
        for kind in ("onnx", "openvino", "torchscript") if there(kind) or kind == "torchscript"]
       if there("onnx") else ()),
+    "--version", "doctor --seconds 0.1", "demo", "models", "models body", "weights",
+    f"predict {photo} --out r.csv", f"info {network}",
+    *([f"track {video} --max-det 1", f"reps {video} --exercise squat", f"events {video} --falls", f"angles {video}",
+       f"gestures {video}", f"fix {video}"] if there("av") else ()),
+    *(["data check data.yaml", "val body-fast --data data.yaml --batch 1"] if there("yaml") else ()),
 ):
     try:
         print("+", words, "->", main(words.split()), flush=True)
     except SystemExit as stop:
         print("+", words, "->", stop.code, flush=True)
-time.sleep(float(sys.argv[4]))
+    if new := {"onnxruntime", "openvino", "torch", "onnx"} & set(sys.modules) - engines:
+        brought, engines = time.monotonic(), engines | new
+time.sleep(max(0.0, brought + float(sys.argv[4]) - time.monotonic()))
 """
 
 

@@ -34,10 +34,16 @@ READING = {
 }
 
 
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video that no command has read to its end before a signal meets it."""
+    return write_clip(tmp_path_factory.mktemp("long") / "clip.mp4", 6000)
+
+
 def write_clip(path: Path, frames: int, *, wide: bool = False) -> Path:
     """Write a video of noise, in which nobody is; its pixels are twice as wide as high if asked for."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         if wide:
             stream.codec_context.sample_aspect_ratio = 2
@@ -102,11 +108,11 @@ def at_work(path: Path) -> Any:
         ("gestures", signal.SIGTERM, 143),
     ],
 )
-def test_a_signal_finishes_files_and_manifest(name: str, number: int, code: int, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", 6000)
-
+def test_a_signal_finishes_files_and_manifest(
+    name: str, number: int, code: int, long_clip: Path, tmp_path: Path
+) -> None:
     done = ended(
-        words(SAVING[name], clip), tmp_path, by=number, ready=at_work(tmp_path / "runs/pose" / name / "clip.mp4")
+        words(SAVING[name], long_clip), tmp_path, by=number, ready=at_work(tmp_path / "runs/pose" / name / "clip.mp4")
     )
 
     assert done.returncode == code, done.stderr
@@ -122,11 +128,9 @@ def test_a_signal_finishes_files_and_manifest(name: str, number: int, code: int,
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_what_was_killed_is_there_up_to_then(tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", 6000)
-
+def test_what_was_killed_is_there_up_to_then(long_clip: Path, tmp_path: Path) -> None:
     ended(
-        words(SAVING["predict"], clip),
+        words(SAVING["predict"], long_clip),
         tmp_path,
         by=signal.SIGKILL,
         ready=at_work(tmp_path / "runs/pose/predict/clip.mp4"),

@@ -7,12 +7,14 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from poise import sinks
 from poise.cli import main
 
 CLIP = str(Path(__file__).parents[1] / "assets/clip.mp4")
@@ -106,7 +108,11 @@ def test_gestures_come_in_the_same_stream(server: Server, capsys: pytest.Capture
     assert {tuple(line) for line in lines} == {tuple(KEYS)}
 
 
-def test_a_webhook_that_is_down_does_not_stop_the_video(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_webhook_that_is_down_does_not_stop_the_video(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By default it is tried for five seconds more.
+    monkeypatch.setattr(sinks, "Webhook", partial(sinks.Webhook, flush_s=0.3))
     url = f"http://127.0.0.1:{free_port()}/"
 
     code = events("--zone", "door.toml", "--json", "--post", url, "--save")

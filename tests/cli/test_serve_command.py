@@ -73,7 +73,7 @@ def test_it_tells_a_live_client_and_removes_its_folder(tmp_path: Path, monkeypat
     with process() as (running, address), connect(address.replace("http", "ws") + "/stream") as socket:
         socket.send('{"type": "settings"}')
         assert json.loads(socket.recv(timeout=60))["type"] == "ready"
-        body = Path(samples.squats).read_bytes()
+        body = Path(samples.clip).read_bytes()
         with urllib.request.urlopen(urllib.request.Request(f"{address}/video", data=body), timeout=60) as answer:
             assert answer.status == 202
         assert [path.name.startswith("poise-serve-") for path in tmp_path.iterdir()] == [True]

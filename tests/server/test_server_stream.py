@@ -263,7 +263,7 @@ def test_a_client_that_takes_no_answers_is_let_go(picture: bytes) -> None:
 
 
 def test_a_client_that_reads_nothing_hurts_no_other(picture: bytes) -> None:
-    with running() as (address, _), connect(f"ws://{address}/stream", max_queue=1) as deaf:
+    with running() as (address, _), connect(f"ws://{address}/stream", max_queue=1, close_timeout=0.1) as deaf:
         end = threading.Event()
 
         def shout() -> None:
@@ -303,7 +303,7 @@ def test_no_more_clients_than_allowed(picture: bytes) -> None:
 
 def test_too_many_messages_end_the_session_of_who_sends_them(picture: bytes) -> None:
     with running(max_messages=50) as (address, _), connect(f"ws://{address}/stream") as honest:
-        with connect(f"ws://{address}/stream") as flood:
+        with connect(f"ws://{address}/stream", close_timeout=0.1) as flood:
             with suppress(ConnectionClosed):
                 for _ in range(10_000):
                     flood.send("x")

@@ -91,13 +91,38 @@ def expected(
 
 def run_node(script: str, job: dict[str, Any], folder: Path) -> Any:
     """Run a script of this folder over a job; returns what it wrote."""
-    out = folder / "out.json"
-    (folder / "job.json").write_text(json.dumps({**job, "out": str(out)}), encoding="utf-8")
     done = subprocess.run(
-        [node(), str(HERE / script), str(folder / "job.json")], capture_output=True, text=True, check=False, timeout=900
-    )
+        [node(), str(HERE / script), str(write_job(job, folder))],
+        capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-1000:]}{done.stderr[-2000:]}"
-    return json.loads(out.read_text(encoding="utf-8"))
+    return json.loads((folder / "out.json").read_text(encoding="utf-8"))
+
+
+def write_job(job: dict[str, Any], folder: Path) -> Path:
+    """Write what a script is to do, and where it writes: ``out.json`` of the folder."""
+    path = folder / "job.json"
+    path.write_text(json.dumps({**job, "out": str(folder / "out.json")}), encoding="utf-8")
+    return path
+
+
+@cache
+def model_process() -> subprocess.Popen[str]:
+    """Return the process in which the models of all bundles run; :func:`end_model_process` ends it."""
+    return subprocess.Popen(
+        [node(), str(HERE / "run_model.mjs")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def end_model_process() -> None:
+    """End it where it was started."""
+    if model_process.cache_info().currsize:
+        model_process().communicate(timeout=60)
+        model_process.cache_clear()
 
 
 def found_in_node(
@@ -118,7 +143,13 @@ def found_in_node(
         np.dstack([picture[..., ::-1], np.full((height, width), 255, np.uint8)]).tofile(file)
         entries.append({"file": str(file), "width": width, "height": height, "time": time})
     job = {"bundle": str(bundle), "model": model, "settings": {"conf": conf}, "video": video, "pictures": entries}
-    made: list[dict[str, Any]] = run_node("run_model.mjs", job, folder)
+    running = model_process()
+    assert running.stdin is not None
+    assert running.stdout is not None
+    running.stdin.write(f"{write_job(job, folder)}\n")
+    running.stdin.flush()
+    assert running.stdout.readline() == "\n"
+    made: list[dict[str, Any]] = json.loads((folder / "out.json").read_text(encoding="utf-8"))
     return made
 
 
