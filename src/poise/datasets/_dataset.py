@@ -14,9 +14,10 @@ from poise.datasets._find import locate, place
 from poise.datasets._labels import Labels, Problem, told_once
 from poise.datasets._pictures import Pictures, find_pictures, root_of
 from poise.datasets._spec import DataSpec, read_spec, yaml_in
-from poise.datasets._unpack import refuse_pointer, unpacked
+from poise.datasets._unpack import unpacked
 from poise.datasets._yolo import find_labels, parse_labels
 from poise.errors import FormatError, SourceError, suggest
+from poise.files.networks import refuse_pointer
 from poise.frames import Image
 from poise.skeletons import Skeleton
 from poise.sources import PICTURES, natural, picture_size
@@ -213,7 +214,7 @@ def open_dataset(
     """
     from poise.datasets.formats._registry import Reading, format_module, label_file_in, recognise
 
-    refuse_pointer(Path(data))
+    refuse_pointer(Path(data), FormatError)
     path = unpacked(Path(data))
     folder = Path(images) if images is not None else None
     if path.is_dir():

@@ -10,12 +10,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from poise.errors import ModelError
+from poise.files.networks import POINTER, read_network
 from poise.files.text import valid
 from poise.networks import own, published
 from poise.networks.architectures import FAMILIES, STRIDES
 from poise.networks.archive import Archive
 from poise.networks.found import Found
-from poise.networks.reading import read_bytes
 from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
 from poise.skeletons import Skeleton, skeleton_of
@@ -108,7 +108,7 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
     Raises:
         ModelError: The file is no YOLO-pose network, is damaged, or is refused; with the reason.
     """
-    return parse_checkpoint(Path(path), read_bytes(Path(path)), kpt_shape=kpt_shape)
+    return parse_checkpoint(Path(path), read_network(Path(path)), kpt_shape=kpt_shape)
 
 
 def parse_checkpoint(path: Path, data: bytes, *, kpt_shape: tuple[int, int] | None = None) -> Checkpoint:
@@ -131,7 +131,7 @@ def _guess(data: bytes) -> str:
     start = data[:512].lstrip().lower()
     if not data:
         return "an empty file"
-    if start.startswith(b"version https://git-lfs"):
+    if start.startswith(POINTER):
         return "a Git LFS pointer, not the file itself (run: git lfs pull)"
     if start.startswith((b"<!doctype", b"<html")):
         return "a web page (the download did not give the file)"
