@@ -50,6 +50,8 @@ def fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
 
 def varint(data: memoryview, at: int) -> tuple[int, int]:
     """Return the number that begins at a byte, and where the next one begins."""
+    if at < len(data) and data[at] < 0x80:  # nearly all: names, sizes and numbers of fields are short
+        return data[at], at + 1
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
@@ -75,17 +77,23 @@ class Message:
             something else than is asked for.
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_count", "_fields")
 
     def __init__(self, data: int | memoryview) -> None:
-        self._fields: dict[int, list[int | memoryview]] = {}
-        for count, (number, _, value) in enumerate(fields(_block(data))):
-            if count >= MOST_FIELDS:
+        found: dict[int, list[int | memoryview]] = {}
+        count = 0
+        for number, _, value in fields(_block(data)):
+            count += 1
+            if count > MOST_FIELDS:
                 raise Refused(f"more than {MOST_FIELDS:,} operations, weights, inputs and outputs")
-            self._fields.setdefault(number, []).append(value)
+            if number in found:
+                found[number].append(value)
+            else:
+                found[number] = [value]
+        self._fields, self._count = found, count
 
     def __len__(self) -> int:
-        return sum(map(len, self._fields.values()))
+        return self._count
 
     def __contains__(self, number: int) -> bool:
         return number in self._fields
