@@ -270,9 +270,9 @@ def _open(path: Path, options: ExportOptions, said: dict[str, str], about: Check
         plain = replace(options, format="onnx", precision="fp32", opset=OPSET)
         return open_file(_onnx.graph(written, plain, describe(written, plain)), runtime="onnxruntime")
     if options.format == "torchscript":
-        from poise.export._torchscript import Program
+        from poise.runtime import torchscript
 
-        return _in_torch(Program(path), options, said)
+        return _in_torch(torchscript.trusted(path), options, said)
     if options.format == "openvino":
         return open_file(next(path.glob("*.xml")), runtime="openvino")
     return open_file(path, runtime="onnxruntime")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -148,31 +148,18 @@ def _assemble(path: Path, found: Found, given: tuple[int, int] | None) -> Checkp
         raise ModelError(
             f"{path}: the file names classes {list(names)[:20]}, but its weights have {identity.nc} classes"
         )
-    return Checkpoint(
-        source=path,
-        format=found.format,
-        family=identity.family,
-        scale=identity.scale,
-        names=names,
-        kpt_shape=shape,
-        skeleton=found.skeleton or _skeleton(path, shape[0], names, found),
-        weights=found.weights,
-        fused=identity.fused,
-        branches=identity.branches,
-        sigma=identity.sigma,
-        flow=identity.flow,
-        unit_std=found.unit_std,
-        bn_eps=found.bn_eps,
-        imgsz=found.imgsz,
-        licence=found.licence,
-        date=found.date,
-        version=found.version,
-        description=found.description or f"{identity.family}{identity.scale}-pose",
-        end2end=found.end2end,
-        train_args=found.train_args,
-        train_metrics=found.train_metrics,
-        train_results=found.train_results,
-    )
+    ours = {f.name for f in fields(Checkpoint)}
+    # What the weights show goes before what the file says.
+    said = {f.name: getattr(found, f.name) for f in fields(found) if f.name in ours}
+    seen = {f.name: getattr(identity, f.name) for f in fields(identity) if f.name in ours}
+    known = {
+        "source": path,
+        "names": names,
+        "kpt_shape": shape,
+        "skeleton": found.skeleton or _skeleton(path, shape[0], names, found),
+        "description": found.description or f"{identity.family}{identity.scale}-pose",
+    }
+    return Checkpoint(**said | seen | known)
 
 
 def _skeleton(path: Path, count: int, names: Mapping[int, str], found: Found) -> Skeleton:
