@@ -20,7 +20,7 @@ from poise.errors import MissingExtra
 from poise.estimators.yolo import Yolo
 from poise.export import Bounds, export_certified
 from poise.export._pictures import collect_pictures
-from poise.export.certificate import certify
+from poise.export.certificate import Facts, certify
 from poise.networks import open_session
 from poise.runtime import open_session as open_file
 
@@ -76,12 +76,14 @@ def measure(given: argparse.Namespace, imgsz: int, folder: Path) -> None:
                 Yolo(original),
                 Yolo(auto),
                 collect_pictures(given.data, most=given.pictures),
-                file="auto",
-                origin=given.checkpoint.name,
-                format=format,
-                precision="fp32",
-                engine="openvino",
-                bounds=ANY,
+                Facts(
+                    file="auto",
+                    origin=given.checkpoint.name,
+                    format=format,
+                    precision="fp32",
+                    engine="openvino",
+                    bounds=ANY,
+                ),
             )
             lines["openvino auto (bf16)"] = line(sum(f.stat().st_size for f in files), proof)
             sessions["openvino auto (bf16)"] = auto

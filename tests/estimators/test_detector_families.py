@@ -13,10 +13,10 @@ from network_stub import Stub
 
 from poise.errors import FormatError
 from poise.estimators import detectors
+from poise.estimators.detectors.boxes import sigmoid
 from poise.estimators.detectors.picodet import PicoDet
 from poise.estimators.detectors.rtmdet import RtmDet
 from poise.estimators.detectors.rtmo import Rtmo
-from poise.estimators.detectors.whole import sigmoid
 from poise.estimators.detectors.yolox import YoloX
 from poise.estimators.people import to_picture
 from poise.estimators.spec import Spec

@@ -14,8 +14,8 @@ from poise import weights
 from poise.errors import FormatError
 from poise.estimators import Options, build, movenet
 from poise.estimators.crops import agree
-from poise.estimators.detectors.letterboxed import canvas_size
 from poise.estimators.detectors.nanodet import NanoDet
+from poise.estimators.detectors.whole import canvas_size
 from poise.estimators.people import alike_or_part, decay, move, regions, tiles
 from poise.estimators.protocols import People
 from poise.estimators.scoring import Looks, PersonScore, PointScore

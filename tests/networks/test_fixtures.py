@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="networks need torch")
 
 from poise.networks import deploy, load  # noqa: E402
 from poise.networks.decoding import select  # noqa: E402
-from poise.networks.network import TorchScope  # noqa: E402
+from poise.networks.network import _TorchScope  # noqa: E402
 
 SHARED = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "fixtures"
 YOLO = SHARED / "yolo"
@@ -136,7 +136,7 @@ def test_selection_among_three_classes() -> None:
         given, expected = torch.from_numpy(stored["topk/pred"]), stored["topk/out"]
     boxes, scores, points = given.transpose(1, 2).split((4, 3, given.shape[2] - 7), 1)
 
-    found = select(TorchScope(torch.nn.Module()), boxes, scores, points, None, 3, 300)[0]
+    found = select(_TorchScope(torch.nn.Module()), boxes, scores, points, None, 3, 300)[0]
 
     np.testing.assert_array_equal(found.numpy(), expected)
 

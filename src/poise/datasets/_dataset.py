@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +14,10 @@ from poise.datasets._find import locate, place
 from poise.datasets._labels import Labels, Problem, told_once
 from poise.datasets._pictures import Pictures, find_pictures, root_of
 from poise.datasets._spec import DataSpec, read_spec, yaml_in
-from poise.datasets._unpack import refuse_pointer, unpacked
+from poise.datasets._unpack import unpacked
 from poise.datasets._yolo import find_labels, parse_labels
 from poise.errors import FormatError, SourceError, suggest
+from poise.files.networks import refuse_pointer
 from poise.frames import Image
 from poise.skeletons import Skeleton
 from poise.sources import PICTURES, natural, picture_size
@@ -213,7 +214,7 @@ def open_dataset(
     """
     from poise.datasets.formats._registry import Reading, format_module, label_file_in, recognise
 
-    refuse_pointer(Path(data))
+    refuse_pointer(Path(data), FormatError)
     path = unpacked(Path(data))
     folder = Path(images) if images is not None else None
     if path.is_dir():
@@ -273,29 +274,57 @@ def scan(dataset: Dataset, *, watch: Callable[[Iterable[int]], Iterable[int]] | 
         dataset: The split.
         watch: Wraps the indices, for a progress bar.
     """
+    indices = range(len(dataset))
+
+    def read(i: int, size: tuple[int, int]) -> tuple[Labels, list[Problem]]:
+        labels, problems = dataset.read(i)
+        return labels, [*problems, *wrong_size(dataset, i)]
+
+    return scan_by(dataset, watch(indices) if watch else indices, dataset.size, read)
+
+
+def scan_by(
+    dataset: Dataset,
+    indices: Iterable[int],
+    size_of: Callable[[int], tuple[int, int]],
+    read: Callable[[int, tuple[int, int]], tuple[Labels, Sequence[Problem]]],
+) -> Scan:
+    """Read labels in another way than :func:`scan` does.
+
+    Args:
+        dataset: The split.
+        indices: All its pictures in their order.
+        size_of: Gives width and height of an upright picture, or raises SourceError.
+        read: Gives a picture's labels and what is wrong with them, or raises FormatError.
+    """
     found = Scan([], [], [], [])
-    indices: Iterator[int] | range = range(len(dataset))
     empty = Labels.empty(dataset.spec.kpt_shape[0])
-    for i in watch(indices) if watch else indices:
-        size, labels, usable = (0, 0), empty, False
+    for i in indices:
+        size, labels = (0, 0), empty
+        problems: Sequence[Problem]
         try:
-            size = dataset.size(i)
-            labels, problems = dataset.read(i)
-            problems = [*problems, *wrong_size(dataset, i)]
-            usable = not any(p.severity == "error" for p in problems)
-            found.problems.extend(problems)
+            size = size_of(i)
+            labels, problems = read(i, size)
         except SourceError as error:
             text = str(error).removeprefix(f"{dataset.paths[i]}: ").removesuffix("; copy it again")
             mend = "copy it again, or take it out of the data set"
-            found.problems.append(Problem("unreadable-picture", "error", dataset.paths[i], None, text, mend))
+            problems = [Problem("unreadable-picture", "error", dataset.paths[i], None, text, mend)]
         except FormatError as error:
-            where = dataset.label_path(i) if isinstance(dataset, YoloDataset) else dataset.paths[i]
-            text = str(error).removeprefix(f"{where}: ")
-            found.problems.append(Problem("unreadable-labels", "error", where, None, text, "mend or remove the file"))
+            file = label_file(dataset, i)
+            text = str(error).removeprefix(f"{file}: ")
+            problems = [Problem("unreadable-labels", "error", file, None, text, "mend or remove the file")]
         found.labels.append(labels)
         found.sizes.append(size)
-        found.usable.append(usable)
+        found.usable.append(not any(problem.severity == "error" for problem in problems))
+        found.problems.extend(problems)
     return replace(found, problems=told_once(found.problems))
+
+
+def label_file(dataset: Dataset, picture: int) -> Path:
+    """Return the file that holds a picture's labels."""
+    if isinstance(dataset, YoloDataset):
+        return dataset.label_path(picture)
+    return Path(getattr(dataset, "_file", dataset.spec.file))
 
 
 def wrong_size(dataset: Dataset, index: int, real: tuple[int, int] | None = None) -> list[Problem]:
@@ -316,7 +345,7 @@ def wrong_size(dataset: Dataset, index: int, real: tuple[int, int] | None = None
         return []
     if stated == (width, height):
         return []
-    file = Path(getattr(dataset, "_file", dataset.spec.file))
+    file = label_file(dataset, index)
     turned = stated == (height, width)
     text = f"{dataset.name(index)}: {stated[0]} x {stated[1]} in the file, but the picture is {width} x {height}" + (
         "; the labels are for the picture as it is stored, before Exif turns it"

@@ -22,7 +22,6 @@ _MOST_BYTES_A_FILE = 2 << 30
 _MOST_RATIO = 200
 _SMALL = 1 << 20  # bytes below which the ratio does not matter
 _WANTED = PICTURES | {".txt", ".yaml", ".yml", ".json", ".xml", ".csv", ".h5", ".slp", ".parquet"}
-_POINTER = b"version https://git-lfs"
 _FREE = 1 << 30  # bytes that stay free on the disk
 
 
@@ -41,23 +40,6 @@ def unpacked(path: Path) -> Path:
         if len(inside) != 1 or not inside[0].is_dir():
             return target
         target = inside[0]
-
-
-def refuse_pointer(path: Path) -> None:
-    """Raise where a file is the pointer that Git LFS leaves in place of a large file.
-
-    Raises:
-        FormatError: It is one.
-    """
-    try:
-        if not path.is_file():
-            return
-        with path.open("rb") as file:
-            pointer = file.read(len(_POINTER)) == _POINTER
-    except (OSError, ValueError):
-        return  # said where the file is read
-    if pointer:
-        raise FormatError(f"{path}: a Git LFS pointer, not the file itself (run: git lfs pull)")
 
 
 def once(path: Path, kind: str, make: Callable[[Path], object]) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -114,8 +114,7 @@ class Estimator(Protocol):
 
 def build(card: Card, open_network: Opener) -> Estimator:
     """Make the estimator of a model card."""
-    module, _, kind = FAMILIES[card.estimator].partition(":")
-    made: Estimator = getattr(import_module(module), kind)(card, open_network, get(card.skeleton))
+    made: Estimator = resolve_name(FAMILIES[card.estimator])(card, open_network, get(card.skeleton))
     return made
 
 

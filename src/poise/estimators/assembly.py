@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from poise import files
 from poise.errors import ModelError, suggest
-from poise.estimators._estimator import Estimator, build
+from poise.estimators._estimator import FAMILIES, Estimator, build
 from poise.estimators.detectors import FAMILIES as DETECTORS
 from poise.estimators.own import family_of, named, recognise, recognise_detector
 from poise.estimators.recognise import describe
@@ -24,7 +24,6 @@ from poise.weights import Card, model, models, network
 DEFAULT = "nanodet-416"
 # COCO's classes of mammals, cat to giraffe, which NanoDet finds too.
 _ANIMALS = [15, 16, 17, 18, 19, 20, 21, 22, 23]
-_MODULE = "poise.estimators.topdown:TopDown"
 
 Opener = Callable[[str], Session]
 FileOpener = Callable[[Path], Session]
@@ -140,8 +139,7 @@ def _top_down(
     spec: Callable[[str], Spec],
 ) -> Estimator:
     """Join detectors and refiner; those that are files are known already."""
-    module, _, kind = _MODULE.partition(":")
-    made: Estimator = getattr(import_module(module), kind)(
+    made: Estimator = resolve_name(FAMILIES["top-down"])(
         card,
         lambda name: files[name][0] if name in files else open_network(name),
         skeleton,

@@ -17,8 +17,8 @@ from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, sigmoid
 from poise.estimators.detectors import detector
 from poise.estimators.evidence import logit, newer
-from poise.estimators.regions import Effort, cut, extent, turn, upward_angle
-from poise.estimators.roi import Looked, Proposals, RoiEstimator
+from poise.estimators.regions import Effort, extent, turn, upward_angle
+from poise.estimators.roi import Looked, Proposals, RoiEstimator, look_into
 from poise.estimators.spec import Spec
 from poise.frames import Image
 from poise.geometry import affine_apply, box_iou, nms, oks
@@ -188,17 +188,10 @@ class BlazePose(RoiEstimator):
             return scores
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
-        size = int(self._network.inputs[0].shape[1] or 0)
-        with clock.stage("preprocess"):
-            crops, back = cut(image, rois, size)
-            feeds = crops.astype(np.float32) / np.float32(255)
-        with clock.stage("inference"):
-            outs = [self._network.run({"image": feed[None]}) for feed in feeds]
+        shapes = {"landmarks": (_ALL, 5), "heatmap": (64, 64, _ALL), "world": (_ALL, 3), "pose_score": ()}
+        (points, heat, world, score), back, size = look_into(self._network, image, rois, shapes, clock)
         with clock.stage("postprocess"):
-            points = _stack(outs, "landmarks", (_ALL, 5))
-            heat = _stack(outs, "heatmap", (64, 64, _ALL))
-            world = _stack(outs, "world", (_ALL, 3))[:, :_POINTS].astype(np.float64)
-            presence = _stack(outs, "pose_score", ()).astype(np.float64)
+            presence, body = score.astype(np.float64), world[:, :_POINTS].astype(np.float64)
             crop_xy = refine(points[..., :2].astype(np.float64), heat, size)
             xy = affine_apply(back, crop_xy)
             conf = np.prod(sigmoid(points[:, :_POINTS, 3:].astype(np.float64)), axis=-1)
@@ -207,7 +200,15 @@ class BlazePose(RoiEstimator):
             evidence = self._unknown(len(xy))
             evidence[:, 3] = logit(heat_at(crop_xy[:, :_POINTS], heat, size).mean(axis=-1))
             evidence[:, 4] = logit(presence)
-            return Looked(xy[:, :_POINTS], presence, cls, following, evidence, conf, turn(world, rois[:, 3]))
+            return Looked(
+                xy[:, :_POINTS],
+                presence,
+                cls,
+                following,
+                evidence,
+                conf,
+                turn(body, rois[:, 3]),
+            )
 
     def _examine(self, image: Image, seen: Looked, found: Proposals, options: Options, clock: Clock) -> Floats64:
         with clock.stage("postprocess"):
@@ -238,7 +239,3 @@ def agreement(xy: Floats64, theirs: Floats64, boxes: Floats64, sigmas: NDArray[A
     alike = np.exp(-squared / (2 * area[:, None] * np.square(2 * sigmas)))
     share = np.clip(theirs[..., 2], _LEAST_SHARE, 1.0)
     return np.asarray((alike * share).sum(axis=-1) / share.sum(axis=-1))
-
-
-def _stack(outs: list[dict[str, NDArray[Any]]], name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    return np.array([out[name] for out in outs], dtype=np.float32).reshape(len(outs), *shape)

@@ -8,8 +8,8 @@ from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, anchor_centres, sigmoid
 from poise.estimators.evidence import apart, logit, newer
-from poise.estimators.regions import Effort, cut, upward_angle
-from poise.estimators.roi import Looked, Proposals, RoiEstimator
+from poise.estimators.regions import Effort, upward_angle
+from poise.estimators.roi import Looked, Proposals, RoiEstimator, look_into
 from poise.estimators.tiles import AnchorDetector
 from poise.frames import Image
 from poise.geometry import affine_apply, box_iou
@@ -89,15 +89,11 @@ class Face(RoiEstimator):
             return Proposals(rois_from_eyes(boxes, points[:, 0], points[:, 1]), points, evidence)
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
-        size = int(self._mesh.inputs[0].shape[1] or 0)
-        with clock.stage("preprocess"):
-            crops, back = cut(image, rois, size)
-            feeds = crops.astype(np.float32) / np.float32(255)
-        with clock.stage("inference"):
-            outs = [self._mesh.run({"image": feed[None]}) for feed in feeds]
+        shapes = {"landmarks": (468, 3), "face_logit": ()}
+        seen, back, _ = look_into(self._mesh, image, rois, shapes, clock)
         with clock.stage("postprocess"):
-            points = np.array([out["landmarks"] for out in outs], dtype=np.float64).reshape(-1, 468, 3)
-            presence = sigmoid(np.array([out["face_logit"] for out in outs], dtype=np.float64).reshape(-1))
+            points, logits = (part.astype(np.float64) for part in seen)
+            presence = sigmoid(logits)
             xy = affine_apply(back, points[..., :2])
             boxes = np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=-1)
             following = rois_from_eyes(boxes, xy[:, _RIGHT_EYE], xy[:, _LEFT_EYE])

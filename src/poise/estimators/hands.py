@@ -8,8 +8,8 @@ from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, anchor_centres
 from poise.estimators.evidence import apart, logit, newer
-from poise.estimators.regions import Effort, cut, turn, upward_angle
-from poise.estimators.roi import Looked, Proposals, RoiEstimator
+from poise.estimators.regions import Effort, turn, upward_angle
+from poise.estimators.roi import Looked, Proposals, RoiEstimator, look_into
 from poise.estimators.tiles import AnchorDetector
 from poise.frames import Image
 from poise.geometry import affine_apply
@@ -101,17 +101,10 @@ class Hands(RoiEstimator):
             return Proposals(rois_from_palms(boxes, points), points, evidence)
 
     def _look(self, image: Image, rois: Floats64, options: Options, clock: Clock) -> Looked:
-        size = int(self._landmarks.inputs[0].shape[1] or 0)
-        with clock.stage("preprocess"):
-            crops, back = cut(image, rois, size)
-            feeds = crops.astype(np.float32) / np.float32(255)
-        with clock.stage("inference"):
-            outs = [self._landmarks.run({"image": feed[None]}) for feed in feeds]
+        shapes = {"landmarks": (21, 3), "world": (21, 3), "hand_score": (), "handedness": ()}
+        seen, back, _ = look_into(self._landmarks, image, rois, shapes, clock)
         with clock.stage("postprocess"):
-            points = np.array([out["landmarks"] for out in outs], dtype=np.float64).reshape(-1, 21, 3)
-            world = np.array([out["world"] for out in outs], dtype=np.float64).reshape(-1, 21, 3)
-            score = np.array([out["hand_score"] for out in outs], dtype=np.float64).reshape(-1)
-            high = np.array([out["handedness"] for out in outs], dtype=np.float64).reshape(-1)
+            points, world, score, high = (part.astype(np.float64) for part in seen)
             xy = affine_apply(back, points[..., :2])
             # High means the person's right hand in an unmirrored picture (22 of 22 hands whose side COCO's wrists
             # tell); MediaPipe prints the opposite because it takes its input to be a mirrored selfie.

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.estimators.detectors import letterboxed
+from poise.estimators.detectors import whole
 from poise.estimators.protocols import People
 from poise.frames import Image
 
@@ -71,7 +71,7 @@ def whole_picture(image: Image, longer: int) -> tuple[Image, NDArray[np.float64]
     Returns:
         ``(1, h, w, 3)`` uint8 RGB with the picture in its top-left corner, and the ``(2, 3)`` map back to the picture.
     """
-    canvas, back = letterboxed.whole_picture(image, longer)
+    canvas, back = whole.whole_picture(image, longer)
     return np.ascontiguousarray(canvas[None, ..., ::-1]), back
 
 

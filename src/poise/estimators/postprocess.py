@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.geometry import box_area
+from poise.geometry import box_area, xywh_to_xyxy
 
 # Candidates beyond this many, best first, are not compared. Source: the YOLO pose specification, section 5.2.
 MAX_CANDIDATES = 30_000
@@ -125,7 +125,7 @@ def _of_anchors(output: NDArray[Any], layout: Layout, choice: Choice) -> Rows:
     index, classes, conf = _candidates(scores, choice)
     best = np.argsort(-conf, kind="stable")[:MAX_CANDIDATES]
     index, classes, conf = index[best], classes[best], conf[best]
-    boxes = _corners(output[:4, index].astype(np.float32, copy=False).T)
+    boxes = xywh_to_xyxy(output[:4, index].astype(np.float32, copy=False).T)
     if choice.sigmas is None:
         apart = boxes if choice.agnostic else boxes + (classes.astype(np.float32) * _CLASS_OFFSET)[:, None]
         alike, chunk = _iou_of(apart), _CHUNK
@@ -159,11 +159,6 @@ def _candidates(scores: NDArray[Any], choice: Choice) -> tuple[Indices, Indices,
         wanted = np.isin(classes, np.asarray(choice.classes))
         index, classes, conf = index[wanted], classes[wanted], conf[wanted]
     return index, classes, conf.astype(np.float32, copy=False)
-
-
-def _corners(boxes: Floats) -> Floats:
-    half = boxes[:, 2:] / 2
-    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
 
 
 def _iou_of(boxes: Floats) -> Likeness:

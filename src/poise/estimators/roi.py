@@ -20,9 +20,10 @@ from poise.estimators._clock import Clock
 from poise.estimators._estimator import Estimate, Memory, Opener, Options
 from poise.estimators.anchors import Floats64
 from poise.estimators.evidence import Scorer, newer
-from poise.estimators.regions import Effort, extent, roi_boxes
+from poise.estimators.regions import Effort, cut, extent, roi_boxes
 from poise.frames import Image
 from poise.geometry import box_iou, nms
+from poise.runtime import Session
 from poise.skeletons import Skeleton
 from poise.weights import Card
 
@@ -277,6 +278,35 @@ class RoiEstimator(ABC):
             xyz=None if seen.xyz is None else seen.xyz[rows].astype(np.float32),
             speed=clock.speed,
         )
+
+
+def look_into(
+    network: Session, image: Image, rois: Floats64, shapes: Mapping[str, tuple[int, ...]], clock: Clock
+) -> tuple[list[NDArray[np.float32]], Floats64, int]:
+    """Run a network on the crops of N regions, one by one.
+
+    Args:
+        network: Takes ``image`` ``(1, S, S, 3)`` float32 in [0, 1].
+        image: The picture.
+        rois: ``(N, 4)`` regions.
+        shapes: Which outputs are wanted, and the shape of each for one crop.
+        clock: Of the picture.
+
+    Returns:
+        The outputs, ``(N, …)``; the ``(N, 2, 3)`` maps from the crops back to the picture; and S.
+    """
+    size = int(network.inputs[0].shape[1] or 0)
+    with clock.stage("preprocess"):
+        crops, back = cut(image, rois, size)
+        feeds = crops.astype(np.float32) / np.float32(255)
+    with clock.stage("inference"):
+        outs = [network.run({"image": feed[None]}) for feed in feeds]
+    with clock.stage("postprocess"):
+        found = [
+            np.array([out[name] for out in outs], dtype=np.float32).reshape(len(outs), *shape)
+            for name, shape in shapes.items()
+        ]
+    return found, back, size
 
 
 def likeness(boxes: Floats64, *, part: float) -> Floats64:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pkgutil import resolve_name
 from typing import Any, Literal
 
 import numpy as np
@@ -55,6 +56,20 @@ class Spec:
                 raise FormatError(f"network {name!r}: unknown key {key!r} in its spec{suggest(key, known)}")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
         return cls(**values)
+
+    def family_class(self, families: Mapping[str, str], role: str) -> Any:
+        """Return the class that decodes the network.
+
+        Args:
+            families: Family to ``"module:class"``.
+            role: What errors call such families.
+
+        Raises:
+            FormatError: There is no such family.
+        """
+        if self.family not in families:
+            raise FormatError(f"no {role} family named {self.family!r}{suggest(self.family, families)}")
+        return resolve_name(families[self.family])
 
     def checked(self, known: Mapping[str, tuple[Any, ...] | type]) -> Mapping[str, Any]:
         """Return the options, checked.

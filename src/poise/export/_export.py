@@ -22,7 +22,7 @@ from poise.export._formats import FORMATS, Format, check_offer, one_precision
 from poise.export._options import STRIDE, ExportOptions, describe, of_network
 from poise.export._pictures import Pictures, collect_pictures
 from poise.export._writers import WRITERS
-from poise.export.certificate import Bounds, Certificate, certify, uncompared
+from poise.export.certificate import Bounds, Certificate, Facts, certify, uncompared
 from poise.extras import engines
 from poise.files.writing import check_writable, held, write_atomically, writing
 from poise.networks import Checkpoint, read_checkpoint
@@ -230,22 +230,22 @@ def _certify(
 ) -> Certificate:
     after = _open(path, options, said, about)
     before, against = _original(about, options)
-    facts: dict[str, Any] = {
-        "file": name,
-        "origin": about.source.name,
-        "format": options.format,
-        "precision": options.precision,
-        "engine": after.engine,
-        "against": against,
-        "bounds": bounds,
-        "floor": options.conf if options.nms else 0.0,
-    }
+    facts = Facts(
+        file=name,
+        origin=about.source.name,
+        format=options.format,
+        precision=options.precision,
+        engine=after.engine,
+        against=against,
+        bounds=bounds,
+        floor=options.conf if options.nms else 0.0,
+    )
     exported = Yolo(after, name=name)
     if before is None:
-        proof = uncompared(exported, pictures, **facts)
+        proof = uncompared(exported, pictures, facts)
     else:
         limits = (options.iou, options.max_det) if options.nms else None
-        proof = certify(Yolo(before, name=about.source.name), exported, pictures, limits=limits, **facts)
+        proof = certify(Yolo(before, name=about.source.name), exported, pictures, facts, limits=limits)
         before.close()
     after.close()
     return proof
@@ -270,9 +270,9 @@ def _open(path: Path, options: ExportOptions, said: dict[str, str], about: Check
         plain = replace(options, format="onnx", precision="fp32", opset=OPSET)
         return open_file(_onnx.graph(written, plain, describe(written, plain)), runtime="onnxruntime")
     if options.format == "torchscript":
-        from poise.export._torchscript import Program
+        from poise.runtime import torchscript
 
-        return _in_torch(Program(path), options, said)
+        return _in_torch(torchscript.trusted(path), options, said)
     if options.format == "openvino":
         return open_file(next(path.glob("*.xml")), runtime="openvino")
     return open_file(path, runtime="onnxruntime")

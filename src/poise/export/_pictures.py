@@ -14,8 +14,10 @@ from poise import files
 from poise.datasets import Dataset, Labels, find_yaml, open_dataset, read_spec
 from poise.errors import FormatError, SourceError
 from poise.estimators.letterbox import place, write
+from poise.evaluation import Expected
 from poise.export._options import ExportOptions
 from poise.frames import Image
+from poise.geometry import BOX_AREA, box_area
 from poise.skeletons.yamlfile import described, yaml_table
 from poise.sources import open_source
 
@@ -24,23 +26,6 @@ _SETS = (".yaml", ".yml", ".json", ".xml", ".csv", ".h5", ".hdf5", ".slp", ".par
 _WORDS = {"val": "validation", "train": "train"}
 # Enough to see every activation's range; more only takes time (benchmarks/export.py).
 CALIBRATION = 64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """The labels of one picture, G objects.
-
-    Attributes:
-        classes: ``(G,)`` class numbers.
-        boxes: ``(G, 4)`` xyxy pixels.
-        xy: ``(G, K, 2)`` pixels.
-        visible: ``(G, K)`` True where a keypoint is labelled.
-    """
-
-    classes: NDArray[np.intp]
-    boxes: NDArray[np.float64]
-    xy: NDArray[np.float64]
-    visible: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +41,13 @@ class Pictures:
 
     files: tuple[Path | tuple[str, Image], ...]
     calibration: tuple[Path | tuple[str, Image], ...] = ()
-    truths: Mapping[Path, Truth] | None = None
+    truths: Mapping[Path, Expected] | None = None
     origin: str = ""
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __iter__(self) -> Iterator[tuple[str, Image, Truth | None]]:
+    def __iter__(self) -> Iterator[tuple[str, Image, Expected | None]]:
         for file in self.files:
             name, image = _load(file)
             truth = self.truths.get(file) if self.truths and isinstance(file, Path) else None
@@ -119,16 +104,13 @@ def evenly(items: Sequence[Any], most: int) -> list[Any]:
     return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
-def truth_of(labels: Labels) -> Truth:
+def truth_of(labels: Labels) -> Expected:
     """Return what average precision asks of a picture's labels; regions that hold several instances are left out."""
     one = labels[~labels.crowd]
-    visible = one.visibility > 0
-    return Truth(
-        one.classes.astype(np.intp),
-        one.boxes.astype(np.float64),
-        np.where(visible[..., None], one.xy, 0).astype(np.float64),
-        visible,
-    )
+    boxes = one.boxes.astype(np.float64)
+    area = BOX_AREA * box_area(boxes)
+    picture: NDArray[np.int64] = np.zeros(len(boxes), np.int64)
+    return Expected(picture, one.classes, boxes, one.xy.astype(np.float64), one.visibility, area, one.crowd)
 
 
 def _of_set(path: Path, most: int, keypoints: int | None) -> Pictures:
@@ -160,7 +142,7 @@ def _of_set(path: Path, most: int, keypoints: int | None) -> Pictures:
     if keypoints not in (None, k):
         told += f"; its labels have {k} keypoints and the network {keypoints}, so average precision is not compared"
         truths = {}
-    elif not sum(len(truth.classes) for truth in truths.values()):
+    elif not sum(len(truth) for truth in truths.values()):
         truths = {}
     train = open_dataset(path, other) if path.suffix.lower() in (".yaml", ".yml") and other != split else found
     calibration = [train.paths[i] for i in evenly(range(len(train)), CALIBRATION) if _readable(train, i)]

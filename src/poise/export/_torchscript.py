@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 from poise.export._options import ExportOptions
 from poise.files.writing import write_all
@@ -36,23 +35,6 @@ def write(about: Checkpoint, options: ExportOptions, path: Path, said: Mapping[s
 def stamp(path: Path, said: Mapping[str, str]) -> None:
     """Set the metadata of a file that :func:`write` has just written."""
     _save(torch.jit.load(str(path), map_location="cpu"), path, said)  # type: ignore[no-untyped-call]
-
-
-class Program(nn.Module):
-    """A program as a module like any other: those that are read from a file refuse some of a module's methods.
-
-    Args:
-        path: A file that this process has written; a stranger's could run anything.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._run = [torch.jit.load(str(path), map_location="cpu")]  # type: ignore[no-untyped-call]
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Run the program."""
-        found = self._run[0](images)
-        return found if isinstance(found, tuple) else (found,)
 
 
 def _save(program: torch.jit.ScriptModule, path: Path, said: Mapping[str, str]) -> None:

@@ -13,21 +13,25 @@ from numpy.typing import NDArray
 from poise.estimators import Estimate, Options
 from poise.estimators.postprocess import MAX_CANDIDATES
 from poise.estimators.yolo import Yolo
+from poise.evaluation import Expected
 from poise.export._average import average_precision
 from poise.export._bounds import BOUNDS, Bounds
 from poise.export._pairs import agree, match, without_swaps
-from poise.export._pictures import Pictures, Truth
+from poise.export._pictures import Pictures
 
 __all__ = ["BOUNDS", "Bounds", "Certificate", "certify", "match"]
 
 _CONF = 0.25
 # What average precision is counted from. Source: the field's validation.
 _CONF_AP = 0.001
+_UNKNOWN = float("nan")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """What was compared, and how far apart the two were. Pixels are those of the pictures.
+
+    What is not given was not compared.
 
     Attributes:
         file: The exported file.
@@ -74,27 +78,27 @@ class Certificate:
     data: str
     conf: float
     detections: int
-    lost: int
-    gained: int
-    swapped: int
-    box_max: float
-    box_median: float
-    point_max: float
-    point_median: float
-    point_share_median: float
-    point_share_tail: float
-    conf_max: float
-    point_conf_max: float | None
-    sigma_max: float | None
-    ap_before: float | None
-    ap_after: float | None
-    box_ap_before: float | None
-    box_ap_after: float | None
-    ms_before: float
+    lost: int = 0
+    gained: int = 0
+    swapped: int = 0
+    box_max: float = _UNKNOWN
+    box_median: float = _UNKNOWN
+    point_max: float = _UNKNOWN
+    point_median: float = _UNKNOWN
+    point_share_median: float = _UNKNOWN
+    point_share_tail: float = _UNKNOWN
+    conf_max: float = _UNKNOWN
+    point_conf_max: float | None = None
+    sigma_max: float | None = None
+    ap_before: float | None = None
+    ap_after: float | None = None
+    box_ap_before: float | None = None
+    box_ap_after: float | None = None
+    ms_before: float = _UNKNOWN
     ms_after: float
     engine: str
-    worst: str
-    failures: tuple[str, ...]
+    worst: str = ""
+    failures: tuple[str, ...] = ()
     bounds: Bounds = field(repr=False)
     against: str = "torch"
 
@@ -164,6 +168,46 @@ class Certificate:
         return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of an export before it runs.
+
+    Attributes:
+        file: Name of the exported file.
+        origin: Name of the original.
+        format: Of the export.
+        precision: Of the export.
+        engine: What runs the export.
+        against: What runs the original.
+        bounds: How far apart they may be; None: those of the precision.
+        floor: Confidence below which the export gives nothing (suppression inside the graph).
+    """
+
+    file: str
+    origin: str
+    format: str
+    precision: str
+    engine: str
+    against: str = "torch"
+    bounds: Bounds | None = None
+    floor: float = 0.0
+
+    def certificate(
+        self, exported: Yolo, pictures: Pictures, found: Sequence[Estimate], **compared: Any
+    ) -> Certificate:
+        """Return the certificate of what an export found, with what came of a comparison."""
+        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("bounds", "floor")}
+        return Certificate(
+            **said,
+            bounds=self.bounds or BOUNDS[self.precision],
+            imgsz=(exported.imgsz[1], exported.imgsz[0]),
+            pictures=len(found),
+            data=pictures.origin,
+            ms_after=_median([one.speed["inference"] for one in found]),
+            **compared,
+        )
+
+
 @dataclass(slots=True)
 class _Tally:
     """What piles up over the pictures."""
@@ -185,15 +229,8 @@ def certify(
     original: Yolo,
     exported: Yolo,
     pictures: Pictures,
+    facts: Facts,
     *,
-    file: str,
-    origin: str,
-    format: str,
-    precision: str,
-    engine: str,
-    against: str = "torch",
-    bounds: Bounds | None = None,
-    floor: float = 0.0,
     limits: tuple[float, int] | None = None,
 ) -> Certificate:
     """Run both over the pictures and compare what they find.
@@ -202,17 +239,10 @@ def certify(
         original: The network in float32.
         exported: The exported file.
         pictures: To run over.
-        file: Name of the exported file.
-        origin: Name of the original.
-        format: Of the export.
-        precision: Of the export.
-        engine: What runs the export.
-        against: What runs the original.
-        bounds: How far apart they may be; None: those of the precision.
-        floor: Confidence below which the export gives nothing (suppression inside the graph).
+        facts: What is known of the export.
         limits: Overlap and number of rows of that suppression.
     """
-    bounds = bounds or BOUNDS[precision]
+    bounds, floor = facts.bounds or BOUNDS[facts.precision], facts.floor
     labelled = bool(pictures.truths)
     low = max(_CONF_AP, floor)
     options = Options(conf=low, multi_label=labelled and len(original.names) > 1 and not floor)
@@ -220,7 +250,7 @@ def certify(
         options = replace(options, iou=limits[0], max_det=limits[1])
     before: list[Estimate] = []
     after: list[Estimate] = []
-    truths: list[Truth | None] = []
+    truths: list[Expected | None] = []
     names: list[str] = []
     for name, image, truth in pictures:
         if not names:  # the first run of a shape is slower
@@ -248,14 +278,10 @@ def certify(
         known = [t for t in truths if t is not None]
         one, other = (average_precision(e, known, spread) for e in (before, after))
         box_ap, ap = (one[0], other[0]), (one[1], other[1])
-    made = Certificate(
-        file=file,
-        origin=origin,
-        format=format,
-        precision=precision,
-        imgsz=(original.imgsz[1], original.imgsz[0]),
-        pictures=len(names),
-        data=pictures.origin,
+    made = facts.certificate(
+        exported,
+        pictures,
+        after,
         conf=conf,
         detections=tally.count,
         lost=tally.lost,
@@ -275,77 +301,26 @@ def certify(
         box_ap_before=box_ap[0],
         box_ap_after=box_ap[1],
         ms_before=_median([e.speed["inference"] for e in before]),
-        ms_after=_median([e.speed["inference"] for e in after]),
-        engine=engine,
         worst=tally.worst[1],
-        failures=(),
-        bounds=bounds,
-        against=against,
     )
-    return _judged(made)
+    return replace(made, failures=tuple(_failures(made)))
 
 
-def uncompared(
-    exported: Yolo,
-    pictures: Pictures,
-    *,
-    file: str,
-    origin: str,
-    format: str,
-    precision: str,
-    engine: str,
-    against: str,
-    bounds: Bounds | None = None,
-    floor: float = 0.0,
-) -> Certificate:
+def uncompared(exported: Yolo, pictures: Pictures, facts: Facts) -> Certificate:
     """Run an export over the pictures where there is nothing to hold it against, and say so; as :func:`certify`."""
     found: list[Estimate] = []
-    options = Options(conf=max(_CONF, floor))
+    options = Options(conf=max(_CONF, facts.floor))
     for _, image, _ in pictures:
         if not found:  # the first run of a shape is slower
             exported([image], options)
         found += exported([image], options)
-    unknown = float("nan")
-    return Certificate(
-        file=file,
-        origin=origin,
-        format=format,
-        precision=precision,
-        imgsz=(exported.imgsz[1], exported.imgsz[0]),
-        pictures=len(found),
-        data=pictures.origin,
-        conf=options.conf,
-        detections=sum(len(e.boxes) for e in found),
-        lost=0,
-        gained=0,
-        swapped=0,
-        box_max=unknown,
-        box_median=unknown,
-        point_max=unknown,
-        point_median=unknown,
-        point_share_median=unknown,
-        point_share_tail=unknown,
-        conf_max=unknown,
-        point_conf_max=None,
-        sigma_max=None,
-        ap_before=None,
-        ap_after=None,
-        box_ap_before=None,
-        box_ap_after=None,
-        ms_before=unknown,
-        ms_after=_median([e.speed["inference"] for e in found]),
-        engine=engine,
-        worst="",
-        failures=(),
-        bounds=bounds or BOUNDS[precision],
-        against=against,
-    )
+    return facts.certificate(exported, pictures, found, conf=options.conf, detections=sum(len(e.boxes) for e in found))
 
 
-def _judged(found: Certificate) -> Certificate:
-    """Fill in the failures."""
+def _failures(found: Certificate) -> list[str]:
+    """Return in words each bound that does not hold."""
     b = found.bounds
-    failures = []
+    failures: list[str] = []
 
     def check(what: str, value: float | None, most: float, unit: str = "") -> None:
         if value is not None and not value <= most:
@@ -367,8 +342,7 @@ def _judged(found: Certificate) -> Certificate:
     check("detections gained", found.gained, most)
     if found.ap_before is not None and found.ap_after is not None:
         check("average precision lost", found.ap_before - found.ap_after, b.ap)
-    said = {f.name: getattr(found, f.name) for f in fields(found)}
-    return Certificate(**said | {"failures": tuple(failures)})
+    return failures
 
 
 def _compare(

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.graphs.protobuf import again, block, fields, head, message, number, text
+from poise.graphs.messages import NUMBERS, metadata
+from poise.graphs.protobuf import Message, again, block, fields, head, number
 
-# Of TensorProto: numpy's type to its number.
-_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11}
 # Version of the file format that came with an operator set, so that old engines read old sets.
 # Source: docs/Versioning.md of ONNX.
 _FORMATS = {11: 6, 12: 7, 13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9}
@@ -117,12 +116,7 @@ def said(data: bytes) -> dict[str, str]:
     Raises:
         Damaged: The bytes are not an ONNX file.
     """
-    found = {}
-    for at, _, value in fields(memoryview(data)):
-        if at == 14:
-            entry = {inner: text(part) for inner, _, part in fields(message(value)) if inner in (1, 2)}
-            found[entry.get(1, "")] = entry.get(2, "")
-    return found
+    return metadata(Message(memoryview(data)))
 
 
 def stamped(data: bytes, metadata: Mapping[str, str]) -> bytes:
@@ -166,11 +160,11 @@ def _real(field: int, value: float) -> bytes:
 def _tensor(name: str, values: NDArray[Any]) -> list[bytes | memoryview]:
     # Not ascontiguousarray, which gives a single number an axis.
     values = np.asarray(values, dtype=values.dtype.newbyteorder("<"), order="C")
-    about = b"".join(number(1, n) for n in values.shape) + number(2, _TYPES[values.dtype.name]) + block(8, name)
+    about = b"".join(number(1, n) for n in values.shape) + number(2, NUMBERS[values.dtype.name]) + block(8, name)
     about += head(9, values.nbytes)
     return [head(5, len(about) + values.nbytes) + about, values.reshape(-1).view(np.uint8).data]
 
 
 def _info(name: str, dtype: str, shape: Sequence[int | str]) -> bytes:
     axes = b"".join(block(1, block(2, n) if isinstance(n, str) else number(1, n)) for n in shape)
-    return block(1, name) + block(2, block(1, number(1, _TYPES[dtype]) + block(2, axes)))
+    return block(1, name) + block(2, block(1, number(1, NUMBERS[dtype]) + block(2, axes)))

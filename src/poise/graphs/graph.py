@@ -9,18 +9,18 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.graphs.protobuf import Damaged, again, block, fields, message, number, text, whole, whole_list
+from poise.graphs.messages import NUMBERS, STORED, Tensor, operator_sets
+from poise.graphs.protobuf import MOST_FIELDS, Damaged, Message, again, block, fields, number
 
-# Of TensorProto: number type to numpy's; those that are not here are kept, but never changed.
-_TYPES = {1: "<f4", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
-# Written, and never read: operations that change weights do not know that they stand for others.
-_BYTES = {3: "|i1"}
-_MOST_NODES = 200_000
+# The field in which a tensor lists whole numbers of a type, and how many at most are of interest: shapes and indices.
+_LISTED = {NUMBERS["int32"]: 5, NUMBERS["int64"]: 7}
+_MOST_LISTED = 4096
 
 
 @dataclass(slots=True, eq=False)
@@ -38,11 +38,7 @@ class Node:
         """Return a whole-number attribute, or a list of them."""
         if name not in self.attributes:
             return list(default)
-        found: list[int] = []
-        for at, wire, value in fields(memoryview(self.attributes[name])):
-            if at in (3, 8):
-                found += whole_list(wire, value)
-        return found
+        return Message(memoryview(self.attributes[name])).wholes(3, 8)
 
     def set_ints(self, name: str, values: int | Sequence[int]) -> None:
         """Set a whole-number attribute, or a list of them."""
@@ -85,28 +81,24 @@ class Graph:
         self._taken: set[str] = set()
         self._made = Counter[str]()
         self.opset = 0
-        graph: memoryview | None = None
-        for at, wire, value in fields(memoryview(data)):
-            if at == 7:
-                graph = message(value)
-                continue
-            self._model.append(again(at, wire, value))
-            if at == 8:
-                self.opset = max(self.opset, _opset(message(value)))
+        model = Message(memoryview(data))
+        self.opset = operator_sets(model).get("", 0)
+        graph = model.block(7)
         if graph is None:
             raise Damaged("it holds no graph")
+        self._model += [again(*one) for one in fields(memoryview(data)) if one[0] != 7]
         for at, wire, value in fields(graph):
             if at == 1:
-                self.nodes.append(_node(message(value)))
+                self.nodes.append(_node(Message(value)))
             elif at == 5:
-                name, weight = _weight(message(value))
-                self._weights[name] = weight
+                weight = Message(value)
+                self._weights[weight.text(8)] = Weight(bytes(value))
             elif at != 13:  # shapes of what is in between, which may change
                 self._rest.append(again(at, wire, value))
                 if at in (11, 12):
-                    (self.inputs if at == 11 else self.outputs).append(_name(message(value)))
-            if len(self.nodes) > _MOST_NODES:
-                raise Damaged(f"more than {_MOST_NODES} operations")
+                    (self.inputs if at == 11 else self.outputs).append(Message(value).text(1))
+            if len(self.nodes) > MOST_FIELDS:
+                raise Damaged(f"more than {MOST_FIELDS:,} operations")
         self.inputs = [name for name in self.inputs if name not in self._weights]
         self._taken |= {*self._weights, *self.inputs, *(name for node in self.nodes for name in node.outputs)}
 
@@ -162,7 +154,7 @@ class Graph:
         inner = self.fresh(f"{like}_{kind}")
         self._weights[inner] = _stored_weight(inner, values.astype(kind))
         cast = Node("Cast", [inner], [name])
-        cast.set_ints("to", next(number for number, word in _TYPES.items() if np.dtype(word) == values.dtype))
+        cast.set_ints("to", NUMBERS[values.dtype.name])
         return name, [cast]
 
     def add_constant(self, name: str, values: NDArray[Any]) -> str:
@@ -225,11 +217,9 @@ class Graph:
             if maker is None:
                 return None
             if maker.kind == "Constant" and "value" in maker.attributes:
-                for at, _, value in fields(memoryview(maker.attributes["value"])):
-                    if at == 5:
-                        values = _values(bytes(message(value)))
-                        return None if values is None else (name, values)
-                return None
+                tensor = Message(memoryview(maker.attributes["value"])).block(5)
+                values = None if tensor is None else _values(bytes(tensor))
+                return None if values is None else (name, values)
             if maker.kind not in ("Cast", "Identity"):
                 return None
             name = maker.inputs[0]
@@ -239,7 +229,7 @@ class Graph:
         """Return the type of a constant after the conversions before it."""
         maker = makers.get(name)
         if maker is not None and maker.kind == "Cast":
-            return np.dtype(_TYPES.get(maker.ints("to")[0], "<f4"))
+            return STORED.get(maker.ints("to")[0], np.dtype(np.float32))
         if maker is not None and maker.kind == "Identity":
             return self._type(maker.inputs[0], makers)
         stored = self._stored(name, makers)
@@ -247,24 +237,9 @@ class Graph:
         return stored[1].dtype
 
 
-def _node(data: memoryview) -> Node:
-    node = Node("", [], [])
-    for at, _, value in fields(data):
-        if at == 1:
-            node.inputs.append(text(value))
-        elif at == 2:
-            node.outputs.append(text(value))
-        elif at == 3:
-            node.name = text(value)
-        elif at == 4:
-            node.kind = text(value)
-        elif at == 5:
-            body = message(value)
-            name = next((text(part) for inner, _, part in fields(body) if inner == 1), "")
-            node.attributes[name] = bytes(body)
-        elif at == 7:
-            node.domain = text(value)
-    return node
+def _node(said: Message) -> Node:
+    attributes = {Message(body).text(1): bytes(body) for body in said.blocks(5)}
+    return Node(said.text(4), said.texts(1), said.texts(2), attributes, domain=said.text(7), name=said.text(3))
 
 
 def _written(node: Node) -> bytes:
@@ -274,67 +249,29 @@ def _written(node: Node) -> bytes:
     return b"".join(parts + ([block(7, node.domain)] if node.domain else []))
 
 
-def _opset(data: memoryview) -> int:
-    """Return the version of the standard operators that an import names, or 0 where it names others."""
-    domain, version = "", 0
-    for at, _, value in fields(data):
-        if at == 1:
-            domain = text(value)
-        elif at == 2:
-            version = whole(value)
-    return version if domain in ("", "ai.onnx") else 0
-
-
-def _name(data: memoryview) -> str:
-    return next((text(value) for at, _, value in fields(data) if at == 1), "")
-
-
-def _weight(data: memoryview) -> tuple[str, Weight]:
-    name = next((text(value) for at, _, value in fields(data) if at == 8), "")
-    return name, Weight(bytes(data))
-
-
 def _values(raw: bytes) -> NDArray[Any] | None:
     """Decode a tensor's message; None where its type or place is not known here."""
-    shape: list[int] = []
-    kind, body, outside = 0, None, False
-    listed: dict[int, list[int | float]] = {}
-    for at, wire, value in fields(memoryview(raw)):
-        if at == 1:
-            shape += whole_list(wire, value)
-        elif at == 2:
-            kind = whole(value)
-        elif at == 9:
-            body = message(value)
-        elif at == 14:
-            outside = whole(value) == 1
-        elif at in (5, 7):
-            try:
-                listed.setdefault(at, []).extend(whole_list(wire, value))
-            except Damaged:
-                return None  # a longer list than any shape or index that is of interest here
-        elif at == 4:
-            packed = message(value) if wire == 2 else value
-            listed.setdefault(at, []).extend(np.frombuffer(bytes(packed), "<f4").tolist())
-    if kind not in _TYPES or outside:
+    tensor = Tensor.read(Message(memoryview(raw)))
+    if tensor.kind not in STORED or tensor.outside:
         return None
-    dtype = np.dtype(_TYPES[kind])
-    if body is None:
-        field_of = {1: 4, 6: 5, 7: 7}.get(kind)
-        numbers = listed.get(field_of, []) if field_of is not None else None
-        if numbers is None or len(numbers) != math.prod(shape):
-            return None
-        return np.array(numbers, dtype).reshape(shape)
-    if len(body) != math.prod(shape) * dtype.itemsize:
-        raise Damaged(f"a weight of shape {shape} holds {len(body)} bytes")
-    return np.frombuffer(body, dtype).reshape(shape)
+    dtype, count = STORED[tensor.kind], math.prod(tensor.shape)
+    if tensor.raw is not None:
+        if len(tensor.raw) != count * dtype.itemsize:
+            raise Damaged(f"a weight of shape {list(tensor.shape)} holds {len(tensor.raw)} bytes")
+        return np.frombuffer(tensor.raw, dtype).reshape(tensor.shape)
+    if tensor.kind == NUMBERS["float32"]:
+        listed = np.frombuffer(b"".join(tensor.said.blocks(4)), dtype)
+    elif tensor.kind in _LISTED and 0 <= count <= _MOST_LISTED:
+        listed = np.array(list(islice(tensor.said.each_whole(_LISTED[tensor.kind]), count + 1)), dtype)
+    else:
+        return None
+    return listed.reshape(tensor.shape) if len(listed) == count else None
 
 
 def _stored_weight(name: str, values: NDArray[Any]) -> Weight:
     values = np.ascontiguousarray(values)
-    kind = next(key for key, word in (_TYPES | _BYTES).items() if np.dtype(word) == values.dtype)
-    raw = b"".join(number(1, n) for n in values.shape) + number(2, kind) + block(8, name) + block(9, values.tobytes())
-    return Weight(raw, values)
+    about = b"".join(number(1, n) for n in values.shape) + number(2, NUMBERS[values.dtype.name]) + block(8, name)
+    return Weight(about + block(9, values.tobytes()), values)
 
 
 def single(nodes: Iterable[Node]) -> Node | None:

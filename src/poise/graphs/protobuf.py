@@ -6,12 +6,20 @@ Source: https://protobuf.dev/programming-guides/encoding.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
+# The largest networks have some ten thousand operations and weights.
+MOST_FIELDS = 200_000
+_MOST_WHOLES = 4096
 _MOST_TEXT = 16 << 20
 
 
 class Damaged(Exception):
     """What is wrong with the bytes."""
+
+
+class Refused(Damaged):
+    """What a file asks for that no network needs."""
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
@@ -42,6 +50,8 @@ def fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
 
 def varint(data: memoryview, at: int) -> tuple[int, int]:
     """Return the number that begins at a byte, and where the next one begins."""
+    if at < len(data) and data[at] < 0x80:  # nearly all: names, sizes and numbers of fields are short
+        return data[at], at + 1
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
@@ -54,8 +64,97 @@ def varint(data: memoryview, at: int) -> tuple[int, int]:
     raise Damaged("a number of more than ten bytes")
 
 
-def text(value: int | memoryview) -> str:
-    """Return the text that a field must hold."""
+class Message:
+    """The fields of a message by number, each decoded when it is asked for. Of a field that holds one value, and comes
+    more than once, the last counts.
+
+    Args:
+        data: What a field holds, or a whole file.
+
+    Raises:
+        Refused: It has more than 200,000 fields.
+        Damaged: It is no message. So do the methods, where a field holds
+            something else than is asked for.
+    """
+
+    __slots__ = ("_count", "_fields")
+
+    def __init__(self, data: int | memoryview) -> None:
+        found: dict[int, list[int | memoryview]] = {}
+        count = 0
+        for number, _, value in fields(_block(data)):
+            count += 1
+            if count > MOST_FIELDS:
+                raise Refused(f"more than {MOST_FIELDS:,} operations, weights, inputs and outputs")
+            if number in found:
+                found[number].append(value)
+            else:
+                found[number] = [value]
+        self._fields, self._count = found, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._fields
+
+    def blocks(self, *numbers: int) -> list[memoryview]:
+        """Return the bytes that fields hold."""
+        return [_block(value) for number in numbers for value in self._fields.get(number, ())]
+
+    def block(self, number: int) -> memoryview | None:
+        """Return the bytes that a field holds, or None where there is none."""
+        found = self._fields.get(number)
+        return _block(found[-1]) if found else None
+
+    def messages(self, *numbers: int) -> list[Message]:
+        """Return the messages that fields hold."""
+        return [Message(value) for number in numbers for value in self._fields.get(number, ())]
+
+    def texts(self, number: int) -> list[str]:
+        """Return the texts of a list."""
+        return [_text(value) for value in self._fields.get(number, ())]
+
+    def text(self, number: int) -> str:
+        """Return a text; empty where there is none."""
+        found = self._fields.get(number)
+        return _text(found[-1]) if found else ""
+
+    def whole(self, number: int, default: int = 0) -> int:
+        """Return a whole number, perhaps negative."""
+        found = self._fields.get(number)
+        return _whole(found[-1]) if found else default
+
+    def each_whole(self, *numbers: int) -> Iterator[int]:
+        """Yield the numbers of a list: they come one by one, or packed into one field."""
+        for value in (value for number in numbers for value in self._fields.get(number, ())):
+            if isinstance(value, int):
+                yield _whole(value)
+                continue
+            at = 0
+            while at < len(value):
+                found, at = varint(value, at)
+                yield _whole(found)
+
+    def wholes(self, *numbers: int) -> list[int]:
+        """Return the numbers of a short list, such as a shape."""
+        found = list(islice(self.each_whole(*numbers), _MOST_WHOLES + 1))
+        if len(found) > _MOST_WHOLES:
+            raise Damaged(f"a list of more than {_MOST_WHOLES} numbers where a shape is expected")
+        return found
+
+    def pair(self) -> tuple[str, str]:
+        """Return the key and value of an entry of a mapping of texts."""
+        return self.text(1), self.text(2)
+
+
+def _block(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise Damaged("a number where a message is expected")
+    return value
+
+
+def _text(value: int | memoryview) -> str:
     if isinstance(value, int) or len(value) > _MOST_TEXT:
         raise Damaged("a text that is none, or one of more than 16 MiB")
     try:
@@ -64,32 +163,10 @@ def text(value: int | memoryview) -> str:
         raise Damaged("a text that is not UTF-8") from None
 
 
-def message(value: int | memoryview) -> memoryview:
-    """Return the bytes that a field must hold."""
-    if isinstance(value, int):
-        raise Damaged("a number where a message is expected")
-    return value
-
-
-def whole(value: int | memoryview) -> int:
-    """Return the whole number, perhaps negative, that a field must hold."""
+def _whole(value: int | memoryview) -> int:
     if not isinstance(value, int):
         raise Damaged("a message where a number is expected")
     return value - (1 << 64) if value >> 63 else value
-
-
-def whole_list(wire: int, value: int | memoryview) -> list[int]:
-    """Return the numbers of a field: they come one by one, or packed into one."""
-    if wire == 0:
-        return [whole(value)]
-    packed, at = message(value), 0
-    numbers: list[int] = []
-    while at < len(packed):
-        number, at = varint(packed, at)
-        numbers.append(whole(number))
-        if len(numbers) > 4096:
-            raise Damaged("a list of more than 4096 numbers where a shape is expected")
-    return numbers
 
 
 def number(field: int, value: int) -> bytes:

@@ -11,6 +11,7 @@ repeated.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from math import prod
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -18,22 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.graphs.protobuf import Damaged, fields, message, text, whole, whole_list
+from poise.graphs.messages import STORED, Tensor
+from poise.graphs.protobuf import MOST_FIELDS, Message, Refused
 
 # Numbers in one tensor: half a gigabyte in float32. The largest map of a network here has 7 million.
 MOST_NUMBERS = 1 << 27
 # Numbers in one input: a batch of 32 pictures of 640 x 640 has 39 million, one of 4,096 x 4,096 has 50.
 MOST_INPUT = 1 << 26
-# Operations, weights, inputs, outputs, shapes: the largest networks have some ten thousand.
-_MOST_PARTS = 200_000
 _MOST_DEPTH = 8
 # Constants that may be sizes: a list of as many axes.
 _FEW = 64
-_TYPES = {1: "<f4", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
-
-
-class Refused(Damaged):
-    """What a file asks for that no network needs."""
 
 
 @dataclass(slots=True)
@@ -55,13 +50,12 @@ def look(data: bytes | memoryview) -> list[str]:
         Damaged: It is no ONNX file.
     """
     found = _Found()
-    for number, _, value in fields(memoryview(data)):
-        if number == 7:
-            _graph(message(value), found, 0)
-        elif number == 25:  # functions: their nodes may hold tensors as well
-            for inner, _, node in fields(message(value)):
-                if inner == 7:
-                    _node(message(node), found, 0)
+    model = Message(memoryview(data))
+    for graph in model.messages(7):
+        _graph(graph, found, 0)
+    for function in model.messages(25):  # its nodes may hold tensors as well
+        for node in function.messages(7):
+            _node(node, found, 0)
     for place in found.outside:
         parts = PurePosixPath(place).parts + PureWindowsPath(place).parts
         if not place or ".." in parts or PurePosixPath(place).is_absolute() or PureWindowsPath(place).anchor:
@@ -69,93 +63,60 @@ def look(data: bytes | memoryview) -> list[str]:
     return list(dict.fromkeys(found.outside))
 
 
-def _graph(data: memoryview, found: _Found, depth: int) -> None:
+def _graph(said: Message, found: _Found, depth: int) -> None:
     if depth > _MOST_DEPTH:
         raise Refused(f"graphs inside graphs more than {_MOST_DEPTH} deep")
-    nodes = []
-    for number, _, value in fields(data):
-        found.parts += 1
-        if found.parts > _MOST_PARTS:
-            raise Refused(f"more than {_MOST_PARTS:,} operations, weights, inputs and outputs")
-        if number == 1:
-            nodes.append(message(value))
-        elif number == 5:
-            _tensor(message(value), found)
-        elif number == 11 and depth == 0:
-            _input(message(value))
-        elif number == 15:
-            for inner, _, part in fields(message(value)):
-                if inner in (1, 2):
-                    _tensor(message(part), found)
-    for node in nodes:
+    found.parts += len(said)
+    if found.parts > MOST_FIELDS:
+        raise Refused(f"more than {MOST_FIELDS:,} operations, weights, inputs and outputs")
+    for weight in said.messages(5):
+        _tensor(weight, found)
+    for sparse in said.messages(15):
+        for part in sparse.messages(1, 2):
+            _tensor(part, found)
+    if depth == 0:
+        for taken in said.messages(11):
+            _input(taken)
+    for node in said.messages(1):
         _node(node, found, depth)
 
 
-def _input(data: memoryview) -> None:
+def _input(said: Message) -> None:
     """Refuse an input that no picture fills; free axes count as one."""
-    name, size = "", 1
-    for number, _, value in fields(data):
-        if number == 1:
-            name = text(value)
-        elif number == 2:  # the type, the tensor in it, its shape, an axis, its length
-            parts = [message(value)]
-            for wanted in (1, 2, 1):
-                parts = [message(inner) for part in parts for at, _, inner in fields(part) if at == wanted]
-            for axis in parts[:_FEW]:
-                size *= max((whole(length) for at, _, length in fields(axis) if at == 1), default=1) or 1
+    axes = [said]
+    for wanted in (2, 1, 2, 1):  # the type, the tensor in it, its shape, an axis
+        axes = [inner for part in axes for inner in part.messages(wanted)]
+    size = prod(axis.whole(1) or 1 for axis in axes[:_FEW])
     if size > MOST_INPUT:
-        raise Refused(f"its input {name[:60]!r} has {size:,} numbers, more than {MOST_INPUT:,}")
+        raise Refused(f"its input {said.text(1)[:60]!r} has {size:,} numbers, more than {MOST_INPUT:,}")
 
 
-def _tensor(data: memoryview, found: _Found, name: str = "") -> None:
-    shape: list[int] = []
-    numbers: list[int] = []
-    kind, raw, outside, place = 0, memoryview(b""), False, ""
-    for number, wire, value in fields(data):
-        if number == 1:
-            shape += whole_list(wire, value)
-        elif number == 2:
-            kind = whole(value)
-        elif number in (5, 7) and len(numbers) < _FEW and (wire == 0 or len(message(value)) <= 10 * _FEW):
-            numbers += whole_list(wire, value)
-        elif number == 8:
-            name = name or text(value)
-        elif number == 9:
-            raw = message(value)
-        elif number == 13:
-            entry = {inner: text(part) for inner, _, part in fields(message(value)) if inner in (1, 2)}
-            if entry.get(1) == "location":
-                place = entry.get(2, "")
-        elif number == 14:
-            outside = whole(value) == 1
-    if outside:
-        found.outside.append(place)
+def _tensor(said: Message, found: _Found, name: str = "") -> None:
+    tensor = Tensor.read(said)
+    name = name or tensor.name
+    if tensor.outside:
+        found.outside.append(tensor.place)
+    shape = tensor.shape
     if len(shape) > _FEW or any(n < 0 for n in shape):
-        raise Refused(f"weight {name[:60]!r} has shape {shape[:_FEW]}")
+        raise Refused(f"weight {name[:60]!r} has shape {list(shape[:_FEW])}")
     size = prod(shape)
     found.sizes[name] = size
-    found.shapes[name] = tuple(shape)
-    if size <= _FEW and not outside:
-        if raw and kind in _TYPES and len(raw) == size * np.dtype(_TYPES[kind]).itemsize:
-            found.values[name] = np.frombuffer(raw, _TYPES[kind])
-        elif numbers and kind in (6, 7):
-            found.values[name] = np.array(numbers[:_FEW], np.int64)
+    found.shapes[name] = shape
+    if size > _FEW or tensor.outside:
+        return
+    if tensor.raw and tensor.kind in STORED and len(tensor.raw) == size * STORED[tensor.kind].itemsize:
+        found.values[name] = np.frombuffer(tensor.raw, STORED[tensor.kind])
+    elif tensor.kind in (6, 7):
+        listed = list(islice(said.each_whole(5, 7), _FEW))
+        if listed:
+            found.values[name] = np.array(listed, np.int64)
 
 
-def _node(data: memoryview, found: _Found, depth: int) -> None:
-    inputs: list[str] = []
-    outputs: list[str] = []
-    kind = ""
-    own: _Found = _Found()
-    for number, _, value in fields(data):
-        if number == 1:
-            inputs.append(text(value))
-        elif number == 2:
-            outputs.append(text(value))
-        elif number == 4:
-            kind = text(value)
-        elif number == 5:
-            _attribute(message(value), found, own, depth)
+def _node(said: Message, found: _Found, depth: int) -> None:
+    kind, inputs, outputs = said.text(4), said.texts(1), said.texts(2)
+    own = _Found()
+    for attribute in said.messages(5):
+        _attribute(attribute, found, own, depth)
     known = [found.values.get(name) for name in inputs]
     result = _value(kind, known, own)
     size = max((found.sizes.get(name, 1) for name in inputs), default=1)
@@ -280,24 +241,18 @@ def _value(kind: str, known: list[NDArray[Any] | None], own: _Found) -> NDArray[
     return None
 
 
-def _attribute(data: memoryview, found: _Found, own: _Found, depth: int) -> None:
-    name = ""
-    numbers: list[int] = []
-    for number, wire, value in fields(data):
-        if number == 1:
-            name = text(value)
-        elif number in (3, 8) and len(numbers) < _FEW:
-            numbers += whole_list(wire, value)[:_FEW]
-        elif number in (5, 10):
-            part = _Found()
-            _tensor(message(value), part, "value")
-            own.values |= part.values
-            found.outside += part.outside
-        elif number in (22, 23):
-            for inner, _, tensor in fields(message(value)):
-                if inner in (1, 2):
-                    _tensor(message(tensor), found, "?")
-        elif number in (6, 11):
-            _graph(message(value), found, depth + 1)
+def _attribute(said: Message, found: _Found, own: _Found, depth: int) -> None:
+    for tensor in said.messages(5, 10):
+        part = _Found()
+        _tensor(tensor, part, "value")
+        own.values |= part.values
+        found.outside += part.outside
+    for sparse in said.messages(22, 23):
+        for tensor in sparse.messages(1, 2):
+            _tensor(tensor, found, "?")
+    for graph in said.messages(6, 11):
+        _graph(graph, found, depth + 1)
+    numbers = list(islice(said.each_whole(3, 8), _FEW))
     if numbers:
-        own.values[name] = np.array(numbers, np.int64) if all(abs(n) < 1 << 62 for n in numbers) else np.empty(0)
+        fitting = all(abs(n) < 1 << 62 for n in numbers)
+        own.values[said.text(1)] = np.array(numbers, np.int64) if fitting else np.empty(0)

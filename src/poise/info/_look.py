@@ -10,6 +10,7 @@ from pathlib import Path
 
 from poise import files
 from poise.errors import ModelError
+from poise.files.networks import read_network, refuse_pointer
 from poise.info._info import Info
 from poise.info._metadata import MOST_CONFIG, brief, picture_size, said, short
 from poise.info._openvino import openvino
@@ -49,14 +50,8 @@ def _look(path: Path) -> Info:
         return openvino(found[0])
     if path.suffix.lower() == ".xml":
         return openvino(path)
-    try:
-        data = files.read_bytes(path, most=files.MOST_NETWORK)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if data.startswith(b"version https://git-lfs"):
-        raise ModelError(f"{path}: a Git LFS pointer, not the file itself (run: git lfs pull)")
+    refuse_pointer(path, ModelError)
+    data = read_network(path)
     sha = hashlib.sha256(data).hexdigest()
     if path.suffix.lower() == ".onnx":
         return _onnx(path, data, sha)

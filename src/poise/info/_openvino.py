@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ElementTree
 from math import prod
 from pathlib import Path
 
-from poise import files
 from poise.errors import ModelError
+from poise.files.networks import read_network
 from poise.info._info import Info
 from poise.info._metadata import picture_size, said
 from poise.info._usage import usage
@@ -24,12 +24,7 @@ def openvino(path: Path) -> Info:
     Raises:
         ModelError: There is no such file, or it is damaged.
     """
-    try:
-        text = files.read_bytes(path, most=_MOST_XML)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    text = read_network(path, most=_MOST_XML)
     # A document type could define entities that grow without end; OpenVINO writes none.
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
         raise ModelError(f"{path}: refused: its XML defines entities, which OpenVINO never writes")
@@ -41,7 +36,7 @@ def openvino(path: Path) -> Info:
     if root.tag != "net" or not layers:
         raise ModelError(f"{path}: not an OpenVINO network (its root is <{root.tag[:40]}>)")
     weights = path.with_suffix(".bin")
-    stored = files.read_bytes(weights, most=files.MOST_NETWORK) if weights.is_file() else b""
+    stored = read_network(weights) if weights.is_file() else b""
     meta = {
         node.tag if node.get("name") is None else str(node.get("name")): str(node.get("value", ""))
         for node in (*root.findall("./rt_info/framework/*"), *root.findall("./rt_info/framework/info"))

@@ -12,31 +12,15 @@ from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
-from poise.errors import ModelError
-from poise.graphs.protobuf import Damaged, fields, message, text, whole, whole_list
+import numpy as np
 
-# Onnx.proto, TensorProto.DataType: name and bytes of one number.
-_KINDS = {
-    1: ("float32", 4),
-    2: ("uint8", 1),
-    3: ("int8", 1),
-    4: ("uint16", 2),
-    5: ("int16", 2),
-    6: ("int32", 4),
-    7: ("int64", 8),
-    8: ("string", 0),
-    9: ("bool", 1),
-    10: ("float16", 2),
-    11: ("float64", 8),
-    12: ("uint32", 4),
-    13: ("uint64", 8),
-    16: ("bfloat16", 2),
-}
-_MOST_NODES = 200_000
-# Weights, inputs, outputs and pieces of metadata; the largest networks have some thousands.
-_MOST_VALUES = 200_000
+from poise.errors import ModelError
+from poise.graphs.messages import TYPES, Tensor, metadata, operator_sets
+from poise.graphs.protobuf import Damaged, Message
+
+# Bytes of one number, of the types of which numpy knows them.
+_WIDTHS = {number: np.dtype(name).itemsize for number, name in TYPES.items() if name not in ("string", "bfloat16")}
 _MOST_AXES = 16
-_MOST_INTS = 4096
 _MOST_NUMBERS = 1 << 40
 _SMALL = 64
 
@@ -168,176 +152,68 @@ def read_onnx(path: Path, data: bytes | memoryview) -> OnnxFile:
         ModelError: The bytes are not an ONNX file, or are damaged; says where.
     """
     try:
-        return _model(memoryview(data))
+        return _model(Message(memoryview(data)))
     except Damaged as error:
         raise ModelError(f"{path}: not an ONNX network, or damaged: {error}; fetch or export the file again") from None
 
 
-def _model(data: memoryview) -> OnnxFile:
-    producer, version, ir, opset = "", "", 0, 0
-    domains: dict[str, int] = {}
-    metadata: dict[str, str] = {}
-    graph: memoryview | None = None
-    for number, _, value in fields(data):
-        if number == 1:
-            ir = whole(value)
-        elif number == 2:
-            producer = text(value)
-        elif number == 3:
-            version = text(value)
-        elif number == 7:
-            graph = message(value)
-        elif number == 8:
-            domain, at = _pair(message(value))
-            if domain in ("", "ai.onnx"):
-                opset = at
-            else:
-                domains[domain] = at
-        elif number == 14:
-            key, said = _strings(message(value))
-            metadata[key] = said
-            if len(metadata) > _MOST_VALUES:
-                raise Damaged(f"more than {_MOST_VALUES} pieces of metadata")
-    if graph is None:
+def _model(said: Message) -> OnnxFile:
+    producer = f"{said.text(2)} {said.text(3)}".strip()
+    graphs = said.messages(7)
+    if not graphs:
         raise Damaged("it holds no graph")
-    inputs, outputs, weights, nodes, external = _graph(graph)
-    known = {w.name for w in weights}
+    graph = graphs[-1]
+    tensors = [Tensor.read(weight) for weight in graph.messages(5)]
+    weights = tuple(map(_checked, tensors))
+    nodes = tuple(map(_node, graph.messages(1)))
+    if not nodes:
+        raise Damaged("its graph holds no operation")
+    known = {tensor.name for tensor in tensors}
+    sets = operator_sets(said)
     return OnnxFile(
-        producer=f"{producer} {version}".strip(),
-        ir=ir,
-        opset=opset,
-        domains=domains,
-        inputs=tuple(i for i in inputs if i.name not in known),
-        outputs=tuple(outputs),
-        weights=tuple(weights),
-        nodes=tuple(nodes),
-        metadata=metadata,
-        external=external,
+        producer=producer,
+        ir=said.whole(1),
+        opset=sets.pop("", 0),
+        domains=sets,
+        inputs=tuple(one for one in map(_value, graph.messages(11)) if one.name not in known),
+        outputs=tuple(map(_value, graph.messages(12))),
+        weights=weights,
+        nodes=nodes,
+        metadata=metadata(said),
+        external=any(tensor.outside for tensor in tensors),
     )
 
 
-def _pair(data: memoryview) -> tuple[str, int]:
-    domain, version = "", 0
-    for number, _, value in fields(data):
-        if number == 1:
-            domain = text(value)
-        elif number == 2:
-            version = whole(value)
-    return domain, version
-
-
-def _strings(data: memoryview) -> tuple[str, str]:
-    found = {1: "", 2: ""}
-    for number, _, value in fields(data):
-        if number in found:
-            found[number] = text(value)
-    return found[1], found[2]
-
-
-def _graph(data: memoryview) -> tuple[list[Value], list[Value], list[Value], list[Node], bool]:
-    inputs: list[Value] = []
-    outputs: list[Value] = []
-    weights: list[Value] = []
-    nodes: list[Node] = []
-    external = False
-    for number, _, value in fields(data):
-        if number == 1:
-            nodes.append(_node(message(value)))
-            if len(nodes) > _MOST_NODES:
-                raise Damaged(f"more than {_MOST_NODES} operations")
-        elif number == 5:
-            weight, outside = _tensor(message(value))
-            weights.append(weight)
-            external |= outside
-        elif number == 11:
-            inputs.append(_value(message(value)))
-        elif number == 12:
-            outputs.append(_value(message(value)))
-        if len(weights) + len(inputs) + len(outputs) > _MOST_VALUES:
-            raise Damaged(f"more than {_MOST_VALUES} weights, inputs and outputs")
-    if not nodes:
-        raise Damaged("its graph holds no operation")
-    return inputs, outputs, weights, nodes, external
-
-
-def _node(data: memoryview) -> Node:
-    kind = ""
-    inputs: list[str] = []
-    outputs: list[str] = []
-    attributes: dict[str, tuple[int, ...]] = {}
-    for number, _, value in fields(data):
-        if number == 1:
-            inputs.append(text(value))
-        elif number == 2:
-            outputs.append(text(value))
-        elif number == 4:
-            kind = text(value)
-        elif number == 5:
-            name = ""
-            numbers: list[int] = []
-            for inner, wire, part in fields(message(value)):
-                if inner == 1:
-                    name = text(part)
-                elif inner in (3, 8):
-                    numbers += whole_list(wire, part)
-                    if len(numbers) > _MOST_INTS:
-                        raise Damaged(f"an attribute of more than {_MOST_INTS} numbers where a shape is expected")
-            attributes[name] = tuple(numbers)
+def _node(said: Message) -> Node:
+    kind = said.text(4)
     if not kind:
         raise Damaged("an operation without a name")
-    return Node(kind, tuple(inputs), tuple(outputs), attributes)
+    attributes = {attribute.text(1): tuple(attribute.wholes(3, 8)) for attribute in said.messages(5)}
+    return Node(kind, tuple(said.texts(1)), tuple(said.texts(2)), attributes)
 
 
-def _tensor(data: memoryview) -> tuple[Value, bool]:
-    name, kind, size, outside, raw = "", 0, 0, False, b""
-    shape: list[int] = []
-    for number, wire, value in fields(data):
-        if number == 1:
-            shape += whole_list(wire, value)
-        elif number == 2:
-            kind = whole(value)
-        elif number == 8:
-            name = text(value)
-        elif number == 9:
-            size = len(message(value))
-            raw = bytes(message(value)) if size <= _SMALL else b""
-        elif number == 14:
-            outside = whole(value) == 1
-    if len(shape) > _MOST_AXES or any(n < 0 for n in shape) or prod(shape) > _MOST_NUMBERS:
-        raise Damaged(f"weight {name[:60]!r} has shape {shape[:_MOST_AXES]}")
-    if kind not in _KINDS:
-        raise Damaged(f"weight {name[:60]!r} has number type {kind}, which there is not")
-    word, width = _KINDS[kind]
-    if size and width and size != prod(shape) * width:
-        raise Damaged(f"weight {name[:60]!r} of shape {shape} holds {size} bytes, expected {prod(shape) * width}")
-    return Value(name, tuple(shape), word, raw), outside
+def _checked(tensor: Tensor) -> Value:
+    """Return a weight whose numbers are as many as its shape says."""
+    name, shape = f"weight {tensor.name[:60]!r}", tensor.shape
+    count, size = prod(shape), len(tensor.raw or b"")
+    if len(shape) > _MOST_AXES or any(n < 0 for n in shape) or count > _MOST_NUMBERS:
+        raise Damaged(f"{name} has shape {list(shape[:_MOST_AXES])}")
+    if tensor.kind not in TYPES:
+        raise Damaged(f"{name} has number type {tensor.kind}, which there is not")
+    width = _WIDTHS.get(tensor.kind, 0)
+    if size and width and size != count * width:
+        raise Damaged(f"{name} of shape {list(shape)} holds {size} bytes, expected {count * width}")
+    return Value(tensor.name, shape, TYPES[tensor.kind], bytes(tensor.raw or b"") if size <= _SMALL else b"")
 
 
-def _value(data: memoryview) -> Value:
+def _value(said: Message) -> Value:
     """Read ValueInfoProto: name, and type → tensor type → element type and shape."""
-    name, kind = "", 0
+    name, kind = said.text(1), 0
     shape: list[int | str] = []
-    for number, _, value in fields(data):
-        if number == 1:
-            name = text(value)
-        elif number == 2:
-            for inner, _, tensor in fields(message(value)):
-                if inner != 1:
-                    continue
-                for part, _, said in fields(message(tensor)):
-                    if part == 1:
-                        kind = whole(said)
-                    elif part == 2:
-                        shape = [_axis(message(axis)) for n, _, axis in fields(message(said)) if n == 1]
-                        if len(shape) > _MOST_AXES:
-                            raise Damaged(f"{name[:60]!r} has {len(shape)} axes")
-    return Value(name, tuple(shape), _KINDS.get(kind, ("unknown", 0))[0])
-
-
-def _axis(data: memoryview) -> int | str:
-    for number, _, value in fields(data):
-        if number == 1:
-            return whole(value)
-        if number == 2:
-            return text(value)
-    return "?"
+    for tensor in (tensor for type_ in said.messages(2) for tensor in type_.messages(1)):
+        kind = tensor.whole(1)
+        axes = [axis for part in tensor.messages(2) for axis in part.messages(1)]
+        if len(axes) > _MOST_AXES:
+            raise Damaged(f"{name[:60]!r} has {len(axes)} axes")
+        shape = [axis.text(2) or (axis.whole(1) if 1 in axis else "?") for axis in axes]
+    return Value(name, tuple(shape), TYPES.get(kind, "unknown"))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from poise import files
 from poise.errors import ModelError, require, suggest
 from poise.estimators.spec import Spec
+from poise.files.networks import refuse_pointer
 from poise.graphs import optimise
 from poise.runtime import ENGINES, Session, fastest, open_session
-from poise.weights import ENDINGS, Card, faster, model, models, network, zoo_models
+from poise.weights import ENDINGS, Card, digest, faster, model, models, network, zoo_models
 
-_POINTER = b"version https://git-lfs"
 CHECKPOINTS = (".pt", ".pth", ".safetensors")
 # Most that a rewritten network may differ from the one it is made of, over its largest output: rounded sums of float32.
 _EQUAL = 1e-4
@@ -112,7 +110,7 @@ def open_file(
         MissingExtra: The engine that is asked for is not installed, or only torch has the device and is not.
     """
     ending = path.suffix.lower()
-    refuse_pointer(path)
+    refuse_pointer(path, ModelError)
     if ending == ".torchscript":
         if runtime not in ("auto", "torch"):
             raise ValueError(f"{path}: runtime {runtime!r} runs .onnx files; a .torchscript file runs in torch")
@@ -123,7 +121,7 @@ def open_file(
     if ending in (".onnx", ".xml"):
         engine = "openvino" if ending == ".xml" else runtime
         if ending == ".xml":
-            refuse_pointer(path.with_suffix(".bin"))
+            refuse_pointer(path.with_suffix(".bin"), ModelError)
         return open_session(
             quickened(path), runtime=engine, device=device, threads=threads, precision=precision, name=str(path)
         )
@@ -155,17 +153,6 @@ def _open_checkpoint(
     return open_session(graph, runtime=engine, device=device, threads=threads, precision=precision, name=str(path))
 
 
-def refuse_pointer(path: Path) -> None:
-    """Raise where a file is the pointer that Git LFS leaves in place of a large file."""
-    try:
-        with path.open("rb") as file:
-            pointer = file.read(len(_POINTER)) == _POINTER
-    except OSError:
-        return  # said where the file is read
-    if pointer:
-        raise ModelError(f"{path}: a Git LFS pointer, not the file itself (run: git lfs pull)")
-
-
 def weight_files(card: Card | None, path: Path | None, name: str) -> list[dict[str, Any]]:
     """Return what a manifest says of the files that hold the weights.
 
@@ -175,17 +162,10 @@ def weight_files(card: Card | None, path: Path | None, name: str) -> list[dict[s
         name: What the file is called.
     """
     if card is None:
-        return [{"name": name, "file": name, "sha256": _sha256(path)}]
+        return [{"name": name, "file": name, "sha256": "" if path is None else digest(path)}]
     entries = [network(part) for part in card.networks]
     return [
         # What a network of the zoo is, its file says where the registry does not know.
-        {"name": e.name, "file": e.file, "sha256": e.sha256 or _sha256(e.path), "licence": e.licence}
+        {"name": e.name, "file": e.file, "sha256": e.sha256 or digest(e.path), "licence": e.licence}
         for e in entries
     ]
-
-
-def _sha256(path: Path | None) -> str:
-    if path is None:
-        return ""
-    with files.open_plain(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

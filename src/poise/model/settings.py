@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import SourceError, suggest
+from poise.errors import SourceError
 from poise.estimators import Options
 from poise.filters.smoothing import Kalman, OneEuro, filter_named
+from poise.results.arguments import check_common, refuse_unknown, take_harmless
 from poise.results.arrays import longer_side, plain
 from poise.results.columns import Boxes
 
@@ -147,14 +148,8 @@ class Settings:
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
-        for name in ("conf", "iou"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and 0 <= value <= 1):
-                raise ValueError(f"{name} must be from 0 to 1, got {value!r}")
+        check_common(self, counts=("max_det", "batch", "vid_stride"), optional=True)
         object.__setattr__(self, "classes", _classes(self.classes))
-        for name in ("max_det", "batch", "vid_stride"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
         if not isinstance(self.reconnect, int) or self.reconnect < 0:
             raise ValueError(f"reconnect must be a whole number from 0, got {self.reconnect!r}")
         for name in ("line_width", "kpt_radius"):
@@ -182,8 +177,6 @@ class Settings:
             object.__setattr__(self, "font", find_font(str(self.font)))
         if self.boxes is not None:
             object.__setattr__(self, "boxes", _boxes(self.boxes))
-        if self.imgsz is not None and not (isinstance(self.imgsz, (int, float)) and 32 <= self.imgsz <= 8192):
-            raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz!r}")
 
     @property
     def saves(self) -> bool:
@@ -231,14 +224,10 @@ class Settings:
         for old, (name, turned) in _FORMER.items():
             if old in given:
                 given[name] = not given.pop(old) if turned else given.pop(old)
-        for name, values in _HARMLESS.items():
-            if name in given and given.pop(name) not in values:
-                raise ValueError(f"{name}={arguments[name]!r} is not supported for keypoints; leave it out")
+        take_harmless(given, _HARMLESS, "for keypoints")
         if arguments.get("half"):
             _note_half()
-        for name in given:
-            if name not in known:
-                raise TypeError(f"{call}() has no argument {name!r}{suggest(name, known)}")
+        refuse_unknown(given, known, call)
         if isinstance(given.get("boxes"), bool):  # "draw boxes", as older code says it
             given["show_boxes"] = given.pop("boxes")
         if given.get("device") == "":

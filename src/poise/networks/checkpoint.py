@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from poise.errors import ModelError
+from poise.files.networks import POINTER, read_network
 from poise.files.text import valid
 from poise.networks import own, published
 from poise.networks.architectures import FAMILIES, STRIDES
 from poise.networks.archive import Archive
 from poise.networks.found import Found
-from poise.networks.reading import read_bytes
 from poise.networks.recognise import Identity, identify, kpt_shape
 from poise.networks.safetensors import read
 from poise.skeletons import Skeleton, skeleton_of
@@ -108,7 +108,7 @@ def read_checkpoint(path: str | Path, *, kpt_shape: tuple[int, int] | None = Non
     Raises:
         ModelError: The file is no YOLO-pose network, is damaged, or is refused; with the reason.
     """
-    return parse_checkpoint(Path(path), read_bytes(Path(path)), kpt_shape=kpt_shape)
+    return parse_checkpoint(Path(path), read_network(Path(path)), kpt_shape=kpt_shape)
 
 
 def parse_checkpoint(path: Path, data: bytes, *, kpt_shape: tuple[int, int] | None = None) -> Checkpoint:
@@ -131,7 +131,7 @@ def _guess(data: bytes) -> str:
     start = data[:512].lstrip().lower()
     if not data:
         return "an empty file"
-    if start.startswith(b"version https://git-lfs"):
+    if start.startswith(POINTER):
         return "a Git LFS pointer, not the file itself (run: git lfs pull)"
     if start.startswith((b"<!doctype", b"<html")):
         return "a web page (the download did not give the file)"
@@ -148,31 +148,18 @@ def _assemble(path: Path, found: Found, given: tuple[int, int] | None) -> Checkp
         raise ModelError(
             f"{path}: the file names classes {list(names)[:20]}, but its weights have {identity.nc} classes"
         )
-    return Checkpoint(
-        source=path,
-        format=found.format,
-        family=identity.family,
-        scale=identity.scale,
-        names=names,
-        kpt_shape=shape,
-        skeleton=found.skeleton or _skeleton(path, shape[0], names, found),
-        weights=found.weights,
-        fused=identity.fused,
-        branches=identity.branches,
-        sigma=identity.sigma,
-        flow=identity.flow,
-        unit_std=found.unit_std,
-        bn_eps=found.bn_eps,
-        imgsz=found.imgsz,
-        licence=found.licence,
-        date=found.date,
-        version=found.version,
-        description=found.description or f"{identity.family}{identity.scale}-pose",
-        end2end=found.end2end,
-        train_args=found.train_args,
-        train_metrics=found.train_metrics,
-        train_results=found.train_results,
-    )
+    ours = {f.name for f in fields(Checkpoint)}
+    # What the weights show goes before what the file says.
+    said = {f.name: getattr(found, f.name) for f in fields(found) if f.name in ours}
+    seen = {f.name: getattr(identity, f.name) for f in fields(identity) if f.name in ours}
+    known = {
+        "source": path,
+        "names": names,
+        "kpt_shape": shape,
+        "skeleton": found.skeleton or _skeleton(path, shape[0], names, found),
+        "description": found.description or f"{identity.family}{identity.scale}-pose",
+    }
+    return Checkpoint(**said | seen | known)
 
 
 def _skeleton(path: Path, count: int, names: Mapping[int, str], found: Found) -> Skeleton:

@@ -61,7 +61,7 @@ def _module(leaf: Leaf) -> nn.Module:
     return made
 
 
-class TorchScope:
+class _TorchScope:
     """A place in a network of torch; see :class:`poise.networks.scope.Scope`, whose methods these are."""
 
     __slots__ = ("_module",)
@@ -69,9 +69,8 @@ class TorchScope:
     def __init__(self, module: nn.Module) -> None:
         self._module = module
 
-    def __truediv__(self, name: str) -> TorchScope:
-        """Return the place of a part."""
-        return TorchScope(self._at(name))
+    def __truediv__(self, name: str) -> _TorchScope:
+        return _TorchScope(self._at(name))
 
     def _at(self, name: str) -> nn.Module:
         module: Any = self._module
@@ -80,57 +79,44 @@ class TorchScope:
         return module  # type: ignore[no-any-return]
 
     def conv(self, name: str, x: Tensor, *_: int, **__: Any) -> Tensor:
-        """Convolve, normalise by batch, activate with SiLU; padded so that stride 1 keeps the size."""
         return self._at(name)(x)  # type: ignore[no-any-return]
 
     bare = conv
 
     def pool(self, x: Tensor) -> Tensor:
-        """Take the largest of 5 x 5 cells around each."""
         return functional.max_pool2d(x, 5, stride=1, padding=2)
 
     def double(self, x: Tensor) -> Tensor:
-        """Repeat each cell, so that the map has twice the height and width."""
         return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
     def split(self, x: Tensor, sizes: Sequence[int], axis: int = 1) -> Sequence[Tensor]:
-        """Cut into pieces."""
         return x.split(sizes, axis)  # type: ignore[no-untyped-call,no-any-return]
 
     def concat(self, values: Sequence[Tensor], axis: int = 1) -> Tensor:
-        """Join."""
         return torch.cat(list(values), axis)
 
     def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        """Reorder into a shape: 0 is an axis as it was, -1 what remains."""
         return x.reshape([n if n else x.shape[i] for i, n in enumerate(shape)])
 
     def like(self, x: Tensor, other: Tensor) -> Tensor:
-        """Reorder into the shape of another value."""
         return x.reshape(other.shape)
 
     def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        """Reorder the axes."""
         return x.permute(*axes)
 
     def matmul(self, x: Tensor, y: Tensor) -> Tensor:
-        """Multiply matrices."""
         return x @ y
 
     def softmax(self, x: Tensor, axis: int) -> Tensor:
-        """Make a distribution along an axis."""
         return x.softmax(axis)
 
     def sigmoid(self, x: Tensor) -> Tensor:
-        """Squash into 0 to 1."""
         return x.sigmoid()
 
     def exact(self, x: Tensor) -> Tensor:
-        """Go on in single precision."""
         return x.float()
 
     def anchors(self, maps: Sequence[Tensor], strides: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Place one anchor in the middle of every cell."""
         points, sizes = [], []
         for level, stride in zip(maps, strides, strict=True):
             h, w = level.shape[2:]
@@ -142,28 +128,22 @@ class TorchScope:
         return torch.cat(points, 1), torch.cat(sizes, 1)
 
     def largest(self, x: Tensor) -> Tensor:
-        """Take the largest along axis 1: ``(B, C, A)`` to ``(B, A)``."""
         return x.amax(1)
 
     def fewer(self, x: Tensor, limit: int) -> int:
-        """Return the smaller of a limit and the length of the last axis."""
         return min(limit, x.shape[-1])
 
     def top(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Return the largest of each row of ``(B, A)``, best first, and where they are: ``(B, count)`` each."""
         found = x.topk(count, 1)
         return found.values, found.indices
 
     def pick(self, x: Tensor, index: Tensor) -> Tensor:
-        """Take from each row of ``(B, A)`` the numbers at ``(B, n)`` places."""
         return x.gather(1, index)
 
     def rows(self, x: Tensor, index: Tensor) -> Tensor:
-        """Take from ``(B, C, A)`` the columns at ``(B, n)`` places, as rows: ``(B, n, C)``."""
         return x.transpose(1, 2).gather(1, index.unsqueeze(2).expand(-1, -1, x.shape[1]))
 
     def column(self, x: Tensor) -> Tensor:
-        """Turn ``(B, n)`` numbers of any kind into ``(B, n, 1)`` of single precision."""
         return x.unsqueeze(2).float()
 
 
@@ -177,7 +157,7 @@ class Block(Part):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """One map from those that the layer takes."""
-        return block(TorchScope(self), self.layer, inputs)  # type: ignore[no-any-return]
+        return block(_TorchScope(self), self.layer, inputs)  # type: ignore[no-any-return]
 
 
 class PoseHead(Part):
@@ -202,13 +182,13 @@ class PoseHead(Part):
 
     def raw(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return what the branches say: ``boxes`` (B, 64, A), ``scores`` logits (B, nc, A), ``kpts`` (B, K * D, A)."""
-        return raw(TorchScope(self), self.about, maps)
+        return raw(_TorchScope(self), self.about, maps)
 
     def forward(self, maps: list[Tensor]) -> Raw | tuple[Tensor, ...]:
         """Return the raw dictionary with ``feats`` in training, else ``(output0,)``: (B, 4 + nc + K * D, A) pixels."""
         if self.training:
             return {**self.raw(maps), "feats": maps}
-        return pixels(TorchScope(self), self.about, maps)
+        return pixels(_TorchScope(self), self.about, maps)
 
 
 class Pose26Head(PoseHead):
@@ -244,7 +224,7 @@ class Pose26Head(PoseHead):
 
     def raw(self, maps: Sequence[Tensor], branch: str = "one2many", *, sigma: bool = False) -> dict[str, Tensor]:
         """Return what a branch says: ``boxes`` (B, 4, A), ``scores`` logits, ``kpts``, ``kpts_sigma`` (B, 2K, A)."""
-        return raw(TorchScope(self), self.about, maps, branch=branch, sigma=sigma)
+        return raw(_TorchScope(self), self.about, maps, branch=branch, sigma=sigma)
 
     def forward(self, maps: list[Tensor]) -> dict[str, Raw] | tuple[Tensor, ...]:  # type: ignore[override]
         """Return both branches' raw dictionaries in training, else what is deployed.
@@ -261,7 +241,7 @@ class Pose26Head(PoseHead):
                 "one2one": {**self.raw(detached, "one2one", sigma=True), "feats": detached},
             }
         return pixels(
-            TorchScope(self),
+            _TorchScope(self),
             self.about,
             maps,
             branch="one2one" if self.end2end else "one2many",

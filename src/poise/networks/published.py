@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import ModelError
+from poise.files.networks import read_network
 from poise.networks import own
 from poise.networks.archive import Archive
 from poise.networks.found import Found
 from poise.networks.pickled import Instance, TensorRef
-from poise.networks.reading import read_bytes
 from poise.networks.safetensors import widen
 from poise.networks.unpickle import unpickle
 
@@ -70,7 +70,7 @@ def read_plain(path: str | Path) -> Any:
         ModelError: It is no such archive, or is refused; with the reason.
     """
     path = Path(path)
-    archive = Archive(path, read_bytes(path))
+    archive = Archive(path, read_network(path))
     root = unpickle(archive.read("data.pkl"), name=str(path))
     refs: dict[str, TensorRef] = {}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from poise import weights
 from poise.errors import ModelError
 from poise.extras.version import __version__
+from poise.files.networks import read_network
 from poise.files.text import valid
-from poise.networks.reading import read_bytes
 
 # Counts up when graphs are written in another way, so that kept ones of before are not taken.
 _VERSION = 1
@@ -28,7 +28,7 @@ def graph_of(path: str | Path, *, end2end: bool | None = None, keep_sigma: bool 
     """
     path = Path(path)
     # Read once: what is built is what was summed up, also where a training writes the file meanwhile.
-    data = read_bytes(path)
+    data = read_network(path)
     branch = {None: "auto", False: "one2many", True: "one2one"}[end2end]
     sha = hashlib.sha256(data).hexdigest()
     name = f"{sha}-{__version__}.{_VERSION}-{branch}{'' if keep_sigma else '-plain'}"

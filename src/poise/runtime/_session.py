@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from poise import files
 from poise.errors import MissingExtra, ModelError, suggest
 from poise.extras import engines
+from poise.files.networks import reading
 from poise.graphs import strangers
-from poise.graphs.protobuf import Damaged
+from poise.graphs.protobuf import Damaged, Refused
 
 # Engine name -> the module that owns it; it has ``open(network, device, threads, precision) -> Session``.
 ENGINES = {
@@ -112,12 +113,8 @@ def open_session(
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be 1 or more, got {threads}")
     if isinstance(network, Path):
-        try:
+        with reading(network):
             files.check_plain(network, most=files.MOST_NETWORK)
-        except FileNotFoundError:
-            raise ModelError(f"{network}: no such file") from None
-        except OSError as error:
-            raise ModelError(f"{network}: cannot be read: {error.strerror or error}") from error
         _check(network)
     engine = import_module(ENGINES["onnxruntime" if runtime == "auto" else runtime])
     name = name or (str(network) if isinstance(network, Path) else "network")
@@ -162,16 +159,16 @@ def _check(network: Path) -> None:
         return
     folder = network.resolve().parent
     try:
-        for place in strangers.look(files.read_bytes(network, most=files.MOST_NETWORK)):
-            target = network.parent / place
-            if not target.resolve().is_relative_to(folder):
-                raise ModelError(f"{network}: its weights lie at {place!r}, a link out of its own folder")
-            files.check_plain(target, most=MOST_BESIDE)
-    except FileNotFoundError as error:
-        raise ModelError(f"{network}: its weights in another file are not there: {error.filename}") from None
-    except OSError as error:
-        raise ModelError(f"{network}: cannot be read: {error.strerror or error}") from error
-    except strangers.Refused as error:
+        with reading(network):
+            places = strangers.look(files.read_bytes(network, most=files.MOST_NETWORK))
+            for place in places:
+                target = network.parent / place
+                if not target.resolve().is_relative_to(folder):
+                    raise ModelError(f"{network}: its weights lie at {place!r}, a link out of its own folder")
+                if not target.exists():
+                    raise ModelError(f"{network}: its weights in another file are not there: {target}")
+                files.check_plain(target, most=MOST_BESIDE)
+    except Refused as error:
         raise ModelError(f"{network}: refused: {error}") from None
     except Damaged:
         return  # the engine says what it is

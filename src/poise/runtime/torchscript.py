@@ -82,6 +82,12 @@ def open(path: Path, *, device: str = "cpu", threads: int | None = None, precisi
     return session
 
 
+def trusted(path: Path) -> Any:
+    """Load a program that this process has written as a module of torch; a stranger's could run anything."""
+    torch = require("torch", extra="train", feature=f"running {path.name}")
+    return _module(torch, torch.jit.load(str(path), map_location="cpu"))
+
+
 def _module(torch: Any, program: Any) -> Any:
     class Program(torch.nn.Module):  # type: ignore[misc]
         """A program as a module like any other: those that are read from a file refuse some of a module's methods."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import suggest
+from poise.results.arguments import check_common, refuse_unknown, take_harmless
 from poise.results.arrays import longer_side, plain
 from poise.validation._detection import Watch
 from poise.validation._validate import PROTOCOLS
@@ -78,15 +79,7 @@ class ValSettings:
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
-        for name in ("conf", "iou"):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, float)) and 0 <= value <= 1):
-                raise ValueError(f"{name} must be from 0 to 1, got {value!r}")
-        for name in ("max_det", "batch"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name} must be a whole number from 1, got {getattr(self, name)!r}")
-        if self.imgsz is not None and not (isinstance(self.imgsz, (int, float)) and 32 <= self.imgsz <= 8192):
-            raise ValueError(f"imgsz must be from 32 to 8192 pixels, got {self.imgsz!r}")
+        check_common(self, counts=("max_det", "batch"), optional=False)
         if self.protocol not in PROTOCOLS:
             raise ValueError(f"no protocol named {self.protocol!r}{suggest(self.protocol, PROTOCOLS)}")
 
@@ -100,14 +93,10 @@ class ValSettings:
         """
         known = {f.name for f in fields(cls)}
         given = {name: value for name, value in arguments.items() if name not in _IGNORED}
-        for name, values in _HARMLESS.items():
-            if name in given and given.pop(name) not in values:
-                raise ValueError(f"{name}={arguments[name]!r} is not supported in validation; leave it out")
+        take_harmless(given, _HARMLESS, "in validation")
         if "nms" in given and given.pop("nms") is not None:
             raise ValueError("nms chooses YOLO26's head in the original; here: Pose(model, end2end=True).val(…)")
-        for name in given:
-            if name not in known:
-                raise TypeError(f"val() has no argument {name!r}{suggest(name, known)}")
+        refuse_unknown(given, known, "val")
         if given.get("data") is None:
             raise ValueError("val() needs data: a data set's YAML file or a COCO keypoint .json file")
         given["imgsz"] = longer_side(given.get("imgsz"))

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from poise.weights._cache import home
+from poise.weights._cache import digest, home
 from poise.weights._faster import faster
 from poise.weights._graphs import NAME as GRAPH_NAME
 from poise.weights._graphs import ORIGIN as GRAPH_ORIGIN
@@ -25,6 +25,7 @@ __all__ = [
     "Release",
     "bring",
     "cached",
+    "digest",
     "download",
     "faster",
     "fetch",

@@ -10,6 +10,7 @@ from typing import IO
 
 from poise import files
 from poise.errors import ModelError
+from poise.files.networks import POINTER
 
 _CHUNK = 1 << 20
 _MOST_BYTES = 4 * 2**30
@@ -39,7 +40,7 @@ def _kind(head: bytes) -> str:
         return "JSON"
     if head[:2] == b"\x1f\x8b":
         return "a gzip file"
-    if head.startswith(b"version https://git-lfs"):
+    if head.startswith(POINTER):
         return "a pointer of Git LFS"
     if head.startswith(b"PK\x03\x04"):
         return "a zip file"

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.datasets._dataset import Dataset, YoloDataset
+from poise.datasets._dataset import Dataset, YoloDataset, label_file
 from poise.datasets._labels import Problem
 from poise.datasets.doctor._duplicates import Likeness
 from poise.datasets.doctor._pictures import PictureFacts
-from poise.datasets.doctor._table import label_file, yaml_line
+from poise.datasets.doctor._table import yaml_line
 
 
 def check_turned(dataset: Dataset, facts: PictureFacts) -> Iterator[Problem]:

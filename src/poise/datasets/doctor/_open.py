@@ -10,9 +10,10 @@ from pathlib import Path
 from poise.datasets._dataset import Dataset, YoloDataset, open_dataset
 from poise.datasets._labels import Problem
 from poise.datasets._spec import find_yaml, read_spec, yaml_in
-from poise.datasets._unpack import refuse_pointer, unpacked
+from poise.datasets._unpack import unpacked
 from poise.datasets.doctor._table import yaml_line
 from poise.errors import FormatError
+from poise.files.networks import refuse_pointer
 
 _SPLITS = ("train", "val", "test")
 # Keys that are checked after the rest, so that a wrong one does not hide what else is wrong.
@@ -46,7 +47,7 @@ def open_splits(
     for split in splits:
         if split not in _SPLITS:
             raise ValueError(f"splits must be of {', '.join(_SPLITS)}, got {split!r}")
-    refuse_pointer(Path(data))
+    refuse_pointer(Path(data), FormatError)
     path = unpacked(Path(data))
     if path.is_dir():
         path = yaml_in(path) or path

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from poise import files
-from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset, wrong_size
-from poise.datasets._labels import Labels, Problem, told_once
+from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset, label_file, scan_by, wrong_size
+from poise.datasets._labels import Labels, Problem
 from poise.datasets._yolo import parse_labels
 from poise.datasets.doctor._pictures import PictureFacts
-from poise.datasets.doctor._table import label_file
 from poise.errors import FormatError, SourceError
 
 
@@ -42,53 +41,36 @@ def read_labels(dataset: Dataset, facts: PictureFacts | None, indices: Iterable[
         facts: What was seen in its pictures; None reads only their heads.
         indices: All pictures in their order, wrapped for a progress bar.
     """
-    found, hidden = Scan([], [], [], []), Hidden()
-    empty = Labels.empty(dataset.spec.kpt_shape[0])
-    for i in indices:
-        labels, size, usable = empty, (0, 0), False
-        problems: list[Problem] = []
-        error = facts.errors[i] if facts is not None else ""
-        if not error:
-            try:
-                upright = tuple(int(n) for n in facts.sizes[i]) if facts is not None else None
-                labels, problems, size, more = _one(dataset, i, upright)
-                usable = not any(p.severity == "error" for p in problems)
-                hidden = more if hidden.file is None and more.rows else _add(hidden, more)
-            except SourceError as problem:
-                error = str(problem).removeprefix(f"{dataset.paths[i]}: ")
-            except FormatError as problem:
-                file = label_file(dataset, i)
-                text = str(problem).removeprefix(f"{file}: ")
-                problems.append(Problem("unreadable-labels", "error", file, None, text, "mend or remove the file"))
-        if error:
-            path = dataset.paths[i]
-            error = error.removesuffix("; copy it again")
-            mend = "copy it again, or take it out of the data set"
-            problems.append(Problem("unreadable-picture", "error", path, None, error, mend))
-        found.labels.append(labels)
-        found.sizes.append(size)
-        found.usable.append(usable)
-        found.problems.extend(problems)
-    return replace(found, problems=told_once(found.problems)), hidden
+    hidden: list[Hidden] = []
+
+    def size_of(i: int) -> tuple[int, int]:
+        if facts is not None and facts.errors[i]:
+            raise SourceError(facts.errors[i])
+        # Other formats may state a size, which their labels are for.
+        upright = _upright(facts, i) if isinstance(dataset, YoloDataset) else None
+        return upright or dataset.size(i)
+
+    def read(i: int, size: tuple[int, int]) -> tuple[Labels, list[Problem]]:
+        if isinstance(dataset, YoloDataset):
+            labels, problems, more = _text(dataset, i, size)
+            hidden.append(more)
+            return labels, problems
+        labels, problems = dataset.read(i)
+        if isinstance(dataset, CocoDataset):
+            hidden.append(_hidden_in_json(dataset, i))
+        return labels, [*problems, *wrong_size(dataset, i, _upright(facts, i))]
+
+    found = scan_by(dataset, indices, size_of, read)
+    first = next((one for one in hidden if one.rows), Hidden())
+    rows, points = sum(one.rows for one in hidden), sum(one.points for one in hidden)
+    return found, replace(first, rows=rows, points=points)
 
 
-def _add(a: Hidden, b: Hidden) -> Hidden:
-    return Hidden(a.rows + b.rows, a.points + b.points, a.file, a.line)
+def _upright(facts: PictureFacts | None, i: int) -> tuple[int, int] | None:
+    return None if facts is None else (int(facts.sizes[i][0]), int(facts.sizes[i][1]))
 
 
-def _one(
-    dataset: Dataset, i: int, upright: tuple[int, ...] | None
-) -> tuple[Labels, list[Problem], tuple[int, int], Hidden]:
-    if isinstance(dataset, YoloDataset):
-        width, height = upright or dataset.size(i)
-        return _text(dataset, i, (width, height))
-    size = dataset.size(i)
-    labels, problems = dataset.read(i)
-    problems = [*problems, *wrong_size(dataset, i, (upright[0], upright[1]) if upright else None)]
-    return labels, problems, size, _hidden_in_json(dataset, i) if isinstance(dataset, CocoDataset) else Hidden()
-
-
-def _text(dataset: YoloDataset, i: int, size: tuple[int, int]) -> tuple[Labels, list[Problem], tuple[int, int], Hidden]:
+def _text(dataset: YoloDataset, i: int, size: tuple[int, int]) -> tuple[Labels, list[Problem], Hidden]:
     file = dataset.label_path(i)
     k, d = dataset.spec.kpt_shape
     try:
@@ -112,7 +94,7 @@ def _text(dataset: YoloDataset, i: int, size: tuple[int, int]) -> tuple[Labels, 
         if odd.any():
             line = int(lines[int(np.argmax(odd.any(1)))])
             hidden = Hidden(int(odd.any(1).sum()), int(odd.sum()), file, line)
-    return labels, problems, size, hidden
+    return labels, problems, hidden
 
 
 def _hidden_in_json(dataset: CocoDataset, i: int) -> Hidden:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise import files
-from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset
+from poise.datasets._dataset import CocoDataset, Dataset, Scan, YoloDataset, label_file
 from poise.datasets._labels import Labels, Problem, Severity, stack
 from poise.datasets._spec import DataSpec
 from poise.errors import FormatError, SourceError
@@ -88,13 +88,6 @@ class Table:
         """Write one problem about instance ``i``."""
         file, line, name = self.where(int(i))
         return Problem(kind, severity, file, line, name + message, mend, int(self.row[i]), self.path(int(i)))
-
-
-def label_file(dataset: Dataset, picture: int) -> Path:
-    """Return the file that holds a picture's labels."""
-    if isinstance(dataset, YoloDataset):
-        return dataset.label_path(picture)
-    return Path(getattr(dataset, "_file", dataset.spec.file))
 
 
 def table_of(datasets: Sequence[Dataset], scans: Sequence[Scan]) -> Table:

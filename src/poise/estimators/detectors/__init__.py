@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from poise.errors import FormatError, suggest
 from poise.estimators.protocols import Detector
 from poise.estimators.spec import Spec
 from poise.runtime import Session
@@ -26,8 +23,5 @@ def detector(spec: Spec, session: Session) -> Detector:
     Raises:
         FormatError: There is no such family.
     """
-    if spec.family not in FAMILIES:
-        raise FormatError(f"no detector family named {spec.family!r}{suggest(spec.family, FAMILIES)}")
-    module, _, kind = FAMILIES[spec.family].partition(":")
-    made: Detector = getattr(import_module(module), kind)(spec, session)
+    made: Detector = spec.family_class(FAMILIES, "detector")(spec, session)
     return made

@@ -6,16 +6,16 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import FormatError
-from poise.estimators.detectors.whole import Canvas, best_of, choose, distances
-from poise.estimators.protocols import Outputs, People
+from poise.estimators.detectors.boxes import BoxDetector, best_of, cell_boxes, distances, expect_maps
+from poise.estimators.detectors.whole import Canvas
+from poise.estimators.protocols import Outputs
 from poise.estimators.spec import Spec
-from poise.frames import Image
 from poise.runtime import Session
 
 _OPTIONS = {"classes": list, "max_iou": float, "stretch": bool, "fill": int}
@@ -24,7 +24,7 @@ _STRIDES = (8, 16, 32, 64)
 _IOU = 0.6
 
 
-class PicoDet:
+class PicoDet(BoxDetector):
     """PicoDet, loaded.
 
     Outputs for s in 8, 16, 32, 64: ``cls_s*`` ``(N, C, h, w)`` probabilities and ``reg_s*`` ``(N, 4 * bins, h, w)``:
@@ -44,41 +44,27 @@ class PicoDet:
         FormatError: An option that is not known, or outputs of other names.
     """
 
-    keypoints = 0
-
     def __init__(self, spec: Spec, session: Session) -> None:
         options = spec.checked(_OPTIONS)
-        self.spec = spec
-        self._canvas = Canvas(
-            spec,
-            session,
-            stride=_STRIDES[-1],
-            fill=options.get("fill", 114),
-            stretch=options.get("stretch", True),
-        )
-        self._classes = [int(c) for c in options.get("classes", [0])]
-        self._max_iou = float(options.get("max_iou", _IOU))
-        names = {t.name for t in session.outputs}
-        expected = {f"{kind}_s{stride}" for kind in ("cls", "reg") for stride in _STRIDES}
-        if not names >= expected:
-            raise FormatError(f"family 'picodet': expected outputs {sorted(expected)}, got {sorted(names)}")
+        fill, stretch = options.get("fill", 114), options.get("stretch", True)
+        canvas = Canvas(spec, session, stride=_STRIDES[-1], fill=fill, stretch=stretch)
+        super().__init__(spec, canvas, options, max_iou=_IOU)
+        expect_maps(session, "picodet", ("cls", "reg"), _STRIDES)
 
-    def prepare(self, image: Image, longer: int | None = None) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
-        """Make the network's feeds of one picture; see :class:`poise.estimators.protocols.Detector`."""
-        return self._canvas.lay(image, longer)
+    def _candidates(self, outputs: Outputs, min_score: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        return from_bins(outputs, self._classes, _STRIDES, min_score, "picodet")
 
-    def decode(self, outputs: Outputs, *, min_score: float) -> People:
-        """Decode the boxes of one picture; see :class:`poise.estimators.protocols.Detector`."""
-        boxes, scores = [], []
-        for stride in _STRIDES:
-            found, bins = outputs[f"cls_s{stride}"][0], outputs[f"reg_s{stride}"][0]
-            score = best_of(found.reshape(len(found), -1).T, self._classes, "picodet")
-            cell = np.nonzero(score >= min_score)[0]
-            side = stride * distances(bins.reshape(4, len(bins) // 4, -1)[..., cell].transpose(2, 0, 1))
-            y, x = np.divmod(cell, found.shape[2])
-            centre = (np.stack([x, y], axis=-1) + np.float32(0.5)) * stride
-            boxes.append(np.concatenate([centre - side[:, :2], centre + side[:, 2:]], axis=-1))
-            scores.append(score[cell])
-        box, best = np.concatenate(boxes), np.clip(np.concatenate(scores), 0, 1)
-        keep = choose(box, best, min_score=min_score, max_iou=self._max_iou)
-        return People.boxed(box[keep], best[keep], 0)
+
+def from_bins(
+    outputs: Outputs, classes: Sequence[int], strides: Sequence[int], min_score: float, family: str
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return ``(A, 4)`` xyxy boxes and their ``(A,)`` scores of maps ``cls_s8``, ``reg_s8`` … as above."""
+    boxes, scores = [], []
+    for stride in strides:
+        found, bins = outputs[f"cls_s{stride}"][0], outputs[f"reg_s{stride}"][0]
+        score = best_of(found.reshape(len(found), -1).T, classes, family)
+        cells = np.nonzero(score >= min_score)[0]
+        sides = stride * distances(bins.reshape(4, len(bins) // 4, -1)[..., cells].transpose(2, 0, 1))
+        boxes.append(cell_boxes(cells, sides, width=found.shape[2], stride=stride, offset=0.5))
+        scores.append(score[cells])
+    return np.concatenate(boxes), np.clip(np.concatenate(scores), 0, 1)

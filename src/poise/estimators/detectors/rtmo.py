@@ -7,16 +7,13 @@ Source:
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from poise.errors import FormatError
-from poise.estimators.detectors.whole import Canvas, choose
+from poise.estimators.detectors.boxes import choose
+from poise.estimators.detectors.whole import Canvas, WholePicture
 from poise.estimators.protocols import Outputs, People
 from poise.estimators.spec import Spec
-from poise.frames import Image
 from poise.runtime import Session
 
 _OPTIONS = {"max_iou": float, "fill": int, "keypoints": int}
@@ -24,7 +21,7 @@ _OPTIONS = {"max_iou": float, "fill": int, "keypoints": int}
 _IOU = 0.65
 
 
-class Rtmo:
+class Rtmo(WholePicture):
     """RTMO, loaded.
 
     Outputs: ``(1, N, 5)`` boxes xyxy with their scores, and ``(1, N, K, 3)`` keypoints x, y, score, input pixels.
@@ -44,8 +41,7 @@ class Rtmo:
 
     def __init__(self, spec: Spec, session: Session) -> None:
         options = spec.checked(_OPTIONS)
-        self.spec = spec
-        self._canvas = Canvas(spec, session, stride=32, fill=options.get("fill", 114))
+        super().__init__(spec, Canvas(spec, session, stride=32, fill=options.get("fill", 114)))
         boxes = [t for t in session.outputs if len(t.shape) == 3 and t.shape[2] in (5, None)]
         points = [t for t in session.outputs if len(t.shape) == 4 and t.shape[3] in (3, None)]
         if len(boxes) != 1 or len(points) != 1:
@@ -60,10 +56,6 @@ class Rtmo:
         width, height = self.spec.size
         feeds, _ = self.prepare(np.zeros((height, width, 3), np.uint8))
         return int(session.run(feeds)[self._points].shape[2])
-
-    def prepare(self, image: Image, longer: int | None = None) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
-        """Make the network's feeds of one picture; see :class:`poise.estimators.protocols.Detector`."""
-        return self._canvas.lay(image, longer)
 
     def decode(self, outputs: Outputs, *, min_score: float) -> People:
         """Decode the people of one picture; see :class:`poise.estimators.protocols.Detector`."""

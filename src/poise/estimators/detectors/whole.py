@@ -1,24 +1,39 @@
-"""What the detectors of whole pictures share: the canvas that a picture is laid on, and the choice among candidates."""
+"""How a whole picture is laid on the input of a detector."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import FormatError
-from poise.estimators.protocols import Floats
 from poise.estimators.spec import Spec
 from poise.frames import Image
-from poise.geometry import affine_invert, box_iou, nms
+from poise.geometry import affine_invert
 from poise.image import letterbox, resize
 from poise.runtime import Session
 
-# Candidates beyond the best so many are not compared; the comparison grows with their square.
-_MOST = 1000
+STEP = 32  # the coarsest stride of most networks
+
+
+class WholePicture:
+    """A detector that sees the picture on one canvas. What it finds there, each family decodes.
+
+    Args:
+        spec: Of the network.
+        canvas: How the picture is laid.
+    """
+
+    keypoints = 0
+
+    def __init__(self, spec: Spec, canvas: Canvas) -> None:
+        self.spec = spec
+        self._canvas = canvas
+
+    def prepare(self, image: Image, longer: int | None = None) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
+        """Make the network's feeds of one picture; see :class:`poise.estimators.protocols.Detector`."""
+        return self._canvas.lay(image, longer)
 
 
 class Canvas:
@@ -32,6 +47,7 @@ class Canvas:
         stretch: The picture fills the input, whatever its proportions; else it keeps them, in the top-left corner.
         square: A free input is square; else the smallest rectangle in whole strides that holds the picture, so that
             less is computed.
+        grown: The longer side of a free input is in whole strides before the picture is scaled to it.
 
     Attributes:
         input: Name of the network's input.
@@ -47,17 +63,21 @@ class Canvas:
         fill: int = 114,
         stretch: bool = False,
         square: bool = False,
+        grown: bool = False,
     ) -> None:
         tensor = session.inputs[0]
         sides = tensor.shape[2:4] if spec.layout == "nchw" else tensor.shape[1:3]
         self.input = tensor.name
         self.free = not any(sides)
-        self._spec, self._stride, self._fill, self._stretch, self._square = spec, stride, fill, stretch, square
+        self._spec, self._stride, self._fill, self._stretch = spec, stride, fill, stretch
+        self._square, self._grown = square, grown
 
     def size(self, image: Image, longer: int | None) -> tuple[int, int]:
         """Return width and height of the input that a picture is laid on."""
         if not self.free or self._stretch:
             return self._spec.size
+        if self._grown:
+            return canvas_size(image, longer or max(self._spec.size), step=self._stride)
         longer = max(self._spec.size) if longer is None else max(self._stride, longer)
         scale = longer / max(image.shape[:2])
         sides = [longer, longer] if self._square else [round(side * scale) for side in image.shape[1::-1]]
@@ -75,52 +95,25 @@ class Canvas:
         return {self.input: self._spec.feed(canvas[None])}, affine_invert(matrix)
 
 
-def choose(boxes: NDArray[Any], score: NDArray[Any], *, min_score: float, max_iou: float) -> NDArray[np.intp]:
-    """Choose the candidates that are kept, best first.
+def canvas_size(image: Image, longer: int, *, step: int = STEP) -> tuple[int, int]:
+    """Return the width and height of the smallest canvas, in multiples of ``step``, whose longer side is ``longer``."""
+    longer = max(step, math.ceil(longer / step) * step)
+    height, width = image.shape[:2]
+    scale = longer / max(height, width)
+    return (max(1, math.ceil(width * scale / step)) * step, max(1, math.ceil(height * scale / step)) * step)
+
+
+def whole_picture(image: Image, longer: int, *, fill: int = 0, step: int = STEP) -> tuple[Image, NDArray[np.float64]]:
+    """Fit a picture into the top-left corner of a canvas.
 
     Args:
-        boxes: ``(A, 4)`` xyxy.
-        score: ``(A,)``.
-        min_score: Worse ones are dropped.
-        max_iou: Of two boxes that overlap more, the better stays.
+        image: ``(H, W, 3)`` uint8.
+        longer: Longer side of the canvas, pixels; rounded up to a multiple of ``step``.
+        fill: Grey value beside the picture.
+        step: What the sides of the canvas are multiples of.
 
     Returns:
-        Indices of the kept candidates.
+        ``(h, w, 3)`` uint8, and the ``(2, 3)`` map back to the picture.
     """
-    likely = np.nonzero(score >= min_score)[0]
-    if len(likely) > _MOST:
-        likely = likely[np.argsort(-score[likely], kind="stable")[:_MOST]]
-    kept: NDArray[np.intp] = likely[nms(box_iou(boxes[likely], boxes[likely]), score[likely], max_similarity=max_iou)]
-    return kept
-
-
-def best_of(scores: NDArray[Any], classes: Sequence[int], family: str) -> Floats:
-    """Return the ``(A,)`` best score of the wanted classes among ``(A, C)``.
-
-    Raises:
-        FormatError: The network has fewer classes.
-    """
-    if max(classes) >= scores.shape[1]:
-        raise FormatError(
-            f"family {family!r}: class {max(classes)} is wanted, but the network has {scores.shape[1]} classes, from 0"
-        )
-    wanted: Floats = scores[:, list(classes)].max(axis=1).astype(np.float32)
-    return wanted
-
-
-def distances(bins: NDArray[Any]) -> Floats:
-    """Return the expected value of each ``(..., B)`` row of logits over 0 … B - 1.
-
-    Source:
-        Li et al., "Generalized focal loss", NeurIPS 2020, arXiv:2006.04388, equation 5.
-    """
-    power = np.exp(bins - bins.max(axis=-1, keepdims=True))
-    mean: Floats = (power @ np.arange(bins.shape[-1], dtype=np.float32)) / power.sum(axis=-1)
-    return mean
-
-
-def sigmoid(values: NDArray[Any]) -> Floats:
-    """Return the logistic function, without overflow."""
-    small = np.exp(-np.abs(values))
-    result: Floats = np.where(values >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
-    return result
+    canvas, matrix = letterbox(image, canvas_size(image, longer, step=step), fill=fill, centre=False)
+    return canvas, affine_invert(matrix)

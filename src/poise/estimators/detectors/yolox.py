@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import FormatError
-from poise.estimators.detectors.ready import Ready, is_ready
-from poise.estimators.detectors.whole import Canvas, best_of, choose
-from poise.estimators.protocols import Outputs, People
+from poise.estimators.detectors.boxes import BoxDetector, Ready, best_of, is_ready
+from poise.estimators.detectors.whole import Canvas
+from poise.estimators.protocols import Outputs
 from poise.estimators.spec import Spec
-from poise.frames import Image
 from poise.geometry import xywh_to_xyxy
 from poise.runtime import Session
 
@@ -27,7 +26,7 @@ _STRIDES = (8, 16, 32)
 _IOU = 0.45
 
 
-class YoloX:
+class YoloX(BoxDetector):
     """YOLOX, loaded.
 
     Outputs: one ``(1, A, 5 + C)``: centre, size, objectness, class scores of every anchor, row by row, the finest
@@ -48,16 +47,12 @@ class YoloX:
         FormatError: An option that is not known, or outputs that are neither of the two.
     """
 
-    keypoints = 0
-
     def __init__(self, spec: Spec, session: Session) -> None:
         options = spec.checked(_OPTIONS)
-        self.spec = spec
-        self._canvas = Canvas(spec, session, stride=_STRIDES[-1], fill=options.get("fill", 114))
+        canvas = Canvas(spec, session, stride=_STRIDES[-1], fill=options.get("fill", 114))
         # The raw rows do not say where they are from, so that the picture must have one size.
-        self._canvas.free = self._canvas.free and is_ready(session)
-        self._classes = [int(c) for c in options.get("classes", [0])]
-        self._max_iou = float(options.get("max_iou", _IOU))
+        canvas.free = canvas.free and is_ready(session)
+        super().__init__(spec, canvas, options, max_iou=_IOU)
         self._decoded = bool(options.get("decoded", False))
         self._ready = Ready(session, self._classes, spec.family) if is_ready(session) else None
         self._rows = session.outputs[0].name
@@ -70,17 +65,10 @@ class YoloX:
                 f"family 'yolox': expected one output (1, A, 5 + classes), or boxes (1, N, 5), got {names}"
             )
 
-    def prepare(self, image: Image, longer: int | None = None) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
-        """Make the network's feeds of one picture; see :class:`poise.estimators.protocols.Detector`."""
-        return self._canvas.lay(image, longer)
-
-    def decode(self, outputs: Outputs, *, min_score: float) -> People:
-        """Decode the boxes of one picture; see :class:`poise.estimators.protocols.Detector`."""
-        boxes, score = self._ready.read(outputs) if self._ready else self._read(outputs[self._rows][0], min_score)
-        keep = choose(boxes, score, min_score=min_score, max_iou=self._max_iou)
-        return People.boxed(boxes[keep], score[keep], 0)
-
-    def _read(self, rows: NDArray[Any], min_score: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _candidates(self, outputs: Outputs, min_score: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        if self._ready is not None:
+            return self._ready.read(outputs)
+        rows = outputs[self._rows][0]
         width, height = self.spec.size
         grids = [(height // stride, width // stride, stride) for stride in _STRIDES]
         if len(rows) != sum(h * w for h, w, _ in grids):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from poise.errors import FormatError, suggest
 from poise.estimators.protocols import Refiner
 from poise.estimators.spec import Spec
 from poise.runtime import Session
@@ -23,8 +20,5 @@ def refiner(spec: Spec, session: Session) -> Refiner:
     Raises:
         FormatError: There is no such family.
     """
-    if spec.family not in FAMILIES:
-        raise FormatError(f"no refiner family named {spec.family!r}{suggest(spec.family, FAMILIES)}")
-    module, _, kind = FAMILIES[spec.family].partition(":")
-    made: Refiner = getattr(import_module(module), kind)(spec, session)
+    made: Refiner = spec.family_class(FAMILIES, "refiner")(spec, session)
     return made

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from poise.errors import FormatError
 from poise.estimators.protocols import Floats, Outputs
+from poise.estimators.refiners.crop import CropNetwork, seen
 from poise.estimators.refiners.mirror import turned
 from poise.estimators.spec import Spec
-from poise.frames import Image
 from poise.runtime import Session
 
 Decoding = Literal["dark", "quarter", "argmax"]
@@ -47,7 +47,7 @@ _FIXED = {1: (1.0,), 3: (0.25, 0.5, 0.25), 5: (0.0625, 0.25, 0.375, 0.25, 0.0625
 _FIXED |= {7: (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125)}
 
 
-class Heatmap:
+class Heatmap(CropNetwork):
     """A network that gives a heatmap for each keypoint: ``(N, K, h, w)``. Its other outputs are left alone.
 
     Options of its spec:
@@ -71,13 +71,13 @@ class Heatmap:
     """
 
     def __init__(self, spec: Spec, session: Session) -> None:
+        super().__init__(spec, session)
         options = spec.checked(_OPTIONS)
         found = [t for t in session.outputs if len(t.shape) in (0, 4)]
         if len(found) != 1:
             shapes = ", ".join(f"{t.name} {t.shape}" for t in session.outputs)
             raise FormatError(f"a heatmap network has one output (N, K, h, w), got {shapes}; choose another family")
-        self.spec = spec
-        self._input, self._output = session.inputs[0].name, found[0].name
+        self._output = found[0].name
         self._decode: Decoding = options.get("decode", "dark")
         self._udp = bool(options.get("udp", False))
         self._kernel = kernel(options.get("blur", 3))
@@ -85,17 +85,7 @@ class Heatmap:
         self._sigmoid = bool(options.get("sigmoid", False))
         self._flip_shift: float | None = options.get("flip_shift", 0.0 if self._udp else None)
         said = found[0].shape[1] if len(found[0].shape) == 4 else None
-        self.keypoints = said or int(options.get("keypoints", 0)) or self._counted(session)
-
-    def _counted(self, session: Session) -> int:
-        """Count the maps of an empty crop, where neither the file nor its spec says how many there are."""
-        width, height = self.spec.size
-        outputs = session.run(self.prepare(np.zeros((1, height, width, 3), np.uint8)))
-        return int(outputs[self._output].shape[1])
-
-    def prepare(self, crops: Image) -> dict[str, NDArray[Any]]:
-        """Make the network's feeds; see :class:`poise.estimators.protocols.Refiner`."""
-        return {self._input: self.spec.feed(crops)}
+        self.keypoints = self._count(session, self._output, said)
 
     def decode(
         self, outputs: Outputs, hint: Floats | None = None, trust: Floats | None = None
@@ -114,9 +104,7 @@ class Heatmap:
         grid = np.array(maps.shape[:1:-1], dtype=np.float64)
         span = grid - 1 if self._udp else grid
         xy = place * (np.array(self.spec.size) / span) + self._shift
-        nothing = conf <= 0
-        xy[nothing] = np.nan
-        return xy.astype(np.float32), np.where(nothing, 0, np.minimum(conf, 1)).astype(np.float32)
+        return seen(xy, conf)
 
     def average(self, outputs: Outputs, mirrored: Outputs, flip_idx: Sequence[int]) -> dict[str, NDArray[Any]]:
         """Average the maps with those of the mirrored crops (flip test)."""

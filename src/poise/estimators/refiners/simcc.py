@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from poise.errors import FormatError
 from poise.estimators.protocols import Floats, Outputs
+from poise.estimators.refiners.crop import CropNetwork, seen
 from poise.estimators.refiners.mirror import turned
 from poise.estimators.spec import Spec
-from poise.frames import Image
 from poise.runtime import Session
 
 _OPTIONS: Mapping[str, tuple[Any, ...] | type] = {
@@ -32,7 +32,7 @@ _OPTIONS: Mapping[str, tuple[Any, ...] | type] = {
 }
 
 
-class SimCc:
+class SimCc(CropNetwork):
     """A network that gives for each keypoint ``(N, K, W * split)`` bins of x and ``(N, K, H * split)`` of y.
 
     A third row of bins (``simcc_z`` of RTMW3D) is left alone: x and y are read.
@@ -58,10 +58,9 @@ class SimCc:
     """
 
     def __init__(self, spec: Spec, session: Session) -> None:
+        super().__init__(spec, session)
         options = spec.checked(_OPTIONS)
         found = {t.name: t.shape for t in session.outputs if len(t.shape) in (0, 3)}
-        self.spec = spec
-        self._input = session.inputs[0].name
         self._x = _axis("x", 0, options, list(found))
         self._y = _axis("y", 1, options, list(found))
         self._conf = options.get("conf", "mean" if len(found) < 3 else "min")
@@ -69,19 +68,9 @@ class SimCc:
         self._shift = float(options.get("shift", 0.0))
         bins = [(found[name][2] if len(found[name]) == 3 else None) for name in (self._x, self._y)]
         said = found[self._x][1] if len(found[self._x]) == 3 else None
-        self.keypoints = said or int(options.get("keypoints", 0)) or self._counted(session)
+        self.keypoints = self._count(session, self._x, said)
         self._split = float(options.get("split", 0)) or _split(bins, spec.size)
         self._flip_shift = float(options.get("flip_shift", 1 - self._split))
-
-    def _counted(self, session: Session) -> int:
-        """Count the rows of an empty crop, where neither the file nor its spec says how many there are."""
-        width, height = self.spec.size
-        outputs = session.run(self.prepare(np.zeros((1, height, width, 3), np.uint8)))
-        return int(outputs[self._x].shape[1])
-
-    def prepare(self, crops: Image) -> dict[str, NDArray[Any]]:
-        """Make the network's feeds; see :class:`poise.estimators.protocols.Refiner`."""
-        return {self._input: self.spec.feed(crops)}
 
     def decode(
         self, outputs: Outputs, hint: Floats | None = None, trust: Floats | None = None
@@ -96,9 +85,7 @@ class SimCc:
             maxima.append(1 / np.exp(row - most[..., None]).sum(axis=-1) if self._softmax else most)
         conf = np.minimum(*maxima) if self._conf == "min" else (maxima[0] + maxima[1]) / 2
         xy = np.stack(bins, axis=-1) / self._split + self._shift
-        nothing = conf <= 0
-        xy[nothing] = np.nan
-        return xy.astype(np.float32), np.where(nothing, 0, np.minimum(conf, 1)).astype(np.float32)
+        return seen(xy, conf)
 
     def average(self, outputs: Outputs, mirrored: Outputs, flip_idx: Sequence[int]) -> dict[str, NDArray[Any]]:
         """Average the bins with those of the mirrored crops (flip test)."""

@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 
 from poise.estimators import movenet
 from poise.estimators.protocols import Floats, Outputs
-from poise.estimators.spec import Spec
-from poise.frames import Image
-from poise.runtime import Session
+from poise.estimators.refiners.crop import CropNetwork
 
 
-class Thunder:
+class Thunder(CropNetwork):
     """Keypoints of crops.
 
     Args:
@@ -23,14 +21,6 @@ class Thunder:
     """
 
     keypoints = 17
-
-    def __init__(self, spec: Spec, session: Session) -> None:
-        self.spec = spec
-        self._input = session.inputs[0].name
-
-    def prepare(self, crops: Image) -> dict[str, NDArray[Any]]:
-        """Make the feeds of crops; see :class:`~poise.estimators.protocols.Refiner`."""
-        return {self._input: self.spec.feed(crops)}
 
     def decode(
         self, outputs: Outputs, hint: Floats | None = None, trust: Floats | None = None
