@@ -35,7 +35,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stopped(cards: Path) -> Path:
     """The folder of a training that was stopped in its second epoch."""
     with pytest.raises(KeyboardInterrupt, match="--resume"):
-        run(cards, name="stopped", callbacks={"on_train_batch_end": [Interrupt(1)]})
+        run(cards, name="stopped", model="yolo26n-pose", callbacks={"on_train_batch_end": [Interrupt(1)]})
     return cards.parent / "runs/stopped"
 
 
@@ -46,4 +46,4 @@ def trained(cards: Path, stopped: Path) -> Trained:
 
     events: list[str] = []
     record = {event: [lambda _, event=event: events.append(event)] for event in EVENTS}
-    return Trained(run(cards, name="trained", nbs=2, plots=True, callbacks=record), events)
+    return Trained(run(cards, name="trained", model="yolo26n-pose", nbs=2, plots=True, callbacks=record), events)

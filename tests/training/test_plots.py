@@ -99,12 +99,6 @@ def test_a_training_leaves_its_pictures(trained: Any) -> None:
     assert read_picture(folder / "val_batch0_labels.jpg").std() > 10
 
 
-def test_no_plots_leaves_none(cards: Path, tmp_path: Path) -> None:
-    done = run(cards, plots=False, epochs=1, val=False, project=str(tmp_path))
-
-    assert not [path for path in done.save_dir.iterdir() if path.suffix in (".png", ".jpg")]
-
-
 def test_a_plot_that_cannot_be_written_is_one_note(cards: Path, tmp_path: Path) -> None:
     notes: list[str] = []
     data = open_dataset(str(cards), "train")
