@@ -165,19 +165,20 @@ def mocap(path: Path) -> None:
     points = clip.xy[clip.row(motion.id)][clip.times.searchsorted(motion.times)]
     with tempfile.TemporaryDirectory() as folder, open_browser(("--use-angle=swiftshader",)) as browser:
         page = browser.page()
-        page.viewport(1200, 940)
+        page.viewport(1200, 785)
         page.prefer(color_scheme="light")
         preview = write_preview(
             Path(folder) / "squats.html", motion, video=samples.squats, points=points, size=clip.size
         )
         page.open(preview.as_uri())
         page.wait("globalThis.preview && preview.scene && video.readyState > 1")
-        # From a little to the side, in the middle of a squat.
-        page.evaluate("preview.scene.camera.yaw = 0.45, preview.seek(1.9)")
+        # In the middle of a squat, and low enough that the chart is in the picture.
+        page.evaluate("document.querySelectorAll('.pane, video').forEach((one) => (one.style.height = '410px'))")
+        page.evaluate("preview.seek(1.9)")
         page.wait("!video.seeking && document.querySelector('#values').textContent.includes('°')")
         shot = PIL.Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     # Without the bar beside it that scrolls.
-    shot.crop((0, 0, 1185, 940)).save(path, quality=86, optimize=True)
+    shot.crop((0, 0, 1185, 785)).save(path, quality=86, optimize=True)
 
 
 PICTURES = {
