@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 
 HAND = "hand21"
 LEFT, RIGHT = 0, 1
-# Knuckles of index to little finger; and how much nearer than the hand's own wrist one of them must be to the body's, in
-# sizes of the hand, to mean something.
+# Knuckles of index to little finger; and how much nearer than the hand's own wrist one of them must be to the body's,
+# in sizes of the hand, to mean something.
 _KNUCKLES, _SLACK = [5, 9, 13, 17], 0.1
 
 
