@@ -150,6 +150,8 @@ def test_the_longest_seen_is_taken_and_another_by_id() -> None:
     assert len(MotionCapture(HEIGHT).solve(both, id=7)) == 20
     with pytest.raises(ValueError, match=r"nobody has the id 3; seen are id 1 \(2.0 s\), 7 \(0.7 s\)"):
         MotionCapture(HEIGHT).solve(both, id=3)
+    with pytest.raises(TypeError, match="id must be a whole number, got '7'"):
+        MotionCapture(HEIGHT).solve(both, id="7")  # type: ignore[arg-type]
 
 
 def test_an_assumed_height_is_said() -> None:

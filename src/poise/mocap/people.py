@@ -13,7 +13,8 @@ from poise.clips import Clip
 from poise.clips.clip import boxes_of
 from poise.errors import SourceError
 from poise.files.writing import PathLike
-from poise.image import Image, crop
+from poise.frames import Image
+from poise.image import crop
 from poise.sources import open_source
 
 # Pixels of a picture of one person, and how much of what is round them is in it.

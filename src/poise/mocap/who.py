@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,9 +58,12 @@ def person(clip: Clip, id: int | None = None) -> Person:
         id: Whom; None: who is seen longest.
 
     Raises:
+        TypeError: The id is no whole number.
         ValueError: The clip's points are not those of body-3d, or nobody has the id; with who is there, and how long.
         NobodySeen: There is nobody in it, or none of their points can be used.
     """
+    if id is not None and (isinstance(id, bool) or not isinstance(id, Integral)):
+        raise TypeError(f"id must be a whole number, got {id!r}")
     seen = people(clip)
     # A clip of nobody has no xyz, whatever made it.
     if clip.skeleton.name != SKELETON or (clip.xyz is None and seen):
