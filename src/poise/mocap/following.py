@@ -117,7 +117,7 @@ class LiveCapture:
         self._common = Rig.of_height(self.height)
         self._body = Body(self._common, Landmarks.of(self._common, self.height))
         self._anatomy = Anatomy(self._body)
-        self._watch = HandWatch(None if hands is True else hands) if hands else None
+        self._watch = None if hands is False else HandWatch(None if hands is True else hands)
         self.reset()
 
     def reset(self) -> None:

@@ -178,7 +178,7 @@ class MotionCapture:
         self, source: Clip | str | PathLike[str] | Iterable[Results], hands: Clip | None
     ) -> tuple[Clip, Clip | None]:
         """Return a clip of bodies, and one of hands where they are wanted."""
-        if not self.hands or hands is not None:
+        if self.hands is False or hands is not None:
             return clip_of(source), hands
         found = _results(source)
         if isinstance(found, Clip):
