@@ -13,7 +13,8 @@ from test_solving import clip_of
 from poise.clips import Clip
 from poise.frames import Frame
 from poise.mocap import hand_watch
-from poise.mocap.hand_watch import HandWatch, hand_id, with_hands
+from poise.mocap.hand_motion import hand_id
+from poise.mocap.hand_watch import HandWatch, with_hands
 from poise.results import Results
 from poise.skeletons import get
 

@@ -15,7 +15,6 @@ from poise.filters.offline import savitzky_golay
 from poise.mocap import fingers
 from poise.mocap import quaternions as quat
 from poise.mocap.body import product, quat_matrix, unit
-from poise.mocap.hand_watch import HAND, hand_id
 from poise.mocap.motion import Motion
 from poise.mocap.rig import BONES, FINGER_BONES, Rig, forward
 from poise.mocap.sight import Camera, axes_up, turn_between
@@ -24,6 +23,7 @@ from poise.results import Results
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+HAND = "hand21"
 RIGHT = np.array([False, True])
 # Hands below this confidence are not believed; MediaPipe's own limit.
 LEAST = 0.5
@@ -39,6 +39,11 @@ _WINDOW_S = 0.2
 # How far a forearm turns about itself, and a hand at the wrist; and beyond these, how far halves the trust. Kapandji.
 _TWIST, _WRIST, _DOUBT = radians(90.0), radians(85.0), radians(25.0)
 _AHEAD = np.array([0.0, 0.0, -1.0])
+
+
+def hand_id(person: int, side: int) -> int:
+    """Return the id of somebody's hand in a clip of hands: 2 id - 1 of the left one, side 0, and 2 id of the right."""
+    return 2 * person - 1 + side
 
 
 @dataclass(frozen=True, slots=True, eq=False)

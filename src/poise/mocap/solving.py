@@ -29,7 +29,6 @@ from poise.mocap.flow import Pace, flow
 from poise.mocap.ground import Contacts, Standing, contacts, held_feet, upright
 from poise.mocap.guessing import guess
 from poise.mocap.hand_motion import SeenHands, add_hands, at_own_wrist
-from poise.mocap.hand_watch import with_hands
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.measuring import HEIGHT, Measured, measure
 from poise.mocap.motion import Motion
@@ -186,6 +185,8 @@ class MotionCapture:
                 f"{found.source}: a clip of bodies holds no hands; give MotionCapture(hands=True) the video itself, or "
                 "solve(…, hands=…) the hands that poise.mocap.hand_watch.with_hands found with it"
             )
+        from poise.mocap.hand_watch import with_hands
+
         return with_hands(found, None if self.hands is True else self.hands)
 
     def _stretch(self, body: Body, who: Person, sight: Sight, low: int, high: int, camera: Camera) -> _Part:
