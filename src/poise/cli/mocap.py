@@ -123,8 +123,12 @@ def mocap(
         from poise.mocap.preview import write_preview
 
         video = None if Path(source).suffix.lower() == ".npz" else source
-        points = clip.xy[clip.row(motion.id)][clip.times.searchsorted(motion.times)]
-        write_preview(preview, motion, video=video, points=points, size=clip.size, overwrite=overwrite)
+        points, edges = clip.xy[clip.row(motion.id)][clip.times.searchsorted(motion.times)], None
+        if found is not None:
+            from poise.mocap.hand_motion import seen_points
+
+            points, edges = seen_points(points, found, motion.id, motion.times)
+        write_preview(preview, motion, video=video, points=points, edges=edges, size=clip.size, overwrite=overwrite)
         report.console.print(f"preview in {preview}", soft_wrap=True, markup=False)
     say_json(summary(motion)) if json else say(told(motion))
     return report.finish()
