@@ -17,7 +17,7 @@ from test_vmc import bones
 
 from poise.cli import main
 from poise.cli._options import Engine
-from poise.mocap import FINGER_BONES, LiveCapture, Motion, MotionCapture, hand_watch, osc
+from poise.mocap import FINGER_BONES, LiveCapture, Motion, MotionCapture, hand_watch, osc, preview
 from poise.mocap import quaternions as quat
 from poise.mocap.files import write_motion
 from poise.mocap.formats.bvh_reader import read_bvh
@@ -123,13 +123,15 @@ def test_command_writes_fingers(
 
     monkeypatch.setattr(Engine, "open", opened_model)
     monkeypatch.setattr(hand_watch, "HandWatch", Watch)
-    out = tmp_path / "grip.bvh"
+    out, page, drawn = tmp_path / "grip.bvh", tmp_path / "grip.html", []
+    monkeypatch.setattr(preview, "write_preview", lambda *_, points, edges, **__: drawn.append((points.shape, edges)))
 
-    assert main(["mocap", "grip.mp4", "--hands", "--out", str(out), "--json"]) == 0
+    assert main(["mocap", "grip.mp4", "--hands", "--out", str(out), "--preview", str(page), "--json"]) == 0
 
     told = json.loads(capsys.readouterr().out)
     assert told["trust"]["rightIndexDistal"] > 0.9
     assert "RightHandPinky3" in read_bvh(out).names
+    assert drawn[0][0] == (15, 75, 2)
 
 
 def test_hands_of_a_saved_clip_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from poise.clips import Clip
 from poise.mocap import BONES, FINGER_BONES, LiveCapture, Motion, MotionCapture, forward
 from poise.mocap import quaternions as quat
 from poise.mocap.fingers import THUMB, bases, lengths, numbers, palm, rest, turns, vectors
+from poise.mocap.hand_motion import seen_points
 from poise.mocap.hand_watch import HandWatch, with_hands
 
 
@@ -241,6 +242,19 @@ def test_depth_is_put_right_by_length_and_never_flips() -> None:
 
     assert np.linalg.norm(bones, axis=-1) == pytest.approx(own[6])
     assert np.degrees(np.arctan2(bones[:, 2], bones[:, 0])) == pytest.approx([55, 0, -55], abs=6)
+
+
+def test_points_of_hands_are_drawn_behind_those_of_the_body(truth: Motion) -> None:
+    hands, body = without(hands_of(truth), 0, slice(3, None)), clip_of(truth).xy[0]
+
+    points, edges = seen_points(body, hands, 1, truth.times)
+
+    assert points.shape == (len(truth), 75, 2)
+    assert np.isfinite(points[:3]).all()
+    assert np.isnan(points[3:, 33:54]).all()
+    assert points[:, 54:] == pytest.approx(hands.xy[1])
+    assert {(33, 34), (54, 55)} <= {tuple(sorted(edge)) for edge in edges}
+    assert max(max(edge) for edge in edges) == 74
 
 
 @pytest.mark.slow

@@ -148,7 +148,8 @@ def mocap(
                 raise
             report.error(error)
             continue
-        _write(motion, clip, paths[one], pages[one], report, video=film, rig=rig, fps=fps, overwrite=overwrite)
+        files = paths[one], pages[one]
+        _write(motion, clip, found, *files, report, video=film, rig=rig, fps=fps, overwrite=overwrite)
         say_json(summary(motion)) if json else say(told(motion, notes=not quiet))
     if whom is None and len(clip.ids) > 1:
         report.console.print(
@@ -159,8 +160,8 @@ def mocap(
 
 
 def _write(
-    motion: Motion, clip: Clip, outs: list[Path], preview: Path | None, report: Reporter, *, video: Any,
-    rig: str | None, fps: float | None, overwrite: bool,
+    motion: Motion, clip: Clip, found: Clip | None, outs: list[Path], preview: Path | None, report: Reporter, *,
+    video: Any, rig: str | None, fps: float | None, overwrite: bool,
 ) -> None:  # fmt: skip
     for path in outs:
         from poise.mocap.files import write_motion
@@ -170,8 +171,12 @@ def _write(
     if preview is not None:
         from poise.mocap.preview import write_preview
 
-        points = clip.xy[clip.row(motion.id)][clip.times.searchsorted(motion.times)]
-        write_preview(preview, motion, video=video, points=points, size=clip.size, overwrite=overwrite)
+        points, edges = clip.xy[clip.row(motion.id)][clip.times.searchsorted(motion.times)], None
+        if found is not None:
+            from poise.mocap.hand_motion import seen_points
+
+            points, edges = seen_points(points, found, motion.id, motion.times)
+        write_preview(preview, motion, video=video, points=points, edges=edges, size=clip.size, overwrite=overwrite)
         report.console.print(f"preview in {preview}", soft_wrap=True, markup=False)
 
 

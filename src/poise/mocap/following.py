@@ -25,7 +25,6 @@ from poise.mocap.fitting import Anatomy, Pins, bounded, normal, settle
 from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of, sole_heights
 from poise.mocap.guessing import guess
 from poise.mocap.hand_motion import SeenHands
-from poise.mocap.hand_watch import HandWatch, rows_of_people
 from poise.mocap.landmarks import SKELETON, Landmarks
 from poise.mocap.live_feet import Feet, low_pass
 from poise.mocap.live_hands import LiveHands
@@ -35,9 +34,11 @@ from poise.mocap.rig import Rig
 from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances, looked, seen, turn_between
 from poise.mocap.solving import FOV, check
 from poise.mocap.trust import trusted
+from poise.mocap.who import rows_of_people
 from poise.results import Results
 
 if TYPE_CHECKING:
+    from poise.mocap.hand_watch import HandWatch
     from poise.model import Pose as Model
 
 Floats = NDArray[np.float64]
@@ -116,7 +117,11 @@ class LiveCapture:
         self._common = Rig.of_height(self.height)
         self._body = Body(self._common, Landmarks.of(self._common, self.height))
         self._anatomy = Anatomy(self._body)
-        self._watch = HandWatch(None if hands is True else hands) if hands else None
+        self._watch: HandWatch | None = None
+        if hands is not False:
+            from poise.mocap.hand_watch import HandWatch
+
+            self._watch = HandWatch(None if hands is True else hands)
         self.reset()
 
     def reset(self) -> None:

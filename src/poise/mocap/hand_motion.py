@@ -15,15 +15,17 @@ from poise.filters.offline import savitzky_golay
 from poise.mocap import fingers
 from poise.mocap import quaternions as quat
 from poise.mocap.body import product, quat_matrix, unit
-from poise.mocap.hand_watch import HAND, hand_id
+from poise.mocap.landmarks import SKELETON
 from poise.mocap.motion import Motion
 from poise.mocap.rig import BONES, FINGER_BONES, Rig, forward
 from poise.mocap.sight import Camera, axes_up, turn_between
 from poise.results import Results
+from poise.skeletons import get
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+HAND = "hand21"
 RIGHT = np.array([False, True])
 # Hands below this confidence are not believed; MediaPipe's own limit.
 LEAST = 0.5
@@ -39,6 +41,11 @@ _WINDOW_S = 0.2
 # How far a forearm turns about itself, and a hand at the wrist; and beyond these, how far halves the trust. Kapandji.
 _TWIST, _WRIST, _DOUBT = radians(90.0), radians(85.0), radians(25.0)
 _AHEAD = np.array([0.0, 0.0, -1.0])
+
+
+def hand_id(person: int, side: int) -> int:
+    """Return the id of somebody's hand in a clip of hands: 2 id - 1 of the left one, side 0, and 2 id of the right."""
+    return 2 * person - 1 + side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,6 +145,26 @@ def at_own_wrist(seen: SeenHands, wrists: Floats) -> SeenHands:
     away = np.linalg.norm(seen.xy[..., 0, :][:, :, None] - wrists[:, None], axis=-1)
     own, other = away[:, [0, 1], [0, 1]], away[:, [0, 1], [1, 0]]
     return SeenHands(seen.xy, seen.xyz, np.where(own > 2 * other, 0.0, seen.sure))
+
+
+def seen_points(points: Floats, hands: Clip, id: int, times: Floats) -> tuple[Floats, list[tuple[int, int]]]:
+    """Return a body's points with those of its hands behind them, and which are joined: to be drawn.
+
+    Args:
+        points: ``(T, 33, 2)`` pixels.
+        hands: Of :func:`~poise.mocap.hand_watch.with_hands`.
+        id: Of the person.
+        times: ``(T,)`` of the frames.
+
+    Returns:
+        ``(T, 75, 2)`` pixels, NaN for hands that are not believed, and the edges.
+    """
+    seen = SeenHands.of(hands, id, times)
+    xy = np.where(seen.sure[..., None, None] > 0, seen.xy, np.nan)
+    first = points.shape[1]
+    edges = list(get(SKELETON).edges)
+    edges += [(first + 21 * side + a, first + 21 * side + b) for side in (0, 1) for a, b in hands.skeleton.edges]
+    return np.concatenate([points, xy.reshape(len(points), -1, 2)], axis=1), edges
 
 
 def add_hands(

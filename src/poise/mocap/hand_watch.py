@@ -13,6 +13,8 @@ from poise.clips import Clip
 from poise.frames import Frame, Media, continues
 from poise.gestures.streams.hand_finder import HandFinder
 from poise.gestures.streams.hand_follower import MIN_LONE_WRIST, HandFollower
+from poise.mocap.hand_motion import hand_id
+from poise.mocap.who import rows_of_people
 from poise.results import Boxes, Results
 from poise.skeletons import get
 
@@ -21,27 +23,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-HAND = "hand21"
-LEFT, RIGHT = 0, 1
 # Knuckles of index to little finger; and how much nearer than the hand's own wrist one of them must be to the body's,
 # in sizes of the hand, to mean something.
 _KNUCKLES, _SLACK = [5, 9, 13, 17], 0.1
-
-
-def hand_id(person: int, side: int) -> int:
-    """Return the id that somebody's hand has: 2 id - 1 is the left one, 2 id the right one."""
-    return 2 * person - 1 + side
-
-
-def rows_of_people(results: Results) -> Iterator[tuple[int, int]]:
-    """Yield id and row of everybody who is to be followed; without ids the most confident person is id 1."""
-    ids = results.boxes.id
-    if ids is not None:
-        for row, id in enumerate(np.nan_to_num(np.asarray(ids)).astype(int).tolist()):
-            if id > 0:
-                yield id, row
-    elif len(results):
-        yield 1, int(np.argmax(np.asarray(results.boxes.conf)))
 
 
 class HandWatch:
@@ -92,7 +76,7 @@ class HandWatch:
         conf = np.asarray(hands.boxes.conf)
         best: dict[int, int] = {}
         for row in np.argsort(-conf, kind="stable").tolist():
-            side = RIGHT if told.right[row] else LEFT
+            side = int(told.right[row])
             body = known.get(told.ids[row])
             if body is not None and not _backwards(points[row], bodies[0][body, 9 + side], bodies[1][body, 9 + side]):
                 best.setdefault(hand_id(told.ids[row], side), row)

@@ -30,7 +30,6 @@ from poise.mocap.flow import Pace, flow
 from poise.mocap.ground import Standing, upright
 from poise.mocap.guessing import guess
 from poise.mocap.hand_motion import SeenHands, add_hands, at_own_wrist
-from poise.mocap.hand_watch import with_hands
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.levelling import levelled
 from poise.mocap.measuring import HEIGHT, Measured, measure
@@ -181,7 +180,7 @@ class MotionCapture:
         self, source: Clip | str | PathLike[str] | Iterable[Results], hands: Clip | None
     ) -> tuple[Clip, Clip | None]:
         """Return a clip of bodies, and one of hands where they are wanted."""
-        if not self.hands or hands is not None:
+        if self.hands is False or hands is not None:
             return clip_of(source), hands
         found = _results(source)
         if isinstance(found, Clip):
@@ -189,6 +188,8 @@ class MotionCapture:
                 f"{found.source}: a clip of bodies holds no hands; give MotionCapture(hands=True) the video itself, or "
                 "solve(…, hands=…) the hands that poise.mocap.hand_watch.with_hands found with it"
             )
+        from poise.mocap.hand_watch import with_hands
+
         return with_hands(found, None if self.hands is True else self.hands)
 
     def _stretch(self, body: Body, who: Person, sight: Sight, low: int, high: int, camera: Camera) -> _Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -14,6 +15,7 @@ from poise.errors import PoiseError
 from poise.mocap.landmarks import SKELETON
 from poise.mocap.people import people
 from poise.mocap.sight import UNSEEN, axes_up, certainty
+from poise.results import Results
 
 Floats = NDArray[np.float64]
 
@@ -104,6 +106,17 @@ def person(clip: Clip, id: int | None = None) -> Person:
     if len(stretches) > 1:
         notes.append(f"the movement is in {len(stretches)} parts, between which the picture was cut or nobody was seen")
     return Person(id, times, xy, xyz, sure, clip.size, stretches, tuple(notes))
+
+
+def rows_of_people(results: Results) -> Iterator[tuple[int, int]]:
+    """Yield id and row of everybody in a frame who is to be followed; without ids the most confident is id 1."""
+    ids = results.boxes.id
+    if ids is not None:
+        for row, id in enumerate(np.nan_to_num(np.asarray(ids)).astype(int).tolist()):
+            if id > 0:
+                yield id, row
+    elif len(results):
+        yield 1, int(np.argmax(np.asarray(results.boxes.conf)))
 
 
 def _only(clip: Clip, row: int) -> Clip:
