@@ -24,7 +24,7 @@ _SPEED_S, _HOLD_S, _CREEP_HZ = 0.1, 0.06, 0.02
 # Seconds after which a sole that is still above the ground or below it counts a third of where the ground seems to be.
 _NEAR_S = 0.3
 # Seconds after which a sole that moves on is told from one that trembles.
-_SLIDE_S = 0.24
+_SLIDE_S = 0.3
 # How much more readily a leg gives way than the hips do, in radians for a metre.
 _HIPS = 0.05
 # Below this a point of the sole is not believed.
@@ -97,11 +97,14 @@ class Feet:
         slow = usable & (speed < np.where(self.stands, s.fast, s.slow))
         slow &= self.places[:, 1] - flat < self._near(self.places[:, 1] - flat, slow, dt) + s.low
         self._rested = np.where(slow, self._rested + dt, 0.0)
-        self._first[self._rested <= dt] = self.places[self._rested <= dt]
-        moved_on = _length(self.places - self._first, rays, s.along)
-        # Who slides at a steady speed goes on until the foot is lifted or rests.
-        self._slides |= (self._rested > _SLIDE_S) & (moved_on > s.slide * self._rested)
-        self._slides &= slow & (speed > s.slide / 2)
+        # Who slides leaves the place behind where the foot was until now, and the faster, the further; and goes on
+        # sliding until the foot rests or is lifted.
+        begins = (self._rested <= dt) & ~self._slides
+        self._first[begins] = self.places[begins]
+        self._first += (1 - e_to(-dt / _SLIDE_S)) * (self.places - self._first)
+        behind = _length(self.places - self._first, rays, s.along) / _SLIDE_S
+        begins = (self._rested > _SLIDE_S) & (behind > s.slide)
+        self._slides = (self._slides | begins) & (behind > s.slide / 2) & (speed < 2 * s.fast)
         away = _length(self.places - self._anchors, rays, s.along)
         self.stands = slow & ~self._slides & (~self._anchored | (away < s.drift))
         begun = self.stands & ~self._anchored
