@@ -31,7 +31,7 @@ from poise.mocap.motion import MotionFrame
 from poise.mocap.rig import Rig
 from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances, looked, seen, turn_between
 from poise.mocap.solving import FOV, check
-from poise.mocap.toes import flattened
+from poise.mocap.toes import EASE, bends, flattened
 from poise.mocap.trust import trusted
 from poise.results import Results
 
@@ -184,6 +184,7 @@ class _Follower:
     def __post_init__(self) -> None:
         self._speed: Floats = np.zeros(self.body.size)
         self._groups, self._every = _groups(self.body), np.arange(self.body.size)
+        self._toes = np.zeros(2)
         self._free, self._moves = giving_way(self.body), np.zeros((len(MARKS), 3, self.body.size - 1))
         self._away, self._trend = float("nan"), 0.0
         self._upright, self._turn, self._goal_turn = _UP * PRIOR_S, np.eye(3), np.eye(3)
@@ -223,7 +224,8 @@ class _Follower:
         left, right = ((self._feet.stands & (self._feet.holds >= 1))[at].any() for at in (slice(0, 2), slice(2, 4)))
         rig = self.body.rig
         contact = np.array([left, right], dtype=bool)
-        rotations = flattened(rig, self.pose.rotations, placed, self._feet.level)
+        self._toes = np.maximum(bends(rig, placed, self._feet.level), self._toes - EASE * dt)
+        rotations = flattened(rig, self.pose.rotations, self._toes)
         return MotionFrame(id, time, rig, rotations, root, trusted(rig, sure, off), contact)
 
     def _range(self, raw: float, dt: float) -> None:
