@@ -2,8 +2,9 @@
 
 Prints: rotation errors and jumps on movements with known rotations, from perfect points and with body-3d's own noise,
 offline and live, and those of fingers where hands are seen too; on real clips how far the solved body lies off the
-points in the picture, how fast feet slide while they stand and how much everything trembles, before and after, and
-how far fingers lie off; CPU time a frame. ``--long 3600`` follows an hour of a
+points in the picture, how fast feet slide while they stand, whether they are found to stand when they do
+(contact_labels.toml), how much everything trembles, before and after, and how far fingers lie off; CPU time a frame.
+``--long 3600`` follows an hour of a
 live stream and says what grew and what drifted. Poses are kept as saved clips in the cache folder, so that networks run
 once.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import resource
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ SCENES = ("free", "walk", "squat", "turn", "jacks", "stand")
 CLIPS = (
     "mocap_walk_side",
     "mocap_ballet",
+    "lunge_split_side",
     "squat_home_front",
     "squat_gym_hold",
     "jumping_jack_front",
@@ -103,6 +106,13 @@ def points_of(motion: Motion, height: float) -> np.ndarray:
     return places[:, marks.bones] + quat.rotate(turns[:, marks.bones], marks.offsets)
 
 
+def toe_tips(motion: Motion) -> np.ndarray:
+    """Return ``(T, 2, 3)`` where the toes end."""
+    places, turns = forward(motion.rig, motion.rotations, motion.root)
+    rows = [motion.rig.row(f"{side}Toes") for side in ("left", "right")]
+    return places[:, rows] + quat.rotate(turns[:, rows], motion.rig.tips[rows])
+
+
 def slide(motion: Motion, contact: np.ndarray) -> float:
     """Return the mean speed of feet between frames in both of which they stand, cm/s: of the sole's slower point."""
     soles = points_of(motion, 1.7)[:, MARKS]
@@ -110,6 +120,27 @@ def slide(motion: Motion, contact: np.ndarray) -> float:
     feet = np.minimum(moved[:, 0::2], moved[:, 1::2])
     both = contact[1:] & contact[:-1]
     return float(100 * feet[both].mean()) if both.any() else float("nan")
+
+
+def agreement(name: str, motion: Motion, frames: np.ndarray) -> str:
+    """Return how many of the foot-frames that stand were found, and how many of those found do stand, in percent.
+
+    Frames within a thirtieth of a second of a label's ends are not judged.
+    """
+    labels = tomllib.loads(Path(__file__).with_name("contact_labels.toml").read_text(encoding="utf-8")).get(name)
+    if labels is None:
+        return ""
+    near = round(motion.fps / 30)
+    within = (frames >= labels["from"]) & (frames <= labels["until"])
+    stands, judged = np.zeros_like(motion.contact), np.repeat(within[:, None], 2, axis=1)
+    for foot, side in enumerate(("left", "right")):
+        for first, last in labels[side]:
+            stands[(frames >= first) & (frames <= last), foot] = True
+            for edge in (first, last + 1):
+                if labels["from"] < edge <= labels["until"]:
+                    judged[(frames >= edge - near) & (frames < edge + near), foot] = False
+    right = (stands & motion.contact)[judged].sum()
+    return f"{100 * right / stands[judged].sum():.0f} / {100 * right / max(motion.contact[judged].sum(), 1):.0f}"
 
 
 def tremble(joints: np.ndarray) -> float:
@@ -154,8 +185,11 @@ def real(shared: Path, cache: Path) -> list[dict[str, Any]]:
                 "off %": round(float(np.median(off[sure])), 2),
                 "p90 %": round(float(np.percentile(off[sure], 90)), 2),
                 "stands %": round(100 * float(motion.contact.mean())),
+                "found / right %": agreement(name, motion, clip.frames[at]),
+                "live": agreement(name, followed, clip.frames[np.searchsorted(clip.times, followed.times)]),
                 "slide cm/s": f"{slide(free, motion.contact):.1f} -> {slide(motion, motion.contact):.2f}",
                 "deepest sole cm": round(float(deepest.max()), 1),
+                "deepest toe cm": round(float(-100 * toe_tips(motion)[..., 1].min()), 1),
                 "deeper than 1 cm %": round(100 * float((deepest > 1).mean()), 1),
                 "trembling mm": quiet,
                 "ms a frame": round(spent, 1),

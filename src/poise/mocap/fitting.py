@@ -227,9 +227,10 @@ def _hold(pins: Pins, placed: Placed, moves: Floats, curve: Floats, slope: Float
             weights, pull = weights.copy(), pull.copy()
             weights[..., 1] += hard
             pull[..., 1] += hard * deep
-    if not weights.any():
+    at = np.flatnonzero(weights.any(axis=(*range(weights.ndim - 2), -1)))
+    if not len(at):
         return
-    held = moves[..., pins.marks, :, :]
+    held, weights, pull = moves[..., pins.marks[at], :, :], weights[..., at, :], pull[..., at, :]
     flat = held.reshape(*held.shape[:-3], -1, held.shape[-1])
     turned = np.swapaxes(flat, -1, -2)
     weights = weights.reshape(*weights.shape[:-2], -1)

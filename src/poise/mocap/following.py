@@ -22,17 +22,18 @@ from numpy.typing import NDArray
 from poise.frames import Media, continues
 from poise.mocap.body import ROOT, Body, Placed, Pose, exp, product, quat_matrix
 from poise.mocap.fitting import Anatomy, Pins, bounded, normal, settle
-from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of, sole_heights
+from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of
 from poise.mocap.guessing import guess
 from poise.mocap.hand_motion import SeenHands
 from poise.mocap.landmarks import SKELETON, Landmarks
-from poise.mocap.live_feet import Feet, low_pass
+from poise.mocap.live_feet import Feet, giving_way, low_pass, resting
 from poise.mocap.live_hands import LiveHands
 from poise.mocap.measuring import HEIGHT, measure
 from poise.mocap.motion import MotionFrame
 from poise.mocap.rig import Rig
 from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances, looked, seen, turn_between
 from poise.mocap.solving import FOV, check
+from poise.mocap.toes import EASE, bends, flattened
 from poise.mocap.trust import trusted
 from poise.mocap.who import rows_of_people
 from poise.results import Results
@@ -196,6 +197,8 @@ class _Follower:
     def __post_init__(self) -> None:
         self._speed: Floats = np.zeros(self.body.size)
         self._groups, self._every = _groups(self.body), np.arange(self.body.size)
+        self._toes = np.zeros(2)
+        self._free, self._moves = giving_way(self.body), np.zeros((len(MARKS), 3, self.body.size - 1))
         self._away, self._trend = float("nan"), 0.0
         self._upright, self._turn, self._goal_turn = _UP * PRIOR_S, np.eye(3), np.eye(3)
         self._origin = np.zeros(3)
@@ -220,7 +223,7 @@ class _Follower:
             self.pose = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
             self._origin = self.pose.root * (1.0, 0.0, 1.0)
             self._feet = Feet(sight.points[MARKS], self.standing)
-        heights = sole_heights(self.body)
+        heights = resting(self.body, self.height)
         placed = self.body.place(self.pose) if self._placed is None else self._placed
         pins = self._feet.pins(sight, self.pose.depth, placed.points[MARKS], heights, sure, dt)
         off = self._advance(self.pose, placed, sight, pins if self.foot_lock else None, dt)
@@ -232,10 +235,12 @@ class _Follower:
         if self._count % 5 == 0:
             self._look_up(self.pose, placed, sure, 5 * dt)
         root = self.pose.root - self._origin - _UP * self._feet.level
-        left, right = self._feet.stands[:2].any(), self._feet.stands[2:].any()
+        left, right = ((self._feet.stands & (self._feet.holds >= 1))[at].any() for at in (slice(0, 2), slice(2, 4)))
         rig = self.body.rig
         contact = np.array([left, right], dtype=bool)
-        return MotionFrame(id, time, rig, self.pose.rotations.copy(), root, trusted(rig, sure, off), contact)
+        self._toes = np.maximum(bends(rig, placed, self._feet.level), self._toes - EASE * dt)
+        rotations = flattened(rig, self.pose.rotations, self._toes)
+        return MotionFrame(id, time, rig, rotations, root, trusted(rig, sure, off), contact)
 
     def with_hands(self, frame: MotionFrame, seen: SeenHands, camera: Camera) -> MotionFrame:
         """Return the moment of :meth:`step` with its hands."""
@@ -275,13 +280,18 @@ class _Follower:
             self._lost = 0
         most = _MOST_SPEED * dt
         step[ROOT:-1] = np.minimum(np.maximum(step[ROOT:-1], -most), most)
-        self.pose = self.body.moved(pose, step * self._shares(step, dt))
+        step *= self._shares(step, dt)
+        if pins is not None and self._feet is not None:
+            # What the filter takes away of a step, the held feet do not give away.
+            soles = placed.points[MARKS] + self._moves @ step[:-1]
+            step[:-1] += self._feet.held(self._moves, soles, self._free)
+        self.pose = self.body.moved(pose, step)
         return off
 
     def _newton(self, pose: Pose, placed: Placed, sight: Sight, pins: Pins | None, dt: float) -> tuple[Floats, Floats]:
         """Return a step towards what is seen, and how many standard deviations the points are off after it."""
         found = normal(self.body, self.anatomy, pose, sight, pins=pins, placed=placed)
-        curve = found.curve
+        curve, self._moves = found.curve, found.moves[MARKS]
         # What was known of each number a moment ago counts less the longer ago it is.
         patience = max(30 * dt, 1.0)
         curve[self._every, self._every] += self.response.twists / patience

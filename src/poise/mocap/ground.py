@@ -23,8 +23,11 @@ MARKS = np.array([point(name) for name in SOLES])
 _THICK = {"wrist": 0.022, "index": 0.01, "knee": 0.032}
 SUPPORTS = np.concatenate([MARKS, [point(f"{side}_{part}") for side in ("left", "right") for part in _THICK]])
 # Points that are never below it, and how thick the body is there: from who lies on the ground.
-_THICKNESS = {"pinky": 0.008, "elbow": 0.025, "hip": 0.05, "shoulder": 0.03, "ear": 0.045}
-FLOOR = np.array([*(point(f"{side}_{part}") for side in ("left", "right") for part in _THICKNESS), point("nose")])
+_NEVER = {"pinky": 0.008, "elbow": 0.025, "hip": 0.05, "shoulder": 0.03, "ear": 0.045}
+FLOOR = np.array([*(point(f"{side}_{part}") for side in ("left", "right") for part in _NEVER), point("nose")])
+# All of that by the point, in heights of a person.
+THICKNESS = {point(f"{side}_{part}"): high for side in ("left", "right")
+          for part, high in {**_THICK, **_NEVER}.items()}  # fmt: skip
 _UP = np.array([0.0, 1.0, 0.0])
 # A point of the sole is this much lower than when it stands, metres, before the ground holds it.
 SINKING = 0.005
@@ -133,14 +136,10 @@ def sole_heights(body: Body) -> Floats:
 
 def resting_heights(body: Body, points: NDArray[np.intp]) -> Floats:
     """Return how high points are above the ground where they rest on it, metres."""
-    heights = np.array([_TABLE.get(int(p), 0.0) for p in points]) * body.rig.height
+    heights = np.array([THICKNESS.get(int(p), 0.0) for p in points]) * body.rig.height
     soles = np.isin(points, MARKS)
     heights[soles] = body.rest_heights[points[soles]]
     return heights
-
-
-_TABLE = {point(f"{side}_{part}"): high for side in ("left", "right")
-          for part, high in {**_THICK, **_THICKNESS}.items()}  # fmt: skip
 
 
 def carries(body: Body, placed: Placed) -> Bools:

@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import exp as e_to
 from math import pi
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.mocap.body import ROOT, Body
 from poise.mocap.fitting import Pins
-from poise.mocap.ground import MARKS, SINKING, Standing
+from poise.mocap.ground import FLOOR, MARKS, SINKING, SUPPORTS, THICKNESS, Standing
 from poise.mocap.sight import Sight
 
 Floats = NDArray[np.float64]
 
-# Seconds after which what was seen of the ground counts a third, and the same for a sole that is below it.
-_GROUND_S, _SINK_S = 1.0, 2.0
-# Cutoffs of where a sole is, of its speed, and with which the place where it is held follows, Hz; a held sole comes and
-# goes over so many seconds.
-_PLACE_HZ, _SPEED_HZ, _CREEP_HZ, _HOLD_S = 3.0, 2.0, 0.1, 0.2
+# Seconds after which what was seen of the ground counts a third, the same for a sole that is below it, and at least.
+_GROUND_S, _SINK_S, _LEAST_S = 4.0, 2.0, 0.2
+# Seconds of the straight line that tells how fast a sole is; those over which a hold comes and goes; the cutoff with
+# which the place where it is held follows what is seen, Hz.
+_SPEED_S, _HOLD_S, _CREEP_HZ = 0.1, 0.06, 0.02
+# Seconds after which a sole that is still above the ground or below it counts a third of where the ground seems to be.
+_NEAR_S = 0.3
+# Seconds after which a sole that moves on is told from one that trembles.
+_SLIDE_S = 0.3
+# How much more readily a leg gives way than the hips do, in radians for a metre.
+_HIPS = 0.05
 # Below this a point of the sole is not believed.
 _USABLE = 0.2
+
+
+def resting(body: Body, height: float) -> Floats:
+    """Return ``(P,)`` how high the soles, and then what else must not sink, are above the ground where they rest."""
+    out = _RESTING * height
+    out[: len(MARKS)] = body.rest_heights[MARKS]
+    return out
+
+
+def giving_way(body: Body) -> Floats:
+    """Return ``(D - 1,)`` how readily a body's numbers give way so that soles are held: legs, and a little the hips."""
+    free = np.zeros(body.size - 1)
+    free[:ROOT] = _HIPS
+    for side in ("left", "right"):
+        for part in ("UpperLeg", "LowerLeg", "Foot"):
+            free[body.columns(body.rig.row(side + part))] = 1.0
+    return free
 
 
 def low_pass(hertz: float, dt: float) -> float:
     """Return the share of a step that a first-order low-pass takes."""
     return 1 - e_to(-2 * pi * hertz * dt)
+
+
+_GROUNDED = np.concatenate([SUPPORTS, FLOOR])
+_RESTING = np.array([THICKNESS.get(int(p), 0.0) for p in _GROUNDED])
 
 
 class Feet:
@@ -38,14 +67,17 @@ class Feet:
     Attributes:
         level: Height of the ground, metres; NaN before :meth:`settle`.
         stands: ``(4,)`` whether each point stands.
+        holds: ``(4,)`` how firmly each is held, from 0 to 1.
     """
 
     def __init__(self, places: Floats, standing: Standing) -> None:
         self._standing = standing
-        self.places, self._anchors = places.copy(), places.copy()
-        self._speeds, self._holds = np.ones(len(places)), np.zeros(len(places))
-        self.stands, self._anchored = np.zeros((2, len(places)), dtype=bool)
-        self.level = float("nan")
+        self.places, self._anchors, self._first = places.copy(), places.copy(), places.copy()
+        self._seen: deque[tuple[float, Floats]] = deque()
+        self.holds, self._rested = np.zeros((2, len(places)))
+        self.stands, self._anchored, self._slides = np.zeros((3, len(places)), dtype=bool)
+        self._now = self._stood = 0.0
+        self.level = self._ground = float("nan")
 
     def pins(self, sight: Sight, depth: Floats, soles: Floats, heights: Floats, sure: Floats, dt: float) -> Pins:
         """Find out which points stand, from where they are seen, and return what holds them.
@@ -54,55 +86,111 @@ class Feet:
             sight: What is seen.
             depth: The error of depth that the pose has, metres.
             soles: ``(4, 3)`` where the solved body has them.
-            heights: ``(4,)`` how high they are above the ground when they stand.
+            heights: ``(P,)`` how high :func:`resting` says that points are.
             sure: ``(K,)``.
             dt: Seconds since the frame before.
         """
         s = self._standing
-        rays = sight.rays[MARKS]
+        rays, flat = sight.rays[MARKS], heights[: len(MARKS)]
         usable = sure[MARKS] > _USABLE
-        # The lower foot may stand wherever it is; the other one, where that one is or the ground was.
-        bottom = float((self.places[:, 1] - heights).min())
-        bottom = max(bottom, self.level) if self.level == self.level else bottom
-        moved = (sight.points[MARKS] + rays * depth - self.places) * (low_pass(_PLACE_HZ, dt) * usable[:, None])
-        self.places += moved
-        self._speeds += low_pass(_SPEED_HZ, dt) * (_length(moved, rays, s.along) / dt - self._speeds)
-        low = self.places[:, 1] - heights < bottom + 1.5 * s.low
+        speed = self._speed(np.where(usable[:, None], sight.points[MARKS] + rays * depth, self.places), rays, dt)
+        slow = usable & (speed < np.where(self.stands, s.fast, s.slow))
+        slow &= self.places[:, 1] - flat < self._near(self.places[:, 1] - flat, slow, dt) + s.low
+        self._rested = np.where(slow, self._rested + dt, 0.0)
+        # Who slides leaves the place behind where the foot was until now, and the faster, the further; and goes on
+        # sliding until the foot rests or is lifted.
+        begins = (self._rested <= dt) & ~self._slides
+        self._first[begins] = self.places[begins]
+        self._first += (1 - e_to(-dt / _SLIDE_S)) * (self.places - self._first)
+        behind = _length(self.places - self._first, rays, s.along) / _SLIDE_S
+        begins = (self._rested > _SLIDE_S) & (behind > s.slide)
+        self._slides = (self._slides | begins) & (behind > s.slide / 2) & (speed < 2 * s.fast)
         away = _length(self.places - self._anchors, rays, s.along)
-        self.stands = usable & low & (self._speeds < np.where(self.stands, s.fast, s.slow))
-        self.stands &= ~self._anchored | (away < s.drift)
+        self.stands = slow & ~self._slides & (~self._anchored | (away < s.drift))
         begun = self.stands & ~self._anchored
-        if begun.any():
-            self._anchors[begun] = soles[begun]
-        self._holds = np.minimum(np.maximum(self._holds + np.where(self.stands, dt, -dt) / _HOLD_S, 0.0), 1.0)
-        self._anchored = (self._anchored | begun) & (self._holds > 0)
+        self._anchors[begun] = soles[begun]
+        self.holds = np.minimum(np.maximum(self.holds + np.where(self.stands, dt, -dt) / _HOLD_S, 0.0), 1.0)
+        self._anchored = (self._anchored | begun) & (self.holds > 0)
         # It creeps to where the foot is seen: nothing pops when it is let go.
         self._anchors += low_pass(_CREEP_HZ, dt) * (self.places - self._anchors)
-        firm = np.where(self._anchored, 10.0 ** (-3 * (1 - self._holds)) / s.firm**2, 0.0)
+        weights = np.zeros((len(_GROUNDED), 3))
+        weights[: len(MARKS)] = np.where(self._anchored, 10.0 ** (-3 * (1 - self.holds)) / s.firm**2, 0.0)[:, None]
+        places = np.zeros((len(_GROUNDED), 3))
+        places[: len(MARKS)] = self._anchors
         floor = self.level + heights - SINKING if self.level == self.level else None
-        return Pins(MARKS, self._anchors, firm[:, None] * np.ones(3), floor)
+        return Pins(_GROUNDED, places, weights, floor)
+
+    def _near(self, low: Floats, slow: NDArray[np.bool_], dt: float) -> float:
+        """Return how high the ground seems just now: it follows soles that are still, wherever they are, within moments."""
+        if self._ground != self._ground:
+            self._ground = float(low.min())
+        if slow.any():
+            lowest = float(low[slow].min())
+            self._ground += (1 - e_to(-dt / _NEAR_S)) * (lowest - self._ground)
+        return self._ground
+
+    def _speed(self, seen: Floats, rays: Floats, dt: float) -> Floats:
+        """Return ``(4,)`` how fast the soles are across the view, metres a second: the slope of the last moments."""
+        self._now += dt
+        self._seen.append((self._now, seen))
+        while len(self._seen) > 3 and self._now - self._seen[0][0] > _SPEED_S:
+            self._seen.popleft()
+        if len(self._seen) < 3:
+            self.places = seen
+            return np.ones(len(seen))
+        t = np.array([moment for moment, _ in self._seen])
+        t -= t.mean()
+        values = np.array([place for _, place in self._seen])
+        slope = (t @ values.reshape(len(t), -1)).reshape(seen.shape) / (t @ t)
+        # The end of the line is where the sole is, as far as its speed is sure.
+        self.places = values.mean(axis=0) + slope * t[-1]
+        return _length(slope, rays, self._standing.along)
+
+    def held(self, moves: Floats, soles: Floats, free: Floats) -> Floats:
+        """Return the least step of a body's numbers that puts the held soles where they stand.
+
+        Args:
+            moves: ``(4, 3, D)`` how the soles move with each number.
+            soles: ``(4, 3)`` where they are.
+            free: ``(D,)`` how readily each number gives way.
+        """
+        at = np.flatnonzero(self._anchored)
+        if not len(at):
+            return np.zeros(len(free))
+        rows = moves[at].reshape(-1, moves.shape[-1])
+        goal = ((self._anchors[at] - soles[at]) * self.holds[at, None]).reshape(-1)
+        loose = rows * free
+        # Two points of a foot cannot always have both places: a little softness decides.
+        return np.asarray(loose.T @ np.linalg.solve(loose @ rows.T + 1e-4 * np.eye(len(goal)), goal))
 
     def settle(self, soles: Floats, heights: Floats, sure: Floats, dt: float) -> None:
         """Follow the height of the ground: quickly down to a sole that is below it, slowly up to those that stand."""
-        low = soles[:, 1] - heights
+        low = soles[:, 1] - heights[: len(MARKS)]
         usable = sure[MARKS] > _USABLE
         if self.level != self.level:
             self.level = float(low.min())
         if not usable.any():
             return
+        # As long as little was seen of the ground, what is seen counts much.
+        patience = max(self._stood, _LEAST_S)
         lowest = float(low[usable].min())
         if lowest < self.level:
-            self.level += (1 - e_to(-dt / _SINK_S)) * (lowest - self.level)
+            self.level += (1 - e_to(-dt / min(_SINK_S, patience))) * (lowest - self.level)
         stands = self.stands & usable
         if stands.any():
-            self.level += (1 - e_to(-dt / _GROUND_S)) * (float(low[stands].mean()) - self.level)
+            self._stood += dt
+            self.level += (1 - e_to(-dt / min(_GROUND_S, patience))) * (float(low[stands].mean()) - self.level)
 
     def turned(self, matrix: Floats) -> Floats:
         """Turn the soles about the camera; returns by how much that moves them, ``(3,)`` metres."""
         before = self.places.sum(axis=0) / len(self.places)
-        self.places, self._anchors = self.places @ matrix.T, self._anchors @ matrix.T
+        self.places, self._anchors, self._first = (
+            x @ matrix.T for x in (self.places, self._anchors, self._first)
+        )
+        self._seen = deque((moment, place @ matrix.T) for moment, place in self._seen)
         shift = matrix @ before - before
         self.level += float(shift[1])
+        self._ground += float(shift[1])
         return np.asarray(shift)
 
 

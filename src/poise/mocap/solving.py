@@ -37,7 +37,7 @@ from poise.mocap.motion import Motion
 from poise.mocap.rig import Rig
 from poise.mocap.sight import HIPS, Camera, Sight, distances, seen
 from poise.mocap.stances import Contacts, contacts, held_feet
-from poise.mocap.toes import flattened
+from poise.mocap.toes import bends, eased, flattened
 from poise.mocap.trust import trusted
 from poise.mocap.who import Person, person
 from poise.results import Results
@@ -213,7 +213,8 @@ class MotionCapture:
         feet = held_feet(body.place(pose), standing, times)
         shift = np.array([-pose.root[0, 0], -standing.level, -pose.root[0, 2]])
         pose = pose.replace(root=pose.root + shift)
-        pose = pose.replace(rotations=flattened(body.rig, pose.rotations, body.place(pose)))
+        toes = eased(bends(body.rig, body.place(pose)), times)
+        pose = pose.replace(rotations=flattened(body.rig, pose.rotations, toes))
         views = tuple(View(camera, quat.multiply(nod, up), shift) for nod in nods)
         return _Part(pose, trusted(body.rig, sure, off), feet, views)
 

@@ -251,7 +251,10 @@ def _slides(on: Bools, places: Floats, rays: Floats, times: Floats, standing: St
         if times[b - 1] - times[a] < 2 * _SLIDE_S:
             continue
         half = max(1, round(_SLIDE_S * (b - 1 - a) / (times[b - 1] - times[a])))
-        out[a:b] = _length(_slope(places[a:b], times[a:b], half), rays[a:b], standing.along) > standing.slide
+        fast = _length(_slope(places[a:b], times[a:b], half), rays[a:b], standing.along) > standing.slide
+        for low, high in runs(fast):
+            # For less than that, it is a point that was mistaken.
+            out[a + low : a + high] = high - low > 2 * half or high - low == b - a
     return out
 
 

@@ -7,7 +7,6 @@ from math import radians
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.mocap import quaternions as quat
 from poise.mocap.body import Placed
 from poise.mocap.rig import Rig
 
@@ -15,33 +14,50 @@ Floats = NDArray[np.float64]
 
 # Toes bend up so far (Kapandji gives 50 to 60 degrees by themselves, 90 and more under weight).
 _MOST = radians(80.0)
+# Seconds over which they straighten when the foot is lifted; as a speed, radians a second.
+_EASE_S, EASE = 0.07, radians(600.0)
+_SIDES = ("left", "right")
 
 
-def flattened(rig: Rig, rotations: Floats, placed: Placed) -> Floats:
-    """Return rotations in which no toe points into the ground: where it would, it is bent up as far as it must.
+def bends(rig: Rig, placed: Placed, level: float = 0.0) -> Floats:
+    """Return ``(…, 2)`` radians by which the left and the right toes must bend up so as not to point into the ground.
 
     Nothing else is needed of when a foot stands: toes in the air are further above the ground than they are long.
 
     Args:
-        rig: J bones.
-        rotations: ``(…, J, 4)`` relative to the parents.
-        placed: The same in space, the ground at y = 0.
+        rig: Its toes are on the ground at rest.
+        placed: In space.
+        level: Height of the ground there, metres.
     """
+    feet, toes = ([rig.row(side + part) for side in _SIDES] for part in ("Foot", "Toes"))
+    long = np.maximum(np.sqrt(np.square(rig.tips[toes]).sum(-1)), 1e-6)
+    turns = placed.turns[..., feet, 1, :]  # how far their axes rise
+    lowest = -np.maximum(placed.places[..., toes, 1] - level, 0.0) / long
+    # Bent by b, toes rise by ahead cos b + up sin b.
+    ahead, up = turns[..., 2], turns[..., 1]
+    steep = np.maximum(np.sqrt(ahead * ahead + up * up), 1e-9)
+    bend = np.arctan2(up, ahead) - np.arccos(np.minimum(np.maximum(lowest / steep, -1.0), 1.0))
+    # A foot that is upside down has no toes that could be flat.
+    return np.where((ahead < lowest) & (up > -0.5), np.minimum(np.maximum(bend, 0.0), _MOST), 0.0)
+
+
+def eased(bent: Floats, times: Floats) -> Floats:
+    """Return ``(T, 2)`` bends that come and go smoothly and are nowhere less than those given."""
+    if len(times) < 3:
+        return bent
+    half = max(1, round(_EASE_S / float(np.median(np.diff(times)))))
+    kernel = 1.0 - np.abs(np.arange(-half, half + 1)) / (half + 1)
+    padded = np.pad(bent, ((2 * half, 2 * half), (0, 0)), mode="edge")
+    most = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0).max(axis=-1)
+    around = np.lib.stride_tricks.sliding_window_view(most, 2 * half + 1, axis=0)
+    return np.asarray(around @ (kernel / kernel.sum()))
+
+
+def flattened(rig: Rig, rotations: Floats, bent: Floats) -> Floats:
+    """Return ``(…, J, 4)`` rotations with the toes bent up by ``(…, 2)`` radians."""
     out = rotations.copy()
-    ground = min(rig.rest()[rig.row(f"{side}Toes"), 1] for side in _SIDES)
-    for side in _SIDES:
-        foot, toes = rig.row(f"{side}Foot"), rig.row(f"{side}Toes")
-        long = float(np.linalg.norm(rig.tips[toes]))
-        if long <= 0:
-            continue
-        ahead, up = placed.turns[..., foot, 1, 2], placed.turns[..., foot, 1, 1]  # the heights of its z and its y
-        lowest = -np.maximum(placed.places[..., toes, 1] - ground, 0.0) / long
-        # The toes' height is ahead cos b + up sin b, and a foot that is upside down has none that could be flat.
-        steep = np.maximum(np.hypot(ahead, up), 1e-9)
-        bend = np.arctan2(up, ahead) - np.arccos(np.clip(lowest / steep, -1.0, 1.0))
-        bend = np.where((ahead < lowest) & (up > -0.5), np.clip(bend, 0.0, _MOST), 0.0)
-        out[..., toes, :] = quat.from_axis_angle(np.array([-1.0, 0.0, 0.0]), bend)
+    for at, side in enumerate(_SIDES):
+        toes, half = rig.row(f"{side}Toes"), bent[..., at] / 2
+        out[..., toes, :] = 0.0
+        out[..., toes, 0], out[..., toes, 3] = -np.sin(half), np.cos(half)
     return out
-
-
-_SIDES = ("left", "right")
