@@ -4,9 +4,8 @@ Prints: rotation errors and jumps on movements with known rotations, from perfec
 offline and live, and those of fingers where hands are seen too; on real clips how far the solved body lies off the
 points in the picture, how fast feet slide while they stand, whether they are found to stand when they do
 (contact_labels.toml), how much everything trembles, before and after, and how far fingers lie off; CPU time a frame.
-``--long 3600`` follows an hour of a
-live stream and says what grew and what drifted. Poses are kept as saved clips in the cache folder, so that networks run
-once.
+``--long 3600`` follows an hour of a live stream and says what grew and what drifted. Poses are kept as saved clips in
+the cache folder, so that networks run once.
 """
 
 from __future__ import annotations
