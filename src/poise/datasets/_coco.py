@@ -18,7 +18,8 @@ from poise.datasets._labels import Labels, Problem
 from poise.datasets._spec import DataSpec, names_say_sides
 from poise.errors import FormatError, suggest
 from poise.files.text import valid
-from poise.skeletons import Skeleton, get, with_keypoints
+from poise.skeletons import Skeleton, get
+from poise.skeletons.named import with_keypoints
 
 _READ = {"id", "image_id", "category_id", "bbox", "keypoints", "area", "iscrowd", "num_keypoints"}
 

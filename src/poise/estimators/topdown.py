@@ -104,14 +104,10 @@ class TopDown:
     def __call__(
         self, images: Sequence[Image], options: Options, memory: Memory | None = None, *, times: Sequence[float] = ()
     ) -> list[Estimate]:
-        """Find the instances of each picture.
+        """Find the instances of each picture; see :class:`poise.estimators.Estimator`.
 
-        Args:
-            images: ``(H, W, 3)`` uint8 BGR pictures; with a memory, consecutive frames of its video.
-            options: What the user asked for.
-            memory: The video's memory. Between searches of the whole picture the refiner follows the instances of the
-                last frame.
-            times: Presentation times, seconds; 25 frames a second are assumed where there are none.
+        Between searches of the whole picture the refiner follows the instances of a memory's last frame. Without
+        ``times`` 25 frames a second are assumed.
         """
         found = []
         for i, image in enumerate(images):

@@ -13,7 +13,8 @@ from poise.datasets._labels import Problem
 from poise.datasets._spec import DataSpec
 from poise.datasets.doctor._table import Table, yaml_line
 from poise.geometry import Floats
-from poise.skeletons import Skeleton, check_flip, get, lone_sides, names, with_keypoints
+from poise.skeletons import Skeleton, check_flip, get, lone_sides, names
+from poise.skeletons.named import with_keypoints
 
 # A map by which mirrored poses differ from the poses by less than this part of what they do by another is the better.
 _BETTER = 0.7
