@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from poise.estimators.recognise import describe
 from poise.estimators.spec import Spec
 from poise.files.text import valid
 from poise.runtime import Session, Tensor
+from poise.runtime.metadata import read_literal
 from poise.skeletons import Skeleton, get, skeleton_of
 
 # Skeletons by their number of keypoints, of the data sets that networks are usually trained on.
@@ -325,10 +325,8 @@ def _in_cells(session: Session, shape: tuple[int | None, ...]) -> bool:
 
 def _names(text: str) -> tuple[str, ...]:
     """Read a list of names, as JSON or a Python literal; empty where it is none."""
-    if not text or len(text) > _LONGEST_TEXT:
-        return ()
     try:
-        listed = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        listed = read_literal(text, "names", "") if text else ()
+    except ModelError:
         return ()
     return tuple(valid(str(word)) for word in listed) if isinstance(listed, (list, tuple)) else ()

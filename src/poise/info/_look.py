@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +11,13 @@ from poise import files
 from poise.errors import ModelError
 from poise.files.networks import read_network, refuse_pointer
 from poise.info._info import Info
-from poise.info._metadata import MOST_CONFIG, brief, picture_size, said, short
+from poise.info._metadata import brief, picture_size, said, short
 from poise.info._openvino import openvino
 from poise.info._usage import pose_usage, usage
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
 from poise.networks import Checkpoint, cost, read_checkpoint
 from poise.runtime import fastest
+from poise.runtime.metadata import read_config
 
 _WORDS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
 
@@ -139,12 +139,7 @@ def _torchscript(path: Path, size: int, sha: str) -> Info:
             for entry in archive.infolist():
                 name = entry.filename.split("/", 1)[-1]
                 if name == "extra/config.txt":
-                    if entry.file_size > MOST_CONFIG:
-                        raise ModelError(
-                            f"{path}: config.txt takes {entry.file_size} bytes, expected {MOST_CONFIG} at most"
-                        )
-                    table = json.loads(archive.read(entry))
-                    meta = {str(k): v if isinstance(v, str) else str(v) for k, v in dict(table).items()}
+                    meta = read_config(path, archive, entry)
                 elif name.startswith(("data/", "constants/")):
                     numbers += entry.file_size
     except (zipfile.BadZipFile, zipfile.zlib.error, ValueError, TypeError, OSError, RuntimeError) as error:  # type: ignore[attr-defined]
