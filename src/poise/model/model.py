@@ -325,31 +325,20 @@ class Pose(Compatibility):
         with self._lock:
             key = (name or str(path or ""), device)
             if key not in self._sessions:
-                self._sessions[key] = (
-                    self._bundled_session(name, device) if name else self._file_session(device, path or self.path)
-                )
+                ways: Any = {
+                    "runtime": self.runtime,
+                    "device": device,
+                    "threads": self.threads,
+                    "precision": self.precision,
+                }
+                file = path or self.path
+                if name:
+                    opened = open_session(quickened(provide(name, notice=_log.warning)), name=name, **ways)
+                else:
+                    assert file is not None
+                    opened = open_file(file, end2end=self.end2end, **ways)
+                self._sessions[key] = opened
             return self._sessions[key]
-
-    def _bundled_session(self, name: str, device: str) -> Session:
-        return open_session(
-            quickened(provide(name, notice=_log.warning)),
-            runtime=self.runtime,
-            device=device,
-            threads=self.threads,
-            precision=self.precision,
-            name=name,
-        )
-
-    def _file_session(self, device: str, path: Path | None) -> Session:
-        assert path is not None
-        return open_file(
-            path,
-            runtime=self.runtime,
-            device=device,
-            threads=self.threads,
-            precision=self.precision,
-            end2end=self.end2end,
-        )
 
     @overload
     def __call__(self, source: Any = None, stream: Literal[False] = False, **arguments: Any) -> list[Results]: ...

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from poise.errors import ModelError
-from poise.networks.found import Found
+from poise.networks.recognise import Found
 from poise.networks.safetensors import write
 from poise.skeletons.table import as_table, of_table
 
