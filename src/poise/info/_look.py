@@ -15,7 +15,8 @@ from poise.info._metadata import brief, picture_size, said, short
 from poise.info._openvino import openvino
 from poise.info._usage import pose_usage, usage
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
-from poise.networks import Checkpoint, cost, read_checkpoint
+from poise.networks import cost
+from poise.networks.checkpoint import parse_checkpoint
 from poise.runtime import fastest
 from poise.runtime.metadata import read_config
 
@@ -57,18 +58,18 @@ def _look(path: Path) -> Info:
         return _onnx(path, data, sha)
     if data[:4] == b"PK\x03\x04" and _is_program(path):
         return _torchscript(path, len(data), sha)
-    return _checkpoint(path, len(data), sha)
+    return _checkpoint(path, data, sha)
 
 
-def _checkpoint(path: Path, size: int, sha: str) -> Info:
-    found: Checkpoint = read_checkpoint(path)
+def _checkpoint(path: Path, data: bytes, sha: str) -> Info:
+    found = parse_checkpoint(path, data)
     side = found.imgsz
     counted = cost(found.weights, found.family, found.scale, side)
     kinds = {str(w.dtype) for w in found.weights.values() if w.dtype.kind == "f"}
     return Info(
         file=path.name,
         format="safetensors" if found.format == "poise" or path.suffix == ".safetensors" else "pt",
-        bytes=size,
+        bytes=len(data),
         sha256=sha,
         family=found.family,
         scale=found.scale,
