@@ -29,8 +29,8 @@ from _errors import Errors
 
 from poise import weights
 from poise.estimators import Estimator, Opener, Options, build
-from poise.estimators.spec import Spec
-from poise.estimators.topdown import TopDown, registered
+from poise.estimators.spec import Spec, registered
+from poise.estimators.topdown import TopDown
 from poise.evaluation import KeypointScores, coco_truth, evaluate_keypoints, read_truth
 from poise.evaluation.bootstrap import interval
 from poise.evaluation.coco import coco_rows_of

@@ -17,7 +17,6 @@ from poise.model.opening import (
     CHECKPOINTS,
     bundled,
     device_name,
-    network_spec,
     open_file,
     quickened,
     untrained,
@@ -308,7 +307,6 @@ class Pose(Compatibility):
             "asked": self._asked,
             "open_network": lambda name: self._session(name, device),
             "open_file": lambda path: self._session("", device, path),
-            "spec": network_spec,
         }
         if self.card is not None:
             return build_registered(self.card, **ways)
