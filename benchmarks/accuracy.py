@@ -15,6 +15,7 @@ import re
 import statistics
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -28,9 +29,10 @@ from _errors import Errors
 
 from poise import weights
 from poise.estimators import Estimator, Opener, Options, build
-from poise.estimators.spec import Spec
-from poise.estimators.topdown import TopDown, registered
-from poise.evaluation import KeypointScores, bootstrap_keypoints, coco_truth, evaluate_keypoints, read_truth
+from poise.estimators.spec import Spec, registered
+from poise.estimators.topdown import TopDown
+from poise.evaluation import KeypointScores, coco_truth, evaluate_keypoints, read_truth
+from poise.evaluation.bootstrap import interval
 from poise.evaluation.coco import coco_rows_of
 from poise.frames import Image
 from poise.geometry import oks
@@ -181,16 +183,41 @@ def measure(
             one.add(found, people.get(image_id, []), estimator.skeleton)
     single = pictures.single_large()
     single_rows = [row for row in rows if row["image_id"] in single.paths]
-    interval = bootstrap_keypoints(pictures.truth, rows, resamples=resamples)["ap"] if resamples else (0.0, 0.0)
+    spread = bootstrap(pictures.truth, rows, resamples) if resamples else (0.0, 0.0)
     return Report(
         name,
         evaluate_keypoints(pictures.truth, rows),
-        interval,
+        spread,
         evaluate_keypoints(single.truth, single_rows).ap,
         len(pictures.paths),
         len(pictures.labelled),
         statistics.median(times),
     )
+
+
+def bootstrap(truth: dict[str, Any], rows: Sequence[dict[str, Any]], resamples: int) -> tuple[float, float]:
+    """Return how far the average precision may be off by the choice of pictures: they are drawn anew, as Efron 1979."""
+    images = {image["id"]: image for image in truth["images"]}
+    ids = list(images)
+    annotations: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for listed, by_image in ((truth["annotations"], annotations), (rows, found)):
+        for row in listed:
+            by_image[row["image_id"]].append(row)
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(resamples):
+        sample: dict[str, Any] = {"images": [], "annotations": [], "categories": truth["categories"]}
+        again: list[dict[str, Any]] = []
+        for new, i in enumerate(rng.integers(len(ids), size=len(ids)), start=1):
+            old = ids[i]
+            sample["images"].append({**images[old], "id": new})
+            for a in annotations[old]:
+                sample["annotations"].append({**a, "image_id": new, "id": len(sample["annotations"]) + 1})
+            again += [{**row, "image_id": new} for row in found[old]]
+        drawn.append(evaluate_keypoints(sample, again).ap)
+    ends = interval(float("nan"), np.array(drawn))
+    return ends.low, ends.high
 
 
 def turned(name: str, estimator: Estimator, pictures: Pictures) -> dict[str, Any]:

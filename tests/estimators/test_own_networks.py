@@ -282,7 +282,7 @@ class Joined:
 
 @pytest.fixture
 def joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "_MODULE", f"{__name__}:Joined")
+    monkeypatch.setitem(assembly.FAMILIES, "top-down", f"{__name__}:Joined")
 
 
 def test_a_network_file_is_joined_with_the_bundled_detector(joined: None) -> None:

@@ -19,8 +19,8 @@ from poise.estimators.detectors.whole import canvas_size
 from poise.estimators.people import alike_or_part, decay, move, regions, tiles
 from poise.estimators.protocols import People
 from poise.estimators.scoring import Looks, PersonScore, PointScore
-from poise.estimators.spec import Spec
-from poise.estimators.topdown import TopDown, registered
+from poise.estimators.spec import Spec, registered
+from poise.estimators.topdown import TopDown
 from poise.geometry import affine_apply, box_iou, oks
 from poise.image import crop
 from poise.runtime import Tensor, open_session

@@ -383,7 +383,7 @@ def test_points_without_names_are_numbered() -> None:
     [
         ("names", "__import__('os').system('true')", "names in the metadata cannot be read"),
         ("names", "{" * 5000, "names in the metadata cannot be read"),
-        ("names", "'" + "a" * 300_000 + "'", "300002 characters"),
+        ("names", "'" + "a" * 300_000 + "'", "300,002 letters"),
         ("names", "{'zero': 'a'}", "must be numbered"),
         ("kpt_shape", "[17]", r"must be \[K, 2\] or \[K, 3\]"),
         ("kpt_shape", "[17, 4]", r"must be \[K, 2\] or \[K, 3\]"),

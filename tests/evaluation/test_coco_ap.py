@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poise.errors import FormatError
-from poise.evaluation import bootstrap_keypoints, coco_rows, coco_truth, evaluate_keypoints, read_truth
+from poise.evaluation import coco_rows, coco_truth, evaluate_keypoints, read_truth
 from poise.evaluation.coco import coco_rows_of
 from poise.results import Results
 
@@ -102,16 +102,6 @@ def test_unknown_image_is_an_error() -> None:
 
     with pytest.raises(ValueError, match="image 99"):
         evaluate_keypoints(truth, coco_rows_of(np.zeros((1, 17, 2)), None, [0.5], 99))
-
-
-def test_interval_holds_the_score_and_repeats() -> None:
-    truth, rows = scene()
-
-    interval = bootstrap_keypoints(truth, rows, resamples=40, seed=1)
-
-    low, high = interval["ap"]
-    assert low < evaluate_keypoints(truth, rows).ap < high
-    assert interval == bootstrap_keypoints(truth, rows, resamples=40, seed=1)
 
 
 def test_rows_of_results_spell_a_missing_keypoint() -> None:

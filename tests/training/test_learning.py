@@ -4,10 +4,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from spreads import default_sigmas  # noqa: E402
+
 from poise.networks import build  # noqa: E402
 from poise.training import PoseLoss, Targets  # noqa: E402
 from poise.training.initialisation import lay_out_memory  # noqa: E402
-from poise.training.loss_terms import default_sigmas  # noqa: E402
 from poise.training.optimisers import OptimiserChoice, clip_gradients, make_optimiser  # noqa: E402
 from poise.training.step import Ema  # noqa: E402
 

@@ -9,10 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from spreads import default_sigmas  # noqa: E402
+
 from poise.networks import load  # noqa: E402
 from poise.training import Losses, PoseLoss, Targets  # noqa: E402
 from poise.training.assignment import grid  # noqa: E402
-from poise.training.loss_terms import default_sigmas  # noqa: E402
 
 YOLO = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "fixtures/yolo"
 NAMES = ["yolov8n-pose-coco", "yolo11n-pose-coco", "yolo26n-pose-coco", "yolo26n-pose-tiger12x2"]

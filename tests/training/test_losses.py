@@ -9,13 +9,13 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
+from spreads import default_sigmas  # noqa: E402
 
 from poise.networks import PoseNetwork, build  # noqa: E402
 from poise.training import Gains, PoseLoss, Targets  # noqa: E402
 from poise.training import assignment as room  # noqa: E402
 from poise.training import loss_terms as points  # noqa: E402
 from poise.training.assignment import Predicted, assign, candidates, grid  # noqa: E402
-from poise.training.loss_terms import default_sigmas  # noqa: E402
 from poise.training.losses import branch_weights  # noqa: E402
 
 SIZE = (64, 96)

@@ -8,8 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from spreads import default_sigmas  # noqa: E402
+
 from poise.networks.flow import RealNVP  # noqa: E402
-from poise.training.loss_terms import ciou, default_sigmas, distribution_loss, likelihood_loss, oks, similarity_loss  # noqa: E402
+from poise.training.loss_terms import ciou, distribution_loss, likelihood_loss, oks, similarity_loss  # noqa: E402
 from poise.training.optimisers import MuSGD, orthogonalise  # noqa: E402
 
 OPS = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "fixtures/yolo/ops.npz"

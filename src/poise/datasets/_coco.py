@@ -18,7 +18,8 @@ from poise.datasets._labels import Labels, Problem
 from poise.datasets._spec import DataSpec, names_say_sides
 from poise.errors import FormatError, suggest
 from poise.files.text import valid
-from poise.skeletons import Skeleton, get, names
+from poise.skeletons import Skeleton, get
+from poise.skeletons.named import with_keypoints
 
 _READ = {"id", "image_id", "category_id", "bbox", "keypoints", "area", "iscrowd", "num_keypoints"}
 
@@ -81,7 +82,7 @@ def spec_of(path: Path, table: Mapping[str, Any], *, root: Path, split: str) -> 
     points = _points(path, table, posed)
     categories = _classes(table)
     name = str(categories[0].get("name", "object")) if len(categories) == 1 else "object"
-    skeleton = next((get(n) for n in names() if get(n).keypoints == points), None)
+    skeleton = with_keypoints(points)
     try:
         if skeleton is None:
             edges = _edges(posed[0].get("skeleton") or [], len(points)) if posed else ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,11 +14,11 @@ from poise.estimators.postprocess import Layout
 from poise.estimators.recognise import describe
 from poise.files.text import valid
 from poise.runtime import Session, Tensor
+from poise.runtime.metadata import read_literal
 from poise.skeletons import Skeleton, skeleton_of
 
-# What a file says is not trusted: beyond these it is damaged or made to exhaust memory. A thousand class names take
-# 30 kB of text; the largest skeletons in use have some 500 points.
-_LONGEST_TEXT = 200_000
+# What a file says is not trusted: beyond these it is damaged or made to exhaust memory. The largest skeletons in use
+# have some 500 points.
 _MOST_KEYPOINTS = 10_000
 _LONGEST_SIDE = 16_384
 # Stride and input size of every family's usual networks.
@@ -246,13 +245,4 @@ def _number(meta: Mapping[str, str], key: str, default: int, name: str) -> int:
 
 
 def _literal(meta: Mapping[str, str], key: str, name: str) -> Any:
-    """Read a Python literal (numbers, texts, lists, dicts), never code; None where there is none."""
-    text = meta.get(key)
-    if text is None:
-        return None
-    if len(text) > _LONGEST_TEXT:
-        raise ModelError(f"{name}: {key} in the metadata is {len(text)} characters long, most is {_LONGEST_TEXT}")
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise ModelError(f"{name}: {key} in the metadata cannot be read: {text[:80]!r}") from None
+    return read_literal(meta[key], key, name) if key in meta else None

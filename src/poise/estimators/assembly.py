@@ -14,7 +14,7 @@ from poise.estimators._estimator import FAMILIES, Estimator, build
 from poise.estimators.detectors import FAMILIES as DETECTORS
 from poise.estimators.own import family_of, named, recognise, recognise_detector
 from poise.estimators.recognise import describe
-from poise.estimators.spec import Spec
+from poise.estimators.spec import Spec, registered
 from poise.estimators.yolo import Yolo
 from poise.runtime import Session
 from poise.skeletons import Skeleton, get
@@ -48,9 +48,7 @@ class Asked:
         return any(value is not None for value in (self.detector, self.skeleton, self.spec))
 
 
-def build_registered(
-    card: Card, *, asked: Asked, open_network: Opener, open_file: FileOpener, spec: Callable[[str], Spec]
-) -> Estimator:
+def build_registered(card: Card, *, asked: Asked, open_network: Opener, open_file: FileOpener) -> Estimator:
     """Make the estimator of a registered model, with another detector where one is asked for.
 
     Args:
@@ -58,7 +56,6 @@ def build_registered(
         asked: What the user says of it.
         open_network: Opens a network of the registry.
         open_file: Opens a file.
-        spec: The spec of a network of the registry.
 
     Raises:
         ModelError: The model does not take what is asked.
@@ -82,7 +79,7 @@ def build_registered(
         # How sure to be of an instance was fitted with a weight for each of the model's own detectors; others share it.
         settings["person"] = {**person, "evidence": [sum(person["evidence"]) / len(found)] * len(found)}
     changed = replace(card, networks=parts, settings=settings)
-    return _top_down(changed, skeleton, beside, open_network, spec)
+    return _top_down(changed, skeleton, beside, open_network)
 
 
 def build_own(
@@ -93,7 +90,6 @@ def build_own(
     asked: Asked,
     open_network: Opener,
     open_file: FileOpener,
-    spec: Callable[[str], Spec],
 ) -> Estimator:
     """Make the estimator of a network file: a YOLO network, a one-stage network, or one that refines boxes.
 
@@ -104,7 +100,6 @@ def build_own(
         asked: What the user says of it.
         open_network: Opens a network of the registry.
         open_file: Opens a file.
-        spec: The spec of a network of the registry.
 
     Raises:
         ModelError: The network is none that can be run, or contradicts what is said of it.
@@ -128,7 +123,7 @@ def build_own(
         raise ModelError(f"{name}: finds people and keypoints in one stage; leave detector={asked.detector!r} out")
     parts = tuple(entry["network"] for entry in settings["detectors"] if entry["network"] not in files)
     card = Card(name, f"{own.spec.family}: {name}", "top-down", parts, own.skeleton.name, settings)
-    return _top_down(card, own.skeleton, files, open_network, spec)
+    return _top_down(card, own.skeleton, files, open_network)
 
 
 def _top_down(
@@ -136,14 +131,13 @@ def _top_down(
     skeleton: Skeleton,
     files: Mapping[str, tuple[Session, Spec]],
     open_network: Opener,
-    spec: Callable[[str], Spec],
 ) -> Estimator:
     """Join detectors and refiner; those that are files are known already."""
     made: Estimator = resolve_name(FAMILIES["top-down"])(
         card,
         lambda name: files[name][0] if name in files else open_network(name),
         skeleton,
-        lambda name: files[name][1] if name in files else spec(name),
+        lambda name: files[name][1] if name in files else registered(name),
     )
     return made
 

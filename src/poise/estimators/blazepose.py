@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise import weights
 from poise.estimators import movenet
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Opener, Options
@@ -19,7 +18,7 @@ from poise.estimators.detectors import detector
 from poise.estimators.evidence import logit, newer
 from poise.estimators.regions import Effort, extent, turn, upward_angle
 from poise.estimators.roi import Looked, Proposals, RoiEstimator, look_into
-from poise.estimators.spec import Spec
+from poise.estimators.spec import registered
 from poise.frames import Image
 from poise.geometry import affine_apply, box_iou, nms, oks
 from poise.skeletons import Skeleton, get
@@ -131,8 +130,7 @@ class BlazePose(RoiEstimator):
     def __init__(self, card: Card, open_network: Opener, skeleton: Skeleton) -> None:
         super().__init__(card, open_network, skeleton, {0: "person"})
         self._multipose, self._nanodet, self._network = self.networks
-        name = card.networks[1]
-        self._boxes = detector(Spec.of(weights.network(name).spec, name=name), self._nanodet)
+        self._boxes = detector(registered(card.networks[1]), self._nanodet)
         self._sigmas = get("coco17").sigmas
 
     def _propose(self, image: Image, options: Options, clock: Clock, *, effort: Effort) -> Proposals:

@@ -97,11 +97,9 @@ def gains(size: tuple[int, int], source: tuple[int, int]) -> tuple[NDArray[np.fl
 
     Each axis has its own scale, since the resized picture has whole pixels.
     """
-    (width, height), (w, h) = size, source
-    ratio = min(height / h, width / w)
-    inner = (max(round(w * ratio), 1), max(round(h * ratio), 1))
-    shift = (round((width - inner[0]) / 2 - 0.1), round((height - inner[1]) / 2 - 0.1))
-    return np.array([inner[0] / w, inner[1] / h], dtype=np.float32), np.array(shift, dtype=np.float32)
+    (w, h), at = source, place(source, size)
+    scale = np.array([at.inner[0] / w, at.inner[1] / h], dtype=np.float32)
+    return scale, np.array([at.left, at.top], dtype=np.float32)
 
 
 def write(image: Image, placement: Placement, out: NDArray[Any], *, pad: bool = True) -> None:

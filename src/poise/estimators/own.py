@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ from typing import Any
 from poise.errors import FormatError, ModelError, suggest
 from poise.estimators import detectors, refiners
 from poise.estimators.deployed import deployed
+from poise.estimators.protocols import Detector, Refiner
 from poise.estimators.recognise import describe
 from poise.estimators.spec import Spec
 from poise.files.text import valid
 from poise.runtime import Session, Tensor
+from poise.runtime.metadata import read_literal
 from poise.skeletons import Skeleton, get, skeleton_of
 
 # Skeletons by their number of keypoints, of the data sets that networks are usually trained on.
@@ -46,6 +47,8 @@ _USUAL: Mapping[str, Mapping[str, Any]] = {
 _CELL = 4
 _LONGEST_TEXT = 200_000
 _POSE = "simcc, heatmap, rtmo"
+
+Maker = Callable[[Spec, Session], Detector | Refiner]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,8 @@ def recognise(
             "heatmaps (N, K, h, w), or RTMO's boxes (1, N, 5) and keypoints (1, N, K, 3); this looks like "
             f"{describe(session)}; if it is one of them under other names, say which: spec={{'family': …}} ({_POSE})"
         )
-    found = _spec(session, name, table)
-    try:
-        loaded = refiners.refiner(found, session) if family in refiners.FAMILIES else detectors.detector(found, session)
-    except FormatError as error:
-        raise ModelError(f"{name}: {error}; this looks like {describe(session)}") from None
+    make: Maker = refiners.refiner if family in refiners.FAMILIES else detectors.detector
+    found, loaded = _load(make, session, name, table)
     if not loaded.keypoints and family in refiners.FAMILIES:
         raise ModelError(f"{name}: its outputs have no keypoints; this looks like {describe(session)}")
     if not loaded.keypoints:
@@ -161,12 +161,16 @@ def recognise_detector(
             f"{name}: {near}expected a detector ({known}), but this looks like {describe(session)}; if it is one of "
             "them under other names, say which: detector={'file': …, 'family': …}"
         )
-    found = _spec(session, name, table)
+    return _load(detectors.detector, session, name, table)[0]
+
+
+def _load(make: Maker, session: Session, name: str, table: Mapping[str, Any]) -> tuple[Spec, Detector | Refiner]:
+    """Return the whole spec of a network, and the network as its family has it."""
+    spec = _spec(session, name, table)
     try:
-        detectors.detector(found, session)
+        return spec, make(spec, session)
     except FormatError as error:
         raise ModelError(f"{name}: {error}; this looks like {describe(session)}") from None
-    return found
 
 
 def named(count: int, skeleton: str | Path | Skeleton | None, session: Session | None = None, *, name: str) -> Skeleton:
@@ -325,10 +329,8 @@ def _in_cells(session: Session, shape: tuple[int | None, ...]) -> bool:
 
 def _names(text: str) -> tuple[str, ...]:
     """Read a list of names, as JSON or a Python literal; empty where it is none."""
-    if not text or len(text) > _LONGEST_TEXT:
-        return ()
     try:
-        listed = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        listed = read_literal(text, "names", "") if text else ()
+    except ModelError:
         return ()
     return tuple(valid(str(word)) for word in listed) if isinstance(listed, (list, tuple)) else ()

@@ -80,11 +80,6 @@ class Finder:
             session = open_network(search.network)
             self.parts.append((search, detector(about, session), session))
 
-    @property
-    def gives_keypoints(self) -> bool:
-        """Whether a detector gives keypoints of the model's skeleton."""
-        return any(part.keypoints == len(self.sigmas) for _, part, _ in self.parts)
-
     def __call__(self, image: Image, options: Options, clock: Clock) -> Proposals:
         """Search a picture.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from poise.errors import FormatError, suggest
 from poise.frames import Image
+from poise.weights import network
 
 # What stands for a type of option too: TOML's whole numbers for numbers, lists that were frozen.
 _ALSO: Mapping[type, tuple[type, ...]] = {float: (int, float), list: (list, tuple)}
@@ -111,3 +112,8 @@ class Spec:
         np.subtract(pictures, np.array(self.mean, np.float32).reshape(shape), out=out)
         out /= np.array(self.scale, np.float32).reshape(shape)
         return out.astype(np.float16) if self.dtype == "float16" else out
+
+
+def registered(name: str) -> Spec:
+    """Return how a network of the registry wants its pictures, and who decodes it."""
+    return Spec.of(network(name).spec, name=name)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from poise import weights
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Estimate, Memory, Opener, Options
 from poise.estimators._topdown_settings import Settings
@@ -23,7 +22,7 @@ from poise.estimators.protocols import Floats, People
 from poise.estimators.refiners import refiner
 from poise.estimators.scoring import Looks
 from poise.estimators.search import Finder, Proposals
-from poise.estimators.spec import Spec
+from poise.estimators.spec import Spec, registered
 from poise.frames import Image
 from poise.geometry import box_area, nms
 from poise.skeletons import Skeleton
@@ -42,11 +41,6 @@ _LOST, _MERGED, _SCENE = 0.08, 0.6, 30.0
 # they are followed cheaply.
 _CROWD = 3
 _FRAME = 1 / 25  # seconds a frame where no times are given
-
-
-def registered(name: str) -> Spec:
-    """Return the description of a network in the registry."""
-    return Spec.of(weights.network(name).spec, name=name)
 
 
 @dataclass(slots=True)
@@ -104,14 +98,10 @@ class TopDown:
     def __call__(
         self, images: Sequence[Image], options: Options, memory: Memory | None = None, *, times: Sequence[float] = ()
     ) -> list[Estimate]:
-        """Find the instances of each picture.
+        """Find the instances of each picture; see :class:`poise.estimators.Estimator`.
 
-        Args:
-            images: ``(H, W, 3)`` uint8 BGR pictures; with a memory, consecutive frames of its video.
-            options: What the user asked for.
-            memory: The video's memory. Between searches of the whole picture the refiner follows the instances of the
-                last frame.
-            times: Presentation times, seconds; 25 frames a second are assumed where there are none.
+        Between searches of the whole picture the refiner follows the instances of a memory's last frame. Without
+        ``times`` 25 frames a second are assumed.
         """
         found = []
         for i, image in enumerate(images):

@@ -5,7 +5,6 @@ from poise.evaluation.average_precision import THRESHOLDS, average_precision, ma
 from poise.evaluation.bootstrap import Interval
 from poise.evaluation.coco import (
     KeypointScores,
-    bootstrap_keypoints,
     coco_rows,
     coco_truth,
     evaluate_keypoints,
@@ -35,7 +34,6 @@ __all__ = [
     "TrackingScores",
     "analyse",
     "average_precision",
-    "bootstrap_keypoints",
     "coco_rows",
     "coco_truth",
     "compare_metrics",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,64 +151,7 @@ def evaluate_keypoints(truth: Truth, rows: Sequence[Row], *, skeleton: Skeleton 
     )
 
 
-def bootstrap_keypoints(
-    truth: Truth,
-    rows: Sequence[Row],
-    *,
-    resamples: int = 200,
-    level: float = 0.95,
-    seed: int = 0,
-    skeleton: Skeleton | None = None,
-) -> dict[str, tuple[float, float]]:
-    """Return how far each score may be off by the choice of pictures.
-
-    Args:
-        truth: COCO ground truth.
-        rows: Found people of all pictures.
-        resamples: How often the pictures are drawn anew, with repetition.
-        level: Share of the resamples inside the interval.
-        seed: Of the draws.
-        skeleton: Gives the OKS sigmas.
-
-    Returns:
-        Score name to the interval's ends.
-
-    Source:
-        Efron 1979, the percentile bootstrap, with the picture as the unit: people of one picture are alike.
-    """
-    ids = [image["id"] for image in truth["images"]]
-    images = {image["id"]: image for image in truth["images"]}
-    annotations = _by_image(truth["annotations"])
-    found = _by_image(rows)
-    rng = np.random.default_rng(seed)
-    drawn: list[KeypointScores] = []
-    for _ in range(resamples):
-        picks = [ids[i] for i in rng.integers(len(ids), size=len(ids))]
-        sample: Truth = {"images": [], "annotations": [], "categories": truth["categories"]}
-        again: list[Row] = []
-        for new, old in enumerate(picks, start=1):
-            sample["images"].append({**images[old], "id": new})
-            for a in annotations.get(old, ()):
-                sample["annotations"].append({**a, "image_id": new, "id": len(sample["annotations"]) + 1})
-            again += [{**row, "image_id": new} for row in found.get(old, ())]
-        drawn.append(evaluate_keypoints(sample, again, skeleton=skeleton))
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    out: dict[str, tuple[float, float]] = {}
-    for name in KeypointScores.__slots__:
-        values = np.array([getattr(scores, name) for scores in drawn])
-        low, high = np.quantile(values[np.isfinite(values)], ends) if np.isfinite(values).any() else (np.nan, np.nan)
-        out[name] = (float(low), float(high))
-    return out
-
-
 def _mean(table: NDArray[np.float64]) -> float:
     """Average what was measured; the protocol marks with -1 where there is nothing to find."""
     known = table[table > -1]
     return float(known.mean()) if known.size else float("nan")
-
-
-def _by_image(rows: Iterable[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
-    out: dict[int, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        out.setdefault(row["image_id"], []).append(row)
-    return out

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.bodies.angles import joint_angle
 from poise.evaluation.instances import Expected, Found, match_boxes
 from poise.geometry import Bools
 from poise.skeletons import Skeleton
@@ -218,11 +219,8 @@ def triples(skeleton: Skeleton) -> list[tuple[int, int, int]]:
 
 def angles(xy: NDArray[np.float64], corners: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return the ``(..., A)`` angles in degrees, 0 to 180, of ``(A, 3)`` triples of ``(..., K, 2)`` points."""
-    first = xy[..., corners[:, 0], :] - xy[..., corners[:, 1], :]
-    second = xy[..., corners[:, 2], :] - xy[..., corners[:, 1], :]
-    cross = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
-    found: NDArray[np.float64] = np.degrees(np.arctan2(np.abs(cross), (first * second).sum(axis=-1)))
-    return found
+    a, b, c = (xy[..., corners[:, i], :] for i in range(3))
+    return joint_angle(a, b, c)
 
 
 def angle_errors(pairs: Pairs, skeleton: Skeleton) -> tuple[AngleRow, ...]:

@@ -12,6 +12,7 @@ from poise.extras.version import __version__
 from poise.files.text import valid
 from poise.networks import Checkpoint, metadata
 from poise.skeletons import Skeleton, skeleton_of
+from poise.skeletons.table import part_of_table
 
 if TYPE_CHECKING:
     from poise.networks import PoseNetwork
@@ -129,10 +130,4 @@ def of_network(network: PoseNetwork, about: Checkpoint | None = None) -> Checkpo
 
 
 def _bones(skeleton: Skeleton) -> dict[str, object]:
-    return {
-        "name": skeleton.name,
-        "keypoints": list(skeleton.keypoints),
-        "edges": [list(edge) for edge in skeleton.edges],
-        "flip_idx": list(skeleton.flip_idx),
-        "instance": skeleton.instance,
-    }
+    return part_of_table(skeleton, "name", "keypoints", "edges", "flip_idx", "instance")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +11,14 @@ from poise import files
 from poise.errors import ModelError
 from poise.files.networks import read_network, refuse_pointer
 from poise.info._info import Info
-from poise.info._metadata import MOST_CONFIG, brief, picture_size, said, short
+from poise.info._metadata import brief, picture_size, said, short
 from poise.info._openvino import openvino
 from poise.info._usage import pose_usage, usage
 from poise.info.onnxfile import OnnxFile, Value, read_onnx
-from poise.networks import Checkpoint, cost, read_checkpoint
+from poise.networks import cost
+from poise.networks.checkpoint import parse_checkpoint
 from poise.runtime import fastest
+from poise.runtime.metadata import read_config
 
 _WORDS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
 
@@ -57,18 +58,18 @@ def _look(path: Path) -> Info:
         return _onnx(path, data, sha)
     if data[:4] == b"PK\x03\x04" and _is_program(path):
         return _torchscript(path, len(data), sha)
-    return _checkpoint(path, len(data), sha)
+    return _checkpoint(path, data, sha)
 
 
-def _checkpoint(path: Path, size: int, sha: str) -> Info:
-    found: Checkpoint = read_checkpoint(path)
+def _checkpoint(path: Path, data: bytes, sha: str) -> Info:
+    found = parse_checkpoint(path, data)
     side = found.imgsz
     counted = cost(found.weights, found.family, found.scale, side)
     kinds = {str(w.dtype) for w in found.weights.values() if w.dtype.kind == "f"}
     return Info(
         file=path.name,
         format="safetensors" if found.format == "poise" or path.suffix == ".safetensors" else "pt",
-        bytes=size,
+        bytes=len(data),
         sha256=sha,
         family=found.family,
         scale=found.scale,
@@ -139,12 +140,7 @@ def _torchscript(path: Path, size: int, sha: str) -> Info:
             for entry in archive.infolist():
                 name = entry.filename.split("/", 1)[-1]
                 if name == "extra/config.txt":
-                    if entry.file_size > MOST_CONFIG:
-                        raise ModelError(
-                            f"{path}: config.txt takes {entry.file_size} bytes, expected {MOST_CONFIG} at most"
-                        )
-                    table = json.loads(archive.read(entry))
-                    meta = {str(k): v if isinstance(v, str) else str(v) for k, v in dict(table).items()}
+                    meta = read_config(path, archive, entry)
                 elif name.startswith(("data/", "constants/")):
                     numbers += entry.file_size
     except (zipfile.BadZipFile, zipfile.zlib.error, ValueError, TypeError, OSError, RuntimeError) as error:  # type: ignore[attr-defined]

@@ -8,14 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from poise.errors import ModelError
 from poise.info.onnxfile import Value
+from poise.runtime.metadata import read_literal
 
-MOST_CONFIG = 16 << 20
 _SIDE = 640
-# A thousand class names take 20 kB; reading a literal takes a hundred times its size, and its keys may be chosen to
-# have one place in a table.
-_MOST_LITERAL = 100_000
 _MOST_JSON = 4 << 20
 _BRIEF = 200
 _TRAINING = ("model", "data", "epochs", "batch", "imgsz", "optimizer", "lr0", "seed", "pretrained")
@@ -23,11 +19,11 @@ _TRAINING = ("model", "data", "epochs", "batch", "imgsz", "optimizer", "lr0", "s
 
 def said(meta: Mapping[str, str], path: Path) -> dict[str, Any]:
     """Return what metadata says, under the names of ``Info``."""
-    names = _literal(meta.get("names", ""), path, "names")
+    names = _literal(meta, "names", path)
     if isinstance(names, list | tuple):
         names = dict(enumerate(names))
-    shape = _literal(meta.get("kpt_shape", ""), path, "kpt_shape")
-    listed = _literal(meta.get("kpt_names", ""), path, "kpt_names")
+    shape = _literal(meta, "kpt_shape", path)
+    listed = _literal(meta, "kpt_names", path)
     if isinstance(listed, dict):
         listed = next(iter(listed.values()), None)
     bones = as_json(meta.get("poise.skeleton", ""))
@@ -96,16 +92,8 @@ def _is_pair(value: Any) -> bool:
     )
 
 
-def _literal(text: str, path: Path, key: str) -> Any:
-    """Read a Python literal, never code."""
-    if not text:
-        return None
-    if len(text) > _MOST_LITERAL:
-        raise ModelError(f"{path}: {key} in the metadata has {len(text):,} letters, at most {_MOST_LITERAL:,}")
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise ModelError(f"{path}: {key} in the metadata cannot be read: {text[:80]!r}") from None
+def _literal(meta: Mapping[str, str], key: str, path: Path) -> Any:
+    return read_literal(meta[key], key, path) if meta.get(key) else None
 
 
 def as_json(text: str) -> dict[str, Any]:

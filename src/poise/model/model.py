@@ -17,7 +17,6 @@ from poise.model.opening import (
     CHECKPOINTS,
     bundled,
     device_name,
-    network_spec,
     open_file,
     quickened,
     untrained,
@@ -308,7 +307,6 @@ class Pose(Compatibility):
             "asked": self._asked,
             "open_network": lambda name: self._session(name, device),
             "open_file": lambda path: self._session("", device, path),
-            "spec": network_spec,
         }
         if self.card is not None:
             return build_registered(self.card, **ways)
@@ -325,31 +323,20 @@ class Pose(Compatibility):
         with self._lock:
             key = (name or str(path or ""), device)
             if key not in self._sessions:
-                self._sessions[key] = (
-                    self._bundled_session(name, device) if name else self._file_session(device, path or self.path)
-                )
+                ways: Any = {
+                    "runtime": self.runtime,
+                    "device": device,
+                    "threads": self.threads,
+                    "precision": self.precision,
+                }
+                file = path or self.path
+                if name:
+                    opened = open_session(quickened(provide(name, notice=_log.warning)), name=name, **ways)
+                else:
+                    assert file is not None
+                    opened = open_file(file, end2end=self.end2end, **ways)
+                self._sessions[key] = opened
             return self._sessions[key]
-
-    def _bundled_session(self, name: str, device: str) -> Session:
-        return open_session(
-            quickened(provide(name, notice=_log.warning)),
-            runtime=self.runtime,
-            device=device,
-            threads=self.threads,
-            precision=self.precision,
-            name=name,
-        )
-
-    def _file_session(self, device: str, path: Path | None) -> Session:
-        assert path is not None
-        return open_file(
-            path,
-            runtime=self.runtime,
-            device=device,
-            threads=self.threads,
-            precision=self.precision,
-            end2end=self.end2end,
-        )
 
     @overload
     def __call__(self, source: Any = None, stream: Literal[False] = False, **arguments: Any) -> list[Results]: ...

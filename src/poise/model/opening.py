@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from poise.errors import ModelError, require, suggest
-from poise.estimators.spec import Spec
 from poise.files.networks import refuse_pointer
 from poise.graphs import optimise
 from poise.runtime import ENGINES, Session, fastest, open_session
@@ -43,11 +42,6 @@ def bundled(name: str | Path) -> Card | None:
     if path.suffix or path.exists() or len(path.parts) > 1:
         return None
     return model(str(name))
-
-
-def network_spec(name: str) -> Spec:
-    """Return how a network of the registry wants its pictures, and who decodes it."""
-    return Spec.of(getattr(network(name), "spec", {}), name=name)
 
 
 def quickened(network: bytes | Path) -> bytes | Path:

@@ -5,10 +5,9 @@ Reading a checkpoint and building its graph need numpy alone; whatever a name ne
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from poise.errors import require
+from poise.extras.lazy import lazy_names
 
 if TYPE_CHECKING:
     from poise.networks.about import metadata
@@ -65,11 +64,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _TORCH:
-        require("torch", extra="train", feature=f"poise.networks.{name}")
-    elif name not in _LIGHT:
-        raise AttributeError(f"module 'poise.networks' has no attribute {name!r}")
-    value = getattr(import_module(f"poise.networks.{(_LIGHT | _TORCH)[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _LIGHT | _TORCH, torch=_TORCH)

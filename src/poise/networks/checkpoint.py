@@ -15,8 +15,7 @@ from poise.files.text import valid
 from poise.networks import own, published
 from poise.networks.architectures import FAMILIES, STRIDES
 from poise.networks.archive import Archive
-from poise.networks.found import Found
-from poise.networks.recognise import Identity, identify, kpt_shape
+from poise.networks.recognise import Found, Identity, identify, kpt_shape
 from poise.networks.safetensors import read
 from poise.skeletons import Skeleton, skeleton_of
 

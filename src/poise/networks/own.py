@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import ModelError
-from poise.networks.found import Found
+from poise.networks.recognise import Found
 from poise.networks.safetensors import write
-from poise.skeletons import Skeleton
+from poise.skeletons.table import as_table, of_table
 
 if TYPE_CHECKING:
     from poise.networks.checkpoint import Checkpoint
@@ -48,17 +47,7 @@ def describe(path: Path, weights: dict[str, NDArray[Any]], metadata: Mapping[str
         bones = about["skeleton"]
         if max(len(bones[name]) for name in ("keypoints", "edges", "flip_idx", "sigmas", "subsets")) > _MAX_SKELETON:
             raise ValueError(f"a skeleton of more than {_MAX_SKELETON} points, edges or subsets")
-        skeleton = Skeleton(
-            str(bones["name"]),
-            tuple(str(n) for n in bones["keypoints"]),
-            edges=tuple((int(a), int(b)) for a, b in bones["edges"]),
-            flip_idx=tuple(int(i) for i in bones["flip_idx"]),
-            sigmas=np.array(bones["sigmas"], np.float64),
-            subsets={str(k): tuple(int(i) for i in v) for k, v in bones["subsets"].items()},
-            sigmas_source=str(bones["sigmas_source"]),
-            source=str(bones["source"]),
-            instance=str(bones["instance"]),
-        )
+        skeleton = of_table(bones)
         unit = about["unit_std"]
         training = about["training"]
         k, values = about["kpt_shape"]
@@ -106,25 +95,13 @@ def save(path: str | Path, checkpoint: Checkpoint, weights: Mapping[str, NDArray
 
 def text(checkpoint: Checkpoint) -> str:
     """Return everything about a network but its weights, as the JSON text that our files hold."""
-    bones = checkpoint.skeleton
     about = {
         "version": VERSION,
         "family": checkpoint.family,
         "scale": checkpoint.scale,
         "names": {str(i): n for i, n in checkpoint.names.items()},
         "kpt_shape": list(checkpoint.kpt_shape),
-        "skeleton": {
-            "name": bones.name,
-            "instance": bones.instance,
-            "keypoints": list(bones.keypoints),
-            "edges": [list(e) for e in bones.edges],
-            "flip_idx": list(bones.flip_idx),
-            "pairs": [list(p) for p in bones.pairs],
-            "sigmas": bones.sigmas.tolist(),
-            "sigmas_source": bones.sigmas_source,
-            "subsets": {k: list(v) for k, v in bones.subsets.items()},
-            "source": bones.source,
-        },
+        "skeleton": as_table(checkpoint.skeleton),
         "strides": list(checkpoint.strides),
         "imgsz": checkpoint.imgsz,
         "end2end": checkpoint.end2end,

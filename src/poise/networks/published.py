@@ -14,8 +14,8 @@ from poise.errors import ModelError
 from poise.files.networks import read_network
 from poise.networks import own
 from poise.networks.archive import Archive
-from poise.networks.found import Found
 from poise.networks.pickled import Instance, TensorRef
+from poise.networks.recognise import Found
 from poise.networks.safetensors import widen
 from poise.networks.unpickle import unpickle
 

@@ -1,10 +1,10 @@
-"""Tell from the names and shapes of weights which network they belong to. No torch here."""
+"""What a checkpoint's file says, and what the names and shapes of its weights do. No torch here."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,33 @@ from numpy.typing import NDArray
 
 from poise.errors import ModelError
 from poise.networks.architectures import FAMILIES, plan
+from poise.skeletons import Skeleton
 
 _OWN_CONV = {"Conv": "conv.weight", "Upsample": "", "Concat": "", "Head": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a file says, before it is held against its weights; see :class:`poise.networks.Checkpoint`."""
+
+    format: str
+    weights: dict[str, NDArray[Any]]
+    names: dict[int, str] = field(default_factory=dict)
+    kpt_shape: Any = None
+    kpt_names: list[str] | None = None
+    kpt_sigmas: list[float] | None = None
+    skeleton: Skeleton | None = None
+    unit_std: tuple[float, float] | None = None
+    end2end: bool = False
+    bn_eps: float = 1e-3
+    imgsz: int = 640
+    licence: str = ""
+    date: str = ""
+    version: str = ""
+    description: str = ""
+    train_args: dict[str, Any] = field(default_factory=dict)
+    train_metrics: dict[str, float] = field(default_factory=dict)
+    train_results: dict[str, list[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

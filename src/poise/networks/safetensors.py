@@ -6,9 +6,7 @@ Source: https://github.com/huggingface/safetensors, "Format" in its README (Apac
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.errors import ModelError
+from poise.errors import ModelError, PoiseError
+from poise.files.writing import replacing
 
 # Fifteen hundred tensors take 150 kB, the curves of a training of 300 epochs 200; as objects twenty times that.
 _MAX_HEADER = 4 << 20
@@ -109,19 +108,13 @@ def write(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str
         arrays.append(array)
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     text += b" " * (-len(text) % 8)
-    part = path.with_name(path.name + f".{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             file.write(len(text).to_bytes(8, "little") + text)
             for array in arrays:
                 file.write(array.tobytes())
-        part.replace(path)
-    except BaseException as error:  # a signal may end it at any line
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
-        raise ModelError(f"{path}: cannot be written: {error}") from error
+    except PoiseError as error:
+        raise ModelError(str(error)) from error
 
 
 def _header(path: Path, data: bytes) -> tuple[dict[str, Any], memoryview]:

@@ -7,7 +7,6 @@ made of may be in it, none that reads or writes files, and none that runs when i
 from __future__ import annotations
 
 import ast
-import json
 import re
 import warnings
 import zipfile
@@ -19,9 +18,10 @@ import numpy as np
 
 from poise.errors import ModelError, require
 from poise.runtime._session import Tensor
+from poise.runtime.metadata import read_config
 from poise.runtime.torch import TorchSession
 
-_MOST_CODE, _MOST_CONFIG = 64 << 20, 16 << 20
+_MOST_CODE = 64 << 20
 _CALL = re.compile(r"(?<![\w.])(?:torch|ops)\.([A-Za-z_][\w.]*)")
 # What networks that were traced are made of. Source: the listings of YOLOv8, YOLO11 and YOLO26 pose networks that torch
 # 2.13 traces, and the other operations of their kind, which only compute with tensors.
@@ -121,12 +121,7 @@ def _read(path: Path) -> dict[str, str]:
             for entry in archive.infolist():
                 name = entry.filename.partition("/")[2]
                 if name == "extra/config.txt":
-                    if entry.file_size > _MOST_CONFIG:
-                        raise ModelError(
-                            f"{path}: config.txt takes {entry.file_size} bytes, expected {_MOST_CONFIG} at most"
-                        )
-                    table = dict(json.loads(archive.read(entry)))
-                    about = {str(k): v if isinstance(v, str) else str(v) for k, v in table.items()}
+                    about = read_config(path, archive, entry)
                 elif name.startswith("code/") and name.endswith(".py"):
                     listings += 1
                     if entry.file_size > _MOST_CODE:

@@ -8,10 +8,9 @@ What it sees: ``picture_cache``, ``pixels``, ``augmentation``, ``sampling``, ``l
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from poise.errors import require
+from poise.extras.lazy import lazy_names
 from poise.training.callbacks import EVENTS, Callbacks
 from poise.training.settings import TrainSettings
 
@@ -59,10 +58,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _TORCH:
-        raise AttributeError(f"module 'poise.training' has no attribute {name!r}")
-    require("torch", extra="train", feature=f"poise.training.{name}")
-    value = getattr(import_module(f"poise.training.{_TORCH[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _TORCH, torch=_TORCH)

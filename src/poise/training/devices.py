@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from poise.errors import ModelError
+from poise.runtime import usable_cores
 
 
 def choose_device(text: str | None) -> str:
@@ -58,7 +59,7 @@ def count_workers(requested: int | None, device: str) -> int:
     """Return how many processes read pictures: by default one beside a CPU that computes, up to eight beside a GPU."""
     if requested is not None:
         return max(requested, 0)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(min(8, cores // world - 1), 1) if device.startswith("cuda") else min(1, cores - 1)
 

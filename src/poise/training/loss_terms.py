@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -198,24 +197,3 @@ def _log_density(flow: nn.Module, scaled: Tensor) -> Tensor:
         density: Tensor = flow(scaled)
         return density
     return torch.cat([checkpoint(flow, part, use_reentrant=False) for part in torch.split(scaled, _AT_ONCE)])
-
-
-def default_sigmas(kpt_shape: Sequence[int]) -> tuple[float, ...]:
-    """Return the spreads that training assumes where a data set gives none.
-
-    Source:
-        COCO's own for exactly 17 keypoints of 3 values, else 1 / K: the published recipe.
-    """
-    if tuple(kpt_shape) == (17, 3):
-        return _COCO_SIGMAS
-    return (1 / kpt_shape[0],) * kpt_shape[0]
-
-
-# fmt: off
-# Source: COCO keypoint evaluation, cocodataset.org; half of the constants that it calls k.
-_COCO_SIGMAS = (
-    0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089,
-    0.089,
-)
-
-# fmt: on

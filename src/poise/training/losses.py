@@ -91,7 +91,7 @@ class PoseLoss:
 
     Args:
         network: The network that is trained.
-        sigmas: OKS spread of each of the K keypoints, see :func:`poise.training.loss_terms.default_sigmas`.
+        sigmas: OKS spread of each of the K keypoints.
         gains: Weights of the components.
         epochs: Epochs of the whole training, by which the branches' weights move.
         add: Adds numbers up over all processes that train together. What the components are divided by is then of

@@ -1,8 +1,8 @@
 """The networks and the models made of them, bundled or fetched by name, with origin, licence and checksum."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from poise.extras.lazy import lazy_names
 from poise.weights._cache import digest, home
 from poise.weights._faster import faster
 from poise.weights._graphs import NAME as GRAPH_NAME
@@ -49,13 +49,4 @@ __all__ = [
     "zoo_models",
 ]
 
-# What only a few commands need brings http, archives and their like.
-_HOME = {"bring": "poise.weights._pack", "download": "poise.weights._fetch", "pack": "poise.weights._pack"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'poise.weights' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, {"bring": "_pack", "download": "_fetch", "pack": "_pack"})

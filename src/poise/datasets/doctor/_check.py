@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from poise.datasets.doctor._statistics import measure
 from poise.datasets.doctor._swaps import check_swaps, find_swaps
 from poise.datasets.doctor._table import Table, table_of, yaml_line
 from poise.errors import FormatError
+from poise.runtime import usable_cores
 
 _ALIKE = 20  # pairs of pictures that are kept to be shown
 
@@ -149,8 +149,7 @@ def _as_problem(file: Path, note: str) -> Problem:
 
 def look_at(datasets: Sequence[Dataset], *, workers: int | None, watch: Watch | None) -> list[PictureFacts]:
     """Look into all pictures."""
-    own = hasattr(os, "sched_getaffinity")
-    number = workers or (len(os.sched_getaffinity(0)) if own else os.cpu_count() or 1)
+    number = workers or usable_cores()
     return [
         examine(d.paths, workers=number, indices=watch(range(len(d)), f"pictures of {d.split}") if watch else None)
         for d in datasets

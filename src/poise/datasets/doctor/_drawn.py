@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from poise.datasets._labels import Labels
 from poise.datasets.doctor._table import Table
 from poise.drawing import draw
+from poise.errors import PoiseError
 from poise.frames import Image
 from poise.results import Results
 from poise.skeletons import Skeleton
@@ -121,6 +122,34 @@ def clearest(table: Table, pairs: Sequence[tuple[int, int]]) -> int | None:
     inside = (labels.boxes[:, :2] >= -2).all(1) & (labels.boxes[:, 2:] <= table.sizes + 2).all(1)
     score = np.minimum(apart, 0.3).sum(1) + 0.02 * seen.sum(1) + 0.1 * inside
     return int(np.argmax(np.where(size > 60, score, score - 10)))
+
+
+def samples(
+    table: Table, skeleton: Skeleton, count: int, *, size: tuple[int, int]
+) -> Iterator[tuple[PIL.Image.Image, str]]:
+    """Draw typical pictures, each with its name; one that cannot be read is passed over."""
+    for split, picture in typical(table, count):
+        try:
+            drawing = whole(table, int(split), int(picture), skeleton, size=size)
+        except PoiseError:
+            continue
+        yield drawing, table.datasets[split].name(int(picture))
+
+
+def mirror_check(
+    table: Table, skeleton: Skeleton, maps: Sequence[Sequence[int]], *, size: tuple[int, int]
+) -> list[PIL.Image.Image]:
+    """Draw the clearest instance as it is labelled, and mirrored by each map; nothing where there is none to see."""
+    i = clearest(table, skeleton.pairs)
+    if i is None:
+        return []
+    try:
+        image, labels = scaled(*cut(table, i), size)
+    except PoiseError:
+        return []
+    names = dict(table.spec.names)
+    shown = [(image, labels), *(mirrored(image, labels, flip_idx) for flip_idx in maps)]
+    return [drawn(*one, skeleton, names) for one in shown]
 
 
 def relative(table: Table) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from poise.datasets._spec import DataSpec
 from poise.datasets.doctor._table import Table, yaml_line
 from poise.geometry import Floats
 from poise.skeletons import Skeleton, check_flip, get, lone_sides, names
+from poise.skeletons.named import with_keypoints
 
 # A map by which mirrored poses differ from the poses by less than this part of what they do by another is the better.
 _BETTER = 0.7
@@ -37,7 +38,7 @@ def known_skeleton(spec: DataSpec) -> tuple[Skeleton, bool]:
     if spec.kpt_names or not own.keypoints[0].startswith("point_"):
         if own.edges:
             return own, False
-        same = next((get(n) for n in names() if get(n).keypoints == own.keypoints), None)
+        same = with_keypoints(own.keypoints)
         return (replace(own, edges=same.edges), False) if same is not None else (own, False)
     classes = {name.lower() for name in spec.names.values()}
     for name in names():
@@ -147,7 +148,7 @@ def mend_mirror(
     skeleton, guessed = known_skeleton(spec)
     if flip_idx is not None or not spec.flip_known or (guessed and skeleton is own):
         return spec, None
-    known = guessed or any(get(name).keypoints == own.keypoints for name in names())
+    known = guessed or with_keypoints(own.keypoints) is not None
     named = skeleton.flip_idx if guessed else _by_name(skeleton)
     # Sides that are written in a way that is not known here look like none: then the map is right, not the names.
     wrong = [i for i, j in enumerate(named) if own.flip_idx[i] != j and (j != i or known)]

@@ -10,10 +10,9 @@ import PIL.ImageFont
 
 from poise.charts import heatmap
 from poise.datasets.doctor._check import Diagnosis
-from poise.datasets.doctor._drawn import clearest, cut, drawn, mirrored, relative, scaled, typical, whole
+from poise.datasets.doctor._drawn import mirror_check, relative, samples
 from poise.datasets.doctor._mirror import known_skeleton
 from poise.datasets.doctor._table import Table
-from poise.errors import PoiseError
 from poise.skeletons import Skeleton
 
 _WIDTH, _PAD, _LINES = 1240, 20, 12
@@ -85,14 +84,10 @@ def _row(
 
 
 def _pictures(table: Table, skeleton: Skeleton) -> list[tuple[str, list[tuple[PIL.Image.Image, str]]]]:
-    samples = []
-    for split, picture in typical(table, 6):
-        try:
-            drawing = whole(table, int(split), int(picture), skeleton, size=(393, 260))
-        except PoiseError:
-            continue
-        samples.append((drawing, table.datasets[split].name(int(picture))))
-    rows = [("Samples", samples), ("Mirror check: left blue, right orange", _mirror(table, skeleton))]
+    rows = [
+        ("Samples", list(samples(table, skeleton, 6, size=(393, 260)))),
+        ("Mirror check: left blue, right orange", _mirror(table, skeleton)),
+    ]
     inside = relative(table)
     maps = [(heatmap(inside[:, k], 92), name) for k, name in enumerate(skeleton.keypoints[:48])]
     rows.append(("Where keypoints are in the box", maps))
@@ -100,19 +95,6 @@ def _pictures(table: Table, skeleton: Skeleton) -> list[tuple[str, list[tuple[PI
 
 
 def _mirror(table: Table, skeleton: Skeleton) -> list[tuple[PIL.Image.Image, str]]:
-    i = clearest(table, skeleton.pairs)
-    if i is None:
-        return []
-    try:
-        image, labels = scaled(*cut(table, i), (393, 300))
-    except PoiseError:
-        return []
-    names = dict(table.spec.names)
-    flipped = mirrored(image, labels, table.spec.skeleton.flip_idx)
-    return [
-        (drawn(image, labels, skeleton, names), "as labelled"),
-        (
-            drawn(*flipped, skeleton, names),
-            "mirrored with flip_idx" if table.spec.flip_known else "mirrored: no flip_idx",
-        ),
-    ]
+    pictures = mirror_check(table, skeleton, [table.spec.skeleton.flip_idx], size=(393, 300))
+    words = "mirrored with flip_idx" if table.spec.flip_known else "mirrored: no flip_idx"
+    return list(zip(pictures, ("as labelled", words), strict=False))

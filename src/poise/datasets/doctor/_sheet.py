@@ -15,18 +15,7 @@ import PIL.Image
 from poise.charts import BLUE, GREY, ORANGE, bars, heatmap, histogram, inline
 from poise.datasets._labels import Problem
 from poise.datasets.doctor._check import Diagnosis
-from poise.datasets.doctor._drawn import (
-    clearest,
-    cut,
-    drawn,
-    mirrored,
-    relative,
-    scaled,
-    side_by_side,
-    single,
-    typical,
-    whole,
-)
+from poise.datasets.doctor._drawn import mirror_check, relative, samples, side_by_side, single
 from poise.datasets.doctor._mirror import known_skeleton
 from poise.datasets.doctor._overview import overview
 from poise.datasets.doctor._table import Table
@@ -163,22 +152,14 @@ def _instances(problems: Sequence[Problem], table: Table, skeleton: Skeleton) ->
 
 def _mirror(table: Table, skeleton: Skeleton, guessed: bool) -> Iterator[str]:
     own = table.spec.skeleton.flip_idx
-    i = clearest(table, skeleton.pairs)
-    if i is None:
-        return
-    try:
-        image, labels = scaled(*cut(table, i), (380, 340))
-    except PoiseError:
-        return
-    names = dict(table.spec.names)
-    figures = [_figure(drawn(image, labels, skeleton, names), "as labelled")]
-    word = "mirrored with the file's flip_idx" if table.spec.flip_known else "mirrored without exchanging points"
-    figures.append(_figure(drawn(*mirrored(image, labels, own), skeleton, names), word))
     right = skeleton.flip_idx if guessed else replace(skeleton, flip_idx=()).flip_idx
-    if right != own:
-        figures.append(
-            _figure(drawn(*mirrored(image, labels, right), skeleton, names), "mirrored by the points' names")
-        )
+    maps = [own] if right == own else [own, right]
+    words = "mirrored with the file's flip_idx" if table.spec.flip_known else "mirrored without exchanging points"
+    pictures = mirror_check(table, skeleton, maps, size=(380, 340))
+    if not pictures:
+        return
+    captions = ("as labelled", words, "mirrored by the points' names")
+    figures = [_figure(picture, caption) for picture, caption in zip(pictures, captions, strict=False)]
     yield "<section><h2>Mirror check</h2><p>Left is blue and right is orange. A mirrored left paw is a right paw: in a "
     yield "mirrored picture, the colours must change places on the body, or mirroring teaches left for right.</p>"
     yield f'<div class="row">{"".join(figures)}</div></section>'
@@ -186,14 +167,8 @@ def _mirror(table: Table, skeleton: Skeleton, guessed: bool) -> Iterator[str]:
 
 def _samples(table: Table, skeleton: Skeleton) -> Iterator[str]:
     yield '<section><h2>Samples</h2><div class="row">'
-    for split, picture in typical(table, _SAMPLES):
-        dataset = table.datasets[split]
-        try:
-            yield _figure(
-                whole(table, int(split), int(picture), skeleton, size=(360, 240)), f"{dataset.name(int(picture))}"
-            )
-        except PoiseError:
-            continue
+    for picture, name in samples(table, skeleton, _SAMPLES, size=(360, 240)):
+        yield _figure(picture, name)
     yield "</div></section>"
 
 

@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from poise.errors import FormatError
+from poise.errors import FormatError, PoiseError
+from poise.files.writing import write_atomically
 
 How = Literal["copy", "link", "reference"]
 
@@ -95,14 +95,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Do the same with bytes."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
-    except BaseException as error:  # a signal may end it at any line
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
-        raise FormatError(f"{path}: cannot be written: {error.strerror or error}") from error
+        write_atomically(path, data)
+    except PoiseError as error:
+        raise FormatError(str(error)) from error

@@ -23,7 +23,7 @@ from poise.datasets.formats._capacity import FormatCapacity, Labelled
 from poise.datasets.formats._place import write_bytes
 from poise.datasets.formats._registry import Reading
 from poise.errors import FormatError, require
-from poise.skeletons import Skeleton
+from poise.skeletons.table import of_table, part_of_table
 
 HOLDS = FormatCapacity(area=True, crowd=True, skeleton=("edges", "flip_idx", "sigmas"))
 FILE = "{split}.parquet"
@@ -88,19 +88,9 @@ def _add(columns: dict[str, list[Any]], row: dict[str, Any]) -> None:
 
 def _description(spec: DataSpec) -> dict[str, Any]:
     skeleton = spec.skeleton
-    return {
-        "version": 1,
-        "names": list(spec.names.values()),
-        "skeleton": skeleton.name,
-        "keypoints": list(skeleton.keypoints),
-        "edges": [list(edge) for edge in skeleton.edges],
-        "flip_idx": list(skeleton.flip_idx),
-        "flip_known": spec.flip_known,
-        "kpt_names": spec.kpt_names,
-        "sigmas": skeleton.sigmas.tolist(),
-        "sigmas_source": skeleton.sigmas_source,
-        "instance": skeleton.instance,
-    }
+    bones = part_of_table(skeleton, "keypoints", "edges", "flip_idx", "sigmas", "sigmas_source", "instance")
+    known = {"flip_known": spec.flip_known, "kpt_names": spec.kpt_names}
+    return {"version": 1, "names": list(spec.names.values()), "skeleton": skeleton.name} | bones | known
 
 
 def read(path: Path, split: str, how: Reading) -> Dataset:
@@ -168,16 +158,7 @@ def _spec(path: Path, split: str, how: Reading, text: bytes) -> DataSpec:
         keypoints = tuple(str(name) for name in given["keypoints"])
         if not 0 < len(keypoints) <= MAX_KEYPOINTS:
             raise ValueError(f"{len(keypoints)} keypoints, the limit is {MAX_KEYPOINTS}")
-        skeleton = how.skeleton or Skeleton(
-            str(given["skeleton"]),
-            keypoints,
-            edges=tuple((int(a), int(b)) for a, b in given["edges"]),
-            flip_idx=tuple(int(i) for i in given["flip_idx"]),
-            sigmas=np.array(given["sigmas"], dtype=np.float64),
-            sigmas_source=str(given["sigmas_source"]),
-            source=str(path),
-            instance=str(given["instance"]),
-        )
+        skeleton = how.skeleton or of_table({**given, "name": given["skeleton"], "subsets": {}, "source": str(path)})
         return DataSpec(
             file=path,
             root=how.images or path.parent,

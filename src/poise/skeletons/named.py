@@ -14,6 +14,11 @@ from poise.skeletons._skeleton import Skeleton
 _WITHOUT_NAMES = {(12, "tiger"): "tiger12", (21, "hand"): "hand21", (24, "dog"): "dog24"}
 
 
+def with_keypoints(words: Sequence[str]) -> Skeleton | None:
+    """Return the bundled skeleton whose keypoints have these names, in this order; None where there is none."""
+    return next((one for one in map(get, names()) if one.keypoints == tuple(words)), None)
+
+
 def skeleton_of(
     count: int, words: Sequence[str] = (), *, instance: str = "object", sigmas: ArrayLike | None = None
 ) -> Skeleton:
@@ -37,16 +42,16 @@ def skeleton_of(
     if words and (len(words) != count or len(set(words)) != count):
         raise ValueError(f"kpt_names must be {count} different names, got {len(words)}: {words}")
     if words:
-        known = [one for one in map(get, names()) if one.keypoints == words]
+        known = with_keypoints(words)
     else:  # reading all skeletons takes as long as reading a network's weights
         name = "coco17" if count == 17 else _WITHOUT_NAMES.get((count, instance.lower()))
-        known = [get(name)] if name else []
-    if known and (sigmas is None or np.allclose(known[0].sigmas, sigmas)):
-        return known[0]
+        known = get(name) if name else None
+    if known and (sigmas is None or np.allclose(known.sigmas, sigmas)):
+        return known
     return Skeleton(
-        known[0].name if known else f"{instance}-{count}",
-        (known[0].keypoints if known else words) or tuple(f"keypoint_{i}" for i in range(count)),
-        edges=known[0].edges if known else (),
+        known.name if known else f"{instance}-{count}",
+        (known.keypoints if known else words) or tuple(f"keypoint_{i}" for i in range(count)),
+        edges=known.edges if known else (),
         flip_idx=() if known or words else tuple(range(count)),
         sigmas=np.array(() if sigmas is None else sigmas, np.float64),
         sigmas_source=Skeleton.sigmas_source if sigmas is None else "the checkpoint",
