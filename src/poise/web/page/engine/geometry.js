@@ -4,18 +4,7 @@
  * Boxes are [x0, y0, x1, y1]; keypoints are flat (x, y, x, y, …); a keypoint that is not known is NaN.
  */
 
-export function boxArea(box) {
-  return Math.max(box[2] - box[0], 0) * Math.max(box[3] - box[1], 0);
-}
-
-/** Intersection over union of two boxes; a box without area is like none. */
-export function boxIou(a, b) {
-  const width = Math.max(Math.min(a[2], b[2]) - Math.max(a[0], b[0]), 0);
-  const height = Math.max(Math.min(a[3], b[3]) - Math.max(a[1], b[1]), 0);
-  const shared = width * height;
-  const union = boxArea(a) + boxArea(b) - shared;
-  return union > 0 ? Math.min(shared / union, 1) : 0;
-}
+export { boxArea, boxIou } from "./motion/geometry.js";
 
 /**
  * Object keypoint similarity of one instance's keypoints with another's.

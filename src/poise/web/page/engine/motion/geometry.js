@@ -1,9 +1,18 @@
-/** Pairs at the least cost, and boxes: poise/geometry.py. Boxes are x1, y1, x2, y2 in pixels. */
-
-export {boxArea, boxIou} from "../geometry.js";
+/** Boxes, overlap and pairs at the least cost: poise/geometry.py. Boxes are x1, y1, x2, y2 in pixels. */
 
 /** A cost that no assignment pays. */
 const NO = 1e6;
+
+export const boxArea = (box) => Math.max(box[2] - box[0], 0) * Math.max(box[3] - box[1], 0);
+
+/** Intersection over union of two boxes; a box without area is like none. */
+export function boxIou(a, b) {
+  const width = Math.max(Math.min(a[2], b[2]) - Math.max(a[0], b[0]), 0);
+  const height = Math.max(Math.min(a[3], b[3]) - Math.max(a[1], b[1]), 0);
+  const shared = width * height;
+  const union = boxArea(a) + boxArea(b) - shared;
+  return union > 0 ? Math.min(shared / union, 1) : 0;
+}
 
 /**
  * Pair rows with columns so that the sum of the costs is least.
