@@ -19,7 +19,8 @@ from poise.runtime import onnxruntime
 # Torch's idle threads must not spin beside the other networks of these tests; read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Where several processes share the cores, threads of theirs only wait for each other.
-if "PYTEST_XDIST_WORKER" in os.environ:
+SHARING = "PYTEST_XDIST_WORKER" in os.environ
+if SHARING:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says nothing where other processes use the machine too.
@@ -56,6 +57,8 @@ def _asked_once() -> Iterator[None]:
     """Ask a network the same thing only once a run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(onnxruntime, "open", open_remembering)
+        if SHARING:
+            patch.setattr(onnxruntime, "usable_cores", lambda: 1)
         yield
 
 
