@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import tempfile
@@ -18,7 +19,8 @@ from poise.runtime import onnxruntime
 # Torch's idle threads must not spin beside the other networks of these tests; read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Where several processes share the cores, threads of theirs only wait for each other.
-if "PYTEST_XDIST_WORKER" in os.environ:
+SHARING = "PYTEST_XDIST_WORKER" in os.environ
+if SHARING:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says nothing where other processes use the machine too.
@@ -36,6 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[TOGETHER] = folder.name
 
 
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from going through all modules and tests again and again: they stay."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what tests fetch and build out of the user's cache."""
@@ -49,6 +57,8 @@ def _asked_once() -> Iterator[None]:
     """Ask a network the same thing only once a run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(onnxruntime, "open", open_remembering)
+        if SHARING:
+            patch.setattr(onnxruntime, "usable_cores", lambda: 1)
         yield
 
 

@@ -59,7 +59,8 @@ def open_remembering(network: Path | bytes, *, device: str, threads: int | None,
     session = open_plainly(network, device=device, threads=threads, **more)
     name = _name(network) if device == "cpu" else ""
     if name:
-        session._session = RememberingSession(session._session, f"network {name} {threads}")
+        cores = threads or onnxruntime.usable_cores()
+        session._session = RememberingSession(session._session, f"network {name} {cores}")
     return session
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clip_kit import first_frames
 
 from poise.cli import main
 from poise.files import writing
@@ -203,7 +204,7 @@ def test_a_damaged_video_fails_the_run_of_a_command_that_reads_it_twice(
     from poise import samples
 
     monkeypatch.chdir(tmp_path)
-    cut_off(samples.squats, tmp_path / "clip.mp4")
+    cut_off(first_frames(samples.squats, tmp_path / "whole.mp4", 60), tmp_path / "clip.mp4")
 
     assert main([name, "clip.mp4", "--save", "--model", "body-fast", "--quiet"]) == 1
 
