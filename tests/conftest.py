@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, settings
 
 # Torch's idle threads must not spin beside the other networks of these tests; read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There are as many workers as cores: more threads than one in each wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says nothing where other processes use the machine too.
 settings.register_profile("poise", deadline=None, suppress_health_check=[HealthCheck.too_slow])

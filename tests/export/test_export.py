@@ -32,9 +32,8 @@ from poise.sources import open_source  # noqa: E402
 torch.set_num_threads(1)
 
 shared = Path(os.environ.get("POISE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
-needs_tiger = pytest.mark.skipif(
-    not (shared / "fixtures/tiger").is_dir(), reason=f"needs {shared}/fixtures/tiger (or POISE_SHARED)"
-)
+TIGER = shared / "fixtures/tiger"
+needs_tiger = pytest.mark.skipif(not TIGER.is_dir(), reason=f"needs {TIGER} (or POISE_SHARED)")
 # In some pictures a network of random weights finds boxes without a size, and errors as shares of those say nothing; in
 # this one its smallest box is 130 pixels across.
 PHOTO = Path(__file__).resolve().parents[1] / "assets/hand.jpg"
@@ -148,13 +147,23 @@ LOOSE = BOUNDS["int8"].__class__(float("inf"), 10, 10, 1.0, 1.0, 1.0, "a network
 def test_int8_is_a_third_as_large_and_runs(tmp_path: Path, format: str) -> None:
     if format == "openvino":
         pytest.importorskip("openvino", reason="needs openvino")
+    wishes: dict[str, Any] = {"bounds": LOOSE}
+    if TIGER.is_dir():  # a trained network has to find the same
+        pytest.importorskip("yaml", reason="needs PyYAML")
+        data = shared / "data/tiger-pose/tiger-pose.yaml"
+        wishes = {"model": TIGER / "yolo26n-pose-best.pt", "data": data, "imgsz": 320, "most_pictures": 12}
 
-    done = made(tmp_path, format=format, precision="int8", bounds=LOOSE)
+    done = made(tmp_path, format=format, precision="int8", **wishes)
 
     files = done.path.rglob("*") if done.path.is_dir() else [done.path]
     assert sum(f.stat().st_size for f in files) < 6e6
     assert done.certificate.detections > 0
     assert done.certificate.engine == ("onnxruntime" if format == "onnx" else "openvino")
+    if TIGER.is_dir():
+        assert done.certificate.passed
+        assert done.certificate.ap_before is not None
+        assert done.certificate.ap_after is not None
+        assert done.certificate.detections >= 10
 
 
 def test_input_and_output_of_half_precision_stay_float32(export_once: Make) -> None:
@@ -336,30 +345,6 @@ def test_safetensors_opens_as_a_checkpoint(export_once: Make, photo: Image) -> N
 
 
 @needs_tiger
-@pytest.mark.parametrize("format", ["onnx", "openvino"])
-def test_tiger_passes_in_int8(tmp_path: Path, format: str) -> None:
-    if format == "openvino":
-        pytest.importorskip("openvino", reason="needs openvino")
-    pytest.importorskip("yaml", reason="needs PyYAML")
-    data = shared / "data/tiger-pose/tiger-pose.yaml"
-
-    done = export_certified(
-        shared / "fixtures/tiger/yolo26n-pose-best.pt",
-        format=format,
-        precision="int8",
-        imgsz=320,
-        data=data,
-        out=tmp_path,
-        most_pictures=12,
-    )
-
-    assert done.certificate.passed
-    assert done.certificate.ap_before is not None
-    assert done.certificate.ap_after is not None
-    assert done.certificate.detections >= 10
-
-
-@needs_tiger
 def test_average_precision_is_the_fields(tmp_path: Path) -> None:
     """The rows that the field's validation stored give the numbers that it printed."""
     from poise.datasets import open_dataset
@@ -367,7 +352,7 @@ def test_average_precision_is_the_fields(tmp_path: Path) -> None:
     from poise.export._average import average_precision
     from poise.export._pictures import truth_of
 
-    folder = shared / "fixtures/tiger"
+    folder = TIGER
     rows = json.loads((folder / "yolo26n-pose-valpath-default_one2many_nms.json").read_text())
     rows = rows["rows"] if isinstance(rows, dict) else rows
     expected = json.loads((folder / "yolo26n-pose-val-metrics.json").read_text())["default_one2many_nms"][
