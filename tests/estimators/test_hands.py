@@ -221,13 +221,13 @@ def drift(image: np.ndarray, frames: int) -> list[np.ndarray]:
 
 
 def test_a_video_asks_the_detector_five_times_less_and_sees_the_same(hands: Hands) -> None:
-    clip = drift(read(ASSETS / "hand.jpg"), 20)
+    clip = drift(read(ASSETS / "hand.jpg"), 12)
     RUNS.clear()
     still = hands(clip, Options())
     alone = Counter(RUNS)
     RUNS.clear()
 
-    followed = hands(clip, Options(), hands.memory(), times=[t / 30 for t in range(20)])
+    followed = hands(clip, Options(), hands.memory(), times=[t / 30 for t in range(12)])
 
     assert alone["palm-detector"] >= 5 * RUNS["palm-detector"]
     assert RUNS["hand-landmark-full"] <= alone["hand-landmark-full"]

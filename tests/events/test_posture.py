@@ -166,7 +166,7 @@ def test_a_real_plank_lies_and_a_real_press_sits(shared: Path) -> None:
     said = {}
     for clip in ("hold_plank_gym", "shoulder_press_seated"):
         source = shared / "data/videos" / f"{clip}.mp4"
-        results = pose.predict(source, vid_stride=40, stream=True, verbose=False)
+        results = pose.predict(source, vid_stride=75, stream=True, verbose=False)
         names = [classify(measure(*points_of(r), r.skeleton))[0][:1].tolist() for r in results]
         said[clip] = {name for row in names for name in row}
 

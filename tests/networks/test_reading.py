@@ -61,9 +61,10 @@ def test_reading_needs_no_torch(file: Path) -> None:
 def test_loaded_network_computes_the_same_in_any_precision(tmp_path: Path, network: Any, dtype: Any) -> None:
     loaded, _ = load(save_published(tmp_path / "a.pt", network, dtype=dtype))
 
+    found = loaded.state_dict()
     for key, value in network.state_dict().items():
         stored = value.to(dtype).float() if value.is_floating_point() else value
-        assert torch.equal(loaded.state_dict()[key], stored), key
+        assert torch.equal(found[key], stored), key
 
 
 def test_average_weights_are_preferred(tmp_path: Path, network: Any) -> None:

@@ -24,18 +24,21 @@ def pose() -> Pose:
     return Pose("body-fast", threads=1)
 
 
-def test_every_instance_of_a_video_has_an_id(pose: Pose) -> None:
-    results = pose.track(CLIP, verbose=False)
-
-    assert len(results) > 5
-    assert all(result.boxes.is_track for result in results)
-    assert {1} <= set(np.concatenate([result.boxes.id for result in results]).tolist())
+@pytest.fixture(scope="module")
+def tracked(pose: Pose) -> list[Results]:
+    return pose.track(CLIP, verbose=False)
 
 
-def test_each_call_counts_from_one(pose: Pose) -> None:
-    first, second = (pose.track(CLIP, verbose=False) for _ in range(2))
+def test_every_instance_of_a_video_has_an_id(tracked: list[Results]) -> None:
+    assert len(tracked) > 5
+    assert all(result.boxes.is_track for result in tracked)
+    assert {1} <= set(np.concatenate([result.boxes.id for result in tracked]).tolist())
 
-    assert [r.boxes.id.tolist() for r in first] == [r.boxes.id.tolist() for r in second]
+
+def test_each_call_counts_from_one(pose: Pose, tracked: list[Results]) -> None:
+    again = pose.track(CLIP, verbose=False)
+
+    assert [r.boxes.id.tolist() for r in tracked] == [r.boxes.id.tolist() for r in again]
 
 
 def test_frames_passed_one_by_one_keep_their_ids_with_persist(pose: Pose) -> None:

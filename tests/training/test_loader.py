@@ -419,7 +419,7 @@ STARTED = "next(batches)"
 # Workers that are slow to start, which torch's own watch over the parent does not see.
 STARTING = """
 import threading, torch
-torch.set_num_threads = lambda count: time.sleep(4)
+torch.set_num_threads = lambda count: time.sleep(2)
 threading.Thread(target=next, args=(batches,), daemon=True).start()
 while len(m.active_children()) < 2:
     time.sleep(0.05)

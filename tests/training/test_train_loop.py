@@ -9,8 +9,6 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tiny import Interrupt, draw, run, settings, start_command  # noqa: E402
+from tiny import Interrupt, draw, run, same, settings, start_command  # noqa: E402
 
 from poise import Pose  # noqa: E402
 from poise.cli import main  # noqa: E402
@@ -27,20 +25,6 @@ from poise.errors import FormatError, ModelError, PoiseError  # noqa: E402
 from poise.training import EVENTS, Callbacks, PoseLoss, settings_of, train  # noqa: E402
 from poise.training.losses import Losses  # noqa: E402
 from poise.training.scoring import Score, Scorer  # noqa: E402
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two trainings have the same losses, metrics and weights, bit by bit."""
-    rows = [[{k: v for k, v in row.items() if k != "time"} for row in t.rows] for t in (one, other)]
-    pairs = [(one.model, other.model), (one.ema.network, other.ema.network)]
-    weights = all(torch.equal(value, b.state_dict()[key]) for a, b in pairs for key, value in a.state_dict().items())
-    return rows[0] == rows[1] and weights
-
-
-@pytest.fixture(scope="module")
-def whole(cards: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A training with everything that YOLO26 has, without a break."""
-    return run(cards, model="yolo26n-pose", project=str(tmp_path_factory.mktemp("runs")))
 
 
 def test_resumed_training_equals_an_unbroken_one(cards: Path, tmp_path: Path) -> None:
@@ -53,32 +37,6 @@ def test_resumed_training_equals_an_unbroken_one(cards: Path, tmp_path: Path) ->
     resumed = train(settings_of({"resume": str(tmp_path / "broken")}))
 
     assert same(whole, resumed)
-
-
-@pytest.mark.slow
-def test_killed_training_resumes_exactly(cards: Path, whole: Any, tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys, json, torch; torch.set_num_threads(1)\n"
-        "from poise.training import Callbacks, settings_of, train\n"
-        "die = lambda t: os.kill(os.getpid(), signal.SIGKILL) if t.epoch == 1 and t.batch == 1 else None\n"
-        "train(settings_of(json.loads(sys.argv[1])), callbacks=Callbacks({'on_train_batch_end': [die]}))\n"
-    )
-    words = json.dumps(settings(cards, name="killed", model="yolo26n-pose", project=str(tmp_path)))
-
-    killed = subprocess.run(
-        [sys.executable, "-c", code, words], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
-    )
-    resumed = train(settings_of({"resume": str(tmp_path / "killed/weights/last.pt")}))
-
-    assert killed.returncode == -signal.SIGKILL
-    assert type(resumed.optimizer).__name__ == "MuSGD"
-    assert same(whole, resumed)
-    tables = [(folder / "results.csv").read_text().splitlines() for folder in (whole.save_dir, tmp_path / "killed")]
-    assert len(tables[0]) == len(tables[1]) == 3
-
-
-def test_no_plots_leaves_none(whole: Any) -> None:
-    assert not [path for path in whole.save_dir.iterdir() if path.suffix in (".png", ".jpg")]
 
 
 def test_an_interrupt_counts_the_epochs_that_can_be_gone_on_from(cards: Path, tmp_path: Path) -> None:

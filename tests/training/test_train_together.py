@@ -1,9 +1,10 @@
-"""Several processes that train one network."""
+"""Several processes that train one network, and one that is killed while it does."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tiny import draw, settings  # noqa: E402
+from tiny import draw, run, same, settings  # noqa: E402
+
+from poise.training import settings_of, train  # noqa: E402
 
 # What both processes do, one thing after another, as most of the time goes into their start.
 #
@@ -23,8 +26,11 @@ from tiny import draw, settings  # noqa: E402
 #
 # Then trainings where one of the two has no more memory, once, at some place in the second batch of the first epoch;
 # in the last of them half a batch does not help.
+#
+# Then the command. At last the first one trains alone, until it is killed.
 CODE = """
-import json, os, sys, torch
+import json, os, signal, sys, torch
+from poise.cli import main
 from poise.datasets import open_dataset, scan
 from poise.networks import build
 from poise.training import Augmentation, Loader, PoseLoss, loop, settings_of, step
@@ -32,7 +38,7 @@ from poise.training.callbacks import Callbacks
 from poise.training.devices import Group, join, leave
 
 torch.set_num_threads(1)
-words = json.loads(sys.argv[1])
+words, alone, command, folder = map(json.loads, sys.argv[1:])
 
 def gradients(group):
     torch.manual_seed(0)
@@ -54,7 +60,7 @@ def gradients(group):
 group = join("cpu")
 together = gradients(group)
 if group.rank == 0:
-    torch.save([gradients(Group()), together], sys.argv[2])
+    torch.save([gradients(Group()), together], folder + "/gradients.pt")
 # A group whose threads still run when Python ends can end the process with an error.
 leave()
 
@@ -93,19 +99,28 @@ for number, name in enumerate([*places, "forward"]):
         total = sum(float(p.detach().double().abs().sum()) for p in done.model.parameters())
         print(json.dumps([done.batch_size, len(done.rows), total]))
     setattr(owner, attribute, real)
+
+os.environ["MASTER_PORT"] = str(port + 9)
+print(main(command), flush=True)
+
+if rank == "0":
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        del os.environ[name]
+    die = lambda training: os.kill(os.getpid(), signal.SIGKILL) if (training.epoch, training.batch) == (1, 1) else None
+    loop.train(settings_of(alone), callbacks=Callbacks({"on_train_batch_end": [die]}))
 """
 
 
-def start_pair(*command: str, port: int) -> list[subprocess.Popen[str]]:
-    """Start two processes that train together, each with its number behind the command's words."""
+def start_pair(*words: str) -> list[subprocess.Popen[str]]:
+    """Start two processes that train together and run :data:`CODE`."""
     together = {
         "WORLD_SIZE": "2",
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(20_000 + (os.getpid() + port) % 20_000),
+        "MASTER_PORT": str(20_000 + 10 * os.getpid() % 20_000),
     }
     return [
         subprocess.Popen(
-            [sys.executable, *command],
+            [sys.executable, "-c", CODE, *words],
             env={**os.environ, "OMP_NUM_THREADS": "1", "RANK": rank, "LOCAL_RANK": rank, **together},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -115,49 +130,43 @@ def start_pair(*command: str, port: int) -> list[subprocess.Popen[str]]:
     ]
 
 
-@pytest.mark.slow
-def test_training_with_two_processes_leaves_one_run(tmp_path: Path) -> None:
-    file = draw(tmp_path / "data")
-    words = ["--model=yolov8n-pose", "--imgsz=64", "--batch=2", "--epochs=1", "--workers=0", "--device=cpu"]
-    words += [f"--data={file}", f"--project={tmp_path / 'runs'}", "--no-plots"]
-    processes = start_pair("-m", "poise", "train", *words, port=1)
-    said = [process.communicate(timeout=400) for process in processes]
-
-    assert [process.returncode for process in processes] == [0, 0], said
-    assert (tmp_path / "runs/train/weights/best.pt").is_file()
-    assert not (tmp_path / "runs/train2").exists()
-    assert said[1][1] == ""  # only the first speaks
-
-
 PLACES = ("forward", "loss", "backward", "step")
 
 
 class Pair(NamedTuple):
     """What two processes left behind."""
 
-    gradients: Path  # of the first alone, and of both
-    ends: list[list[Any]]  # what each says at the end of each training
+    folder: Path
+    ends: list[list[Any]]  # what each says at the end of each training, and at last the command's exit code
+    said: list[str]  # all that each writes to stderr
+    codes: list[int]  # with which they ended
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+def pair(cards: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Run :data:`CODE` in two processes."""
     folder = tmp_path_factory.mktemp("pair")
-    words = json.dumps(settings(draw(folder / "data", train=8), batch=4, nbs=4, epochs=1, val=False))
-    processes = start_pair("-c", CODE, words, str(folder / "gradients.pt"), port=10)
+    together = settings(
+        draw(folder / "data", train=8), batch=4, nbs=4, epochs=1, val=False, project=str(folder / "halved")
+    )
+    alone = settings(cards, name="killed", model="yolo26n-pose", project=str(folder))
+    command = ["train", f"--data={cards}", "--model=yolov8n-pose", "--imgsz=64", "--batch=2", "--epochs=1"]
+    command += ["--workers=0", "--device=cpu", "--no-plots", f"--project={folder / 'runs'}"]
+    processes = start_pair(*(json.dumps(part) for part in (together, alone, command, str(folder))))
     try:
         printed = [process.communicate(timeout=400) for process in processes]
     finally:
         for process in processes:
             process.kill()
-    results = [[json.loads(line) for line in lines.splitlines()] for lines, _ in printed]
-    assert [len(lines) for lines in results] == [len(PLACES) + 1] * 2, printed
-    return Pair(folder / "gradients.pt", results)
+    # The command prints its best checkpoint.
+    results = [[json.loads(line) for line in out.splitlines() if not line.endswith(".pt")] for out, _ in printed]
+    assert [len(lines) for lines in results] == [len(PLACES) + 2] * 2, printed
+    return Pair(folder, results, [said for _, said in printed], [process.returncode for process in processes])
 
 
 @pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one_with_the_doubled_batch(pair: Pair) -> None:
-    alone, together = torch.load(pair.gradients)
+    alone, together = torch.load(pair.folder / "gradients.pt")
 
     for name, gradient in alone.items():
         # The same sums in another order.
@@ -175,6 +184,38 @@ def test_all_processes_halve_the_batch_when_one_has_no_more_memory(pair: Pair, p
 
 @pytest.mark.slow
 def test_all_processes_end_where_half_a_batch_does_not_help(pair: Pair) -> None:
-    ends = [results[-1] for results in pair.ends]
+    ends = [results[len(PLACES)] for results in pair.ends]
 
     assert all("PoiseError not enough memory for batches of 4 pictures" in words for words in ends)
+
+
+@pytest.mark.slow
+def test_training_with_two_processes_leaves_one_run(pair: Pair) -> None:
+    assert [results[-1] for results in pair.ends] == [0, 0]
+    assert (pair.folder / "runs/train/weights/best.pt").is_file()
+    assert not (pair.folder / "runs/train2").exists()
+    assert "epoch 1/1" in pair.said[0]
+    assert pair.said[1] == ""  # only the first speaks
+
+
+@pytest.fixture(scope="module")
+def whole(cards: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The training that was killed, without a break."""
+    return run(cards, model="yolo26n-pose", project=str(tmp_path_factory.mktemp("runs")))
+
+
+@pytest.mark.slow
+def test_killed_training_resumes_exactly(pair: Pair, whole: Any) -> None:
+    killed = pair.folder / "killed"
+
+    resumed = train(settings_of({"resume": str(killed / "weights/last.pt")}))
+
+    assert pair.codes == [-signal.SIGKILL, 0]
+    assert type(resumed.optimizer).__name__ == "MuSGD"
+    assert same(whole, resumed)
+    tables = [(folder / "results.csv").read_text().splitlines() for folder in (whole.save_dir, killed)]
+    assert len(tables[0]) == len(tables[1]) == 3
+
+
+def test_no_plots_leaves_none(whole: Any) -> None:
+    assert not [path for path in whole.save_dir.iterdir() if path.suffix in (".png", ".jpg")]

@@ -70,6 +70,16 @@ def run(file: Path, *, callbacks: dict[str, list[Any]] | None = None, **changes:
     return train(settings_of(settings(file, **changes)), callbacks=Callbacks(callbacks))
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two trainings have the same losses, metrics and weights, bit by bit."""
+    import torch
+
+    rows = [[{k: v for k, v in row.items() if k != "time"} for row in t.rows] for t in (one, other)]
+    pairs = [(one.model, other.model), (one.ema.network, other.ema.network)]
+    weights = all(torch.equal(value, b.state_dict()[key]) for a, b in pairs for key, value in a.state_dict().items())
+    return rows[0] == rows[1] and weights
+
+
 class Interrupt:
     """A callback that stops a training as Ctrl-C does, in the middle of an epoch."""
 
