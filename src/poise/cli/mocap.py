@@ -134,9 +134,13 @@ def mocap(
     if looks:
         tell_people(clip, report, json=json, sheet=sheet, video=film)
         return report.finish()
-    ids = everybody(clip, report) if whom == EVERYBODY else [whom]
-    paths = {one: [numbered_path(path, one) for path in outs] if numbered else outs for one in ids}
-    pages = {one: numbered_path(preview, one) if numbered and preview is not None else preview for one in ids}
+    ids: Sequence[int | None] = everybody(clip, report) if isinstance(whom, str) else [whom]
+
+    def named(path: Path, one: int | None) -> Path:
+        return numbered_path(path, one) if numbered and one is not None else path
+
+    paths = {one: [named(path, one) for path in outs] for one in ids}
+    pages = {one: None if preview is None else named(preview, one) for one in ids}
     if numbered:
         for one in ids:
             check(paths[one], pages[one], overwrite=overwrite)
