@@ -100,7 +100,8 @@ def _backwards(hand: Floats, wrist: Floats, sure: float) -> bool:
 
 def _named(hands: Results, ids: NDArray[np.float32]) -> Results:
     data = np.asarray(hands.boxes.data)
-    return hands.replace(boxes=Boxes(np.column_stack([data[:, :4], ids, data[:, -2:]]), hands.orig_shape))
+    data = np.column_stack([data[:, :4], ids, data[:, -2:]])
+    return hands.replace(boxes=Boxes(data, hands.orig_shape))  # type: ignore[arg-type]  # it freezes what it is given
 
 
 def with_hands(results: Iterable[Results], model: Pose | None = None) -> tuple[Clip, Clip]:

@@ -148,6 +148,10 @@ class MotionCapture:
         """
         clip, hands = self._seen(source, hands)
         who = person(clip, id)
+        kept = np.concatenate([np.arange(low, high) for low, high in who.stretches])
+        beside = None
+        if hands is not None:
+            beside = at_own_wrist(SeenHands.of(hands, who.id, who.times[kept]), who.xy[kept][:, WRISTS])
         camera = Camera.of(who.size, self.fov)
         height = HEIGHT if self.height is None else self.height
         rays = camera.rays(who.xy)
@@ -156,7 +160,6 @@ class MotionCapture:
         body = Body(measured.rig, Landmarks.of(measured.rig, height))
         sight = seen(rays, who.xyz, who.sure, away, measured.gain, body.landmarks)
         parts = [self._stretch(body, who, sight, low, high, camera) for low, high in who.stretches]
-        kept = np.concatenate([np.arange(low, high) for low, high in who.stretches])
         motion = Motion(
             rig=measured.rig,
             times=who.times[kept],
@@ -169,11 +172,10 @@ class MotionCapture:
             notes=(*who.notes, *self._notes(who, measured)),
         )
         views = tuple(view for part in parts for view in part.views)
-        if hands is not None:
+        if beside is not None:
             ups = np.array([view.up for view in views])
-            seen_hands = at_own_wrist(SeenHands.of(hands, who.id, motion.times), who.xy[kept][:, WRISTS])
             ends = np.cumsum([0, *(len(part.pose.root) for part in parts)]).tolist()
-            motion = add_hands(motion, seen_hands, camera, ups, list(pairwise(ends)), self.smooth)
+            motion = add_hands(motion, beside, camera, ups, list(pairwise(ends)), self.smooth)
         return motion, views
 
     def _seen(
