@@ -3,9 +3,8 @@
 Prints: rotation errors and jumps on movements with known rotations, from perfect points and with body-3d's own noise,
 offline and live; on real clips how far the solved body lies off the points in the picture, how fast feet slide while
 they stand, whether they are found to stand when they do (contact_labels.toml) and how much everything trembles, before
-and after; CPU time a frame. ``--long 3600`` follows an hour of a
-live stream and says what grew and what drifted. Poses are kept as saved clips in the cache folder, so that networks run
-once.
+and after; CPU time a frame. ``--long 3600`` follows an hour of a live stream and says what grew and what drifted. Poses
+are kept as saved clips in the cache folder, so that networks run once.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Standing:
         drift: A sole that is further than this from where it stood until now has moved on, metres.
         low: Highest it may be above the ground, metres.
         low_hand: The same of hands and knees.
-        lift: How far a heel rises above the tip of its foot, or the tip above the heel, before it is off the ground, metres.
+        lift: How far a heel rises above the tip of its foot, or the tip above it, before it is off the ground, metres.
         least_s: Shortest time for which a foot stands, seconds.
         gap_s: Longest time for which one may seem to move in between.
         along: Share of the speed along the view that counts: depth is unsure.

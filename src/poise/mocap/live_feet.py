@@ -121,7 +121,7 @@ class Feet:
         return Pins(_GROUNDED, places, weights, floor)
 
     def _near(self, low: Floats, slow: NDArray[np.bool_], dt: float) -> float:
-        """Return how high the ground seems just now: it follows soles that are still, wherever they are, within moments."""
+        """Return how high the ground seems just now: it follows soles that are still, wherever they are."""
         if self._ground != self._ground:
             self._ground = float(low.min())
         if slow.any():
@@ -184,9 +184,7 @@ class Feet:
     def turned(self, matrix: Floats) -> Floats:
         """Turn the soles about the camera; returns by how much that moves them, ``(3,)`` metres."""
         before = self.places.sum(axis=0) / len(self.places)
-        self.places, self._anchors, self._first = (
-            x @ matrix.T for x in (self.places, self._anchors, self._first)
-        )
+        self.places, self._anchors, self._first = (x @ matrix.T for x in (self.places, self._anchors, self._first))
         self._seen = deque((moment, place @ matrix.T) for moment, place in self._seen)
         shift = matrix @ before - before
         self.level += float(shift[1])

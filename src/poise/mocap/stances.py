@@ -107,9 +107,7 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
     return Contacts(level, marks, Pins(np.concatenate([SUPPORTS, FLOOR]), held, weights, floor if known else None))
 
 
-def _fit_foot(
-    heels: list[tuple[int, int, Floats]], tips: list[tuple[int, int, Floats]], body: Body, heel: int
-) -> None:
+def _fit_foot(heels: list[tuple[int, int, Floats]], tips: list[tuple[int, int, Floats]], body: Body, heel: int) -> None:
     """Move heels that stand together with their tips to where a foot of this length has them."""
     ahead = body.landmarks.offsets[SUPPORTS[heel + 1]] - body.landmarks.offsets[SUPPORTS[heel]]
     for n, (a, b, place) in enumerate(heels):
