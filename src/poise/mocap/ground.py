@@ -128,11 +128,6 @@ def _unit(v: Floats) -> Floats:
     return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))
 
 
-def sole_heights(body: Body) -> Floats:
-    """Return ``(4,)`` how high the points of the soles are above the ground at rest."""
-    return np.asarray(body.rest_heights[MARKS])
-
-
 def resting_heights(body: Body, points: NDArray[np.intp]) -> Floats:
     """Return how high points are above the ground where they rest on it, metres."""
     heights = np.array([THICKNESS.get(int(p), 0.0) for p in points]) * body.rig.height

@@ -135,7 +135,7 @@ def held_feet(placed: Placed, standing: Contacts, times: Floats) -> Bools:
     out = np.concatenate([both, ends]) | np.concatenate([ends, both])
     # Between two stances that follow one another at once, the foot moves.
     out[1:] &= both | ~out[:-1]
-    return out
+    return np.asarray(out)
 
 
 def steadied(placed: Placed, rays: Floats, times: Floats, along: float) -> tuple[Floats, Floats]:
