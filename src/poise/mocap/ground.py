@@ -57,7 +57,7 @@ class Standing:
     slow: float = 0.4
     fast: float = 0.7
     slide: float = 0.25
-    drift: float = 0.1
+    drift: float = 0.08
     low: float = 0.09
     low_hand: float = 0.12
     lift: float = 0.03
