@@ -79,6 +79,8 @@ _MEMORY, _EASE_S = 240, 0.7
 _LOST, _LOST_FRAMES = 4.0, 3
 # A joint that turns further than this in one step asks for a second; none turns faster than this, radians a second.
 _FAST, _MOST_SPEED = 0.2, 30.0
+# A held foot that is this far from where it stands is put there once more, metres.
+_OFF = 0.002
 _UP = np.array([0.0, 1.0, 0.0])
 # Seconds after which what was seen of the way up counts a third.
 _UP_S = 20.0
@@ -230,12 +232,18 @@ class _Follower:
         self._measure(dt)
         self._right(dt)
         # The next frame begins from here.
-        self._placed = placed = self.body.place(self.pose)
+        placed = self.body.place(self.pose)
+        if self.foot_lock and self._feet.off(placed.points[MARKS]) > _OFF:
+            # In a fast turn the held feet move along arcs, which one straight step misses.
+            step = self._feet.held(self._moves, placed.points[MARKS], self._free)
+            self.pose = self.body.moved(self.pose, np.append(step, 0.0))
+            placed = self.body.place(self.pose)
+        self._placed = placed
         self._feet.settle(placed.points[MARKS], heights, sure, dt)
         if self._count % 5 == 0:
             self._look_up(self.pose, placed, sure, 5 * dt)
         root = self.pose.root - self._origin - _UP * self._feet.level
-        left, right = ((self._feet.stands & (self._feet.holds >= 1))[at].any() for at in (slice(0, 2), slice(2, 4)))
+        left, right = ((self._feet.stands & (self._feet.holds > 0.5))[at].any() for at in (slice(0, 2), slice(2, 4)))
         rig = self.body.rig
         contact = np.array([left, right], dtype=bool)
         self._toes = np.maximum(bends(rig, placed, self._feet.level), self._toes - EASE * dt)

@@ -44,8 +44,7 @@ class Standing:
         drift: A sole that is further than this from where it stood until now has moved on, metres.
         low: Highest it may be above the ground, metres.
         low_hand: The same of hands and knees.
-        lift: How far a heel rises above the tip of its foot, or the tip above the heel, before it is off the ground,
-            metres.
+        lift: How far a heel rises above the tip of its foot, or the tip above it, before it is off the ground, metres.
         least_s: Shortest time for which a foot stands, seconds.
         gap_s: Longest time for which one may seem to move in between.
         along: Share of the speed along the view that counts: depth is unsure.
@@ -58,7 +57,7 @@ class Standing:
     slow: float = 0.4
     fast: float = 0.7
     slide: float = 0.25
-    drift: float = 0.1
+    drift: float = 0.08
     low: float = 0.09
     low_hand: float = 0.12
     lift: float = 0.03
@@ -127,11 +126,6 @@ def axes_of(body: Body, pose: Pose, placed: Placed, sure: Floats) -> tuple[Float
 
 def _unit(v: Floats) -> Floats:
     return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))
-
-
-def sole_heights(body: Body) -> Floats:
-    """Return ``(4,)`` how high the points of the soles are above the ground at rest."""
-    return np.asarray(body.rest_heights[MARKS])
 
 
 def resting_heights(body: Body, points: NDArray[np.intp]) -> Floats:

@@ -95,7 +95,7 @@ class Feet:
         usable = sure[MARKS] > _USABLE
         speed = self._speed(np.where(usable[:, None], sight.points[MARKS] + rays * depth, self.places), rays, dt)
         slow = usable & (speed < np.where(self.stands, s.fast, s.slow))
-        slow &= self.places[:, 1] - flat < self._near(self.places[:, 1] - flat, slow, dt) + s.low
+        slow &= self.places[:, 1] - flat < self._near(self.places[:, 1] - flat, slow, dt) + 1.5 * s.low
         self._rested = np.where(slow, self._rested + dt, 0.0)
         # Who slides leaves the place behind where the foot was until now, and the faster, the further; and goes on
         # sliding until the foot rests or is lifted.
@@ -121,7 +121,7 @@ class Feet:
         return Pins(_GROUNDED, places, weights, floor)
 
     def _near(self, low: Floats, slow: NDArray[np.bool_], dt: float) -> float:
-        """Return how high the ground seems just now: it soon follows soles that are still, wherever they are."""
+        """Return how high the ground seems just now: it follows soles that are still, wherever they are."""
         if self._ground != self._ground:
             self._ground = float(low.min())
         if slow.any():
@@ -145,6 +145,11 @@ class Feet:
         # The end of the line is where the sole is, as far as its speed is sure.
         self.places = values.mean(axis=0) + slope * t[-1]
         return _length(slope, rays, self._standing.along)
+
+    def off(self, soles: Floats) -> float:
+        """Return how far the held one of ``(4, 3)`` soles is that is furthest from where it stands, metres."""
+        away = np.sqrt(np.square(self._anchors - soles).sum(-1)) * self.holds
+        return float(np.where(self._anchored, away, 0.0).max())
 
     def held(self, moves: Floats, soles: Floats, free: Floats) -> Floats:
         """Return the least step of a body's numbers that puts the held soles where they stand.

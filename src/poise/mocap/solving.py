@@ -215,8 +215,9 @@ class MotionCapture:
         feet = held_feet(body.place(pose), standing, times)
         shift = np.array([-pose.root[0, 0], -standing.level, -pose.root[0, 2]])
         pose = pose.replace(root=pose.root + shift)
-        toes = eased(bends(body.rig, body.place(pose)), times)
-        pose = pose.replace(rotations=flattened(body.rig, pose.rotations, toes))
+        if standing.pins.floor is not None:
+            toes = eased(bends(body.rig, body.place(pose)), times)
+            pose = pose.replace(rotations=flattened(body.rig, pose.rotations, toes))
         views = tuple(View(camera, quat.multiply(nod, up), shift) for nod in nods)
         return _Part(pose, trusted(body.rig, sure, off), feet, views)
 

@@ -26,7 +26,7 @@ SOLES = 4
 # A point that is slower than this rests in a solved movement, metres a second.
 _AT_REST = 0.05
 # Where nothing stands in less than this share of the frames, nobody knows how high the ground is.
-_KNOWN = 0.15
+_KNOWN = 0.35
 # Over which the distance of the hips is steadied, seconds, and to each side, over which a speed is.
 _AWAY_S, _SPEED_S = 1.0, 0.06
 # How far the ground is followed to each side where it seems to rise or fall, seconds.
@@ -135,7 +135,7 @@ def held_feet(placed: Placed, standing: Contacts, times: Floats) -> Bools:
     out = np.concatenate([both, ends]) | np.concatenate([ends, both])
     # Between two stances that follow one another at once, the foot moves.
     out[1:] &= both | ~out[:-1]
-    return out
+    return np.asarray(out)
 
 
 def steadied(placed: Placed, rays: Floats, times: Floats, along: float) -> tuple[Floats, Floats]:
