@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +34,7 @@ def recalled(key: str, make: Callable[[], Made], *, largest: int = LARGEST) -> M
     found = make()
     data = pickle.dumps(found, protocol=5)
     if len(data) <= largest:
-        part = path.with_name(f"{path.name}.{os.getpid()}")
+        part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
         part.write_bytes(data)
         part.replace(path)
     return found
