@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,6 +28,28 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what tests fetch and build out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POISE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _networks_opened_once() -> Iterator[None]:
+    """Share what ONNX Runtime makes of a network: its sessions hold no state, and hundreds of tests open the same."""
+    from poise.runtime import onnxruntime, usable_cores
+
+    real, kept = onnxruntime.open, {}
+
+    def opened(network: Path | bytes, *, device: str, threads: int | None, **more: str) -> Any:
+        if isinstance(network, Path):  # of tests' own
+            return real(network, device=device, threads=threads, **more)
+        key = network, device, threads or usable_cores()
+        made = real(network, device=device, threads=threads, **more) if key not in kept else None
+        engine = kept.setdefault(key, made and made._session)
+        if len(kept) > 16:
+            kept.pop(next(iter(kept)))
+        return made or onnxruntime.OnnxRuntimeSession(engine, device, more["name"])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnxruntime, "open", opened)
         yield
 
 
