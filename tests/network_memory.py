@@ -23,6 +23,8 @@ SMALLEST_NETWORK = 100_000
 LARGEST_OUTPUT = 4_000_000
 
 open_plainly = onnxruntime.open
+MOST_OPENED = 16
+_opened: dict[tuple[bytes, str, int], Any] = {}
 _names: dict[tuple[str, int, int], str] = {}
 
 
@@ -54,9 +56,27 @@ class RememberingSession:
         return answer
 
 
+def open_shared(network: Path | bytes, *, device: str, threads: int | None, **more: Any) -> Any:
+    """Open a network as ``poise.runtime.onnxruntime.open`` does, with what its engine made of the same bytes before.
+
+    Sessions hold no state, and hundreds of tests open the same.
+    """
+    if isinstance(network, Path):  # of tests' own
+        return open_plainly(network, device=device, threads=threads, **more)
+    key = network, device, threads or onnxruntime.usable_cores()
+    engine = _opened.get(key)
+    if engine is None:
+        session = open_plainly(network, device=device, threads=threads, **more)
+        _opened[key] = session._session
+        if len(_opened) > MOST_OPENED:
+            _opened.pop(next(iter(_opened)))
+        return session
+    return onnxruntime.OnnxRuntimeSession(engine, device, more["name"])
+
+
 def open_remembering(network: Path | bytes, *, device: str, threads: int | None, **more: Any) -> Any:
     """Open a network as ``poise.runtime.onnxruntime.open`` does, with a memory."""
-    session = open_plainly(network, device=device, threads=threads, **more)
+    session = open_shared(network, device=device, threads=threads, **more)
     name = _name(network) if device == "cpu" else ""
     if name:
         cores = threads or onnxruntime.usable_cores()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise import Pose
+from poise import Pose, Results
 from poise.estimators._upright import Torso, quarters, upright
 from poise.geometry import affine_apply
 from poise.skeletons import get
@@ -52,10 +52,18 @@ def test_a_spot_is_where_the_map_says(turn: int, x: int, y: int) -> None:
     assert np.allclose(seen / weight.sum(), affine_apply(maps[0], np.array([[x, y]], float))[0], atol=0.3)
 
 
+@pytest.fixture(scope="module")
+def model() -> Pose:
+    return Pose("body")
+
+
+@pytest.fixture(scope="module")
+def standing(model: Pose) -> Results:
+    return model(PARK, verbose=False)[0]
+
+
 @pytest.mark.parametrize("quarter", [1, 2, 3])
-def test_people_on_their_sides_and_heads_are_found(quarter: int) -> None:
-    model = Pose("body")
-    standing = model(PARK, verbose=False)[0]
+def test_people_on_their_sides_and_heads_are_found(model: Pose, standing: Results, quarter: int) -> None:
     image = standing.orig_img
     lying = model(np.ascontiguousarray(np.rot90(image, quarter)), verbose=False)[0]
 

@@ -118,7 +118,11 @@ def compare_rows(found: dict[str, Any], wanted: dict[str, Any]) -> None:
         np.testing.assert_allclose(found["sigma"][i], wanted["sigma"][i][near], rtol=1e-5, atol=PIXELS)
 
 
-LARGE = [pytest.param(f, s, marks=pytest.mark.slow) for f in ("yolov8", "yolo11", "yolo26") for s in "lx"]
+# Of the widest one is enough: it has the depth of the one before.
+LARGE = [
+    pytest.param(f, s, marks=pytest.mark.slow)
+    for f, s in (("yolov8", "l"), ("yolo11", "l"), ("yolo26", "l"), ("yolo26", "x"))
+]
 
 
 @pytest.mark.parametrize(

@@ -188,8 +188,13 @@ def test_other_tasks_are_named(tmp_path: Path, network: Any, kind: str) -> None:
         read_checkpoint(path)
 
 
-def weights_error(tmp_path: Path, change: Any, *, network: Any = None) -> str:
-    weights = dict((network or random_network("yolo11")).state_dict())
+@pytest.fixture(scope="module")
+def weights11() -> dict[str, Any]:
+    return random_network("yolo11").state_dict()
+
+
+def weights_error(tmp_path: Path, weights: dict[str, Any], change: Any) -> str:
+    weights = dict(weights)
     change(weights)
     torch.save(weights, tmp_path / "a.pt")
     with pytest.raises(ModelError) as caught:
@@ -222,10 +227,10 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_wrong_weights_are_explained(tmp_path: Path, name: str) -> None:
+def test_wrong_weights_are_explained(tmp_path: Path, weights11: dict[str, Any], name: str) -> None:
     change, message = CHANGES[name]
 
-    assert re.search(message, weights_error(tmp_path, change))
+    assert re.search(message, weights_error(tmp_path, weights11, change))
 
 
 def test_other_activation_is_refused(tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_published(tmp_path_factory.mktemp("files") / "best.pt", network)
 
 
+@pytest.fixture(scope="module")
+def session(file: Path) -> TorchSession:
+    return open_session(file)
+
+
 def pictures(*shape: int) -> dict[str, Any]:
     return {"images": np.random.default_rng(0).random(shape, dtype=np.float32)}
 
@@ -50,11 +55,11 @@ def test_outputs_and_what_is_said_of_them(file: Path, end2end: Any, sigma: bool,
     assert (session.engine, session.device) == ("torch", "cpu")
 
 
-def test_numbers_are_the_network_s(file: Path) -> None:
+def test_numbers_are_the_network_s(file: Path, session: TorchSession) -> None:
     network, _ = load(file)
     feeds = pictures(1, 3, 96, 160)
 
-    found = open_session(file).run(feeds)
+    found = session.run(feeds)
 
     with torch.inference_mode():
         expected = deploy(network)(torch.from_numpy(feeds["images"]))
@@ -75,8 +80,7 @@ def test_metadata_are_those_of_exported_files(file: Path) -> None:
     assert all(isinstance(value, str) for value in found.values())
 
 
-def test_many_threads_share_one_session(file: Path) -> None:
-    session = open_session(file)
+def test_many_threads_share_one_session(session: TorchSession) -> None:
     feeds = [pictures(1, 3, 64, 32 * (i % 3 + 1)) for i in range(12)]
 
     with ThreadPoolExecutor(4) as pool:
@@ -86,8 +90,7 @@ def test_many_threads_share_one_session(file: Path) -> None:
         np.testing.assert_allclose(result["output0"], session.run(given)["output0"], atol=1e-3)
 
 
-def test_read_only_and_strided_pictures(file: Path) -> None:
-    session = open_session(file)
+def test_read_only_and_strided_pictures(session: TorchSession) -> None:
     images = pictures(1, 3, 64, 64)["images"]
     frozen = images.copy()
     frozen.flags.writeable = False
@@ -100,9 +103,9 @@ def test_read_only_and_strided_pictures(file: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 64), (1, 1, 64, 64), (1, 3, 65, 64), (1, 3, 64, 48)])
-def test_pictures_of_another_shape_are_an_error(file: Path, shape: tuple[int, ...]) -> None:
+def test_pictures_of_another_shape_are_an_error(session: TorchSession, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="multiples of 32, got"):
-        open_session(file).run(pictures(*shape))
+        session.run(pictures(*shape))
 
 
 def test_device_that_is_not_there(file: Path) -> None:
@@ -117,11 +120,11 @@ def test_branch_that_is_not_there(tmp_path: Path) -> None:
         open_session(path, end2end=True)
 
 
-def test_our_format_opens_the_same(file: Path, tmp_path: Path) -> None:
+def test_our_format_opens_the_same(file: Path, session: TorchSession, tmp_path: Path) -> None:
     path = save(tmp_path / "a.safetensors", read_checkpoint(file))
     feeds = pictures(1, 3, 64, 64)
 
-    found, expected = open_session(path).run(feeds), open_session(file).run(feeds)
+    found, expected = open_session(path).run(feeds), session.run(feeds)
 
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)
