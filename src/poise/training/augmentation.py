@@ -30,7 +30,7 @@ class Augmentation:
     """How pictures are changed while a network is trained, in the field's names.
 
     The defaults are the field's for pose; what it has not (blur, grey, jpeg, erasing) is off. A probability is in
-    [0, 1], per picture. Most attributes are settings of :class:`poise.training.TrainSettings`, which says what they are.
+    [0, 1], per picture. Most attributes are settings too: :class:`poise.training.TrainSettings` says what they are.
 
     Attributes:
         perspective: Largest perspective coefficient, per pixel; 0.001 is strong.
