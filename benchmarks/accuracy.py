@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+from _coco import KeypointScores, coco_truth, evaluate_keypoints, read_truth
 from _common import table
 from _errors import Errors
 
@@ -31,9 +32,8 @@ from poise import weights
 from poise.estimators import Estimator, Opener, Options, build
 from poise.estimators.spec import Spec, registered
 from poise.estimators.topdown import TopDown
-from poise.evaluation import KeypointScores, coco_truth, evaluate_keypoints, read_truth
+from poise.evaluation import coco_rows_of
 from poise.evaluation.bootstrap import interval
-from poise.evaluation.coco import coco_rows_of
 from poise.frames import Image
 from poise.geometry import oks
 from poise.graphs import compact

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _coco import evaluate_keypoints
 from accuracy import Pictures, networks_of, read_pictures
 from numpy.typing import NDArray
 
@@ -24,8 +25,7 @@ from poise.estimators.people import alike_or_part, decay
 from poise.estimators.protocols import People
 from poise.estimators.scoring import Looks, PersonScore, PointScore
 from poise.estimators.topdown import TopDown
-from poise.evaluation import evaluate_keypoints
-from poise.evaluation.coco import coco_rows_of
+from poise.evaluation import coco_rows_of
 from poise.geometry import box_iou, oks
 from poise.skeletons import get
 from poise.weights import model

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _coco import evaluate_keypoints
 from _common import arguments, save, table
 from accuracy import Pictures, read_pictures
 
@@ -24,8 +25,7 @@ from poise.estimators import detectors, refiners
 from poise.estimators.people import regions, to_picture
 from poise.estimators.refiners.heatmap import Heatmap
 from poise.estimators.spec import Spec
-from poise.evaluation import evaluate_keypoints
-from poise.evaluation.coco import coco_rows_of
+from poise.evaluation import coco_rows_of
 from poise.geometry import affine_apply, affine_invert
 from poise.image import crop
 from poise.runtime import Session, open_session

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.geometry import BOX_AREA, box_area
 from poise.results.columns import freeze_columns
 
 Severity = Literal["error", "warning", "note"]
@@ -69,6 +70,11 @@ class Labels:
     def empty(cls, keypoints: int) -> Labels:
         """Return the labels of a picture without instances."""
         return cls.of([], np.empty((0, 4)), np.empty((0, keypoints, 2)))
+
+    @property
+    def whole_area(self) -> NDArray[np.float64]:
+        """``(N,)`` square pixels: of the instance's segment, or 0.53 of its box where that is not known."""
+        return np.where(np.isnan(self.area), BOX_AREA * box_area(self.boxes.astype(np.float64)), self.area)
 
     def __len__(self) -> int:
         return len(self.classes)

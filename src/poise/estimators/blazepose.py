@@ -16,6 +16,7 @@ from poise.estimators._estimator import Opener, Options
 from poise.estimators.anchors import Floats64, sigmoid
 from poise.estimators.detectors import detector
 from poise.estimators.evidence import logit, newer
+from poise.estimators.people import boxes_to_picture
 from poise.estimators.regions import Effort, extent, turn, upward_angle
 from poise.estimators.roi import Looked, Proposals, RoiEstimator, look_into
 from poise.estimators.spec import registered
@@ -142,7 +143,7 @@ class BlazePose(RoiEstimator):
                 maps = self._multipose.run({"image": feed})
             with clock.stage("postprocess"):
                 people, expected = movenet.decode_with_guesses(maps)
-                boxes = affine_apply(back, people.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+                boxes = boxes_to_picture(people.boxes, back)
                 points = affine_apply(back, people.xy)
                 columns = (points, people.conf, affine_apply(back, expected), people.score, boxes)
                 found.append([column.astype(np.float64) for column in columns])
@@ -179,7 +180,7 @@ class BlazePose(RoiEstimator):
             outputs = self._nanodet.run(feeds)
         with clock.stage("postprocess"):
             people = self._boxes.decode(outputs, min_score=_NO_BOX)
-            theirs = affine_apply(back, people.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+            theirs = boxes_to_picture(people.boxes, back)
             extents = np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=-1)
             shared = np.maximum(box_iou(boxes, theirs), box_iou(extents, theirs)) > _SHARED
             scores: Floats64 = np.where(shared, people.score, _NO_BOX).max(axis=1, initial=_NO_BOX)

@@ -35,9 +35,15 @@ def tiles(width: int, height: int, share: float) -> list[tuple[int, int, int, in
     return [(x, y, min(x + side, width), min(y + side, height)) for y in starts(height) for x in starts(width)]
 
 
+def boxes_to_picture(boxes: NDArray[Any], back: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Carry ``(N, 4)`` xyxy boxes from network input pixels to the picture's by a ``(2, 3)`` map that does not turn."""
+    corners: NDArray[np.float64] = affine_apply(back, boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+    return corners
+
+
 def to_picture(people: People, back: NDArray[np.float64]) -> People:
     """Carry people from network input pixels to the picture's by a ``(2, 3)`` map."""
-    corners = affine_apply(back, people.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+    corners = boxes_to_picture(people.boxes, back)
     return people._replace(boxes=corners.astype(np.float32), xy=affine_apply(back, people.xy).astype(np.float32))
 
 

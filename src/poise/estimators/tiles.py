@@ -11,6 +11,7 @@ import numpy as np
 from poise.estimators._clock import Clock
 from poise.estimators._estimator import Options
 from poise.estimators.anchors import Floats64, blend, decode
+from poise.estimators.people import boxes_to_picture
 from poise.estimators.regions import Effort, sample
 from poise.frames import Image
 from poise.geometry import affine_apply, affine_invert, box_iou
@@ -108,7 +109,7 @@ class AnchorDetector:
                     out["boxes"][0], out["logits"][0, :, 0], self.centres, min_score=self.min_score
                 )
                 back = affine_invert(matrix)
-                boxes = affine_apply(back, boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+                boxes = boxes_to_picture(boxes, back)
                 found.append((boxes, affine_apply(back, points), scores))
         with clock.stage("postprocess"):
             boxes, points, scores = (np.concatenate(column) for column in zip(*found, strict=True))

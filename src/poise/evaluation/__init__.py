@@ -3,14 +3,7 @@
 from poise.evaluation.analysis import Analysis, Paired, analyse, compare_metrics, intervals
 from poise.evaluation.average_precision import THRESHOLDS, average_precision, match
 from poise.evaluation.bootstrap import Interval
-from poise.evaluation.coco import (
-    KeypointScores,
-    coco_rows,
-    coco_truth,
-    evaluate_keypoints,
-    read_truth,
-)
-from poise.evaluation.coco_protocol import score_by_coco
+from poise.evaluation.coco_protocol import coco_rows_of, score_by_coco
 from poise.evaluation.confusion import Confusion, confuse
 from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
 from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
@@ -26,7 +19,6 @@ __all__ = [
     "Expected",
     "Found",
     "Interval",
-    "KeypointScores",
     "Matches",
     "Paired",
     "PoseMetrics",
@@ -34,16 +26,13 @@ __all__ = [
     "TrackingScores",
     "analyse",
     "average_precision",
-    "coco_rows",
-    "coco_truth",
+    "coco_rows_of",
     "compare_metrics",
     "confuse",
-    "evaluate_keypoints",
     "evaluate_tracking",
     "intervals",
     "match",
     "match_boxes",
     "match_keypoints",
-    "read_truth",
     "score_by_coco",
 ]

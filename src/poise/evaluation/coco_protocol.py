@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from poise.errors import require
 from poise.evaluation.average_precision import THRESHOLDS, average_precision
-from poise.evaluation.coco import coco_rows_of
 from poise.evaluation.instances import Expected, Found, Matches
 from poise.evaluation.metrics import Scores
 
@@ -133,6 +132,41 @@ def _best(found: Found, most: int) -> Found:
     starts = np.flatnonzero(new)
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
     return found[np.sort(order[rank < most])]
+
+
+def coco_rows_of(
+    xy: ArrayLike, conf: ArrayLike | None, score: ArrayLike, image_id: int, *, category_id: int = 1
+) -> list[dict[str, Any]]:
+    """Turn the instances of one picture into rows of a COCO keypoint results file.
+
+    A keypoint that was not predicted (NaN) is put in the corner of the instance's other keypoints, because COCO has no
+    spelling for it; an instance without any keypoint gives no row.
+
+    Args:
+        xy: ``(N, K, 2)`` pixels.
+        conf: ``(N, K)`` confidences; None: 1 each.
+        score: ``(N,)``.
+        image_id: COCO's id of the picture.
+        category_id: COCO's id of the class.
+    """
+    points = np.array(xy, dtype=np.float64)
+    score = np.asarray(score, dtype=np.float64)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
+    some: NDArray[np.bool_] = np.asarray(known.any(axis=-1))
+    points, known, score = points[some], known[some], score[some]
+    shown = np.ones(known.shape) if conf is None else np.asarray(conf, dtype=np.float64)[some]
+    corner = np.where(known[..., None], points, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+    points = np.where(known[..., None], points, corner)
+    flat = np.concatenate([points, np.where(known, shown, 0)[..., None]], axis=-1)
+    return [
+        {
+            "image_id": image_id,
+            "category_id": category_id,
+            "keypoints": row,
+            "score": value,
+        }
+        for row, value in zip(flat.reshape(len(flat), 3 * known.shape[1]).tolist(), score.tolist(), strict=True)
+    ]
 
 
 def _rows(found: Found) -> list[dict[str, Any]]:

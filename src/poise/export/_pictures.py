@@ -17,7 +17,6 @@ from poise.estimators.letterbox import place, write
 from poise.evaluation import Expected
 from poise.export._options import ExportOptions
 from poise.frames import Image
-from poise.geometry import BOX_AREA, box_area
 from poise.skeletons.yamlfile import described, yaml_table
 from poise.sources import open_source
 
@@ -107,10 +106,9 @@ def evenly(items: Sequence[Any], most: int) -> list[Any]:
 def truth_of(labels: Labels) -> Expected:
     """Return what average precision asks of a picture's labels; regions that hold several instances are left out."""
     one = labels[~labels.crowd]
-    boxes = one.boxes.astype(np.float64)
-    area = BOX_AREA * box_area(boxes)
-    picture: NDArray[np.int64] = np.zeros(len(boxes), np.int64)
-    return Expected(picture, one.classes, boxes, one.xy.astype(np.float64), one.visibility, area, one.crowd)
+    picture: NDArray[np.int64] = np.zeros(len(one), np.int64)
+    boxes, xy = one.boxes.astype(np.float64), one.xy.astype(np.float64)
+    return Expected(picture, one.classes, boxes, xy, one.visibility, one.whole_area, one.crowd)
 
 
 def _of_set(path: Path, most: int, keypoints: int | None) -> Pictures:

@@ -30,29 +30,12 @@ class Augmentation:
     """How pictures are changed while a network is trained, in the field's names.
 
     The defaults are the field's for pose; what it has not (blur, grey, jpeg, erasing) is off. A probability is in
-    [0, 1], per picture.
+    [0, 1], per picture. Most attributes are settings too: :class:`poise.training.TrainSettings` says what they are.
 
     Attributes:
-        hsv_h: Largest turn of the hue, as a share of the circle.
-        hsv_s: Largest change of the saturation, as a share of it.
-        hsv_v: Largest change of the brightness, as a share of it.
-        degrees: Largest rotation, degrees.
-        translate: Largest shift, as a share of the input's side.
-        scale: Largest change of the size, as a share of it.
-        shear: Largest shear, degrees.
         perspective: Largest perspective coefficient, per pixel; 0.001 is strong.
-        flipud: Probability of an upside-down mirror.
-        fliplr: Probability of a left-right mirror.
         flipud_idx: Mirror map for ``flipud``; None takes the skeleton's ``flip_idx``, as every mirror changes left
             and right. Needed where names mean sides of the picture, as ``top_left`` of a building does.
-        bgr: Probability that red and blue change places.
-        mosaic: Probability that four pictures are joined into one.
-        mixup: Probability that two results are blended.
-        cutmix: Probability that a rectangle of another result is pasted.
-        multi_scale: Largest change of a batch's input side, as a share of it.
-        blur: Probability of a slight blur.
-        grey: Probability that the colours are taken away.
-        jpeg: Probability of the traces of a strong JPEG compression.
         erasing: Probability that a rectangle without keypoints is filled with noise.
     """
 

@@ -18,7 +18,7 @@ from poise.evaluation.coco_protocol import score_by_coco
 from poise.evaluation.confusion import CONF, confuse
 from poise.evaluation.instances import Expected, Found, Matches, match_boxes, match_keypoints
 from poise.evaluation.metrics import Evidence, PoseMetrics, Scores
-from poise.geometry import BOX_AREA, box_area
+from poise.geometry import BOX_AREA
 from poise.runtime import Session
 from poise.skeletons import Skeleton, get
 from poise.validation._detection import Watch, detect
@@ -137,8 +137,8 @@ def expectation(scanned: Scan, pictures: list[int]) -> Expected:
     picture = np.repeat(np.asarray(pictures, dtype=np.int64), [len(part) for part in parts])
     joined = stack(parts)
     boxes = joined.boxes.astype(np.float64)
-    area = np.where(np.isnan(joined.area), BOX_AREA * box_area(boxes), joined.area)
-    return Expected(picture, joined.classes, boxes, joined.xy.astype(np.float64), joined.visibility, area, joined.crowd)
+    xy, area = joined.xy.astype(np.float64), joined.whole_area
+    return Expected(picture, joined.classes, boxes, xy, joined.visibility, area, joined.crowd)
 
 
 def yolo_sigmas(spec: DataSpec) -> NDArray[np.float64]:

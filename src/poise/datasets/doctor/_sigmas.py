@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.datasets.doctor._table import Table
-from poise.geometry import BOX_AREA, Floats, box_iou
+from poise.geometry import Floats, box_iou
 from poise.skeletons import Skeleton
 
 # Pairs of labels of a keypoint from which on its spread is worth a number: its error is then 1 / sqrt(2 n) = 22 %.
@@ -86,14 +86,14 @@ def repeated(table: Table, again: Table) -> tuple[Floats, Floats, NDArray[np.flo
             if overlap[a, b] >= _MIN_IOU and int(np.argmax(overlap[:, b])) == a and not table.labels.crowd[i]:
                 left.append(i)
                 right.append(others[b])
-    return table.labels.xy[left], again.labels.xy[right], _area(table)[left]
+    return table.labels.xy[left], again.labels.xy[right], table.labels.whole_area[left]
 
 
 def twice_in(table: Table, *, max_distance: float = 0.2) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """Pair instances of one picture that are labelled twice in the same file, with different points."""
     left: list[int] = []
     right: list[int] = []
-    area = _area(table)
+    area = table.labels.whole_area
     for first, end in table.together():
         overlap = np.triu(box_iou(table.labels.boxes[first:end], table.labels.boxes[first:end]), 1)
         for a, b in np.argwhere(overlap > 0.8):
@@ -103,12 +103,6 @@ def twice_in(table: Table, *, max_distance: float = 0.2) -> tuple[Floats, Floats
                 left.append(int(first + a))
                 right.append(int(first + b))
     return table.labels.xy[left], table.labels.xy[right], area[left]
-
-
-def _area(table: Table) -> NDArray[np.float64]:
-    boxes = table.labels.boxes.astype(np.float64)
-    own = table.labels.area.astype(np.float64)
-    return np.where(np.isfinite(own), own, BOX_AREA * np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
 
 
 def find_sigmas(table: Table, skeleton: Skeleton, again: Table | None = None) -> Sigmas:

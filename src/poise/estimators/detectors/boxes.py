@@ -20,7 +20,7 @@ _MOST = 1000
 
 
 class BoxDetector(WholePicture):
-    """A detector of boxes.
+    """A detector of boxes, from its raw outputs or those of an export that chooses among them itself.
 
     Options of its spec:
         classes: Class numbers that are wanted; ``[0]``, people, unless given.
@@ -28,6 +28,7 @@ class BoxDetector(WholePicture):
 
     Args:
         spec: Of the network.
+        session: The network.
         canvas: How the picture is laid.
         options: Of the spec, checked.
         max_iou: The makers' own.
@@ -35,14 +36,17 @@ class BoxDetector(WholePicture):
 
     most = _MOST
 
-    def __init__(self, spec: Spec, canvas: Canvas, options: Mapping[str, Any], *, max_iou: float) -> None:
+    def __init__(
+        self, spec: Spec, session: Session, canvas: Canvas, options: Mapping[str, Any], *, max_iou: float
+    ) -> None:
         super().__init__(spec, canvas)
         self._classes = [int(c) for c in options.get("classes", [0])]
+        self._ready = Ready(session, self._classes, spec.family) if is_ready(session) else None
         self._max_iou = float(options.get("max_iou", max_iou))
 
     def decode(self, outputs: Outputs, *, min_score: float) -> People:
         """Decode the boxes of one picture; see :class:`poise.estimators.protocols.Detector`."""
-        boxes, score = self._candidates(outputs, min_score)
+        boxes, score = self._ready.read(outputs) if self._ready else self._candidates(outputs, min_score)
         keep = choose(boxes, score, min_score=min_score, max_iou=self._max_iou, most=self.most)
         return People.boxed(boxes[keep], score[keep], 0)
 

@@ -35,7 +35,7 @@ class NanoDet(BoxDetector):
     def __init__(self, spec: Spec, session: Session) -> None:
         # Most exports take one size only; what takes any sees the smallest canvas that holds the picture.
         canvas = Canvas(spec, session, stride=STEP, fill=0, grown=True)
-        super().__init__(spec, canvas, spec.options, max_iou=_MAX_IOU)
+        super().__init__(spec, session, canvas, spec.options, max_iou=_MAX_IOU)
         expect_maps(session, "nanodet", ("cls", "reg"), _STRIDES)
 
     def _candidates(self, outputs: Outputs, min_score: float) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -48,7 +48,7 @@ class PicoDet(BoxDetector):
         options = spec.checked(_OPTIONS)
         fill, stretch = options.get("fill", 114), options.get("stretch", True)
         canvas = Canvas(spec, session, stride=_STRIDES[-1], fill=fill, stretch=stretch)
-        super().__init__(spec, canvas, options, max_iou=_IOU)
+        super().__init__(spec, session, canvas, options, max_iou=_IOU)
         expect_maps(session, "picodet", ("cls", "reg"), _STRIDES)
 
     def _candidates(self, outputs: Outputs, min_score: float) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import FormatError
-from poise.estimators.detectors.boxes import BoxDetector, Ready, best_of, cell_boxes, is_ready, sigmoid
+from poise.estimators.detectors.boxes import BoxDetector, best_of, cell_boxes, sigmoid
 from poise.estimators.detectors.whole import Canvas
 from poise.estimators.protocols import Outputs
 from poise.estimators.spec import Spec
@@ -51,9 +51,8 @@ class RtmDet(BoxDetector):
         options = spec.checked(_OPTIONS)
         fill, square = options.get("fill", 114), options.get("square", False)
         canvas = Canvas(spec, session, stride=_STRIDES[-1], fill=fill, square=square)
-        super().__init__(spec, canvas, options, max_iou=_IOU)
+        super().__init__(spec, session, canvas, options, max_iou=_IOU)
         names = {t.name for t in session.outputs}
-        self._ready = Ready(session, self._classes, spec.family) if is_ready(session) else None
         if self._ready is None and not names >= {f"map_s{stride}" for stride in _STRIDES}:
             raise FormatError(
                 "family 'rtmdet': expected outputs map_s8, map_s16 and map_s32, or boxes (1, N, 5), "
@@ -61,8 +60,6 @@ class RtmDet(BoxDetector):
             )
 
     def _candidates(self, outputs: Outputs, min_score: float) -> tuple[NDArray[Any], NDArray[Any]]:
-        if self._ready is not None:
-            return self._ready.read(outputs)
         boxes, scores = [], []
         for stride in _STRIDES:
             cells = outputs[f"map_s{stride}"][0]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import FormatError
-from poise.estimators.detectors.boxes import BoxDetector, Ready, best_of, is_ready
+from poise.estimators.detectors.boxes import BoxDetector, best_of, is_ready
 from poise.estimators.detectors.whole import Canvas
 from poise.estimators.protocols import Outputs
 from poise.estimators.spec import Spec
@@ -52,9 +52,8 @@ class YoloX(BoxDetector):
         canvas = Canvas(spec, session, stride=_STRIDES[-1], fill=options.get("fill", 114))
         # The raw rows do not say where they are from, so that the picture must have one size.
         canvas.free = canvas.free and is_ready(session)
-        super().__init__(spec, canvas, options, max_iou=_IOU)
+        super().__init__(spec, session, canvas, options, max_iou=_IOU)
         self._decoded = bool(options.get("decoded", False))
-        self._ready = Ready(session, self._classes, spec.family) if is_ready(session) else None
         self._rows = session.outputs[0].name
         shape = session.outputs[0].shape
         if self._ready is None and not (
@@ -66,8 +65,6 @@ class YoloX(BoxDetector):
             )
 
     def _candidates(self, outputs: Outputs, min_score: float) -> tuple[NDArray[Any], NDArray[Any]]:
-        if self._ready is not None:
-            return self._ready.read(outputs)
         rows = outputs[self._rows][0]
         width, height = self.spec.size
         grids = [(height // stride, width // stride, stride) for stride in _STRIDES]

@@ -1,4 +1,4 @@
-"""Average precision of keypoints by the COCO protocol (OKS AP), through hotcoco (the ``eval`` extra)."""
+"""Average precision of people's keypoints by the COCO protocol, from annotation files, for the benchmarks here."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from poise import files
 from poise.errors import FormatError, require
-from poise.results import Results
 from poise.skeletons import Skeleton, get
 
 Row = dict[str, Any]
@@ -39,41 +38,6 @@ class KeypointScores:
     apm: float
     apl: float
     ar: float
-
-
-def coco_rows(result: Results, image_id: int, *, category_id: int = 1) -> list[Row]:
-    """Turn the instances of one picture into rows of a COCO keypoint results file.
-
-    A keypoint that was not predicted (NaN) is put in the corner of the instance's other keypoints, because COCO has no
-    spelling for it; an instance without any keypoint gives no row.
-    """
-    return coco_rows_of(
-        result.keypoints.xy, result.keypoints.conf, result.boxes.conf, image_id, category_id=category_id
-    )
-
-
-def coco_rows_of(
-    xy: ArrayLike, conf: ArrayLike | None, score: ArrayLike, image_id: int, *, category_id: int = 1
-) -> list[Row]:
-    """Do the same from ``(N, K, 2)`` keypoints, ``(N, K)`` confidences and ``(N,)`` scores."""
-    points = np.array(xy, dtype=np.float64)
-    score = np.asarray(score, dtype=np.float64)
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
-    some: NDArray[np.bool_] = np.asarray(known.any(axis=-1))
-    points, known, score = points[some], known[some], score[some]
-    shown = np.ones(known.shape) if conf is None else np.asarray(conf, dtype=np.float64)[some]
-    corner = np.where(known[..., None], points, np.inf).min(axis=1, keepdims=True, initial=np.inf)
-    points = np.where(known[..., None], points, corner)
-    flat = np.concatenate([points, np.where(known, shown, 0)[..., None]], axis=-1)
-    return [
-        {
-            "image_id": image_id,
-            "category_id": category_id,
-            "keypoints": row,
-            "score": value,
-        }
-        for row, value in zip(flat.reshape(len(flat), 3 * known.shape[1]).tolist(), score.tolist(), strict=True)
-    ]
 
 
 def coco_truth(images: Iterable[Row], annotations: Iterable[Row], *, skeleton: Skeleton | None = None) -> Truth:
