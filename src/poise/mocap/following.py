@@ -344,7 +344,7 @@ class _Follower:
 
     def _fit(self, rig: Rig, gain: float) -> None:
         self._gain = gain
-        self.body = self.body.stretched(rig, self.body.landmarks)
+        self.body = self.body.stretched(rig, self.body.landmarks.on(rig, self.body.rig))
 
 
 def _groups(body: Body) -> Floats:

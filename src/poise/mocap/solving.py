@@ -23,6 +23,7 @@ from poise.clips.repair import rolling_median
 from poise.filters.offline import savitzky_golay
 from poise.mocap import quaternions as quat
 from poise.mocap.body import Body, Pose
+from poise.mocap.calibrating import Calibrated, calibrated, check_pose
 from poise.mocap.fitting import Anatomy, normal, settle
 from poise.mocap.flow import Pace, flow
 from poise.mocap.ground import Contacts, Standing, contacts, held_feet, upright
@@ -76,18 +77,27 @@ class MotionCapture:
             is, little else.
         smooth: How quiet the movement becomes: 1 as it is tuned, 0.5 livelier, 2 calmer.
         foot_lock: Hold feet where they stand.
+        calibrate: ``"t-pose"`` or ``"a-pose"``: the person holds that pose for a second somewhere in the clip, from
+            which their bones are measured, and where the network sees points on them.
 
     Raises:
-        ValueError: A number is not sensible.
+        ValueError: A number is not sensible, or there is no such pose.
     """
 
     def __init__(
-        self, height: float | None = None, *, fov: float = FOV, smooth: float = 1.0, foot_lock: bool = True
+        self,
+        height: float | None = None,
+        *,
+        fov: float = FOV,
+        smooth: float = 1.0,
+        foot_lock: bool = True,
+        calibrate: str | None = None,
     ) -> None:
         check(height, fov)
+        check_pose(calibrate)
         if not 0 < smooth <= 10:
             raise ValueError(f"smooth must be above 0 and at most 10, got {smooth}")
-        self.height, self.fov, self.foot_lock = height, fov, foot_lock
+        self.height, self.fov, self.foot_lock, self.calibrate = height, fov, foot_lock, calibrate
         self.pace = Pace().calmer(smooth)
         self.standing = Standing()
 
@@ -128,8 +138,17 @@ class MotionCapture:
         sight = seen(rays, who.xyz, who.sure, away, measured.gain, body.landmarks)
         parts = [self._stretch(body, who, sight, low, high, camera) for low, high in who.stretches]
         kept = np.concatenate([np.arange(low, high) for low, high in who.stretches])
+        own: Calibrated | None = None
+        if self.calibrate is not None:
+            pose = Pose.joined([part.pose for part in parts])
+            points, sure = sight.points[kept], who.sure[kept]
+            own = calibrated(body, measured.gain, pose, points, sure, who.times[kept], height, self.calibrate)
+        if own is not None:
+            body = own.body
+            sight = seen(rays, who.xyz, who.sure, away, own.gain, body.landmarks)
+            parts = [self._stretch(body, who, sight, low, high, camera) for low, high in who.stretches]
         motion = Motion(
-            rig=measured.rig,
+            rig=body.rig,
             times=who.times[kept],
             rotations=quat.continuous(np.concatenate([part.pose.rotations for part in parts])),
             root=np.concatenate([part.pose.root for part in parts]),
@@ -137,7 +156,7 @@ class MotionCapture:
             contact=np.concatenate([part.contact for part in parts]),
             id=who.id,
             source=clip.source,
-            notes=(*who.notes, *self._notes(who, measured)),
+            notes=(*who.notes, *self._notes(who, None if own is None else who.times[kept][[own.span.low, own.span.high - 1]])),
         )
         views = tuple(part.view for part in parts for _ in range(len(part.pose.root)))
         return motion, views
@@ -164,8 +183,14 @@ class MotionCapture:
         pose = pose.replace(root=pose.root + shift)
         return _Part(pose, trusted(body.rig, sure, off), feet, View(camera, up, shift))
 
-    def _notes(self, who: Person, measured: Measured) -> list[str]:
+    def _notes(self, who: Person, stood: Floats | None) -> list[str]:
         notes = []
+        if self.calibrate is not None:
+            notes.append(
+                f"no {self.calibrate} is held for a second: bones are measured over the whole clip"
+                if stood is None
+                else f"calibrated by the {self.calibrate} from {stood[0]:.2f} to {stood[1]:.2f} s"
+            )
         if self.height is None:
             notes.append(f"the person is taken to be {HEIGHT:.2f} m tall; lengths and paths scale with it")
         notes.append(
