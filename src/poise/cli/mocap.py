@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -15,8 +15,10 @@ from poise.files.text import say, say_json
 from poise.files.writing import check_writable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from poise.clips import Clip
-    from poise.mocap import Motion
+    from poise.mocap import LiveCapture, Motion
 
 
 def mocap(
@@ -32,6 +34,7 @@ def mocap(
     fov: float = 60.0,
     smooth: float = 1.0,
     foot_lock: bool = True,
+    calibrate: Literal["t-pose", "a-pose"] | None = None,
     rig: str | None = None,
     fps: float | None = None,
     conf: float | None = None,
@@ -61,6 +64,7 @@ def mocap(
         fov: Field of view along the longer side of the picture, degrees.
         smooth: How quiet the movement becomes: 1 as tuned, less is livelier, more is calmer.
         foot_lock: Hold feet where they stand.
+        calibrate: Measure the person where they hold this pose for a second: live at once, else anywhere in the video.
         rig: Names and axes of another rig for .bvh and .glb: mixamo, unreal, rigify, a .toml file.
         fps: Frames a second of the files; those of the video unless given. Live: moments a second that are sent.
         conf: Drop people below this confidence, 0 to 1.
@@ -74,7 +78,7 @@ def mocap(
     from poise.mocap import LiveCapture, MotionCapture
 
     report = Reporter(quiet=quiet, lines=False)
-    settings: dict[str, Any] = {"height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock}
+    settings: dict[str, Any] = {"height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock, "calibrate": calibrate}
     wanted: dict[str, Any] = {} if conf is None else {"conf": conf}
     outs = list(out or ())
     source = "-" if source == STDIN else source
@@ -101,6 +105,7 @@ def mocap(
             seconds=seconds,
             show=show,
             tell=tell,
+            each=_calibration(live, tell) if calibrate else None,
             **wanted,
         )
         return report.finish()
@@ -123,6 +128,19 @@ def mocap(
         report.console.print(f"preview in {preview}", soft_wrap=True, markup=False)
     say_json(summary(motion)) if json else say(told(motion))
     return report.finish()
+
+
+def _calibration(capture: LiveCapture, tell: Callable[[str], object]) -> Callable[[object, object], None]:
+    """Return what tells, frame by frame, who has been calibrated."""
+    tell(f"hold the {capture.calibrate} for a second, facing the camera, to be measured")
+    told: set[int] = set()
+
+    def each(_results: object, _moments: object) -> None:
+        for id in capture.calibrated - told:
+            told.add(id)
+            tell(f"id {id} is calibrated by the {capture.calibrate}")
+
+    return each
 
 
 # Formats that can carry another rig's names.

@@ -7,6 +7,7 @@ place is taken: a network that sees somebody's elbows too far back does so in ev
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from math import cos, radians, sin
 from typing import NamedTuple
@@ -29,11 +30,16 @@ POSES = {"t-pose": 0.0, "a-pose": 45.0}
 HELD_S, MOST_S = 1.0, 3.0
 # Nobody's limbs are further from the pose, in degrees, nor turn faster, in degrees a second.
 _NEAR, _STILL = 27.0, 30.0
+# Over so long it is told how fast they turn: from frame to frame they tremble, seconds.
+_OVER_S = 0.3
 # Frames further apart than this are not of one stand, seconds.
 _GAP_S = 0.3
 # The limbs that make the pose: where they begin, and where the bone after them does.
 _ENDS = (("UpperArm", "Hand"), ("UpperLeg", "Foot"))
 _LIMBS = [(side + first, side + last) for first, last in _ENDS for side in ("left", "right")]
+# Live, it is looked for in every so manieth frame.
+_EVERY = 5
+_PARTS = ("root", "rotations", "hinges", "depth")
 # Points whose place on their bones is learnt. Which way palms and toes point is free, so that hands and feet tell none.
 _LEARNT = [
     *range(11),
@@ -144,12 +150,16 @@ def held(rig: Rig, rotations: Floats, times: Floats, name: str) -> Span | None:
         return None
     ways = limbs(rig, rotations)
     off = _degrees((ways * _goals(name)).sum(-1))
-    speed = _degrees((ways[1:] * ways[:-1]).sum(-1)) / np.diff(times)
-    there = (off < _NEAR) & (np.append(speed, speed[-1]) < _STILL) & (np.append(np.diff(times), 0.0) < _GAP_S)
+    step = float(np.median(np.diff(times)))
+    lag = min(max(round(_OVER_S / step), 1), len(times) - 1)
+    speed = _degrees((ways[lag:] * ways[:-lag]).sum(-1)) / (times[lag:] - times[:-lag])
+    # The last frames are as still as those before them.
+    speed = np.concatenate([speed, np.repeat(speed[-1:], lag)])
+    there = (off < _NEAR) & (speed < _STILL) & (np.append(np.diff(times), 0.0) < _GAP_S)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(int)))
     found: list[Span] = []
     for low, high in zip(edges[::2], edges[1::2], strict=True):
-        if times[high - 1] - times[low] < HELD_S - 1.5 * float(np.median(np.diff(times))):
+        if times[high - 1] - times[low] < HELD_S - 1.5 * step:
             continue
         # Of a long stand the seconds nearest to the pose count.
         size = int(np.searchsorted(times[low:high], times[low] + MOST_S, side="right"))
@@ -223,3 +233,39 @@ def _spread(marks: Landmarks, turn: Floats, carried: Floats) -> Floats:
     deep = np.square(np.einsum("kij,i->kj", carried, turn[2]))
     across, along = np.square(marks.across)[:, None], np.square(marks.along)[:, None]
     return np.asarray(across * (1 - deep) + along * deep)
+
+
+class Waiting:
+    """Waits, live, for somebody to hold a pose.
+
+    Args:
+        name: The pose.
+        height: How tall the person is, metres.
+    """
+
+    def __init__(self, name: str, height: float) -> None:
+        self._name, self._height = name, height
+        self._kept: deque[tuple[Pose, Floats, Floats, float]] = deque()
+        self._count = 0
+
+    def add(self, body: Body, pose: Pose, points: Floats, sure: Floats, time: float) -> Calibrated | None:
+        """Add a frame; returns what the pose told as soon as it was held for long enough.
+
+        Args:
+            body: Whose.
+            pose: As it was solved.
+            points: ``(K, 3)`` where the points are seen, the network's metres, in the camera's axes.
+            sure: ``(K,)`` how far they are to be believed, 0 to 1.
+            time: Seconds.
+        """
+        self._kept.append((pose, points, sure, time))
+        while time - self._kept[0][3] > HELD_S + 1.0:
+            self._kept.popleft()
+        self._count += 1
+        if self._count % _EVERY or time - self._kept[0][3] < HELD_S:
+            return None
+        poses, seen, certain, times = zip(*self._kept, strict=True)
+        every = Pose(*(np.stack([getattr(one, part) for one in poses]) for part in _PARTS))
+        return calibrated(
+            body, 1.0, every, np.array(seen), np.array(certain), np.array(times), self._height, self._name
+        )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from poise.frames import Media, continues
 from poise.mocap.body import ROOT, Body, Placed, Pose, exp, product, quat_matrix
+from poise.mocap.calibrating import Waiting, check_pose
 from poise.mocap.fitting import Anatomy, Pins, bounded, normal, settle
 from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of, sole_heights
 from poise.mocap.guessing import guess
@@ -88,15 +89,25 @@ class LiveCapture:
         fov: Field of view along the longer side of the picture, degrees.
         smooth: How quiet it becomes: 1 as it is tuned; more is calmer and later.
         foot_lock: Hold feet where they stand.
+        calibrate: ``"t-pose"`` or ``"a-pose"``: as soon as somebody holds that pose for a second, their bones are
+            measured from it, and where the network sees points on them; until then as without it.
 
     Raises:
-        ValueError: A number is not sensible.
+        ValueError: A number is not sensible, or there is no such pose.
     """
 
     def __init__(
-        self, height: float | None = None, *, fov: float = FOV, smooth: float = 1.0, foot_lock: bool = True
+        self,
+        height: float | None = None,
+        *,
+        fov: float = FOV,
+        smooth: float = 1.0,
+        foot_lock: bool = True,
+        calibrate: str | None = None,
     ) -> None:
         check(height, fov)
+        check_pose(calibrate)
+        self.calibrate = calibrate
         if not 0 < smooth <= 10:
             raise ValueError(f"smooth must be above 0 and at most 10, got {smooth}")
         self.height, self.fov, self.smooth, self.foot_lock = height or HEIGHT, fov, smooth, foot_lock
@@ -115,6 +126,11 @@ class LiveCapture:
         """By how many seconds the joints that move come late, as of the last frame; at rest, those at rest."""
         lags = [one.lag_s for one in self._people.values()]
         return float(np.mean(lags)) if lags else 0.0
+
+    @property
+    def calibrated(self) -> frozenset[int]:
+        """Ids of those in sight who have held the pose, and are shown as it told."""
+        return frozenset(id for id, one in self._people.items() if one.calibrated)
 
     def update(self, results: Results) -> list[MotionFrame]:
         """Return a moment of everybody who is in the frame.
@@ -150,6 +166,7 @@ class LiveCapture:
         one = self._people.get(id)
         if one is None:
             one = self._people[id] = _Follower(self._body, self._anatomy, self.height, self.smooth, self.foot_lock)
+            one.waiting = None if self.calibrate is None else Waiting(self.calibrate, self.height)
         return one.step(id, results.time, camera.rays(xy), xyz, sure)
 
 
@@ -178,6 +195,8 @@ class _Follower:
     time: float = -1.0
     lag_s: float = 0.0
     pose: Pose | None = None
+    waiting: Waiting | None = None
+    calibrated: bool = False
     _lost: int = 0
 
     def __post_init__(self) -> None:
@@ -201,6 +220,7 @@ class _Follower:
         self._range(float(distances(rays, xyz, sure, view[0])), dt)
         sight = seen(rays, xyz, sure, np.asarray(self._away), self._gain, self.body.landmarks, view)
         self._keep(sight.points, sure)
+        own = sight.points / self._gain
         sight = Sight(sight.points @ self._turn.T, sight.rays @ self._turn.T, sight.across, sight.along)
         if self.pose is None or self._feet is None:
             self.pose = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
@@ -210,6 +230,8 @@ class _Follower:
         placed = self.body.place(self.pose) if self._placed is None else self._placed
         pins = self._feet.pins(sight, self.pose.depth, placed.points[MARKS], heights, sure, dt)
         off = self._advance(self.pose, placed, sight, pins if self.foot_lock else None, dt)
+        if self.waiting is not None:
+            self._calibrate(self.waiting, self.pose, own, sure)
         self._measure(dt)
         self._right(dt)
         # The next frame begins from here.
@@ -323,9 +345,17 @@ class _Follower:
                 self._stride *= 2
         self._count += 1
 
+    def _calibrate(self, waiting: Waiting, pose: Pose, points: Floats, sure: Floats) -> None:
+        """Wait for the pose; once it was held, bones ease towards it and are not measured any more."""
+        found = waiting.add(self.body, pose, points, sure, self.time)
+        if found is not None:
+            rig = found.body.rig
+            self.body = self.body.stretched(self.body.rig, found.body.landmarks.on(self.body.rig, rig))
+            self._goal, self.waiting, self.calibrated = (rig, found.gain), None, True
+
     def _measure(self, dt: float) -> None:
         """Measure bones now and then, and ease them towards what was found."""
-        if len(self._kept) >= 5 and self._count >= max(1.5 * self._measured, 5):
+        if not self.calibrated and len(self._kept) >= 5 and self._count >= max(1.5 * self._measured, 5):
             self._measured = self._count
             points, weights = (np.array(part) for part in zip(*self._kept, strict=True))
             found = measure(points, weights, self.height)
