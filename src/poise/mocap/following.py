@@ -29,6 +29,7 @@ from poise.mocap.landmarks import SKELETON, Landmarks
 from poise.mocap.live_feet import Feet, low_pass
 from poise.mocap.measuring import HEIGHT, measure
 from poise.mocap.motion import MotionFrame
+from poise.mocap.resting import Rest
 from poise.mocap.rig import Rig
 from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances, looked, seen, turn_between
 from poise.mocap.solving import FOV, check
@@ -51,6 +52,8 @@ class Response:
         deep: Standard deviation of a step of the hips along the view, metres at 30 frames a second.
         error: The same of the error of depth.
         twists: Extra curvature that holds each number where it was, per square radian: what nothing is seen of stays.
+        still: The same, beyond it, of somebody who has been at rest for a while: what is seen badly is averaged.
+        lasting: In so many frames the error of a point along the view is seen once anew.
     """
 
     rest_hz: float = 0.7
@@ -59,6 +62,8 @@ class Response:
     speed_hz: float = 1.5
     away_hz: float = 0.5
     twists: float = 40.0
+    still: float = 20000.0
+    lasting: float = 3.0
     deep: float = 0.03
     error: float = 0.003
 
@@ -201,6 +206,7 @@ class _Follower:
 
     def __post_init__(self) -> None:
         self._speed: Floats = np.zeros(self.body.size)
+        self._rest = Rest(len(self.body.landmarks.bones))
         self._groups, self._every = _groups(self.body), np.arange(self.body.size)
         self._away, self._trend = float("nan"), 0.0
         self._upright, self._turn, self._goal_turn = _UP * PRIOR_S, np.eye(3), np.eye(3)
@@ -260,6 +266,9 @@ class _Follower:
 
     def _advance(self, pose: Pose, placed: Placed, sight: Sight, pins: Pins | None, dt: float) -> Floats:
         """Take one step towards what is seen; returns ``(K,)`` how many standard deviations the points are off."""
+        self._rest.look(sight, dt)
+        # What is off along the view stays off for many frames; across it each frame says nearly as much as the first.
+        sight = Sight(sight.points, sight.rays, sight.across, sight.along / self.response.lasting)
         step, off = self._newton(pose, placed, sight, pins, dt)
         if max(step[ROOT:-1].max(), -step[ROOT:-1].min()) > _FAST:
             # Far from where it was, one step is not enough.
@@ -284,6 +293,8 @@ class _Follower:
         # What was known of each number a moment ago counts less the longer ago it is.
         patience = max(30 * dt, 1.0)
         curve[self._every, self._every] += self.response.twists / patience
+        turns = self._every[ROOT:-1]
+        curve[turns, turns] += self._rest.share * self.response.still / patience
         # How far away somebody is changes slowly, and is seen badly; its error more slowly still.
         curve[-1, -1] += 1 / (self.response.error**2 * patience)
         view = pose.root / np.sqrt(pose.root @ pose.root)
