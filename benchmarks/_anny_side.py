@@ -3,7 +3,7 @@
 Reads movements (.npz: ``names``, ``turns`` (T, J, 4) of the bones in the world, x y z w, ``fps``), puts them on bodies
 of several shapes, and writes where the skin has the 33 points that body-3d sees (.npz: ``points`` (B, T, 33, 3), y up,
 z ahead, metres; ``heights`` (B,); ``shapes``). A bone of VRM turns all of anny's that it stands for, seen from anny's
-body in a T-pose; so what a rotation means is the same, and everything else (proportions, where joints lie, skin) is not.
+body in a T-pose: so what a rotation means is the same, and all else (proportions, where joints lie, skin) is not.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def posed(model: Anny, shape: dict[str, float], names: list[str], turns: np.ndar
     for at, above in enumerate(parents):
         own = poses[at, :3, :3]
         over = whole[:, above] if above >= 0 else np.eye(3)
-        delta[:, at, :3, :3] = own.T @ np.swapaxes(over, -1, -2) @ whole[:, at] @ own if above >= 0 else whole[:, at] @ own
+        delta[:, at, :3, :3] = (
+            own.T @ np.swapaxes(over, -1, -2) @ whole[:, at] @ own if above >= 0 else whole[:, at] @ own
+        )
     regress = KeypointsRegressor.coco(model)
     out = []
     for low in range(0, t, 32):
@@ -134,7 +136,11 @@ def _seen(found: dict, coco: np.ndarray, names: list[str], labels: list[str], re
     for first, side, s in ((1, "left", "L"), (4, "right", "R")):
         eye, ear = key(f"{side}_eye"), key(f"{side}_ear")
         middle = (key("left_eye") + key("right_eye")) / 2
-        out[:, first], out[:, first + 1], out[:, first + 2] = eye + 0.3 * (middle - eye), eye, eye - 0.3 * (middle - eye)
+        out[:, first], out[:, first + 1], out[:, first + 2] = (
+            eye + 0.3 * (middle - eye),
+            eye,
+            eye - 0.3 * (middle - eye),
+        )
         k = 0 if side == "left" else 1
         out[:, 7 + k] = ear
         out[:, 9 + k] = bone(f"oris03.{s}")

@@ -78,7 +78,13 @@ def mocap(
     from poise.mocap import LiveCapture, MotionCapture
 
     report = Reporter(quiet=quiet, lines=False)
-    settings: dict[str, Any] = {"height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock, "calibrate": calibrate}
+    settings: dict[str, Any] = {
+        "height": height,
+        "fov": fov,
+        "smooth": smooth,
+        "foot_lock": foot_lock,
+        "calibrate": calibrate,
+    }
     wanted: dict[str, Any] = {} if conf is None else {"conf": conf}
     outs = list(out or ())
     source = "-" if source == STDIN else source

@@ -27,8 +27,8 @@ _LIMBS: dict[str, tuple[tuple[tuple[str, str], ...], tuple[str, ...]]] = {
 }
 # Frames in which a limb was well seen that weigh as much as common proportions do.
 _PRIOR_FRAMES = 15.0
-# A limb weighs by this power of the cosine of its angle to the picture's plane, and this quantile of its lengths counts.
-_PLAIN, _QUANTILE = 8, 0.55
+# A limb weighs by this power of the cosine of its angle to the picture's plane; this quantile of its lengths counts.
+_PLAIN, _QUANTILE = 8, 0.6
 # Nobody is further from common proportions than this.
 _LEAST, _MOST = 0.75, 1.3
 # What makes up the height: how large somebody is in xyz is told from these.
@@ -55,8 +55,8 @@ def measure(points: Floats, sure: Floats, height: float, *, fingers: bool = Fals
 
     A limb is measured where it lies in the picture's plane, and there mostly across the view. Along it xyz is unsure:
     of its square there only what the unsureness does not explain counts, so that somebody who stands aslant all the
-    time is not taken for narrow, nor somebody whose points waver in depth for wide. Sides are taken to be equal, the whole to be ``height``; what was seen in few frames is drawn towards common
-    proportions.
+    time is not taken for narrow, nor somebody whose points waver in depth for wide. Sides are taken to be equal, the
+    whole to be ``height``; what was seen in few frames is drawn towards common proportions.
 
     Args:
         points: ``(T, K, 3)`` xyz in the network's metres, x and y across the view.

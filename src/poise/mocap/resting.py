@@ -17,7 +17,11 @@ Floats = NDArray[np.float64]
 _PARTS = [
     [point(f"{side}_{name}") for side in ("left", "right") for name in ("shoulder", "hip")],
     [point("nose"), point("left_ear"), point("right_ear")],
-    *([point(f"{side}_{name}") for name in limb] for limb in (("elbow", "wrist"), ("knee", "ankle")) for side in ("left", "right")),
+    *(
+        [point(f"{side}_{name}") for name in limb]
+        for limb in (("elbow", "wrist"), ("knee", "ankle"))
+        for side in ("left", "right")
+    ),
 ]
 # Cutoff of the points' speeds, Hz; the speed across the view at which somebody is as much at rest as not, metres a
 # second; and how long they must be below it before they are taken to be at rest, seconds.

@@ -156,7 +156,10 @@ class MotionCapture:
             contact=np.concatenate([part.contact for part in parts]),
             id=who.id,
             source=clip.source,
-            notes=(*who.notes, *self._notes(who, None if own is None else who.times[kept][[own.span.low, own.span.high - 1]])),
+            notes=(
+                *who.notes,
+                *self._notes(who, None if own is None else who.times[kept][[own.span.low, own.span.high - 1]]),
+            ),
         )
         views = tuple(part.view for part in parts for _ in range(len(part.pose.root)))
         return motion, views
