@@ -139,12 +139,14 @@ class MotionCapture:
         parts = [self._stretch(body, who, sight, low, high, camera) for low, high in who.stretches]
         kept = np.concatenate([np.arange(low, high) for low, high in who.stretches])
         own: Calibrated | None = None
+        stood: Floats | None = None
         if self.calibrate is not None:
             pose = Pose.joined([part.pose for part in parts])
             points, sure = sight.points[kept], who.sure[kept]
             own = calibrated(body, measured.gain, pose, points, sure, who.times[kept], height, self.calibrate)
         if own is not None:
             body = own.body
+            stood = who.times[kept][[own.span.low, own.span.high - 1]]
             sight = seen(rays, who.xyz, who.sure, away, own.gain, body.landmarks)
             parts = [self._stretch(body, who, sight, low, high, camera) for low, high in who.stretches]
         motion = Motion(
@@ -156,10 +158,7 @@ class MotionCapture:
             contact=np.concatenate([part.contact for part in parts]),
             id=who.id,
             source=clip.source,
-            notes=(
-                *who.notes,
-                *self._notes(who, None if own is None else who.times[kept][[own.span.low, own.span.high - 1]]),
-            ),
+            notes=(*who.notes, *self._notes(who, stood)),
         )
         views = tuple(part.view for part in parts for _ in range(len(part.pose.root)))
         return motion, views
