@@ -179,6 +179,12 @@ def seen(motion: Motion, noise: Noise | None = None, *, seed: int = 0) -> Clip:
     marks = Landmarks.of(rig, HEIGHT)
     places, turns = forward(rig, motion.rotations, motion.root)
     points = places[:, marks.bones] + quat.rotate(turns[:, marks.bones], marks.offsets)
+    return pictured(points, motion.times, noise, seed=seed, source=motion.source)
+
+
+def pictured(points: np.ndarray, times: np.ndarray, noise: Noise | None, *, seed: int, source: str) -> Clip:
+    """Return what would be given of ``(T, 33, 3)`` points: metres, y up, the ground at 0, the person at x = z = 0."""
+    fps = (len(times) - 1) / (times[-1] - times[0])
     points = points - (0.0, UP, AWAY)
     rng = np.random.default_rng(seed)
     camera = Camera.of(SIZE, FOV)
@@ -188,12 +194,12 @@ def seen(motion: Motion, noise: Noise | None = None, *, seed: int = 0) -> Clip:
     xy = camera.pixels(points)
     if noise is not None:
         metre = camera.focal / AWAY
-        xy = xy + metre * _lasting(rng, xy.shape, noise.across, noise.slow, motion.fps)
-        xyz = xyz + _lasting(rng, xyz.shape, 1.0, noise.slow, motion.fps) * (noise.across, noise.across, noise.along)
-    t, k = len(motion), points.shape[1]
+        xy = xy + metre * _lasting(rng, xy.shape, noise.across, noise.slow, fps)
+        xyz = xyz + _lasting(rng, xyz.shape, 1.0, noise.slow, fps) * (noise.across, noise.across, noise.along)
+    t, k = len(times), points.shape[1]
     low, high = xy.min(axis=1), xy.max(axis=1)
     return Clip(
-        times=motion.times,
+        times=times,
         frames=np.arange(t),
         ids=np.array([1]),
         boxes=np.concatenate([low, high], axis=-1)[None],
@@ -203,8 +209,8 @@ def seen(motion: Motion, noise: Noise | None = None, *, seed: int = 0) -> Clip:
         sigma=np.full((1, t, k, 2), np.nan),
         skeleton=get("blazepose33"),
         size=SIZE,
-        source=motion.source,
-        fps=motion.fps,
+        source=source,
+        fps=fps,
         xyz=(xyz * (1.0, -1.0, -1.0))[None],
     )
 

@@ -1,5 +1,8 @@
 """Motion capture against known movements and on real clips: python benchmarks/mocap.py [--cache DIR] [--long SECONDS].
 
+``--bones`` adds the error of each bone. ``--anny PYTHON`` does the same on bodies that others made: PYTHON is one that
+has PyPI's anny (a virtual environment of its own), which poses them.
+
 Prints: rotation errors and jumps on movements with known rotations, from perfect points and with body-3d's own noise,
 offline and live, and those of fingers where hands are seen too; on real clips how far the solved body lies off the
 points in the picture, how fast feet slide while they stand, whether they are found to stand when they do
@@ -11,6 +14,8 @@ the cache folder, so that networks run once.
 from __future__ import annotations
 
 import resource
+import subprocess
+import tempfile
 import time
 import tomllib
 from pathlib import Path
@@ -19,7 +24,7 @@ from typing import Any
 import numpy as np
 from _common import arguments, save, table
 from _mocap_hands import hand_scenes, real_hands
-from _mocap_scenes import HEIGHT, Noise, error, jumps, local_error, scene, seen
+from _mocap_scenes import HEIGHT, Noise, error, jumps, local_error, pictured, scene, seen
 
 from poise.clips import Clip
 from poise.mocap import LiveCapture, Motion, MotionCapture, forward
@@ -84,6 +89,53 @@ def synthetic() -> list[dict[str, Any]]:
                     "live lag ms": round(1e3 * lag),
                 }
             )
+    return rows
+
+
+def by_bone(found: Motion, truth: Motion) -> dict[str, float]:
+    """Return the median error of each bone in degrees; of both sides the mean."""
+    middle = np.median(local_error(found, truth), axis=0)
+    errors: dict[str, list[float]] = {}
+    for bone, degrees in zip(found.rig.bones, middle, strict=True):
+        errors.setdefault(bone.removeprefix("left").removeprefix("right"), []).append(float(degrees))
+    return {bone: round(float(np.mean(degrees)), 1) for bone, degrees in errors.items() if bone != "Toes"}
+
+
+def bones() -> list[dict[str, Any]]:
+    """Return the error of each bone in each known movement."""
+    rows = []
+    for name in SCENES:
+        truth = scene(name)
+        for points, noise in (("perfect", None), ("noisy", Noise())):
+            found = MotionCapture(HEIGHT).solve(seen(truth, noise, seed=1))
+            rows.append({"movement": name, "points": points, **by_bone(found, truth)})
+    return rows
+
+
+def others(python: str) -> list[dict[str, Any]]:
+    """Return the error of each bone on anny's bodies, which move as the known movements do."""
+    truths = [scene(name) for name in SCENES]
+    turns = [forward(truth.rig, truth.rotations, truth.root)[1] for truth in truths]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = Path(folder) / "given.npz", Path(folder) / "made.npz"
+        np.savez(given, names=np.array(truths[0].rig.bones), turns=np.concatenate(turns))
+        subprocess.run([python, Path(__file__).with_name("_anny_side.py"), given, made], check=True)
+        with np.load(made) as file:
+            points, heights, shapes = file["points"], file["heights"], file["shapes"]
+    ends = np.cumsum([len(truth) for truth in truths])
+    for shape, height, body in zip(shapes, heights, points, strict=True):
+        for truth, high in zip(truths, ends, strict=True):
+            own = body[high - len(truth) : high]
+            # As the known movement goes: its path, and the lowest point of the soles on the ground.
+            own = own - own[:, 23:25].mean(axis=1, keepdims=True) + truth.root[:, None] * (1.0, 0.0, 1.0)
+            own[..., 1] -= own[:, 29:33, 1].min(axis=1)[:, None]
+            for noise, called in ((None, "perfect"), (Noise(), "noisy")):
+                clip = pictured(own, truth.times, noise, seed=1, source=truth.source)
+                found = MotionCapture(float(height)).solve(clip)
+                error = local_error(found, truth)
+                row = {"body": str(shape), "movement": truth.source, "points": called}
+                rows.append(row | {"median": round(float(np.median(error)), 2)} | by_bone(found, truth))
     return rows
 
 
@@ -228,7 +280,14 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("build/clips"))
     parser.add_argument("--long", type=float, default=0.0, help="seconds of a live stream to follow")
     parser.add_argument("--hour", action="store_const", dest="long", const=3600.0, help="follow an hour of one")
+    parser.add_argument("--bones", action="store_true", help="print the error of each bone, and end")
+    parser.add_argument("--anny", metavar="PYTHON", help="print errors on anny's bodies, posed by this Python, and end")
     given = parser.parse_args()
+    if given.bones or given.anny:
+        rows = others(given.anny) if given.anny else bones()
+        table(rows, title="Known movements: degrees between the bones' own rotations, the median")
+        save(given.json, bones=rows)
+        return
     if given.long:
         found = long_stream(given.long)
         print(found)

@@ -108,10 +108,16 @@ def follow(source: str, id: Any, report: Reporter, *, capture: LiveCapture, mode
     from poise.mocap.live import run_live
 
     seen: set[int] = set()
+    calibrated: set[int] = set()
     tell = report.console.print
+    if capture.calibrate:
+        tell(f"hold the {capture.calibrate} for a second, facing the camera, to be measured")
 
     def each(_: object, moments: Sequence[MotionFrame]) -> None:
         seen.update(moment.id for moment in moments)
+        for one in sorted(capture.calibrated - calibrated):
+            calibrated.add(one)
+            tell(f"id {one} is calibrated by the {capture.calibrate}")
 
     done = run_live(source, capture=capture, model=model, id=id, tell=tell, each=each, **options)
     if id is not None and not done.moved:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -36,6 +36,7 @@ def mocap(
     smooth: float = 1.0,
     foot_lock: bool = True,
     hands: Annotated[bool, Parameter(negative=())] = False,
+    calibrate: Literal["t-pose", "a-pose"] | None = None,
     rig: str | None = None,
     fps: float | None = None,
     conf: float | None = None,
@@ -70,6 +71,7 @@ def mocap(
         smooth: How quiet the movement becomes: 1 as tuned, less is livelier, more is calmer.
         foot_lock: Hold feet where they stand.
         hands: Also look for hands, and move fingers and palms as they do; slower.
+        calibrate: Measure the person where they hold this pose for a second: live at once, else anywhere in the video.
         rig: Names and axes of another rig for .bvh and .glb: mixamo, unreal, rigify, a .toml file.
         fps: Frames a second of the files; those of the video unless given. Live: moments a second that are sent.
         conf: Drop people below this confidence, 0 to 1.
@@ -91,6 +93,7 @@ def mocap(
     if hands and Path(source).suffix.lower() == ".npz":
         raise ValueError(f"{source}: a saved clip holds no hands; give --hands the video itself")
     settings: dict[str, Any] = {"height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock}
+    settings["calibrate"] = calibrate
     wanted: dict[str, Any] = {} if conf is None else {"conf": conf}
     source = "-" if source == STDIN else source
     whom = whom_of(id)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from poise.frames import Media, continues
 from poise.mocap.body import ROOT, Body, Placed, Pose, exp, product, quat_matrix
+from poise.mocap.calibrating import Waiting, check_pose
 from poise.mocap.fitting import Anatomy, Pins, bounded, normal, settle
 from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of
 from poise.mocap.guessing import guess
@@ -30,6 +31,7 @@ from poise.mocap.live_feet import Feet, giving_way, low_pass, resting
 from poise.mocap.live_hands import LiveHands
 from poise.mocap.measuring import HEIGHT, measure
 from poise.mocap.motion import MotionFrame
+from poise.mocap.resting import Rest
 from poise.mocap.rig import Rig
 from poise.mocap.sight import HIPS, Camera, Sight, axes_up, certainty, distances, looked, seen, turn_between
 from poise.mocap.solving import FOV, check
@@ -58,6 +60,8 @@ class Response:
         deep: Standard deviation of a step of the hips along the view, metres at 30 frames a second.
         error: The same of the error of depth.
         twists: Extra curvature that holds each number where it was, per square radian: what nothing is seen of stays.
+        still: The same, beyond it, of somebody who has been at rest for a while: what is seen badly is averaged.
+        lasting: In so many frames the error of a point along the view is seen once anew.
     """
 
     rest_hz: float = 0.7
@@ -66,6 +70,8 @@ class Response:
     speed_hz: float = 1.5
     away_hz: float = 0.5
     twists: float = 40.0
+    still: float = 20000.0
+    lasting: float = 3.0
     deep: float = 0.03
     error: float = 0.003
 
@@ -100,10 +106,12 @@ class LiveCapture:
         foot_lock: Hold feet where they stand.
         hands: Also look for everybody's hands in the pictures, and move fingers and palms as they do; True, or the
             model that finds them, ``Pose("hands")``.
+        calibrate: ``"t-pose"`` or ``"a-pose"``: as soon as somebody holds that pose for a second, their bones are
+            measured from it, and where the network sees points on them; until then as without it.
 
     Raises:
         TypeError: A number is none.
-        ValueError: A number is not sensible.
+        ValueError: A number is not sensible, or there is no such pose.
     """
 
     def __init__(
@@ -114,8 +122,11 @@ class LiveCapture:
         smooth: float = 1.0,
         foot_lock: bool = True,
         hands: bool | Model = False,
+        calibrate: str | None = None,
     ) -> None:
         check(height, fov, smooth)
+        check_pose(calibrate)
+        self.calibrate = calibrate
         self.height, self.fov, self.smooth, self.foot_lock = height or HEIGHT, fov, smooth, foot_lock
         self._common = Rig.of_height(self.height)
         self._body = Body(self._common, Landmarks.of(self._common, self.height))
@@ -137,6 +148,11 @@ class LiveCapture:
         """By how many seconds the joints that move come late, as of the last frame; at rest, those at rest."""
         lags = [one.lag_s for one in self._people.values()]
         return float(np.mean(lags)) if lags else 0.0
+
+    @property
+    def calibrated(self) -> frozenset[int]:
+        """Ids of those in sight who have held the pose, and are shown as it told."""
+        return frozenset(id for id, one in self._people.items() if one.calibrated)
 
     def update(self, results: Results, hands: Results | None = None) -> list[MotionFrame]:
         """Return a moment of everybody who is in the frame.
@@ -176,6 +192,7 @@ class LiveCapture:
         one = self._people.get(id)
         if one is None:
             one = self._people[id] = _Follower(self._body, self._anatomy, self.height, self.smooth, self.foot_lock)
+            one.waiting = None if self.calibrate is None else Waiting(self.calibrate, self.height)
         frame = one.step(id, results.time, camera.rays(xy), xyz, sure)
         return frame if hands is None else one.with_hands(frame, SeenHands.of_frame(hands, id), camera)
 
@@ -194,10 +211,13 @@ class _Follower:
     time: float = -1.0
     lag_s: float = 0.0
     pose: Pose | None = None
+    waiting: Waiting | None = None
+    calibrated: bool = False
     _lost: int = 0
 
     def __post_init__(self) -> None:
         self._speed: Floats = np.zeros(self.body.size)
+        self._rest = Rest(len(self.body.landmarks.bones))
         self._groups, self._every = _groups(self.body), np.arange(self.body.size)
         self._toes = np.zeros(2)
         self._free, self._moves = giving_way(self.body), np.zeros((len(MARKS), 3, self.body.size - 1))
@@ -220,6 +240,7 @@ class _Follower:
         self._range(float(distances(rays, xyz, sure, view[0])), dt)
         sight = seen(rays, xyz, sure, np.asarray(self._away), self._gain, self.body.landmarks, view)
         self._keep(sight.points, sure)
+        own = sight.points / self._gain
         sight = Sight(sight.points @ self._turn.T, sight.rays @ self._turn.T, sight.across, sight.along)
         if self.pose is None or self._feet is None:
             self.pose = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
@@ -229,6 +250,8 @@ class _Follower:
         placed = self.body.place(self.pose) if self._placed is None else self._placed
         pins = self._feet.pins(sight, self.pose.depth, placed.points[MARKS], heights, sure, dt)
         off = self._advance(self.pose, placed, sight, pins if self.foot_lock else None, dt)
+        if self.waiting is not None:
+            self._calibrate(self.waiting, self.pose, own, sure)
         self._measure(dt)
         self._right(dt)
         # The next frame begins from here.
@@ -274,6 +297,9 @@ class _Follower:
 
     def _advance(self, pose: Pose, placed: Placed, sight: Sight, pins: Pins | None, dt: float) -> Floats:
         """Take one step towards what is seen; returns ``(K,)`` how many standard deviations the points are off."""
+        self._rest.look(sight, dt)
+        # What is off along the view stays off for many frames; across it each frame says nearly as much as the first.
+        sight = Sight(sight.points, sight.rays, sight.across, sight.along / self.response.lasting)
         step, off = self._newton(pose, placed, sight, pins, dt)
         if max(step[ROOT:-1].max(), -step[ROOT:-1].min()) > _FAST:
             # Far from where it was, one step is not enough.
@@ -303,6 +329,8 @@ class _Follower:
         # What was known of each number a moment ago counts less the longer ago it is.
         patience = max(30 * dt, 1.0)
         curve[self._every, self._every] += self.response.twists / patience
+        turns = self._every[ROOT:-1]
+        curve[turns, turns] += self._rest.share * self.response.still / patience
         # How far away somebody is changes slowly, and is seen badly; its error more slowly still.
         curve[-1, -1] += 1 / (self.response.error**2 * patience)
         view = pose.root / np.sqrt(pose.root @ pose.root)
@@ -364,9 +392,17 @@ class _Follower:
                 self._stride *= 2
         self._count += 1
 
+    def _calibrate(self, waiting: Waiting, pose: Pose, points: Floats, sure: Floats) -> None:
+        """Wait for the pose; once it was held, bones ease towards it and are not measured any more."""
+        found = waiting.add(self.body, pose, points, sure, self.time)
+        if found is not None:
+            rig = found.body.rig
+            self.body = self.body.stretched(self.body.rig, found.body.landmarks.on(self.body.rig, rig))
+            self._goal, self.waiting, self.calibrated = (rig, found.gain), None, True
+
     def _measure(self, dt: float) -> None:
         """Measure bones now and then, and ease them towards what was found."""
-        if len(self._kept) >= 5 and self._count >= max(1.5 * self._measured, 5):
+        if not self.calibrated and len(self._kept) >= 5 and self._count >= max(1.5 * self._measured, 5):
             self._measured = self._count
             points, weights = (np.array(part) for part in zip(*self._kept, strict=True))
             found = measure(points, weights, self.height)
@@ -385,7 +421,7 @@ class _Follower:
 
     def _fit(self, rig: Rig, gain: float) -> None:
         self._gain = gain
-        self.body = self.body.stretched(rig, self.body.landmarks)
+        self.body = self.body.stretched(rig, self.body.landmarks.on(rig, self.body.rig))
 
 
 def _groups(body: Body) -> Floats:

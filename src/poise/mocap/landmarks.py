@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -73,8 +73,23 @@ class Landmarks:
             rows.append(rig.row(bone))
             offsets.append(np.array(place) * (sign, 1.0, 1.0) * height)
             spread.append((across, along))
+        common = Rig.of_height(height)
         wide = np.array(spread) * height / 1.7
-        return cls(np.array(rows), np.array(offsets), wide[:, 0], wide[:, 1])
+        return cls(np.array(rows), np.array(offsets), wide[:, 0], wide[:, 1]).on(rig, common)
+
+    def on(self, rig: Rig, before: Rig) -> Landmarks:
+        """Return the points on bones of other lengths: those of the hips are as far apart as the joints ask for.
+
+        Args:
+            rig: The bones.
+            before: The bones that the points are on now.
+        """
+        offsets = self.offsets.copy()
+        for side in ("left", "right"):
+            joint = f"{side}UpperLeg"
+            wider = rig.offsets[rig.row(joint), 0] / before.offsets[before.row(joint), 0]
+            offsets[point(f"{side}_hip"), 0] *= wider
+        return replace(self, offsets=offsets)
 
 
 @cache

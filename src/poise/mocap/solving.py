@@ -25,6 +25,7 @@ from poise.clips.repair import rolling_median
 from poise.filters.offline import savitzky_golay
 from poise.mocap import quaternions as quat
 from poise.mocap.body import Body, Pose
+from poise.mocap.calibrating import Calibrated, calibrated, check_pose
 from poise.mocap.fitting import Anatomy, normal, settle
 from poise.mocap.flow import Pace, flow
 from poise.mocap.ground import Standing, upright
@@ -87,10 +88,12 @@ class MotionCapture:
         foot_lock: Hold feet where they stand.
         hands: Also look for the hands of everybody, at some cost, and move fingers and palms as they do; True, or the
             model that finds them, ``Pose("hands")``.
+        calibrate: ``"t-pose"`` or ``"a-pose"``: the person holds that pose for a second somewhere in the clip, from
+            which their bones are measured, and where the network sees points on them.
 
     Raises:
         TypeError: A number is none.
-        ValueError: A number is not sensible.
+        ValueError: A number is not sensible, or there is no such pose.
     """
 
     def __init__(
@@ -101,9 +104,11 @@ class MotionCapture:
         smooth: float = 1.0,
         foot_lock: bool = True,
         hands: bool | Model = False,
+        calibrate: str | None = None,
     ) -> None:
         check(height, fov, smooth)
-        self.height, self.fov, self.foot_lock = height, fov, foot_lock
+        check_pose(calibrate)
+        self.height, self.fov, self.foot_lock, self.calibrate = height, fov, foot_lock, calibrate
         self.smooth, self.pace, self.hands = smooth, Pace().calmer(smooth), hands
         self.standing = Standing()
 
@@ -160,8 +165,19 @@ class MotionCapture:
         body = Body(measured.rig, Landmarks.of(measured.rig, height))
         sight = seen(rays, who.xyz, who.sure, away, measured.gain, body.landmarks)
         parts = [self._stretch(body, who, sight, low, high, camera) for low, high in who.stretches]
+        own: Calibrated | None = None
+        stood: Floats | None = None
+        if self.calibrate is not None:
+            pose = Pose.joined([part.pose for part in parts])
+            points, sure = sight.points[kept], who.sure[kept]
+            own = calibrated(body, measured.gain, pose, points, sure, who.times[kept], height, self.calibrate)
+        if own is not None:
+            body = own.body
+            stood = who.times[kept][[own.span.low, own.span.high - 1]]
+            sight = seen(rays, who.xyz, who.sure, away, own.gain, body.landmarks)
+            parts = [self._stretch(body, who, sight, low, high, camera) for low, high in who.stretches]
         motion = Motion(
-            rig=measured.rig,
+            rig=body.rig,
             times=who.times[kept],
             rotations=quat.continuous(np.concatenate([part.pose.rotations for part in parts])),
             root=np.concatenate([part.pose.root for part in parts]),
@@ -169,7 +185,7 @@ class MotionCapture:
             contact=np.concatenate([part.contact for part in parts]),
             id=who.id,
             source=clip.source,
-            notes=(*who.notes, *self._notes(who, measured)),
+            notes=(*who.notes, *self._notes(who, stood)),
         )
         views = tuple(view for part in parts for view in part.views)
         if beside is not None:
@@ -221,8 +237,14 @@ class MotionCapture:
         views = tuple(View(camera, quat.multiply(nod, up), shift) for nod in nods)
         return _Part(pose, trusted(body.rig, sure, off), feet, views)
 
-    def _notes(self, who: Person, measured: Measured) -> list[str]:
+    def _notes(self, who: Person, stood: Floats | None) -> list[str]:
         notes = []
+        if self.calibrate is not None:
+            notes.append(
+                f"no {self.calibrate} is held for a second: bones are measured over the whole clip"
+                if stood is None
+                else f"calibrated by the {self.calibrate} from {stood[0]:.2f} to {stood[1]:.2f} s"
+            )
         if self.height is None:
             notes.append(f"the person is taken to be {HEIGHT:.2f} m tall; lengths and paths scale with it")
         notes.append(
