@@ -92,8 +92,9 @@ def mocap(
     engine = engine or Engine()
     if hands and Path(source).suffix.lower() == ".npz":
         raise ValueError(f"{source}: a saved clip holds no hands; give --hands the video itself")
-    settings: dict[str, Any] = {"height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock}
-    settings["calibrate"] = calibrate
+    settings: dict[str, Any] = {
+        "height": height, "fov": fov, "smooth": smooth, "foot_lock": foot_lock, "calibrate": calibrate
+    }  # fmt: skip
     wanted: dict[str, Any] = {} if conf is None else {"conf": conf}
     source = "-" if source == STDIN else source
     whom = whom_of(id)
