@@ -61,6 +61,40 @@ def guess(body: Body, anatomy: Anatomy, sight: Sight) -> Pose:
     return Pose(mid("hip"), quat.normalise(local), hinges, np.zeros(shape))
 
 
+def untwisted(body: Body, pose: Pose, times: Floats) -> Pose:
+    """Return poses of which upper arms and legs are twisted as the bends round about tell.
+
+    A straight limb does not show how it is twisted, so frames that are fitted one by one twist it either way, and a fit
+    of all of them together would wind from one to the other.
+
+    Args:
+        body: Whose.
+        pose: ``(T, …)`` fitted frame by frame.
+        times: ``(T,)`` seconds.
+    """
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    ahead = np.arange(1, min(round(_AROUND_S / step), len(times) - 1) + 1) * step
+    fading = 1 / (1 + np.square(ahead / _FADING_S))
+    kernel = np.concatenate([fading[::-1], [1.0], fading])
+    rotations = pose.rotations.copy()
+    for n, lower in enumerate(body.hinged):
+        upper = body.rig.parents[lower]
+        along = body.rig.offsets[lower] / np.linalg.norm(body.rig.offsets[lower])
+        swing, twist = quat.swing_twist(rotations[:, upper], along)
+        seen = np.exp(2j * np.arctan2(twist[:, :3] @ along, twist[:, 3]))
+        tells = np.square(np.sin(pose.hinges[:, n, 0]))
+        # Where nothing tells it far and wide it is at rest.
+        around = np.convolve(tells * seen, kernel, mode="same") + _UNTOLD * kernel.sum()
+        share = tells / (tells + _BENT)
+        angle = np.angle(share * seen + (1 - share) * around / np.maximum(np.abs(around), 1e-9))
+        turned = quat.from_axis_angle(np.broadcast_to(along, (len(times), 3)), angle)
+        rotations[:, upper] = quat.multiply(swing, turned)
+    return pose.replace(rotations=rotations)
+
+
+# How far round about bends are asked for a twist, and after how long they count half, seconds; the squared sine of a
+# bend that tells half of the twist by itself; and how much rest says beside.
+_AROUND_S, _FADING_S, _BENT, _UNTOLD = 2.0, 0.3, 0.06, 0.01
 _ARM, _LEG = ("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")
 _NAMES = ("nose", *(f"{s}_{n}" for s in ("left", "right") for n in (*_ARM, *_LEG, "ear")))
 

@@ -29,7 +29,7 @@ from poise.mocap.calibrating import Calibrated, calibrated, check_pose
 from poise.mocap.fitting import Anatomy, normal, settle
 from poise.mocap.flow import Pace, flow
 from poise.mocap.ground import Standing, upright
-from poise.mocap.guessing import guess
+from poise.mocap.guessing import guess, untwisted
 from poise.mocap.hand_motion import SeenHands, add_hands, at_own_wrist
 from poise.mocap.landmarks import Landmarks
 from poise.mocap.levelling import levelled
@@ -215,7 +215,7 @@ class MotionCapture:
         at = slice(low, high)
         sight, sure, times = sight[at], who.sure[at], who.times[at]
         anatomy = Anatomy(body)
-        pose = settle(body, anatomy, guess(body, anatomy, sight), sight)
+        pose = untwisted(body, settle(body, anatomy, guess(body, anatomy, sight), sight), times)
         pose = flow(body, anatomy, pose, sight, times, self.pace)
         duration = np.gradient(times) if len(times) > 1 else np.full(1, 1 / 30)
         up = quat.between(upright(body, pose, body.place(pose), sure, duration), [0.0, 1.0, 0.0])
