@@ -59,6 +59,9 @@ WINDOW, OVERLAP = 600, 45
 _REFERENCE = 30.0
 # Added to the curvature in the first step, and a quarter as much in each that follows.
 _DAMPING = 1.0
+# So many times the acceleration that was seen without held feet is allowed with them: what they pull a limb to in one
+# frame would else allow itself.
+_PULLED = 3.0
 
 
 def flow(
@@ -101,11 +104,15 @@ def _piece(
     body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, times: Floats, pace: Pace, pins: Pins | None, warm: bool
 ) -> Pose:
     weights = allowed(body, None, times, pace)
+    least = weights
     every = np.arange(body.size)
     for n in range(8 if warm else 6):
         bends = acceleration(body, pose, times)
         if warm or n >= 2:
             weights = allowed(body, bends, times, pace)
+        if warm:
+            least = weights / _PULLED**2 if n == 0 else least
+            weights = np.maximum(weights, least)
         curve, slope = _chunked(body, anatomy, pose, sight, pins)
         bands, pull = _bands(weights, bends, times)
         curve[:, every, every] += bands[0] + _DAMPING / 4**n
