@@ -25,7 +25,7 @@ _PARTS = [
 ]
 # Cutoff of the points' speeds, Hz; the speed across the view at which somebody is as much at rest as not, metres a
 # second; and how long they must be below it before they are taken to be at rest, seconds.
-_HZ, _SLOW, _AFTER_S = 1.0, 0.2, 1.5
+_HZ, _SLOW, _AFTER_S = 1.0, 0.06, 1.5
 
 
 class Rest:
