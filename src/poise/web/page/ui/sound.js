@@ -39,7 +39,7 @@ export class Speaker {
 export class Sound extends Speaker {
   /** Every tenth repetition sounds higher, so that it is heard without looking. */
   count(number) {
-    const pitch = number % 10 === 0 ? 1046 : 698;
+    const pitch = number % 10 ? 698 : 1046;
     if (this.on) this.tone([pitch, pitch, 0.16, 0.22, "sine"]);
   }
 }
