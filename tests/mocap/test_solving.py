@@ -143,6 +143,24 @@ def test_legs_out_of_the_picture_rest() -> None:
     assert np.degrees(quat.angle(found.rotations[:, found.rig.row("leftLowerLeg")])).max() < 10.0
 
 
+def test_somebody_whose_feet_are_not_seen_is_on_the_ground() -> None:
+    clip = clip_of(movement())
+    xy, xyz, conf = (np.array(part) for part in (clip.xy, clip.xyz, clip.conf))
+    xy[..., 25:, :], xyz[..., 25:, :], conf[..., 25:] = np.nan, np.nan, 0.0
+
+    found = MotionCapture(HEIGHT).solve(clip.replace(xy=xy, xyz=xyz, conf=conf))
+
+    assert -0.1 < found.joints()[..., 1].min() < 0.15
+    assert not found.contact.any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_a_clip_of_few_frames_is_solved(count: int) -> None:
+    found = MotionCapture(HEIGHT).solve(clip_of(movement(count / 30)))
+
+    assert len(found) == count
+
+
 def test_the_longest_seen_is_taken_and_another_by_id() -> None:
     both = pair(movement(2.0), 20)
 

@@ -84,7 +84,7 @@ def untwisted(body: Body, pose: Pose, times: Floats) -> Pose:
         seen = np.exp(2j * np.arctan2(twist[:, :3] @ along, twist[:, 3]))
         tells = np.square(np.sin(pose.hinges[:, n, 0]))
         # Where nothing tells it far and wide it is at rest.
-        around = np.convolve(tells * seen, kernel, mode="same") + _UNTOLD * kernel.sum()
+        around = np.convolve(tells * seen, kernel)[len(ahead) :][: len(times)] + _UNTOLD * kernel.sum()
         share = tells / (tells + _BENT)
         angle = np.angle(share * seen + (1 - share) * around / np.maximum(np.abs(around), 1e-9))
         turned = quat.from_axis_angle(np.broadcast_to(along, (len(times), 3)), angle)

@@ -37,8 +37,8 @@ def levelled(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
     still_there = np.broadcast_to(quat.IDENTITY, (len(times), 4))
     if len(times) < _FEW:
         return still_there
-    places, speed = steadied(placed, rays[:, SUPPORTS], times, standing.along)
     seen = sure[:, SUPPORTS] > 0.2
+    places, speed = steadied(placed, seen, rays[:, SUPPORTS], times, standing.along)
     seen[:, len(MARKS) :] = False
     low = places[..., 1] - resting_heights(body, SUPPORTS)
     level = ground_level(low, speed, seen, standing)

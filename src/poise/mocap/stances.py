@@ -70,8 +70,8 @@ def contacts(body: Body, placed: Placed, sure: Floats, times: Floats, rays: Floa
     """
     rest = resting_heights(body, SUPPORTS)
     rays = rays[:, SUPPORTS]
-    places, speed = steadied(placed, rays, times, standing.along)
     seen = sure[:, SUPPORTS] > 0.2
+    places, speed = steadied(placed, seen, rays, times, standing.along)
     seen[:, SOLES:] &= carries(body, placed)
     low = places[..., 1] - rest
     level = ground_level(low, speed, seen, standing)
@@ -138,14 +138,16 @@ def held_feet(placed: Placed, standing: Contacts, times: Floats) -> Bools:
     return np.asarray(out)
 
 
-def steadied(placed: Placed, rays: Floats, times: Floats, along: float) -> tuple[Floats, Floats]:
-    """Return ``(T, P, 3)`` where the points are seen, as far away as the steadied hips say, and ``(T, P)`` how fast
-    they are across the view, metres a second; of what is along it ``along`` counts.
+def steadied(placed: Placed, seen: Bools, rays: Floats, times: Floats, along: float) -> tuple[Floats, Floats]:
+    """Return ``(T, P, 3)`` where the points are seen, as far away as the steadied hips say, and those that are not
+    ``seen`` where the body has them; and ``(T, P)`` how fast they are across the view, metres a second; of what is
+    along it ``along`` counts.
     """
     points = placed.points[:, SUPPORTS]
     away = np.linalg.norm(placed.places[:, 0], axis=-1)
     steady = np.exp(savitzky_golay(np.log(away), times, window_s=_AWAY_S)) if len(times) > 2 else away
     places = rays * ((points * rays).sum(-1) * (steady / away)[:, None])[..., None]
+    places = np.where(seen[..., None], places, points)
     if len(times) < 2:
         return places, np.zeros(places.shape[:2])
     step = float(np.median(np.diff(times)))

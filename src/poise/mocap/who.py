@@ -19,6 +19,9 @@ from poise.results import Results
 
 Floats = NDArray[np.float64]
 
+# How much the network's own sides count: a body turned round for long is no exchange, and a stretch at an end of the clip
+# has one seam only, so that a short exchange near it would exchange all that comes before.
+_TRUST = 60.0
 # Somebody who was away for longer than this begins anew: what happened meanwhile is not made up.
 AWAY_S = 2.0
 
@@ -88,7 +91,7 @@ def person(clip: Clip, id: int | None = None) -> Person:
     if len(one.ids) > 1:
         one = _only(one, row)
     broken = cuts(one)
-    one, swaps = repair_swaps(one, breaks=broken)
+    one, swaps = repair_swaps(one, trust=_TRUST, breaks=broken)
     if swaps:
         notes.append(f"left and right were exchanged back {len(swaps)} times")
     there = np.flatnonzero(one.present[0])
