@@ -233,4 +233,4 @@ def test_somebody_who_is_never_there_live_is_an_error(
 
     assert main(["mocap", str(samples.squats), "--vmc", "127.0.0.1:9", "--id", "77", "--seconds", "0.3"]) == 1
 
-    assert "person 77 was never in sight, so nothing was sent; in sight: id 1, 3" in capsys.readouterr().err
+    assert "person 77 was never in sight, so no movement was sent; in sight: id 1, 3" in capsys.readouterr().err

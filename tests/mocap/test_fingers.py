@@ -183,7 +183,7 @@ def test_live_fingers_follow(truth: Motion) -> None:
     rotations = np.stack([moment.rotations for moment in moments])
     turned = np.degrees(quat.angle(quat.multiply(quat.inverse(rotations), truth.rotations)))
     assert np.median(turned[20:, rows(truth)]) < 8.0
-    assert 0.0 < capture.lag_s < 0.2
+    assert 0.0 < capture.lag_s < 0.3
 
 
 def test_live_fingers_rest_when_a_hand_is_gone(truth: Motion) -> None:

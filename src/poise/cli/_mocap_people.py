@@ -122,4 +122,4 @@ def follow(source: str, id: Any, report: Reporter, *, capture: LiveCapture, mode
     done = run_live(source, capture=capture, model=model, id=id, tell=tell, each=each, **options)
     if id is not None and not done.moved:
         others = f"id {', '.join(map(str, sorted(seen)[:_MOST_NAMED]))}" if seen else "nobody"
-        raise PoiseError(f"{source}: person {id} was never in sight, so nothing was sent; in sight: {others}")
+        raise PoiseError(f"{source}: person {id} was never in sight, so no movement was sent; in sight: {others}")

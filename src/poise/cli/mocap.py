@@ -57,8 +57,8 @@ def mocap(
     far away somebody is.
 
     Args:
-        source: A video, or a clip that Clip.save wrote (.npz); with --vmc or --osc also a camera number, "webcam" or an
-            address.
+        source: A video, or a clip that Clip.save wrote (.npz); with --vmc, --osc or --show a video, a camera number,
+            "webcam" or an address.
         out: Write the movement here; the ending picks the format (.bvh, .glb, .vrma, .trc, .c3d, .csv), and .npz keeps
             what was seen, for the next call. May be repeated.
         preview: Write a page that shows the video, the skeleton and a character, into this .html file.
@@ -107,6 +107,10 @@ def mocap(
             raise ValueError(f"--vmc, --osc and --show are live, {given} is not; run poise mocap twice")
         if given := next((n for n, value in {"--rig": rig, "--json": json, "--video": video}.items() if value), None):
             raise ValueError(f"{given} is for --out, not for live; leave it out")
+        if Path(source).suffix.lower() == ".npz":
+            raise ValueError(
+                f"{source}: a saved clip is not live; leave --vmc, --osc and --show out, or name its video"
+            )
         if whom == EVERYBODY:
             raise ValueError("live, one person is followed: --id takes a number then, or is left out")
         capture = LiveCapture(**settings, hands=engine.open("hands") if hands else False)
@@ -114,6 +118,10 @@ def mocap(
         live = {"vmc": vmc or (), "osc": osc or (), "rate": fps, "seconds": seconds, "show": show}
         follow(source, whom, report, capture=capture, model=model, **live, **wanted)
         return report.finish()
+    if seconds is not None:
+        raise ValueError(
+            "--seconds ends a live session (--vmc, --osc, --show); a video is captured whole, or cut before"
+        )
     if looks and (outs or preview is not None):
         raise ValueError("--list and --sheet only say who is there; leave --preview and --out out, but for an .npz")
     numbered = whom == EVERYBODY
@@ -134,7 +142,8 @@ def mocap(
     clip, found = _clips(source, engine, report, wanted, hands=hands and not looks)
     for path in kept:
         clip.save(path)
-        report.console.print(f"what was seen in {path}", soft_wrap=True, markup=False)
+        bodies = "bodies that were seen, without their hands," if hands else "what was seen"
+        report.console.print(f"{bodies} in {path}", soft_wrap=True, markup=False)
     if looks:
         tell_people(clip, report, json=json, sheet=sheet, video=film)
         return report.finish()

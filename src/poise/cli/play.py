@@ -167,7 +167,7 @@ def _to_be_read(action: Action, shown: dict[tuple[int, str], float]) -> bool:
 
 def _line(action: Action, milliseconds: float) -> str:
     """Return one line that people read."""
-    what = f"{action.value + 0.0:+.2f}" if action.state == "move" else action.state
+    what = f"{round(action.value, 2) + 0.0:+.2f}" if action.state == "move" else action.state
     head = f"{action.time:7.2f} s  player {action.player}  {action.name:<14} {what:<8} {milliseconds:5.0f} ms"
     return f"{head}  {_goes_to(action.key, action.gamepad)}".rstrip()
 
@@ -180,9 +180,11 @@ def _told(report: Reporter, meter: LatencyMeter) -> None:
     if meter.count:
         report.console.print(
             f"{meter.count} presses and moves; frame to action {meter.median:.0f} ms (median), {meter.p95:.0f} ms "
-            "(95 of 100); releases are not counted",
+            f"(95 of 100); releases are not counted, moves by less than {_FAR:g} not shown",
             soft_wrap=True,
         )
+    else:
+        report.console.print("no press and no move: nobody did anything that the map knows", soft_wrap=True)
 
 
 def _list(maps: Sequence[ControlMap], *, json: bool) -> None:

@@ -85,6 +85,8 @@ _MEMORY, _EASE_S = 240, 0.7
 _LOST, _LOST_FRAMES = 4.0, 3
 # A joint that turns further than this in one step asks for a second; none turns faster than this, radians a second.
 _FAST, _MOST_SPEED = 0.2, 30.0
+# Nor does anybody move faster than this, metres a second.
+_MOST_WAY = 10.0
 # A held foot that is this far from where it stands is put there once more, metres.
 _OFF = 0.002
 _UP = np.array([0.0, 1.0, 0.0])
@@ -314,6 +316,10 @@ class _Follower:
             self._lost = 0
         most = _MOST_SPEED * dt
         step[ROOT:-1] = np.minimum(np.maximum(step[ROOT:-1], -most), most)
+        # Nobody leaps across the room, whatever the first frames made of how far away they are.
+        way = sqrt(step[:ROOT] @ step[:ROOT])
+        if way > _MOST_WAY * dt:
+            step[:ROOT] *= _MOST_WAY * dt / way
         step *= self._shares(step, dt)
         if pins is not None and self._feet is not None:
             # What the filter takes away of a step, the held feet do not give away.

@@ -128,6 +128,10 @@ def _unit(v: Floats) -> Floats:
     return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))
 
 
+# Points of soles that are seen in a frame on the average, so that what they say counts.
+_SEEN = 0.2
+
+
 def resting_heights(body: Body, points: NDArray[np.intp]) -> Floats:
     """Return how high points are above the ground where they rest on it, metres."""
     heights = np.array([THICKNESS.get(int(p), 0.0) for p in points]) * body.rig.height
@@ -165,7 +169,10 @@ def ground_level(low: Floats, speed: Floats, seen: Bools, standing: Standing) ->
         # A lifted foot that is still is above the ground.
         return float(np.percentile(values, 40))
     values = feet[seen[:, : len(MARKS)]]
-    return float(np.percentile(values if len(values) else feet.min(axis=1), 5))
+    if len(values) >= _SEEN * len(feet):
+        return float(np.percentile(values, 5))
+    # Where feet are hardly ever seen, the legs hang at rest below hips that rise and fall.
+    return float(np.percentile(feet.min(axis=1), 25))
 
 
 def _lower(low: Floats, still: Bools) -> Floats:

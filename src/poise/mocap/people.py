@@ -48,7 +48,7 @@ class Seen:
 
 def people(clip: Clip) -> list[Seen]:
     """Return everybody who is in a clip, who is seen longest first."""
-    step = float(np.median(np.diff(clip.times))) if len(clip) > 1 else 1 / 30
+    lasts = np.gradient(clip.times) if len(clip) > 1 else np.full(len(clip), 1 / 30)
     out = []
     for row, (id, present) in enumerate(zip(clip.ids, clip.present, strict=True)):
         there = np.flatnonzero(present)
@@ -57,7 +57,7 @@ def people(clip: Clip) -> list[Seen]:
         tall = _boxes(clip, row)[there]
         share = float(np.median(tall[:, 3] - tall[:, 1])) / clip.size[1]
         ends = (float(clip.times[there[0]]), float(clip.times[there[-1]]))
-        out.append(Seen(int(id), len(there), len(there) * step, *ends, share))
+        out.append(Seen(int(id), len(there), float(lasts[there].sum()), *ends, share))
     return sorted(out, key=lambda one: (-one.frames, one.id))
 
 

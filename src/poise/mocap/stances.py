@@ -240,6 +240,8 @@ def _lifts(on: Bools, above: Floats, times: Floats, standing: Standing) -> Bools
         up = rolling_median(part, 2 * half + 1) > np.percentile(part, 30) + standing.lift
         # Only before it comes down and after it has risen: in between it trembles.
         down = np.flatnonzero(~up)
+        if not len(down):
+            continue
         out[a : a + down[0]] = out[a + down[-1] + 1 : b] = True
     return out
 

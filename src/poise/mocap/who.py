@@ -19,8 +19,8 @@ from poise.results import Results
 
 Floats = NDArray[np.float64]
 
-# How much the network's own sides count: a body turned round for long is no exchange, and a stretch at an end of the clip
-# has one seam only, so that a short exchange near it would exchange all that comes before.
+# How much the network's own sides count: a body turned round for long is no exchange, and a stretch at an end of the
+# clip has one seam only, so that a short exchange near it would exchange all that comes before.
 _TRUST = 60.0
 # Somebody who was away for longer than this begins anew: what happened meanwhile is not made up.
 AWAY_S = 2.0
