@@ -97,6 +97,7 @@ class Anatomy:
         balls = [(k[0], k[1]) for k in known if k is not None and isinstance(k[0], Ball)]
         rest = np.array([rad(mirrored(ball.rest, sign)) for ball, sign in balls])
         self.rest = exp(rest)
+        self._from_rest = quat.inverse(self.rest)
         self._weights = 1 / np.square(np.array([rad(ball.spread) for ball, _ in balls]))
         self._reach = np.array([radians(ball.reach) for ball, _ in balls])
         twisting = [(at, ball, sign) for at, (ball, sign) in enumerate(balls) if ball.twist is not None]
@@ -132,8 +133,8 @@ class Anatomy:
             slope: ``(…, D)``.
         """
         body, first = self._body, self._first_hinge
-        q = pose.rotations[..., body.balls, :]
-        away = log(product(q, quat.inverse(self.rest)))
+        q = pose.rotations.take(body.balls, axis=-2)
+        away = log(product(q, self._from_rest))
         far = np.sqrt(np.square(away).sum(-1))
         beyond = np.maximum(far - self._reach, 0.0) / np.maximum(far, 1e-9)
         weights = self._weights + (beyond / _LIMIT**2)[..., None]
@@ -149,13 +150,12 @@ class Anatomy:
         flat = (*both.shape[:-2], both.shape[-2] * 2)
         diagonal[..., first:-1] = (soft + hard).reshape(flat)
         slope[..., first:-1] += both.reshape(flat)
-        every = np.arange(slope.shape[-1])
-        curve[..., every, every] += diagonal
+        diagonal_of(curve)[...] += diagonal
         self._add_twists(pose, placed, curve, slope)
 
     def _add_twists(self, pose: Pose, placed: Placed, curve: Floats, slope: Floats) -> None:
         """Add a term for the twist of each long bone: its rate under a turn w is w · (a + a') / (1 + a · a')."""
-        q, axis = pose.rotations[..., self._twist_bones, :], self._twist_axes
+        q, axis = pose.rotations.take(self._twist_bones, axis=-2), self._twist_axes
         twist = 2 * np.arctan2((q[..., :3] * axis).sum(-1), q[..., 3])
         twist = (twist + np.pi) % (2 * np.pi) - np.pi
         # Axes of the ball's numbers are its parent's, so the rate is found there.
@@ -217,7 +217,7 @@ def normal(
 
 def _hold(pins: Pins, placed: Placed, moves: Floats, curve: Floats, slope: Floats) -> None:
     """Add what holds points in place, and above the ground, to the normal equations."""
-    points, weights = placed.points[..., pins.marks, :], pins.weights
+    points, weights = placed.points.take(pins.marks, axis=-2), pins.weights
     pull = weights * (points - pins.places)
     if pins.floor is not None:
         deep = np.minimum(points[..., 1] - pins.floor, 0.0)
@@ -230,12 +230,17 @@ def _hold(pins: Pins, placed: Placed, moves: Floats, curve: Floats, slope: Float
     at = np.flatnonzero(weights.any(axis=(*range(weights.ndim - 2), -1)))
     if not len(at):
         return
-    held, weights, pull = moves[..., pins.marks[at], :, :], weights[..., at, :], pull[..., at, :]
+    held, weights, pull = moves.take(pins.marks[at], axis=-3), weights.take(at, axis=-2), pull.take(at, axis=-2)
     flat = held.reshape(*held.shape[:-3], -1, held.shape[-1])
     turned = np.swapaxes(flat, -1, -2)
     weights = weights.reshape(*weights.shape[:-2], -1)
     curve[..., :-1, :-1] += turned @ (weights[..., None] * flat)
     slope[..., :-1] += (turned @ pull.reshape(*pull.shape[:-2], -1, 1))[..., 0]
+
+
+def diagonal_of(curve: Floats) -> Floats:
+    """Return ``(…, D)`` the diagonals of matrices, to be written to."""
+    return np.einsum("...ii->...i", curve)
 
 
 def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int = 8, damping: float = 30.0) -> Pose:
@@ -249,10 +254,9 @@ def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int
         steps: How many steps.
         damping: Added to the curvature of turns, per square radian; halved with each step.
     """
-    every = np.arange(body.size)
     for n in range(steps):
         found = normal(body, anatomy, pose, sight)
-        found.curve[..., every, every] += damping / 2**n
+        diagonal_of(found.curve)[...] += damping / 2**n
         step = np.asarray(-np.linalg.solve(found.curve, found.slope[..., None])[..., 0], dtype=np.float64)
         pose = body.moved(pose, bounded(step))
     return pose
@@ -261,5 +265,5 @@ def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int
 def bounded(step: Floats, most: float = 0.6) -> Floats:
     """Return a step of which no turn is longer than ``most`` radians: further off, Gauss-Newton's line is no guide."""
     out = step.copy()
-    out[..., ROOT:-1] = np.clip(step[..., ROOT:-1], -most, most)
+    out[..., ROOT:-1] = np.minimum(np.maximum(step[..., ROOT:-1], -most), most)
     return out
