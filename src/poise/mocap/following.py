@@ -258,7 +258,7 @@ class _Follower:
         placed = self.body.place(self.pose)
         if self.foot_lock and self._feet.off(placed.points[MARKS]) > _OFF:
             # In a fast turn the held feet move along arcs, which one straight step misses.
-            step = self._feet.held(self._moves, placed.points[MARKS], self._free)
+            step = self._feet.held(placed.points[MARKS])
             self.pose = self.body.moved(self.pose, np.append(step, 0.0))
             placed = self.body.place(self.pose)
         self._placed = placed
@@ -266,9 +266,8 @@ class _Follower:
         if self._count % 5 == 0:
             self._look_up(self.pose, placed, sure, 5 * dt)
         root = self.pose.root - self._origin - _UP * self._feet.level
-        left, right = ((self._feet.stands & (self._feet.holds > 0.5))[at].any() for at in (slice(0, 2), slice(2, 4)))
         rig = self.body.rig
-        contact = np.array([left, right], dtype=bool)
+        contact = (self._feet.stands & (self._feet.holds > 0.5)).reshape(2, 2).any(axis=1)
         self._toes = np.maximum(bends(rig, placed, self._feet.level), self._toes - EASE * dt)
         rotations = flattened(rig, self.pose.rotations, self._toes)
         return MotionFrame(id, time, rig, rotations, root, trusted(rig, sure, off), contact)
@@ -318,7 +317,8 @@ class _Follower:
         if pins is not None and self._feet is not None:
             # What the filter takes away of a step, the held feet do not give away.
             soles = placed.points[MARKS] + self._moves @ step[:-1]
-            step[:-1] += self._feet.held(self._moves, soles, self._free)
+            self._feet.grip(self._moves, self._free)
+            step[:-1] += self._feet.held(soles)
         self.pose = self.body.moved(pose, step)
         return off
 

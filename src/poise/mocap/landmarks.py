@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -89,7 +89,7 @@ class Landmarks:
             joint = f"{side}UpperLeg"
             wider = rig.offsets[rig.row(joint), 0] / before.offsets[before.row(joint), 0]
             offsets[point(f"{side}_hip"), 0] *= wider
-        return replace(self, offsets=offsets)
+        return Landmarks(self.bones, offsets, self.across, self.along)
 
 
 @cache
