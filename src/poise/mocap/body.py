@@ -283,9 +283,8 @@ def exp(vectors: Floats) -> Floats:
 def log(q: Floats) -> Floats:
     """Return the ``(…, 3)`` rotation vectors of quaternions, the shorter way round."""
     v, w = q[..., :3], q[..., 3:]
-    sine = np.sqrt(np.square(v).sum(-1, keepdims=True))
-    angle = 2 * np.arctan2(sine, np.abs(w)) * np.where(w < 0, -1.0, 1.0)
-    return np.asarray(v * np.where(sine > 1e-9, angle / np.maximum(sine, 1e-9), 2.0))
+    sine = np.maximum(np.sqrt(np.square(v).sum(-1, keepdims=True)), 1e-100)
+    return np.asarray(v * np.copysign(2 * np.arctan2(sine, np.abs(w)) / sine, w))
 
 
 def quat_matrix(q: Floats) -> Floats:

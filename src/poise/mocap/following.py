@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import exp as e_to
-from math import log, pi, sqrt
+from math import cos, hypot, log, pi, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.frames import Media, continues
-from poise.mocap.body import ROOT, Body, Placed, Pose, exp, product, quat_matrix
+from poise.mocap.body import ROOT, Body, Placed, Pose, product, quat_matrix
 from poise.mocap.calibrating import Waiting, check_pose
-from poise.mocap.fitting import Anatomy, Pins, bounded, normal, settle
+from poise.mocap.fitting import Anatomy, Pins, bounded, diagonal_of, normal, settle
 from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of
 from poise.mocap.guessing import guess
 from poise.mocap.hand_motion import SeenHands
@@ -218,7 +218,7 @@ class _Follower:
     def __post_init__(self) -> None:
         self._speed: Floats = np.zeros(self.body.size)
         self._rest = Rest(len(self.body.landmarks.bones))
-        self._groups, self._every = _groups(self.body), np.arange(self.body.size)
+        self._groups = _groups(self.body)
         self._toes = np.zeros(2)
         self._free, self._moves = giving_way(self.body), np.zeros((len(MARKS), 3, self.body.size - 1))
         self._away, self._trend = float("nan"), 0.0
@@ -325,12 +325,12 @@ class _Follower:
     def _newton(self, pose: Pose, placed: Placed, sight: Sight, pins: Pins | None, dt: float) -> tuple[Floats, Floats]:
         """Return a step towards what is seen, and how many standard deviations the points are off after it."""
         found = normal(self.body, self.anatomy, pose, sight, pins=pins, placed=placed)
-        curve, self._moves = found.curve, found.moves[MARKS]
+        curve, self._moves = found.curve, found.moves.take(MARKS, axis=0)
         # What was known of each number a moment ago counts less the longer ago it is.
         patience = max(30 * dt, 1.0)
-        curve[self._every, self._every] += self.response.twists / patience
-        turns = self._every[ROOT:-1]
-        curve[turns, turns] += self._rest.share * self.response.still / patience
+        diagonal = diagonal_of(curve)
+        diagonal += self.response.twists / patience
+        diagonal[ROOT:-1] += self._rest.share * self.response.still / patience
         # How far away somebody is changes slowly, and is seen badly; its error more slowly still.
         curve[-1, -1] += 1 / (self.response.error**2 * patience)
         view = pose.root / np.sqrt(pose.root @ pose.root)
@@ -367,19 +367,21 @@ class _Follower:
         """Turn everything a little towards the way up that was found, and let the person stay where they stand."""
         assert self.pose is not None
         assert self._feet is not None
-        whole = self._goal_turn @ self._turn.T
+        a, b, c = (self._goal_turn @ self._turn.T).tolist()
         # Of a small turn, the part of its matrix that changes sign when it is turned back is its vector.
-        way = np.array([whole[2, 1] - whole[1, 2], whole[0, 2] - whole[2, 0], whole[1, 0] - whole[0, 1]]) / 2
-        far = sqrt(way @ way)
+        x, y, z = (c[1] - b[2]) / 2, (a[2] - c[0]) / 2, (b[0] - a[1]) / 2
+        far = hypot(x, y, z)
         if far < 1e-4:
             return
-        change = exp(way * min(low_pass(_TILT_HZ, dt), _TILT_SPEED * dt / far))
+        half = min(low_pass(_TILT_HZ, dt) * far, _TILT_SPEED * dt) / 2
+        share = sin(half) / far
+        change = np.array([x * share, y * share, z * share, cos(half)])
         matrix = quat_matrix(change)
         self._turn = matrix @ self._turn
         self._origin = self._origin + self._feet.turned(matrix) * (1.0, 0.0, 1.0)
         rotations = self.pose.rotations
         rotations[0] = product(change, rotations[0])
-        self.pose = self.pose.replace(root=matrix @ self.pose.root, rotations=rotations)
+        self.pose = Pose(matrix @ self.pose.root, rotations, self.pose.hinges, self.pose.depth)
 
     def _keep(self, points: Floats, sure: Floats) -> None:
         """Keep points to measure bones from, in the network's metres."""
@@ -412,10 +414,9 @@ class _Follower:
         if self._goal is not None:
             rig, gain = self._goal
             share = 1 - e_to(-dt / _EASE_S)
-            away_from = np.abs(rig.offsets - self.body.rig.offsets).max()
-            if away_from > 1e-5:
-                offsets = self.body.rig.offsets + share * (rig.offsets - self.body.rig.offsets)
-                self._fit(Rig(rig.bones, offsets, rig.tips), self._gain + share * (gain - self._gain))
+            away = rig.offsets - self.body.rig.offsets
+            if np.abs(away).max() > 1e-5:
+                self._fit(Rig(rig.bones, self.body.rig.offsets + share * away, rig.tips), self._gain + share * (gain - self._gain))
             else:
                 self._goal = None
 

@@ -59,8 +59,9 @@ def eased(bent: Floats, times: Floats) -> Floats:
 
 def flattened(rig: Rig, rotations: Floats, bent: Floats) -> Floats:
     """Return ``(…, J, 4)`` rotations with the toes bent up by ``(…, 2)`` radians."""
-    out, half = rotations.copy(), bent / 2
-    out[..., _rows(rig.bones, "Toes"), :] = np.stack([-np.sin(half), 0 * half, 0 * half, np.cos(half)], axis=-1)
+    out, half, toes = rotations.copy(), bent / 2, np.zeros((*bent.shape, 4))
+    toes[..., 0], toes[..., 3] = -np.sin(half), np.cos(half)
+    out[..., _rows(rig.bones, "Toes"), :] = toes
     return out
 
 
