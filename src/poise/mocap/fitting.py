@@ -206,9 +206,9 @@ def normal(
     half = flat.shape[-2] // 2
     curve = turned[..., :half] @ flat[..., :half, :] + turned[..., half:] @ flat[..., half:, :]
     slope = (turned @ error.reshape(*error.shape[:-2], -1, 1))[..., 0]
-    loose = np.maximum(DEPTH * np.sqrt(np.square(pose.root).sum(-1)), DEPTH_LEAST)
-    curve[..., -1, -1] += 1 / np.square(loose)
-    slope[..., -1] += pose.depth / np.square(loose)
+    firm = 1 / np.maximum(DEPTH**2 * np.square(pose.root).sum(-1), DEPTH_LEAST**2)
+    curve[..., -1, -1] += firm
+    slope[..., -1] += pose.depth * firm
     anatomy.add(pose, placed, curve, slope)
     if pins is not None:
         _hold(pins, placed, moves, curve, slope)

@@ -218,7 +218,8 @@ class _Follower:
     def __post_init__(self) -> None:
         self._speed: Floats = np.zeros(self.body.size)
         self._rest = Rest(len(self.body.landmarks.bones))
-        self._groups = _groups(self.body)
+        self._groups, self._rise = _groups(self.body), np.full(self.body.size, self.response.turn_hz)
+        self._rise[:ROOT] = self.response.move_hz
         self._toes = np.zeros(2)
         self._free, self._moves = giving_way(self.body), np.zeros((len(MARKS), 3, self.body.size - 1))
         self._away, self._trend = float("nan"), 0.0
@@ -240,7 +241,7 @@ class _Follower:
         self._range(float(distances(rays, xyz, sure, view[0])), dt)
         sight = seen(rays, xyz, sure, np.asarray(self._away), self._gain, self.body.landmarks, view)
         self._keep(sight.points, sure)
-        own = sight.points / self._gain
+        own = sight.points
         sight = Sight(sight.points @ self._turn.T, sight.rays @ self._turn.T, sight.across, sight.along)
         if self.pose is None or self._feet is None:
             self.pose = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
@@ -248,21 +249,23 @@ class _Follower:
             self._feet = Feet(sight.points[MARKS], self.standing)
         heights = resting(self.body, self.height)
         placed = self.body.place(self.pose) if self._placed is None else self._placed
-        pins = self._feet.pins(sight, self.pose.depth, placed.points[MARKS], heights, sure, dt)
+        soles = placed.points.take(MARKS, axis=0)
+        pins = self._feet.pins(sight, self.pose.depth, soles, heights, sure, dt)
         off = self._advance(self.pose, placed, sight, pins if self.foot_lock else None, dt)
         if self.waiting is not None:
-            self._calibrate(self.waiting, self.pose, own, sure)
+            self._calibrate(self.waiting, self.pose, own / self._gain, sure)
         self._measure(dt)
         self._right(dt)
         # The next frame begins from here.
         placed = self.body.place(self.pose)
-        if self.foot_lock and self._feet.off(placed.points[MARKS]) > _OFF:
+        soles = placed.points.take(MARKS, axis=0)
+        if self.foot_lock and self._feet.off(soles) > _OFF:
             # In a fast turn the held feet move along arcs, which one straight step misses.
-            step = self._feet.held(placed.points[MARKS])
-            self.pose = self.body.moved(self.pose, np.append(step, 0.0))
+            self.pose = self.body.moved(self.pose, np.concatenate([self._feet.held(soles), [0.0]]))
             placed = self.body.place(self.pose)
+            soles = placed.points.take(MARKS, axis=0)
         self._placed = placed
-        self._feet.settle(placed.points[MARKS], heights, sure, dt)
+        self._feet.settle(soles, heights, sure, dt)
         if self._count % 5 == 0:
             self._look_up(self.pose, placed, sure, 5 * dt)
         root = self.pose.root - self._origin - _UP * self._feet.level
@@ -316,7 +319,7 @@ class _Follower:
         step *= self._shares(step, dt)
         if pins is not None and self._feet is not None:
             # What the filter takes away of a step, the held feet do not give away.
-            soles = placed.points[MARKS] + self._moves @ step[:-1]
+            soles = placed.points.take(MARKS, axis=0) + self._moves @ step[:-1]
             self._feet.grip(self._moves, self._free)
             step[:-1] += self._feet.held(soles)
         self.pose = self.body.moved(pose, step)
@@ -347,9 +350,7 @@ class _Follower:
         r = self.response
         self._speed += low_pass(r.speed_hz, dt) * (step / dt - self._speed)
         energy = np.sqrt(self._groups @ np.square(self._speed))
-        rise = np.full(len(step), r.turn_hz)
-        rise[:ROOT] = r.move_hz
-        hertz = (r.rest_hz + rise * energy) / self.smooth
+        hertz = (r.rest_hz + self._rise * energy) / self.smooth
         hertz[-1] = r.away_hz
         moving = energy[ROOT:-1]
         self.lag_s = float((moving / (2 * pi * hertz[ROOT:-1])).sum() / max(moving.sum(), 1e-9))

@@ -85,10 +85,8 @@ class Landmarks:
             before: The bones that the points are on now.
         """
         offsets = self.offsets.copy()
-        for side in ("left", "right"):
-            joint = f"{side}UpperLeg"
-            wider = rig.offsets[rig.row(joint), 0] / before.offsets[before.row(joint), 0]
-            offsets[point(f"{side}_hip"), 0] *= wider
+        for hip, joint in _HIPS:
+            offsets[hip, 0] *= rig.offsets[rig.row(joint), 0] / before.offsets[before.row(joint), 0]
         return Landmarks(self.bones, offsets, self.across, self.along)
 
 
@@ -96,6 +94,9 @@ class Landmarks:
 def point(name: str) -> int:
     """Return the row of a point of body-3d."""
     return get(SKELETON).keypoints.index(name)
+
+
+_HIPS = [(point(f"{side}_hip"), f"{side}UpperLeg") for side in ("left", "right")]
 
 
 def _of(name: str) -> tuple[str, tuple[float, float, float], float, float, float]:

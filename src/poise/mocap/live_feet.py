@@ -96,9 +96,10 @@ class Feet:
             dt: Seconds since the frame before.
         """
         s = self._standing
-        rays, flat = sight.rays[MARKS], heights[: len(MARKS)]
-        usable = sure[MARKS] > _USABLE
-        speed = self._speed(np.where(usable[:, None], sight.points[MARKS] + rays * depth, self.places), rays, dt)
+        rays, flat = sight.rays.take(MARKS, axis=0), heights[: len(MARKS)]
+        usable = sure.take(MARKS) > _USABLE
+        seen = np.where(usable[:, None], sight.points.take(MARKS, axis=0) + rays * depth, self.places)
+        speed = self._speed(seen, rays, dt)
         slow = usable & (speed < s.slow + (s.fast - s.slow) * self.stands)
         low = self.places[:, 1] - flat
         slow &= low < self._near(low, slow, dt) + 1.5 * s.low
@@ -128,10 +129,11 @@ class Feet:
 
     def _near(self, low: Floats, slow: NDArray[np.bool_], dt: float) -> float:
         """Return how high the ground seems just now: it follows soles that are still, wherever they are."""
+        heights = low.tolist()
         if self._ground != self._ground:
-            self._ground = float(low.min())
-        if slow.any():
-            lowest = float(low[slow].min())
+            self._ground = min(heights)
+        if still := [high for high, is_slow in zip(heights, slow.tolist(), strict=True) if is_slow]:
+            lowest = min(still)
             self._ground += (1 - e_to(-dt / _NEAR_S)) * (lowest - self._ground)
         return self._ground
 
@@ -176,21 +178,21 @@ class Feet:
 
     def settle(self, soles: Floats, heights: Floats, sure: Floats, dt: float) -> None:
         """Follow the height of the ground: quickly down to a sole that is below it, slowly up to those that stand."""
-        low = soles[:, 1] - heights[: len(MARKS)]
-        usable = sure[MARKS] > _USABLE
+        low = (soles[:, 1] - heights[: len(MARKS)]).tolist()
         if self.level != self.level:
-            self.level = float(low.min())
-        if not usable.any():
+            self.level = min(low)
+        usable = [at for at, share in enumerate(sure.take(MARKS).tolist()) if share > _USABLE]
+        if not usable:
             return
         # As long as little was seen of the ground, what is seen counts much.
         patience = max(self._stood, _LEAST_S)
-        lowest = float(low[usable].min())
+        lowest = min(low[at] for at in usable)
         if lowest < self.level:
             self.level += (1 - e_to(-dt / min(_SINK_S, patience))) * (lowest - self.level)
-        stands = self.stands & usable
-        if stands.any():
+        stands = [low[at] for at in usable if self.stands[at]]
+        if stands:
             self._stood += dt
-            self.level += (1 - e_to(-dt / min(_GROUND_S, patience))) * (float(low[stands].mean()) - self.level)
+            self.level += (1 - e_to(-dt / min(_GROUND_S, patience))) * (sum(stands) / len(stands) - self.level)
 
     def turned(self, matrix: Floats) -> Floats:
         """Turn the soles about the camera; returns by how much that moves them, ``(3,)`` metres."""
