@@ -21,6 +21,7 @@ from poise.mocap.sight import Sight
 
 Floats = NDArray[np.float64]
 
+_EYE = np.eye(3)
 # Residuals beyond this many standard deviations count less and less (Geman-McClure's weight).
 _FAR = 4.0
 # Curvature with which the ground holds soles that would be below it: a standard deviation of 5 mm.
@@ -71,7 +72,9 @@ class Equations:
 
     def off_after(self, step: Floats, sight: Sight) -> Floats:
         """Return ``(…, K)`` how many standard deviations each point will be off, as far as the step is short."""
-        away = self.away + (self.moves @ step[..., None, :-1, None])[..., 0] - step[..., -1, None, None] * sight.rays
+        moves = self.moves.reshape(*self.moves.shape[:-3], -1, self.moves.shape[-1])
+        moved = (moves @ step[..., :-1, None]).reshape(self.away.shape)
+        away = self.away + moved - step[..., -1, None, None] * sight.rays
         return np.sqrt(_squares(away, sight)[0])
 
 
@@ -194,10 +197,10 @@ def normal(
     a, b = np.sqrt(sight.across) * robust, np.sqrt(sight.along) * robust
     # Along and across the ray: the root of the weights as a matrix is a I + (b - a) n nᵀ.
     share = (b - a)[..., None] * sight.rays
+    root = a[..., None, None] * _EYE + share[..., None] * sight.rays[..., None, :]
     d = body.size
     rows = np.empty((*moves.shape[:-1], d))
-    into = (sight.rays[..., None, :] @ moves)[..., 0, :]
-    rows[..., :-1] = a[..., None, None] * moves + share[..., :, None] * into[..., None, :]
+    rows[..., :-1] = root @ moves
     rows[..., -1] = -b[..., None] * sight.rays
     error = a[..., None] * off + share * deep[..., None]
     flat = rows.reshape(*rows.shape[:-3], -1, d)
@@ -223,7 +226,7 @@ def _hold(pins: Pins, placed: Placed, moves: Floats, curve: Floats, slope: Float
         deep = np.minimum(points[..., 1] - pins.floor, 0.0)
         if deep.any():
             # One that is held needs no ground: where it stands is that already.
-            hard = np.where((deep < 0) & (weights[..., 1] < _GROUND), _GROUND, 0.0)
+            hard = _GROUND * ((deep < 0) & (weights[..., 1] < _GROUND))
             weights, pull = weights.copy(), pull.copy()
             weights[..., 1] += hard
             pull[..., 1] += hard * deep

@@ -303,7 +303,7 @@ class _Follower:
         # What is off along the view stays off for many frames; across it each frame says nearly as much as the first.
         sight = Sight(sight.points, sight.rays, sight.across, sight.along / self.response.lasting)
         step, off = self._newton(pose, placed, sight, pins, dt)
-        if max(step[ROOT:-1].max(), -step[ROOT:-1].min()) > _FAST:
+        if np.abs(step[ROOT:-1]).max() > _FAST:
             # Far from where it was, one step is not enough.
             goal = self.body.moved(pose, step)
             more, off = self._newton(goal, self.body.place(goal), sight, pins, dt)
@@ -336,8 +336,8 @@ class _Follower:
         diagonal[ROOT:-1] += self._rest.share * self.response.still / patience
         # How far away somebody is changes slowly, and is seen badly; its error more slowly still.
         curve[-1, -1] += 1 / (self.response.error**2 * patience)
-        view = pose.root / np.sqrt(pose.root @ pose.root)
-        curve[:ROOT, :ROOT] += view[:, None] * view / (self.response.deep**2 * patience)
+        far = float(pose.root @ pose.root)
+        curve[:ROOT, :ROOT] += pose.root[:, None] * pose.root / (self.response.deep**2 * patience * far)
         step = bounded(np.asarray(-np.linalg.solve(curve, found.slope), dtype=np.float64))
         return step, found.off_after(step, sight)
 
@@ -353,7 +353,7 @@ class _Follower:
         hertz = (r.rest_hz + self._rise * energy) / self.smooth
         hertz[-1] = r.away_hz
         moving = energy[ROOT:-1]
-        self.lag_s = float((moving / (2 * pi * hertz[ROOT:-1])).sum() / max(moving.sum(), 1e-9))
+        self.lag_s = float(moving @ (1 / hertz[ROOT:-1])) / (2 * pi * max(float(moving.sum()), 1e-9))
         return np.asarray(1 - np.exp(-2 * pi * hertz * dt))
 
     def _look_up(self, pose: Pose, placed: Placed, sure: Floats, dt: float) -> None:
