@@ -6,8 +6,8 @@ an error of depth that all points of a frame share.
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -115,13 +115,16 @@ class Body:
         self.size = self._hinges + 2 * len(hinges) + 1
         self._tables(hinges)
         self._reach()
-        self._levels = _levels(rig)
+        self._order, self._levels = _levels(rig)
+        self._back = np.argsort(self._order)
+        self._jointed = np.concatenate([self.balls, self.hinged])
         self._fasten()
 
     def _fasten(self) -> None:
         """Note where the landmarks are on bones of these lengths."""
         offsets = self.landmarks.offsets
         self._marks = np.concatenate([offsets, np.ones((len(offsets), 1))], axis=-1)[..., None]
+        self._offsets = self.rig.offsets.take(self._order, axis=0)
         self.rest_heights = (self._carried @ self.rig.offsets[:, 1])[self.landmarks.bones] + offsets[:, 1]
 
     def _tables(self, hinges: dict[int, Any]) -> None:
@@ -152,7 +155,8 @@ class Body:
 
     def stretched(self, rig: Rig, landmarks: Landmarks) -> Body:
         """Return the same body with bones of other lengths."""
-        other = copy(self)
+        other = Body.__new__(Body)
+        other.__dict__.update(self.__dict__)
         other.rig, other.landmarks = rig, landmarks
         other._fasten()
         return other
@@ -165,21 +169,21 @@ class Body:
 
     def place(self, pose: Pose) -> Placed:
         """Return where the bones and the landmarks of poses are."""
-        # Turn and place of a bone in one matrix, so that a level of the skeleton is one product.
+        # Turn and place of a bone in one matrix, and the bones by level, so that one of the skeleton is one product.
         joints = np.empty((*pose.rotations.shape[:-1], 4, 4))
-        joints[..., :3, :3] = quat_matrix(pose.rotations)
-        joints[..., :3, 3] = self.rig.offsets
+        joints[..., :3, :3] = quat_matrix(pose.rotations.take(self._order, axis=-2))
+        joints[..., :3, 3] = self._offsets
         joints[..., 0, :3, 3] = pose.root
         joints[..., 3, :] = _LAST_ROW
-        for rows, above in self._levels:
-            joints[..., rows, :, :] = joints[..., above, :, :] @ joints[..., rows, :, :]
-        marks = self.landmarks
-        points = (joints[..., marks.bones, :3, :] @ self._marks)[..., 0]
+        for level, above in self._levels:
+            joints[..., level, :, :] = joints.take(above, axis=-3) @ joints[..., level, :, :]
+        joints = joints.take(self._back, axis=-3)
+        points = (joints[..., :3, :].take(self.landmarks.bones, axis=-3) @ self._marks)[..., 0]
         return Placed(joints[..., :3, :3], joints[..., :3, 3], points)
 
     def axes(self, placed: Placed) -> Floats:
         """Return ``(…, D - 4, 3)`` the axes in the world about which the joints' numbers turn."""
-        frames = placed.turns[..., self._frame, :, :]
+        frames = placed.turns.take(self._frame, axis=-3)
         frames[..., self._free, :, :] = _EYE
         return np.asarray((frames @ self._axes[..., None])[..., 0])
 
@@ -188,7 +192,7 @@ class Body:
         turning = axes.shape[-2]
         # The speed a × (p - o) of a point is linear in p: one product for all of them.
         flat = np.swapaxes(axes @ _CROSS, -1, -2).reshape(*axes.shape[:-2], 3, 3 * turning)
-        still = cross(axes, placed.places[..., self.owner, :])  # (…, D - 4, 3)
+        still = cross(axes, placed.places.take(self.owner, axis=-2))  # (…, D - 4, 3)
         speed = (placed.points @ flat).reshape(*placed.points.shape[:-1], 3, turning)
         speed -= np.swapaxes(still, -1, -2)[..., None, :, :]
         out = np.empty((*placed.points.shape[:-1], 3, ROOT + turning))
@@ -205,9 +209,12 @@ class Body:
         """
         turns = step[..., ROOT : self._hinges].reshape(*step.shape[:-1], len(self.balls), 3)
         hinges = pose.hinges + step[..., self._hinges : -1].reshape(pose.hinges.shape)
+        # A ball turns after what it was, a hinge bends after its twist: one product for all of them.
+        bends, twists = self.bend_axes * hinges[..., :1], self.twist_axes * hinges[..., 1:]
+        turned, count = exp(np.concatenate([turns, bends, twists], axis=-2)), len(self._jointed)
+        before = np.concatenate([pose.rotations.take(self.balls, axis=-2), turned[..., count:, :]], axis=-2)
         rotations = pose.rotations.copy()
-        rotations[..., self.balls, :] = unit(product(exp(turns), pose.rotations[..., self.balls, :]))
-        rotations[..., self.hinged, :] = self.hinge_rotations(hinges)
+        rotations[..., self._jointed, :] = unit(product(turned[..., :count, :], before))
         return Pose(pose.root + step[..., :ROOT], rotations, hinges, pose.depth + step[..., -1])
 
     def hinge_rotations(self, hinges: Floats) -> Floats:
@@ -235,18 +242,24 @@ class Body:
         return slice(at, at + 2)
 
 
-def _levels(rig: Rig) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Return the bones by how many are above them, and their parents; without the hips."""
+def _levels(rig: Rig) -> tuple[NDArray[np.intp], list[tuple[slice, NDArray[np.intp]]]]:
+    """Return the bones by how many are above them; and where each level but the hips is in that order, and what is
+    above its bones.
+    """
     deep = np.zeros(len(rig.bones), dtype=int)
     for at, above in enumerate(rig.parents):
         deep[at] = 0 if above < 0 else deep[above] + 1
-    rows = [np.flatnonzero(deep == level) for level in range(1, int(deep.max()) + 1)]
-    return [(row, rig.parents[row]) for row in rows]
+    order = np.argsort(deep, kind="stable")
+    back, ends = np.argsort(order), np.cumsum(np.bincount(deep)).tolist()
+    levels = [slice(start, end) for start, end in pairwise(ends)]
+    return order, [(level, back[rig.parents[order[level]]]) for level in levels]
 
 
 def cross(a: Floats, b: Floats) -> Floats:
     """Return cross products; numpy's own takes several times as long for few vectors."""
-    return np.asarray(a[..., _NEXT] * b[..., _LAST] - a[..., _LAST] * b[..., _NEXT])
+    return np.asarray(
+        a.take(_NEXT, axis=-1) * b.take(_LAST, axis=-1) - a.take(_LAST, axis=-1) * b.take(_NEXT, axis=-1)
+    )
 
 
 def product(a: Floats, b: Floats) -> Floats:
@@ -261,18 +274,17 @@ def unit(q: Floats) -> Floats:
 
 def exp(vectors: Floats) -> Floats:
     """Return the quaternions of ``(…, 3)`` rotation vectors."""
-    angle = np.sqrt(np.square(vectors).sum(-1, keepdims=True))
+    # No angle is so small that its sine divided by it is not exact, unless it is 0.
+    angle = np.maximum(np.sqrt(np.square(vectors).sum(-1, keepdims=True)), 1e-100)
     half = angle / 2
-    share = np.where(angle > 1e-8, np.sin(half) / np.maximum(angle, 1e-8), 0.5)
-    return np.concatenate([vectors * share, np.cos(half)], axis=-1)
+    return np.concatenate([vectors * (np.sin(half) / angle), np.cos(half)], axis=-1)
 
 
 def log(q: Floats) -> Floats:
     """Return the ``(…, 3)`` rotation vectors of quaternions, the shorter way round."""
     v, w = q[..., :3], q[..., 3:]
-    sine = np.sqrt(np.square(v).sum(-1, keepdims=True))
-    angle = 2 * np.arctan2(sine, np.abs(w)) * np.where(w < 0, -1.0, 1.0)
-    return np.asarray(v * np.where(sine > 1e-9, angle / np.maximum(sine, 1e-9), 2.0))
+    sine = np.maximum(np.sqrt(np.square(v).sum(-1, keepdims=True)), 1e-100)
+    return np.asarray(v * np.copysign(2 * np.arctan2(sine, np.abs(w)) / sine, w))
 
 
 def quat_matrix(q: Floats) -> Floats:

@@ -21,6 +21,7 @@ from poise.mocap.sight import Sight
 
 Floats = NDArray[np.float64]
 
+_EYE = np.eye(3)
 # Residuals beyond this many standard deviations count less and less (Geman-McClure's weight).
 _FAR = 4.0
 # Curvature with which the ground holds soles that would be below it: a standard deviation of 5 mm.
@@ -71,7 +72,9 @@ class Equations:
 
     def off_after(self, step: Floats, sight: Sight) -> Floats:
         """Return ``(…, K)`` how many standard deviations each point will be off, as far as the step is short."""
-        away = self.away + (self.moves @ step[..., None, :-1, None])[..., 0] - step[..., -1, None, None] * sight.rays
+        moves = self.moves.reshape(*self.moves.shape[:-3], -1, self.moves.shape[-1])
+        moved = (moves @ step[..., :-1, None]).reshape(self.away.shape)
+        away = self.away + moved - step[..., -1, None, None] * sight.rays
         return np.sqrt(_squares(away, sight)[0])
 
 
@@ -97,6 +100,7 @@ class Anatomy:
         balls = [(k[0], k[1]) for k in known if k is not None and isinstance(k[0], Ball)]
         rest = np.array([rad(mirrored(ball.rest, sign)) for ball, sign in balls])
         self.rest = exp(rest)
+        self._from_rest = quat.inverse(self.rest)
         self._weights = 1 / np.square(np.array([rad(ball.spread) for ball, _ in balls]))
         self._reach = np.array([radians(ball.reach) for ball, _ in balls])
         twisting = [(at, ball, sign) for at, (ball, sign) in enumerate(balls) if ball.twist is not None]
@@ -132,8 +136,8 @@ class Anatomy:
             slope: ``(…, D)``.
         """
         body, first = self._body, self._first_hinge
-        q = pose.rotations[..., body.balls, :]
-        away = log(product(q, quat.inverse(self.rest)))
+        q = pose.rotations.take(body.balls, axis=-2)
+        away = log(product(q, self._from_rest))
         far = np.sqrt(np.square(away).sum(-1))
         beyond = np.maximum(far - self._reach, 0.0) / np.maximum(far, 1e-9)
         weights = self._weights + (beyond / _LIMIT**2)[..., None]
@@ -149,13 +153,12 @@ class Anatomy:
         flat = (*both.shape[:-2], both.shape[-2] * 2)
         diagonal[..., first:-1] = (soft + hard).reshape(flat)
         slope[..., first:-1] += both.reshape(flat)
-        every = np.arange(slope.shape[-1])
-        curve[..., every, every] += diagonal
+        diagonal_of(curve)[...] += diagonal
         self._add_twists(pose, placed, curve, slope)
 
     def _add_twists(self, pose: Pose, placed: Placed, curve: Floats, slope: Floats) -> None:
         """Add a term for the twist of each long bone: its rate under a turn w is w · (a + a') / (1 + a · a')."""
-        q, axis = pose.rotations[..., self._twist_bones, :], self._twist_axes
+        q, axis = pose.rotations.take(self._twist_bones, axis=-2), self._twist_axes
         twist = 2 * np.arctan2((q[..., :3] * axis).sum(-1), q[..., 3])
         twist = (twist + np.pi) % (2 * np.pi) - np.pi
         # Axes of the ball's numbers are its parent's, so the rate is found there.
@@ -194,10 +197,10 @@ def normal(
     a, b = np.sqrt(sight.across) * robust, np.sqrt(sight.along) * robust
     # Along and across the ray: the root of the weights as a matrix is a I + (b - a) n nᵀ.
     share = (b - a)[..., None] * sight.rays
+    root = a[..., None, None] * _EYE + share[..., None] * sight.rays[..., None, :]
     d = body.size
     rows = np.empty((*moves.shape[:-1], d))
-    into = (sight.rays[..., None, :] @ moves)[..., 0, :]
-    rows[..., :-1] = a[..., None, None] * moves + share[..., :, None] * into[..., None, :]
+    rows[..., :-1] = root @ moves
     rows[..., -1] = -b[..., None] * sight.rays
     error = a[..., None] * off + share * deep[..., None]
     flat = rows.reshape(*rows.shape[:-3], -1, d)
@@ -206,9 +209,9 @@ def normal(
     half = flat.shape[-2] // 2
     curve = turned[..., :half] @ flat[..., :half, :] + turned[..., half:] @ flat[..., half:, :]
     slope = (turned @ error.reshape(*error.shape[:-2], -1, 1))[..., 0]
-    loose = np.maximum(DEPTH * np.sqrt(np.square(pose.root).sum(-1)), DEPTH_LEAST)
-    curve[..., -1, -1] += 1 / np.square(loose)
-    slope[..., -1] += pose.depth / np.square(loose)
+    firm = 1 / np.maximum(DEPTH**2 * np.square(pose.root).sum(-1), DEPTH_LEAST**2)
+    curve[..., -1, -1] += firm
+    slope[..., -1] += pose.depth * firm
     anatomy.add(pose, placed, curve, slope)
     if pins is not None:
         _hold(pins, placed, moves, curve, slope)
@@ -217,25 +220,30 @@ def normal(
 
 def _hold(pins: Pins, placed: Placed, moves: Floats, curve: Floats, slope: Floats) -> None:
     """Add what holds points in place, and above the ground, to the normal equations."""
-    points, weights = placed.points[..., pins.marks, :], pins.weights
+    points, weights = placed.points.take(pins.marks, axis=-2), pins.weights
     pull = weights * (points - pins.places)
     if pins.floor is not None:
         deep = np.minimum(points[..., 1] - pins.floor, 0.0)
         if deep.any():
             # One that is held needs no ground: where it stands is that already.
-            hard = np.where((deep < 0) & (weights[..., 1] < _GROUND), _GROUND, 0.0)
+            hard = _GROUND * ((deep < 0) & (weights[..., 1] < _GROUND))
             weights, pull = weights.copy(), pull.copy()
             weights[..., 1] += hard
             pull[..., 1] += hard * deep
     at = np.flatnonzero(weights.any(axis=(*range(weights.ndim - 2), -1)))
     if not len(at):
         return
-    held, weights, pull = moves[..., pins.marks[at], :, :], weights[..., at, :], pull[..., at, :]
+    held, weights, pull = moves.take(pins.marks[at], axis=-3), weights.take(at, axis=-2), pull.take(at, axis=-2)
     flat = held.reshape(*held.shape[:-3], -1, held.shape[-1])
     turned = np.swapaxes(flat, -1, -2)
     weights = weights.reshape(*weights.shape[:-2], -1)
     curve[..., :-1, :-1] += turned @ (weights[..., None] * flat)
     slope[..., :-1] += (turned @ pull.reshape(*pull.shape[:-2], -1, 1))[..., 0]
+
+
+def diagonal_of(curve: Floats) -> Floats:
+    """Return ``(…, D)`` the diagonals of matrices, to be written to."""
+    return np.einsum("...ii->...i", curve)
 
 
 def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int = 8, damping: float = 30.0) -> Pose:
@@ -249,10 +257,9 @@ def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int
         steps: How many steps.
         damping: Added to the curvature of turns, per square radian; halved with each step.
     """
-    every = np.arange(body.size)
     for n in range(steps):
         found = normal(body, anatomy, pose, sight)
-        found.curve[..., every, every] += damping / 2**n
+        diagonal_of(found.curve)[...] += damping / 2**n
         step = np.asarray(-np.linalg.solve(found.curve, found.slope[..., None])[..., 0], dtype=np.float64)
         pose = body.moved(pose, bounded(step))
     return pose
@@ -261,5 +268,5 @@ def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int
 def bounded(step: Floats, most: float = 0.6) -> Floats:
     """Return a step of which no turn is longer than ``most`` radians: further off, Gauss-Newton's line is no guide."""
     out = step.copy()
-    out[..., ROOT:-1] = np.clip(step[..., ROOT:-1], -most, most)
+    out[..., ROOT:-1] = np.minimum(np.maximum(step[..., ROOT:-1], -most), most)
     return out

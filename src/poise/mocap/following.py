@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import exp as e_to
-from math import log, pi, sqrt
+from math import cos, hypot, log, pi, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.frames import Media, continues
-from poise.mocap.body import ROOT, Body, Placed, Pose, exp, product, quat_matrix
+from poise.mocap.body import ROOT, Body, Placed, Pose, product, quat_matrix
 from poise.mocap.calibrating import Waiting, check_pose
-from poise.mocap.fitting import Anatomy, Pins, bounded, normal, settle
+from poise.mocap.fitting import Anatomy, Pins, bounded, diagonal_of, normal, settle
 from poise.mocap.ground import MARKS, PRIOR_S, Standing, axes_of
 from poise.mocap.guessing import guess
 from poise.mocap.hand_motion import SeenHands
@@ -220,7 +220,8 @@ class _Follower:
     def __post_init__(self) -> None:
         self._speed: Floats = np.zeros(self.body.size)
         self._rest = Rest(len(self.body.landmarks.bones))
-        self._groups, self._every = _groups(self.body), np.arange(self.body.size)
+        self._groups, self._rise = _groups(self.body), np.full(self.body.size, self.response.turn_hz)
+        self._rise[:ROOT] = self.response.move_hz
         self._toes = np.zeros(2)
         self._free, self._moves = giving_way(self.body), np.zeros((len(MARKS), 3, self.body.size - 1))
         self._away, self._trend = float("nan"), 0.0
@@ -242,7 +243,7 @@ class _Follower:
         self._range(float(distances(rays, xyz, sure, view[0])), dt)
         sight = seen(rays, xyz, sure, np.asarray(self._away), self._gain, self.body.landmarks, view)
         self._keep(sight.points, sure)
-        own = sight.points / self._gain
+        own = sight.points
         sight = Sight(sight.points @ self._turn.T, sight.rays @ self._turn.T, sight.across, sight.along)
         if self.pose is None or self._feet is None:
             self.pose = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
@@ -250,27 +251,28 @@ class _Follower:
             self._feet = Feet(sight.points[MARKS], self.standing)
         heights = resting(self.body, self.height)
         placed = self.body.place(self.pose) if self._placed is None else self._placed
-        pins = self._feet.pins(sight, self.pose.depth, placed.points[MARKS], heights, sure, dt)
+        soles = placed.points.take(MARKS, axis=0)
+        pins = self._feet.pins(sight, self.pose.depth, soles, heights, sure, dt)
         off = self._advance(self.pose, placed, sight, pins if self.foot_lock else None, dt)
         if self.waiting is not None:
-            self._calibrate(self.waiting, self.pose, own, sure)
+            self._calibrate(self.waiting, self.pose, own / self._gain, sure)
         self._measure(dt)
         self._right(dt)
         # The next frame begins from here.
         placed = self.body.place(self.pose)
-        if self.foot_lock and self._feet.off(placed.points[MARKS]) > _OFF:
+        soles = placed.points.take(MARKS, axis=0)
+        if self.foot_lock and self._feet.off(soles) > _OFF:
             # In a fast turn the held feet move along arcs, which one straight step misses.
-            step = self._feet.held(self._moves, placed.points[MARKS], self._free)
-            self.pose = self.body.moved(self.pose, np.append(step, 0.0))
+            self.pose = self.body.moved(self.pose, np.concatenate([self._feet.held(soles), [0.0]]))
             placed = self.body.place(self.pose)
+            soles = placed.points.take(MARKS, axis=0)
         self._placed = placed
-        self._feet.settle(placed.points[MARKS], heights, sure, dt)
+        self._feet.settle(soles, heights, sure, dt)
         if self._count % 5 == 0:
             self._look_up(self.pose, placed, sure, 5 * dt)
         root = self.pose.root - self._origin - _UP * self._feet.level
-        left, right = ((self._feet.stands & (self._feet.holds > 0.5))[at].any() for at in (slice(0, 2), slice(2, 4)))
         rig = self.body.rig
-        contact = np.array([left, right], dtype=bool)
+        contact = (self._feet.stands & (self._feet.holds > 0.5)).reshape(2, 2).any(axis=1)
         self._toes = np.maximum(bends(rig, placed, self._feet.level), self._toes - EASE * dt)
         rotations = flattened(rig, self.pose.rotations, self._toes)
         return MotionFrame(id, time, rig, rotations, root, trusted(rig, sure, off), contact)
@@ -303,7 +305,7 @@ class _Follower:
         # What is off along the view stays off for many frames; across it each frame says nearly as much as the first.
         sight = Sight(sight.points, sight.rays, sight.across, sight.along / self.response.lasting)
         step, off = self._newton(pose, placed, sight, pins, dt)
-        if max(step[ROOT:-1].max(), -step[ROOT:-1].min()) > _FAST:
+        if np.abs(step[ROOT:-1]).max() > _FAST:
             # Far from where it was, one step is not enough.
             goal = self.body.moved(pose, step)
             more, off = self._newton(goal, self.body.place(goal), sight, pins, dt)
@@ -323,24 +325,25 @@ class _Follower:
         step *= self._shares(step, dt)
         if pins is not None and self._feet is not None:
             # What the filter takes away of a step, the held feet do not give away.
-            soles = placed.points[MARKS] + self._moves @ step[:-1]
-            step[:-1] += self._feet.held(self._moves, soles, self._free)
+            soles = placed.points.take(MARKS, axis=0) + self._moves @ step[:-1]
+            self._feet.grip(self._moves, self._free)
+            step[:-1] += self._feet.held(soles)
         self.pose = self.body.moved(pose, step)
         return off
 
     def _newton(self, pose: Pose, placed: Placed, sight: Sight, pins: Pins | None, dt: float) -> tuple[Floats, Floats]:
         """Return a step towards what is seen, and how many standard deviations the points are off after it."""
         found = normal(self.body, self.anatomy, pose, sight, pins=pins, placed=placed)
-        curve, self._moves = found.curve, found.moves[MARKS]
+        curve, self._moves = found.curve, found.moves.take(MARKS, axis=0)
         # What was known of each number a moment ago counts less the longer ago it is.
         patience = max(30 * dt, 1.0)
-        curve[self._every, self._every] += self.response.twists / patience
-        turns = self._every[ROOT:-1]
-        curve[turns, turns] += self._rest.share * self.response.still / patience
+        diagonal = diagonal_of(curve)
+        diagonal += self.response.twists / patience
+        diagonal[ROOT:-1] += self._rest.share * self.response.still / patience
         # How far away somebody is changes slowly, and is seen badly; its error more slowly still.
         curve[-1, -1] += 1 / (self.response.error**2 * patience)
-        view = pose.root / np.sqrt(pose.root @ pose.root)
-        curve[:ROOT, :ROOT] += view[:, None] * view / (self.response.deep**2 * patience)
+        far = float(pose.root @ pose.root)
+        curve[:ROOT, :ROOT] += pose.root[:, None] * pose.root / (self.response.deep**2 * patience * far)
         step = bounded(np.asarray(-np.linalg.solve(curve, found.slope), dtype=np.float64))
         return step, found.off_after(step, sight)
 
@@ -353,12 +356,10 @@ class _Follower:
         r = self.response
         self._speed += low_pass(r.speed_hz, dt) * (step / dt - self._speed)
         energy = np.sqrt(self._groups @ np.square(self._speed))
-        rise = np.full(len(step), r.turn_hz)
-        rise[:ROOT] = r.move_hz
-        hertz = (r.rest_hz + rise * energy) / self.smooth
+        hertz = (r.rest_hz + self._rise * energy) / self.smooth
         hertz[-1] = r.away_hz
         moving = energy[ROOT:-1]
-        self.lag_s = float((moving / (2 * pi * hertz[ROOT:-1])).sum() / max(moving.sum(), 1e-9))
+        self.lag_s = float(moving @ (1 / hertz[ROOT:-1])) / (2 * pi * max(float(moving.sum()), 1e-9))
         return np.asarray(1 - np.exp(-2 * pi * hertz * dt))
 
     def _look_up(self, pose: Pose, placed: Placed, sure: Floats, dt: float) -> None:
@@ -373,19 +374,21 @@ class _Follower:
         """Turn everything a little towards the way up that was found, and let the person stay where they stand."""
         assert self.pose is not None
         assert self._feet is not None
-        whole = self._goal_turn @ self._turn.T
+        a, b, c = (self._goal_turn @ self._turn.T).tolist()
         # Of a small turn, the part of its matrix that changes sign when it is turned back is its vector.
-        way = np.array([whole[2, 1] - whole[1, 2], whole[0, 2] - whole[2, 0], whole[1, 0] - whole[0, 1]]) / 2
-        far = sqrt(way @ way)
+        x, y, z = (c[1] - b[2]) / 2, (a[2] - c[0]) / 2, (b[0] - a[1]) / 2
+        far = hypot(x, y, z)
         if far < 1e-4:
             return
-        change = exp(way * min(low_pass(_TILT_HZ, dt), _TILT_SPEED * dt / far))
+        half = min(low_pass(_TILT_HZ, dt) * far, _TILT_SPEED * dt) / 2
+        share = sin(half) / far
+        change = np.array([x * share, y * share, z * share, cos(half)])
         matrix = quat_matrix(change)
         self._turn = matrix @ self._turn
         self._origin = self._origin + self._feet.turned(matrix) * (1.0, 0.0, 1.0)
         rotations = self.pose.rotations
         rotations[0] = product(change, rotations[0])
-        self.pose = self.pose.replace(root=matrix @ self.pose.root, rotations=rotations)
+        self.pose = Pose(matrix @ self.pose.root, rotations, self.pose.hinges, self.pose.depth)
 
     def _keep(self, points: Floats, sure: Floats) -> None:
         """Keep points to measure bones from, in the network's metres."""
@@ -418,10 +421,9 @@ class _Follower:
         if self._goal is not None:
             rig, gain = self._goal
             share = 1 - e_to(-dt / _EASE_S)
-            away_from = np.abs(rig.offsets - self.body.rig.offsets).max()
-            if away_from > 1e-5:
-                offsets = self.body.rig.offsets + share * (rig.offsets - self.body.rig.offsets)
-                self._fit(Rig(rig.bones, offsets, rig.tips), self._gain + share * (gain - self._gain))
+            away = rig.offsets - self.body.rig.offsets
+            if np.abs(away).max() > 1e-5:
+                self._fit(Rig(rig.bones, self.body.rig.offsets + share * away, rig.tips), self._gain + share * (gain - self._gain))
             else:
                 self._goal = None
 

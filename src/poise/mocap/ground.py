@@ -7,6 +7,7 @@ shoulders is up, whatever lean the network gives them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import cos, radians
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,9 +71,9 @@ class Standing:
     touch_blend_s: float = 0.04
 
 
-# Somebody counts as standing the less the more knees and hips are bent, at this many degrees a third; and not at all
-# who leans further than this.
-_BENT, _LEAN = 15.0, 45.0
+# Somebody counts as standing the less the more knees and hips are bent, at this many radians a third; and not at all
+# who leans further than this, a cosine.
+_BENT, _LEAN = radians(15.0), cos(radians(45.0))
 # Cosine of the lean from which hands may carry weight.
 _LEANS = 0.65
 # Soles that rest so much deeper than the ground are on another one, metres: deeper than depth is off.
@@ -116,16 +117,13 @@ def axes_of(body: Body, pose: Pose, placed: Placed, sure: Floats) -> tuple[Float
     shoulders, hips, feet = mid("UpperArm"), mid("UpperLeg"), mid("Foot")
     trunk, legs, whole = _unit(shoulders - hips), _unit(hips - feet), _unit(shoulders - feet)
     knees = [int(np.flatnonzero(body.hinged == body.rig.row(f"{s}LowerLeg"))[0]) for s in ("left", "right")]
-    bends = np.maximum(np.arccos(np.clip((trunk * legs).sum(-1), -1.0, 1.0)), pose.hinges[..., knees, 0].max(axis=-1))
-    lean = np.cos(np.radians(_LEAN))
-    stands = np.exp(-np.square(bends / np.radians(_BENT))) * (
-        known("ankle", "hip", "shoulder") & (whole[..., 1] > lean)
-    )
-    return whole, trunk, stands, known("hip", "shoulder") * (trunk[..., 1] > lean)
+    bends = np.maximum(np.arccos(np.minimum(np.maximum((trunk * legs).sum(-1), -1.0), 1.0)), pose.hinges[..., knees, 0].max(axis=-1))
+    stands = np.exp(-np.square(bends / _BENT)) * (known("ankle", "hip", "shoulder") & (whole[..., 1] > _LEAN))
+    return whole, trunk, stands, known("hip", "shoulder") * (trunk[..., 1] > _LEAN)
 
 
 def _unit(v: Floats) -> Floats:
-    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))
+    return np.asarray(v / np.maximum(np.sqrt(np.square(v).sum(-1, keepdims=True)), 1e-9))
 
 
 # Points of soles that are seen in a frame on the average, so that what they say counts.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -85,17 +85,18 @@ class Landmarks:
             before: The bones that the points are on now.
         """
         offsets = self.offsets.copy()
-        for side in ("left", "right"):
-            joint = f"{side}UpperLeg"
-            wider = rig.offsets[rig.row(joint), 0] / before.offsets[before.row(joint), 0]
-            offsets[point(f"{side}_hip"), 0] *= wider
-        return replace(self, offsets=offsets)
+        for hip, joint in _HIPS:
+            offsets[hip, 0] *= rig.offsets[rig.row(joint), 0] / before.offsets[before.row(joint), 0]
+        return Landmarks(self.bones, offsets, self.across, self.along)
 
 
 @cache
 def point(name: str) -> int:
     """Return the row of a point of body-3d."""
     return get(SKELETON).keypoints.index(name)
+
+
+_HIPS = [(point(f"{side}_hip"), f"{side}UpperLeg") for side in ("left", "right")]
 
 
 def _of(name: str) -> tuple[str, tuple[float, float, float], float, float, float]:

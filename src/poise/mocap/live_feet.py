@@ -27,6 +27,8 @@ _NEAR_S = 0.3
 _SLIDE_S = 0.3
 # How much more readily a leg gives way than the hips do, in radians for a metre.
 _HIPS = 0.05
+# How softly soles are put where they are held, square metres.
+_SOFT = 1e-4 * np.eye(3 * len(MARKS))
 # Below this a point of the sole is not believed.
 _USABLE = 0.2
 
@@ -72,8 +74,11 @@ class Feet:
 
     def __init__(self, places: Floats, standing: Standing) -> None:
         self._standing = standing
-        self.places, self._anchors, self._first = places.copy(), places.copy(), places.copy()
-        self._seen: deque[tuple[float, Floats]] = deque()
+        # Where they slid from, and where they are held.
+        self.places, self._left = places.copy(), np.array([places, places])
+        self._moments: deque[float] = deque()
+        self._seen = np.zeros((0, *places.shape))
+        self._grip = np.zeros((0, 0))
         self.holds, self._rested = np.zeros((2, len(places)))
         self.stands, self._anchored, self._slides = np.zeros((3, len(places)), dtype=bool)
         self._now = self._stood = 0.0
@@ -91,106 +96,108 @@ class Feet:
             dt: Seconds since the frame before.
         """
         s = self._standing
-        rays, flat = sight.rays[MARKS], heights[: len(MARKS)]
-        usable = sure[MARKS] > _USABLE
-        speed = self._speed(np.where(usable[:, None], sight.points[MARKS] + rays * depth, self.places), rays, dt)
-        slow = usable & (speed < np.where(self.stands, s.fast, s.slow))
-        slow &= self.places[:, 1] - flat < self._near(self.places[:, 1] - flat, slow, dt) + 1.5 * s.low
-        self._rested = np.where(slow, self._rested + dt, 0.0)
+        rays, flat = sight.rays.take(MARKS, axis=0), heights[: len(MARKS)]
+        usable = sure.take(MARKS) > _USABLE
+        seen = np.where(usable[:, None], sight.points.take(MARKS, axis=0) + rays * depth, self.places)
+        speed = self._speed(seen, rays, dt)
+        slow = usable & (speed < s.slow + (s.fast - s.slow) * self.stands)
+        low = self.places[:, 1] - flat
+        slow &= low < self._near(low, slow, dt) + 1.5 * s.low
+        self._rested = (self._rested + dt) * slow
         # Who slides leaves the place behind where the foot was until now, and the faster, the further; and goes on
         # sliding until the foot rests or is lifted.
+        first, anchors = self._left
         begins = (self._rested <= dt) & ~self._slides
-        self._first[begins] = self.places[begins]
-        self._first += (1 - e_to(-dt / _SLIDE_S)) * (self.places - self._first)
-        behind = _length(self.places - self._first, rays, s.along) / _SLIDE_S
+        np.copyto(first, self.places, where=begins[:, None])
+        first += (1 - e_to(-dt / _SLIDE_S)) * (self.places - first)
+        behind, away = _length(self.places - self._left, rays, s.along)
+        behind /= _SLIDE_S
         begins = (self._rested > _SLIDE_S) & (behind > s.slide)
         self._slides = (self._slides | begins) & (behind > s.slide / 2) & (speed < 2 * s.fast)
-        away = _length(self.places - self._anchors, rays, s.along)
         self.stands = slow & ~self._slides & (~self._anchored | (away < s.drift))
         begun = self.stands & ~self._anchored
-        self._anchors[begun] = soles[begun]
-        self.holds = np.minimum(np.maximum(self.holds + np.where(self.stands, dt, -dt) / _HOLD_S, 0.0), 1.0)
+        np.copyto(anchors, soles, where=begun[:, None])
+        self.holds = np.minimum(np.maximum(self.holds + (2 * self.stands - 1) * (dt / _HOLD_S), 0.0), 1.0)
         self._anchored = (self._anchored | begun) & (self.holds > 0)
         # It creeps to where the foot is seen: nothing pops when it is let go.
-        self._anchors += low_pass(_CREEP_HZ, dt) * (self.places - self._anchors)
-        weights = np.zeros((len(_GROUNDED), 3))
-        weights[: len(MARKS)] = np.where(self._anchored, 10.0 ** (-3 * (1 - self.holds)) / s.firm**2, 0.0)[:, None]
-        places = np.zeros((len(_GROUNDED), 3))
-        places[: len(MARKS)] = self._anchors
+        anchors += low_pass(_CREEP_HZ, dt) * (self.places - anchors)
+        weights, places = np.zeros((2, len(_GROUNDED), 3))
+        weights[: len(MARKS)] = (self._anchored * 10.0 ** (-3 * (1 - self.holds)) / s.firm**2)[:, None]
+        places[: len(MARKS)] = anchors
         floor = self.level + heights - SINKING if self.level == self.level else None
         return Pins(_GROUNDED, places, weights, floor)
 
     def _near(self, low: Floats, slow: NDArray[np.bool_], dt: float) -> float:
         """Return how high the ground seems just now: it follows soles that are still, wherever they are."""
+        heights = low.tolist()
         if self._ground != self._ground:
-            self._ground = float(low.min())
-        if slow.any():
-            lowest = float(low[slow].min())
+            self._ground = min(heights)
+        if still := [high for high, is_slow in zip(heights, slow.tolist(), strict=True) if is_slow]:
+            lowest = min(still)
             self._ground += (1 - e_to(-dt / _NEAR_S)) * (lowest - self._ground)
         return self._ground
 
     def _speed(self, seen: Floats, rays: Floats, dt: float) -> Floats:
         """Return ``(4,)`` how fast the soles are across the view, metres a second: the slope of the last moments."""
         self._now += dt
-        self._seen.append((self._now, seen))
-        while len(self._seen) > 3 and self._now - self._seen[0][0] > _SPEED_S:
-            self._seen.popleft()
-        if len(self._seen) < 3:
+        self._moments.append(self._now)
+        while len(self._moments) > 3 and self._now - self._moments[0] > _SPEED_S:
+            self._moments.popleft()
+        count = len(self._moments)
+        self._seen = np.concatenate([self._seen[len(self._seen) + 1 - count :], seen[None]])
+        if count < 3:
             self.places = seen
             return np.ones(len(seen))
-        t = np.array([moment for moment, _ in self._seen])
-        t -= t.mean()
-        values = np.array([place for _, place in self._seen])
-        slope = (t @ values.reshape(len(t), -1)).reshape(seen.shape) / (t @ t)
+        middle = sum(self._moments) / count
+        times = [moment - middle for moment in self._moments]
+        whole = sum(t * t for t in times)
         # The end of the line is where the sole is, as far as its speed is sure.
-        self.places = values.mean(axis=0) + slope * t[-1]
+        line = np.array([[t / whole for t in times], [1 / count + times[-1] * t / whole for t in times]])
+        slope, self.places = (line @ self._seen.reshape(count, -1)).reshape(2, *seen.shape)
         return _length(slope, rays, self._standing.along)
 
     def off(self, soles: Floats) -> float:
         """Return how far the held one of ``(4, 3)`` soles is that is furthest from where it stands, metres."""
-        away = np.sqrt(np.square(self._anchors - soles).sum(-1)) * self.holds
-        return float(np.where(self._anchored, away, 0.0).max())
+        return float((np.sqrt(np.square(self._left[1] - soles).sum(-1)) * self.holds * self._anchored).max())
 
-    def held(self, moves: Floats, soles: Floats, free: Floats) -> Floats:
-        """Return the least step of a body's numbers that puts the held soles where they stand.
+    def grip(self, moves: Floats, free: Floats) -> None:
+        """Find out how :meth:`held` steps, until the next time.
 
         Args:
-            moves: ``(4, 3, D)`` how the soles move with each number.
-            soles: ``(4, 3)`` where they are.
+            moves: ``(4, 3, D)`` how the soles move with each of a body's numbers.
             free: ``(D,)`` how readily each number gives way.
         """
-        at = np.flatnonzero(self._anchored)
-        if not len(at):
-            return np.zeros(len(free))
-        rows = moves[at].reshape(-1, moves.shape[-1])
-        goal = ((self._anchors[at] - soles[at]) * self.holds[at, None]).reshape(-1)
+        rows = (moves * self._anchored[:, None, None]).reshape(-1, moves.shape[-1])
         loose = rows * free
         # Two points of a foot cannot always have both places: a little softness decides.
-        return np.asarray(loose.T @ np.linalg.solve(loose @ rows.T + 1e-4 * np.eye(len(goal)), goal))
+        self._grip = np.linalg.solve(loose @ rows.T + _SOFT, loose).T
+
+    def held(self, soles: Floats) -> Floats:
+        """Return ``(D,)`` the least step of a body's numbers that puts the held ones of ``(4, 3)`` soles where they stand."""
+        return self._grip @ ((self._left[1] - soles) * self.holds[:, None]).reshape(-1)
 
     def settle(self, soles: Floats, heights: Floats, sure: Floats, dt: float) -> None:
         """Follow the height of the ground: quickly down to a sole that is below it, slowly up to those that stand."""
-        low = soles[:, 1] - heights[: len(MARKS)]
-        usable = sure[MARKS] > _USABLE
+        low = (soles[:, 1] - heights[: len(MARKS)]).tolist()
         if self.level != self.level:
-            self.level = float(low.min())
-        if not usable.any():
+            self.level = min(low)
+        usable = [at for at, share in enumerate(sure.take(MARKS).tolist()) if share > _USABLE]
+        if not usable:
             return
         # As long as little was seen of the ground, what is seen counts much.
         patience = max(self._stood, _LEAST_S)
-        lowest = float(low[usable].min())
+        lowest = min(low[at] for at in usable)
         if lowest < self.level:
             self.level += (1 - e_to(-dt / min(_SINK_S, patience))) * (lowest - self.level)
-        stands = self.stands & usable
-        if stands.any():
+        stands = [low[at] for at in usable if self.stands[at]]
+        if stands:
             self._stood += dt
-            self.level += (1 - e_to(-dt / min(_GROUND_S, patience))) * (float(low[stands].mean()) - self.level)
+            self.level += (1 - e_to(-dt / min(_GROUND_S, patience))) * (sum(stands) / len(stands) - self.level)
 
     def turned(self, matrix: Floats) -> Floats:
         """Turn the soles about the camera; returns by how much that moves them, ``(3,)`` metres."""
         before = self.places.sum(axis=0) / len(self.places)
-        self.places, self._anchors, self._first = (x @ matrix.T for x in (self.places, self._anchors, self._first))
-        self._seen = deque((moment, place @ matrix.T) for moment, place in self._seen)
+        self.places, self._left, self._seen = (x @ matrix.T for x in (self.places, self._left, self._seen))
         shift = matrix @ before - before
         self.level += float(shift[1])
         self._ground += float(shift[1])
@@ -198,6 +205,6 @@ class Feet:
 
 
 def _length(moved: Floats, rays: Floats, along: float) -> Floats:
-    """Return lengths of ``(4, 3)`` of which only a share counts along the rays."""
+    """Return lengths of ``(…, 4, 3)`` of which only a share counts along the rays."""
     deep = (moved * rays).sum(-1)
     return np.asarray(np.sqrt(np.maximum((moved * moved).sum(-1) - (1 - along**2) * deep * deep, 0.0)))

@@ -42,6 +42,9 @@ class Rest:
         self.share = 0.0
         self._speed, self._last = np.zeros((count, 3)), np.zeros((count, 3))
         self._there = np.zeros(count, dtype=bool)
+        self._mean = np.zeros((len(_PARTS), count))
+        for row, part in zip(self._mean, _PARTS, strict=True):
+            row[part] = 1 / len(part)
 
     def look(self, sight: Sight, dt: float) -> None:
         """Look at the next frame.
@@ -55,7 +58,6 @@ class Rest:
         moved -= (moved * sight.rays).sum(-1, keepdims=True) * sight.rays
         self._speed += low_pass(_HZ, dt) * (moved / dt - self._speed)
         self._last, self._there = sight.points, there
-        squares = np.square(self._speed).sum(-1)
-        fastest = max(float(squares[part].mean()) for part in _PARTS)
+        fastest = float((self._mean @ np.square(self._speed)).sum(-1).max())
         now = 1 / (1 + (fastest / _SLOW**2) ** 2)
         self.share = min(now, self.share + (1 - exp(-dt / _AFTER_S)) * (now - self.share))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -114,14 +114,7 @@ class Rig:
     tips: Floats
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.bones if name not in PARENTS]
-        if unknown:
-            raise ValueError(f"no bone is called {unknown[0]!r}; known: {', '.join(BONES)}")
-        if self.bones[:1] != ("hips",) or len(set(self.bones)) != len(self.bones):
-            raise ValueError("the bones must begin with hips, each once")
-        for at, name in enumerate(self.bones[1:], 1):
-            if PARENTS[name] not in self.bones[:at]:
-                raise ValueError(f"{name} comes before its parent {PARENTS[name]}, or without it")
+        _parents_of(self.bones)
         for name in ("offsets", "tips"):
             value = np.array(getattr(self, name), dtype=np.float64)
             if value.shape != (len(self.bones), 3) or not np.isfinite(value).all():
@@ -140,10 +133,10 @@ class Rig:
         bones = BONES if fingers else BODY_BONES
         return cls(bones, height * np.array([_share(b, _SHARES) for b in bones]), height * _tips(bones))
 
-    @cached_property
+    @property
     def parents(self) -> NDArray[np.intp]:
         """``(J,)`` row of each bone's parent, -1 for the hips."""
-        return np.array([-1 if PARENTS[b] is None else self.bones.index(PARENTS[b] or "") for b in self.bones])
+        return _parents_of(self.bones)
 
     def row(self, bone: str) -> int:
         """Return the row of a bone.
@@ -168,6 +161,22 @@ class Rig:
             if above >= 0:
                 places[at] += places[above]
         return places
+
+
+@cache
+def _parents_of(bones: tuple[str, ...]) -> NDArray[np.intp]:
+    """Return the rows of the parents of bones that can be a rig: a live body has another every frame."""
+    unknown = [name for name in bones if name not in PARENTS]
+    if unknown:
+        raise ValueError(f"no bone is called {unknown[0]!r}; known: {', '.join(BONES)}")
+    if bones[:1] != ("hips",) or len(set(bones)) != len(bones):
+        raise ValueError("the bones must begin with hips, each once")
+    for at, name in enumerate(bones[1:], 1):
+        if PARENTS[name] not in bones[:at]:
+            raise ValueError(f"{name} comes before its parent {PARENTS[name]}, or without it")
+    rows = np.array([-1 if PARENTS[b] is None else bones.index(PARENTS[b] or "") for b in bones])
+    rows.setflags(write=False)
+    return rows
 
 
 def forward(rig: Rig, rotations: ArrayLike, root: ArrayLike) -> tuple[Floats, Floats]:

@@ -19,9 +19,9 @@ from poise.mocap.landmarks import Landmarks, point
 Floats = NDArray[np.float64]
 
 # Points that tell how large somebody looks: those of trunk and limbs, not hands, feet and face.
-_LARGE = [
-    point(f"{side}_{name}") for name in ("shoulder", "elbow", "hip", "knee", "ankle") for side in ("left", "right")
-]
+_LARGE = np.array(
+    [point(f"{side}_{name}") for name in ("shoulder", "elbow", "hip", "knee", "ankle") for side in ("left", "right")]
+)
 HIPS = [point("left_hip"), point("right_hip")]
 # Below this confidence a point is outside the picture, or hidden and made up.
 UNSEEN = 0.1
@@ -52,10 +52,10 @@ class Camera:
 
     def rays(self, xy: Floats) -> Floats:
         """Return ``(…, 3)`` unit directions of ``(…, 2)`` pixels."""
-        middle = np.array(self.size) / 2
-        across = (xy - middle) * (1.0, -1.0) / self.focal
-        long = np.concatenate([across, np.full((*across.shape[:-1], 1), -1.0)], axis=-1)
-        return np.asarray(long / np.linalg.norm(long, axis=-1, keepdims=True))
+        (width, height), focal = self.size, self.focal
+        long = np.full((*xy.shape[:-1], 3), -1.0)
+        long[..., :2] = (xy - (width / 2, height / 2)) * (1 / focal, -1 / focal)
+        return np.asarray(long / np.sqrt(np.square(long).sum(-1, keepdims=True)))
 
     def pixels(self, places: Floats) -> Floats:
         """Return ``(…, 2)`` pixels of ``(…, 3)`` places in front of the camera."""
@@ -92,7 +92,7 @@ def certainty(conf: Any, xy: Floats, xyz: Floats) -> Floats:
     """Return ``(…, K)`` in [0, 1] how far a point is to be believed; 0 where it is missing or made up."""
     there = np.isfinite(xy).all(-1) & np.isfinite(xyz).all(-1)
     sure = np.where(np.isfinite(conf), conf, 1.0)
-    return np.asarray(np.where(there & (sure >= UNSEEN), np.clip(sure, 0.0, 1.0), 0.0))
+    return np.asarray(np.where(there & (sure >= UNSEEN), np.minimum(sure, 1.0), 0.0))
 
 
 def distances(rays: Floats, xyz: Floats, sure: Floats, slopes: Floats | None = None) -> Floats:
@@ -102,20 +102,21 @@ def distances(rays: Floats, xyz: Floats, sure: Floats, slopes: Floats | None = N
     squares over the large points, weighed by how sure they are.
     """
     slopes = looked(rays)[0] if slopes is None else slopes
-    slopes, xyz, w = slopes[..., _LARGE, :], xyz[..., _LARGE, :], np.square(sure[..., _LARGE])
-    slopes, xyz = np.where(w[..., None] > 0, slopes, 0.0), np.where(w[..., None] > 0, xyz, 0.0)
-    total = np.maximum(w.sum(-1), 1e-9)[..., None, None]
+    w = np.square(sure.take(_LARGE, axis=-1))[..., None]
+    there = w > 0
+    slopes, xyz = (np.where(there, values.take(_LARGE, axis=-2), 0.0) for values in (slopes, xyz))
     right = xyz[..., :2] + slopes * xyz[..., 2:]
-    a = slopes - (w[..., None] * slopes).sum(-2, keepdims=True) / total
-    b = right - (w[..., None] * right).sum(-2, keepdims=True) / total
-    above, below = (w[..., None] * a * b).sum((-2, -1)), (w[..., None] * a * a).sum((-2, -1))
-    known = ((w > 0.09).sum(-1) >= 3) & (below > 0) & (above > 0)
+    a = slopes - (w * slopes).sum(-2, keepdims=True) / np.maximum(w.sum(-2, keepdims=True), 1e-9)
+    # The weighted a add up to nothing: the other factor need not be centred too.
+    pull = w * a
+    above, below = (pull * right).sum((-2, -1)), (pull * a).sum((-2, -1))
+    known = ((w > 0.09).sum((-2, -1)) >= 3) & (below > 0) & (above > 0)
     return np.asarray(np.where(known, above / np.where(known, below, 1.0), np.nan))
 
 
 def looked(rays: Floats) -> tuple[Floats, Floats]:
     """Return ``(…, K, 2)`` slopes of rays seen by somebody who looks at the hips, and ``(…, 3, 3)`` how they look."""
-    view = rays[..., HIPS, :].mean(-2)
+    view = rays.take(HIPS, axis=-2).sum(-2)
     view = np.where(np.isfinite(view).all(-1, keepdims=True), view, _AHEAD)
     look = turn_between(_AHEAD, view)
     own = rays @ look
@@ -131,7 +132,7 @@ def turn_between(a: Floats, b: Floats) -> Floats:
     """
     a = a / np.sqrt((a * a).sum(-1, keepdims=True))
     b = b / np.sqrt((b * b).sum(-1, keepdims=True))
-    axis = a[..., _NEXT] * b[..., _LAST] - a[..., _LAST] * b[..., _NEXT]
+    axis = a.take(_NEXT, axis=-1) * b.take(_LAST, axis=-1) - a.take(_LAST, axis=-1) * b.take(_NEXT, axis=-1)
     cosine = (a * b).sum(-1)[..., None, None]
     # Rodrigues' formula; the axis is as long as the sine.
     out = axis[..., :, None] * axis[..., None, :] / np.maximum(1 + cosine, 1e-9) + cosine * _EYE
@@ -159,15 +160,15 @@ def seen(
         view: What :func:`looked` gives of the rays, where it is known.
     """
     slopes, look = looked(rays) if view is None else view
-    there = sure > 0
-    deep = np.maximum(gain * (away[..., None] - np.where(there, xyz[..., 2], 0.0)), _NEAREST)
-    own = np.concatenate([np.where(there[..., None], slopes, 0.0), np.full((*slopes.shape[:-1], 1), -1.0)], axis=-1)
-    points = (own * deep[..., None]) @ np.swapaxes(look, -1, -2)
+    there = (sure > 0)[..., None]
+    deep = np.maximum(gain * (away[..., None, None] - np.where(there, xyz[..., 2:], 0.0)), _NEAREST)
+    own = np.concatenate([np.where(there, slopes, 0.0) * deep, -deep], axis=-1)
+    points = own @ np.swapaxes(look, -1, -2)
     # A point of half the confidence weighs a quarter.
     weight = np.square(sure)
     return Sight(
         points=points,
-        rays=np.where(there[..., None], rays, _AHEAD),
+        rays=np.where(there, rays, _AHEAD),
         across=weight / np.square(landmarks.across),
         along=weight / np.square(landmarks.along),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import radians
 
 import numpy as np
@@ -29,16 +30,19 @@ def bends(rig: Rig, placed: Placed, level: float = 0.0) -> Floats:
         placed: In space.
         level: Height of the ground there, metres.
     """
-    feet, toes = ([rig.row(side + part) for side in _SIDES] for part in ("Foot", "Toes"))
-    long = np.maximum(np.sqrt(np.square(rig.tips[toes]).sum(-1)), 1e-6)
-    turns = placed.turns[..., feet, 1, :]  # how far their axes rise
-    lowest = -np.maximum(placed.places[..., toes, 1] - level, 0.0) / long
+    feet, toes = (_rows(rig.bones, part) for part in ("Foot", "Toes"))
+    long = np.maximum(np.sqrt(np.square(rig.tips.take(toes, axis=0)).sum(-1)), 1e-6)
+    turns = placed.turns[..., 1, :].take(feet, axis=-2)  # how far their axes rise
+    lowest = -np.maximum(placed.places[..., 1].take(toes, axis=-1) - level, 0.0) / long
     # Bent by b, toes rise by ahead cos b + up sin b.
     ahead, up = turns[..., 2], turns[..., 1]
+    # A foot that is upside down has no toes that could be flat.
+    bent = (ahead < lowest) & (up > -0.5)
+    if not bent.any():
+        return np.zeros(bent.shape)
     steep = np.maximum(np.sqrt(ahead * ahead + up * up), 1e-9)
     bend = np.arctan2(up, ahead) - np.arccos(np.minimum(np.maximum(lowest / steep, -1.0), 1.0))
-    # A foot that is upside down has no toes that could be flat.
-    return np.where((ahead < lowest) & (up > -0.5), np.minimum(np.maximum(bend, 0.0), _MOST), 0.0)
+    return np.where(bent, np.minimum(np.maximum(bend, 0.0), _MOST), 0.0)
 
 
 def eased(bent: Floats, times: Floats) -> Floats:
@@ -55,9 +59,13 @@ def eased(bent: Floats, times: Floats) -> Floats:
 
 def flattened(rig: Rig, rotations: Floats, bent: Floats) -> Floats:
     """Return ``(…, J, 4)`` rotations with the toes bent up by ``(…, 2)`` radians."""
-    out = rotations.copy()
-    for at, side in enumerate(_SIDES):
-        toes, half = rig.row(f"{side}Toes"), bent[..., at] / 2
-        out[..., toes, :] = 0.0
-        out[..., toes, 0], out[..., toes, 3] = -np.sin(half), np.cos(half)
+    out, half, toes = rotations.copy(), bent / 2, np.zeros((*bent.shape, 4))
+    toes[..., 0], toes[..., 3] = -np.sin(half), np.cos(half)
+    out[..., _rows(rig.bones, "Toes"), :] = toes
     return out
+
+
+@cache
+def _rows(bones: tuple[str, ...], part: str) -> NDArray[np.intp]:
+    """Return ``(2,)`` where the left and the right one of a part are among the bones."""
+    return np.array([bones.index(side + part) for side in _SIDES])

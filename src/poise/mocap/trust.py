@@ -41,7 +41,7 @@ def trusted(rig: Rig, sure: Floats, off: Floats) -> Floats:
         off: ``(…, K)`` how many standard deviations each lies off the solved body.
     """
     good = sure / (1 + np.square(off / _OFF))
-    return np.asarray(good[..., _rows(rig.bones)].min(axis=-1))
+    return np.asarray(good.take(_rows(rig.bones), axis=-1).min(axis=-1))
 
 
 @cache

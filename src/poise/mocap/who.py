@@ -115,9 +115,9 @@ def rows_of_people(results: Results) -> Iterator[tuple[int, int]]:
     """Yield id and row of everybody in a frame who is to be followed; without ids the most confident is id 1."""
     ids = results.boxes.id
     if ids is not None:
-        for row, id in enumerate(np.nan_to_num(np.asarray(ids)).astype(int).tolist()):
-            if id > 0:
-                yield id, row
+        for row, id in enumerate(np.asarray(ids).tolist()):
+            if id >= 1:  # NaN is not
+                yield int(id), row
     elif len(results):
         yield 1, int(np.argmax(np.asarray(results.boxes.conf)))
 
