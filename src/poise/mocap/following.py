@@ -12,8 +12,8 @@ would: little at rest, nearly all in motion. Bones are measured over the first s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import exp as e_to
 from math import cos, hypot, log, pi, sin
+from math import exp as e_to
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -319,7 +319,7 @@ class _Follower:
         most = _MOST_SPEED * dt
         step[ROOT:-1] = np.minimum(np.maximum(step[ROOT:-1], -most), most)
         # Nobody leaps across the room, whatever the first frames made of how far away they are.
-        way = sqrt(step[:ROOT] @ step[:ROOT])
+        way = hypot(*step[:ROOT].tolist())
         if way > _MOST_WAY * dt:
             step[:ROOT] *= _MOST_WAY * dt / way
         step *= self._shares(step, dt)
