@@ -87,7 +87,7 @@ _LOST, _LOST_FRAMES = 4.0, 3
 _FAST, _MOST_SPEED = 0.2, 30.0
 # A held foot that is this far from where it stands is put there once more, metres.
 _OFF = 0.002
-_UP = np.array([0.0, 1.0, 0.0])
+_UP, _FLAT = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 1.0])
 # Seconds after which what was seen of the way up counts a third.
 _UP_S = 20.0
 # What a trunk tells of the way up beside a body that stands.
@@ -245,7 +245,7 @@ class _Follower:
         sight = Sight(sight.points @ self._turn.T, sight.rays @ self._turn.T, sight.across, sight.along)
         if self.pose is None or self._feet is None:
             self.pose = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
-            self._origin = self.pose.root * (1.0, 0.0, 1.0)
+            self._origin = self.pose.root * _FLAT
             self._feet = Feet(sight.points[MARKS], self.standing)
         heights = resting(self.body, self.height)
         placed = self.body.place(self.pose) if self._placed is None else self._placed
@@ -379,7 +379,7 @@ class _Follower:
         change = np.array([x * share, y * share, z * share, cos(half)])
         matrix = quat_matrix(change)
         self._turn = matrix @ self._turn
-        self._origin = self._origin + self._feet.turned(matrix) * (1.0, 0.0, 1.0)
+        self._origin = self._origin + self._feet.turned(matrix) * _FLAT
         rotations = self.pose.rotations
         rotations[0] = product(change, rotations[0])
         self.pose = Pose(matrix @ self.pose.root, rotations, self.pose.hinges, self.pose.depth)
