@@ -417,7 +417,10 @@ class _Follower:
             share = 1 - e_to(-dt / _EASE_S)
             away = rig.offsets - self.body.rig.offsets
             if np.abs(away).max() > 1e-5:
-                self._fit(Rig(rig.bones, self.body.rig.offsets + share * away, rig.tips), self._gain + share * (gain - self._gain))
+                self._fit(
+                    Rig(rig.bones, self.body.rig.offsets + share * away, rig.tips),
+                    self._gain + share * (gain - self._gain),
+                )
             else:
                 self._goal = None
 

@@ -170,7 +170,7 @@ class Feet:
         rows = (moves * self._anchored[:, None, None]).reshape(-1, moves.shape[-1])
         loose = rows * free
         # Two points of a foot cannot always have both places: a little softness decides.
-        self._grip = np.linalg.solve(loose @ rows.T + _SOFT, loose).T
+        self._grip = loose.T @ np.linalg.inv(loose @ rows.T + _SOFT)
 
     def held(self, soles: Floats) -> Floats:
         """Return ``(D,)`` the least step of a body's numbers that puts the held ones of ``(4, 3)`` soles where they stand."""
