@@ -12,8 +12,8 @@ would: little at rest, nearly all in motion. Bones are measured over the first s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import exp as e_to
 from math import cos, hypot, log, pi, sin
+from math import exp as e_to
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -417,10 +417,8 @@ class _Follower:
             share = 1 - e_to(-dt / _EASE_S)
             away = rig.offsets - self.body.rig.offsets
             if np.abs(away).max() > 1e-5:
-                self._fit(
-                    Rig(rig.bones, self.body.rig.offsets + share * away, rig.tips),
-                    self._gain + share * (gain - self._gain),
-                )
+                offsets = self.body.rig.offsets + share * away
+                self._fit(Rig(rig.bones, offsets, rig.tips), self._gain + share * (gain - self._gain))
             else:
                 self._goal = None
 

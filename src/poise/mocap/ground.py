@@ -115,10 +115,9 @@ def axes_of(body: Body, pose: Pose, placed: Placed, sure: Floats) -> tuple[Float
     middles = (pairs[..., 0, :] + pairs[..., 1, :]) / 2  # of shoulders, hips and feet
     ways = _unit(middles.take((0, 1, 0), axis=-2) - middles.take((1, 2, 2), axis=-2))
     trunk, legs, whole = ways[..., 0, :], ways[..., 1, :], ways[..., 2, :]
-    knees = np.flatnonzero(np.isin(body.hinged, _sides(body.rig.bones, ("LowerLeg",))))
-    bends = np.maximum(
-        np.arccos(np.minimum(np.maximum((trunk * legs).sum(-1), -1.0), 1.0)), pose.hinges[..., knees, 0].max(axis=-1)
-    )
+    knees = body.hinged.searchsorted(_sides(body.rig.bones, ("LowerLeg",))[0])
+    hips_bend = np.arccos(np.minimum(np.maximum((trunk * legs).sum(-1), -1.0), 1.0))
+    bends = np.maximum(hips_bend, pose.hinges[..., 0].take(knees, axis=-1).max(axis=-1))
     stands = np.exp(-np.square(bends / _BENT)) * (known("ankle", "hip", "shoulder") & (whole[..., 1] > _LEAN))
     return whole, trunk, stands, known("hip", "shoulder") * (trunk[..., 1] > _LEAN)
 

@@ -173,8 +173,8 @@ class Feet:
         self._grip = loose.T @ np.linalg.inv(loose @ rows.T + _SOFT)
 
     def held(self, soles: Floats) -> Floats:
-        """Return ``(D,)`` the least step of a body's numbers that puts the held ones of ``(4, 3)`` soles where they stand."""
-        return self._grip @ ((self._left[1] - soles) * self.holds[:, None]).reshape(-1)
+        """Return ``(D,)`` the least step that puts the held ones of ``(4, 3)`` soles where they stand."""
+        return np.asarray(self._grip @ ((self._left[1] - soles) * self.holds[:, None]).reshape(-1))
 
     def settle(self, soles: Floats, heights: Floats, sure: Floats, dt: float) -> None:
         """Follow the height of the ground: quickly down to a sole that is below it, slowly up to those that stand."""
