@@ -242,7 +242,7 @@ def _hold(pins: Pins, placed: Placed, moves: Floats, curve: Floats, slope: Float
 
 def diagonal_of(curve: Floats) -> Floats:
     """Return ``(…, D)`` the diagonals of matrices, to be written to."""
-    return np.einsum("...ii->...i", curve)
+    return np.asarray(np.einsum("...ii->...i", curve))
 
 
 def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int = 8, damping: float = 30.0) -> Pose:

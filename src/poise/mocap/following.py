@@ -259,9 +259,10 @@ class _Follower:
         # The next frame begins from here.
         placed = self.body.place(self.pose)
         soles = placed.points.take(MARKS, axis=0)
-        if self.foot_lock and self._feet.off(soles) > _OFF:
+        off_held = self._feet.missed(soles)
+        if self.foot_lock and np.square(off_held).sum(-1).max() > _OFF**2:
             # In a fast turn the held feet move along arcs, which one straight step misses.
-            self.pose = self.body.moved(self.pose, np.concatenate([self._feet.held(soles), [0.0]]))
+            self.pose = self.body.moved(self.pose, np.concatenate([self._feet.held(off_held), [0.0]]))
             placed = self.body.place(self.pose)
             soles = placed.points.take(MARKS, axis=0)
         self._placed = placed
@@ -270,7 +271,7 @@ class _Follower:
             self._look_up(self.pose, placed, sure, 5 * dt)
         root = self.pose.root - self._origin - _UP * self._feet.level
         rig = self.body.rig
-        contact = (self._feet.stands & (self._feet.holds > 0.5)).reshape(2, 2).any(axis=1)
+        contact = np.asarray((self._feet.stands & (self._feet.holds > 0.5)).reshape(2, 2).any(axis=1))
         self._toes = np.maximum(bends(rig, placed, self._feet.level), self._toes - EASE * dt)
         rotations = flattened(rig, self.pose.rotations, self._toes)
         return MotionFrame(id, time, rig, rotations, root, trusted(rig, sure, off), contact)
@@ -321,7 +322,7 @@ class _Follower:
             # What the filter takes away of a step, the held feet do not give away.
             soles = placed.points.take(MARKS, axis=0) + self._moves @ step[:-1]
             self._feet.grip(self._moves, self._free)
-            step[:-1] += self._feet.held(soles)
+            step[:-1] += self._feet.held(self._feet.missed(soles))
         self.pose = self.body.moved(pose, step)
         return off
 
@@ -388,7 +389,7 @@ class _Follower:
         """Keep points to measure bones from, in the network's metres."""
         if self._count % self._stride == 0:
             flat = points / self._gain
-            self._kept.append((flat - flat[HIPS].sum(axis=0) / 2, sure))
+            self._kept.append((flat - flat.take(HIPS, axis=0).sum(axis=0) / 2, sure))
             if len(self._kept) > _MEMORY:
                 # Half as dense, over twice the time: bounded, and the bones settle.
                 self._kept = self._kept[::2]

@@ -107,9 +107,9 @@ def upright(body: Body, pose: Pose, placed: Placed, sure: Floats, duration: Floa
 def axes_of(body: Body, pose: Pose, placed: Placed, sure: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return ``(…, 3)`` axes of the whole body and of the trunk, and ``(…)`` how far each tells what is up."""
 
-    def known(*parts: str) -> Floats:
+    def known(*parts: str) -> Bools:
         rows = [point(f"{s}_{part}") for part in parts for s in ("left", "right")]
-        return np.asarray(sure[..., rows].min(axis=-1) > 0.3)
+        return np.asarray(sure.take(rows, axis=-1).min(axis=-1) > 0.3)
 
     pairs = placed.places.take(_sides(body.rig.bones, ("UpperArm", "UpperLeg", "Foot")), axis=-2)
     middles = (pairs[..., 0, :] + pairs[..., 1, :]) / 2  # of shoulders, hips and feet

@@ -26,7 +26,7 @@ HIPS = np.array([point("left_hip"), point("right_hip")])
 # Below this confidence a point is outside the picture, or hidden and made up.
 UNSEEN = 0.1
 _AHEAD = np.array([0.0, 0.0, -1.0])
-_EYE = np.eye(3)
+_EYE, _FLIP = np.eye(3), np.array([1.0, -1.0, -1.0])
 # Points are nowhere nearer than this to the camera, metres.
 _NEAREST = 0.2
 
@@ -83,7 +83,7 @@ class Sight:
 
 def axes_up(xyz: Any) -> Floats:
     """Return a network's xyz (x right, y down, z away) in axes that are y up and z towards the camera."""
-    return np.asarray(np.asarray(xyz, dtype=np.float64) * (1.0, -1.0, -1.0))
+    return np.asarray(np.asarray(xyz, dtype=np.float64) * _FLIP)
 
 
 def certainty(conf: Any, xy: Floats, xyz: Floats) -> Floats:
