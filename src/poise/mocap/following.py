@@ -419,7 +419,7 @@ class _Follower:
             away = rig.offsets - self.body.rig.offsets
             if np.abs(away).max() > 1e-5:
                 offsets = self.body.rig.offsets + share * away
-                self._fit(Rig(rig.bones, offsets, rig.tips), self._gain + share * (gain - self._gain))
+                self._fit(rig.with_offsets(offsets), self._gain + share * (gain - self._gain))
             else:
                 self._goal = None
 

@@ -119,7 +119,7 @@ def axes_of(body: Body, pose: Pose, placed: Placed, sure: Floats) -> tuple[Float
     hips_bend = np.arccos(np.minimum(np.maximum((trunk * legs).sum(-1), -1.0), 1.0))
     bends = np.maximum(hips_bend, pose.hinges[..., 0].take(knees, axis=-1).max(axis=-1))
     stands = np.exp(-np.square(bends / _BENT)) * (known("ankle", "hip", "shoulder") & (whole[..., 1] > _LEAN))
-    return whole, trunk, stands, known("hip", "shoulder") * (trunk[..., 1] > _LEAN)
+    return whole, trunk, stands, np.asarray(1.0 * (known("hip", "shoulder") & (trunk[..., 1] > _LEAN)))
 
 
 @cache
