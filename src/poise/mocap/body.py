@@ -257,9 +257,7 @@ def _levels(rig: Rig) -> tuple[NDArray[np.intp], list[tuple[slice, NDArray[np.in
 
 def cross(a: Floats, b: Floats) -> Floats:
     """Return cross products; numpy's own takes several times as long for few vectors."""
-    return np.asarray(
-        a.take(_NEXT, axis=-1) * b.take(_LAST, axis=-1) - a.take(_LAST, axis=-1) * b.take(_NEXT, axis=-1)
-    )
+    return np.asarray(a.take(_NEXT, axis=-1) * b.take(_LAST, axis=-1) - a.take(_LAST, axis=-1) * b.take(_NEXT, axis=-1))
 
 
 def product(a: Floats, b: Floats) -> Floats:

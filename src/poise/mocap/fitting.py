@@ -141,19 +141,18 @@ class Anatomy:
         far = np.sqrt(np.square(away).sum(-1))
         beyond = np.maximum(far - self._reach, 0.0) / np.maximum(far, 1e-9)
         weights = self._weights + (beyond / _LIMIT**2)[..., None]
-        diagonal = np.zeros(slope.shape)
-        diagonal[..., ROOT:first] = weights.reshape(*weights.shape[:-2], -1)
+        diagonal = diagonal_of(curve)
+        diagonal[..., ROOT:first] += weights.reshape(*weights.shape[:-2], -1)
         slope[..., ROOT:first] += (weights * away).reshape(*away.shape[:-2], -1)
         out = np.minimum(pose.hinges - self._low, 0.0) + np.maximum(pose.hinges - self._high, 0.0)
-        hard = np.where(out != 0.0, 1 / _LIMIT**2, 0.0)
+        hard = (out != 0.0) * (1 / _LIMIT**2)
         away = pose.hinges - self._hinge_rest
         # A knee that is plainly bent is not held straight: the pull fades beyond its spread.
         soft = self._hinge_weights / (1 + self._hinge_weights * np.square(away))
         both = soft * away + hard * out
         flat = (*both.shape[:-2], both.shape[-2] * 2)
-        diagonal[..., first:-1] = (soft + hard).reshape(flat)
+        diagonal[..., first:-1] += (soft + hard).reshape(flat)
         slope[..., first:-1] += both.reshape(flat)
-        diagonal_of(curve)[...] += diagonal
         self._add_twists(pose, placed, curve, slope)
 
     def _add_twists(self, pose: Pose, placed: Placed, curve: Floats, slope: Floats) -> None:
@@ -243,7 +242,7 @@ def _hold(pins: Pins, placed: Placed, moves: Floats, curve: Floats, slope: Float
 
 def diagonal_of(curve: Floats) -> Floats:
     """Return ``(…, D)`` the diagonals of matrices, to be written to."""
-    return np.einsum("...ii->...i", curve)
+    return np.asarray(np.einsum("...ii->...i", curve))
 
 
 def settle(body: Body, anatomy: Anatomy, pose: Pose, sight: Sight, *, steps: int = 8, damping: float = 30.0) -> Pose:

@@ -89,7 +89,7 @@ _FAST, _MOST_SPEED = 0.2, 30.0
 _MOST_WAY = 10.0
 # A held foot that is this far from where it stands is put there once more, metres.
 _OFF = 0.002
-_UP = np.array([0.0, 1.0, 0.0])
+_UP, _FLAT = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 1.0])
 # Seconds after which what was seen of the way up counts a third.
 _UP_S = 20.0
 # What a trunk tells of the way up beside a body that stands.
@@ -247,7 +247,7 @@ class _Follower:
         sight = Sight(sight.points @ self._turn.T, sight.rays @ self._turn.T, sight.across, sight.along)
         if self.pose is None or self._feet is None:
             self.pose = settle(self.body, self.anatomy, guess(self.body, self.anatomy, sight), sight)
-            self._origin = self.pose.root * (1.0, 0.0, 1.0)
+            self._origin = self.pose.root * _FLAT
             self._feet = Feet(sight.points[MARKS], self.standing)
         heights = resting(self.body, self.height)
         placed = self.body.place(self.pose) if self._placed is None else self._placed
@@ -261,9 +261,10 @@ class _Follower:
         # The next frame begins from here.
         placed = self.body.place(self.pose)
         soles = placed.points.take(MARKS, axis=0)
-        if self.foot_lock and self._feet.off(soles) > _OFF:
+        off_held = self._feet.missed(soles)
+        if self.foot_lock and np.square(off_held).sum(-1).max() > _OFF**2:
             # In a fast turn the held feet move along arcs, which one straight step misses.
-            self.pose = self.body.moved(self.pose, np.concatenate([self._feet.held(soles), [0.0]]))
+            self.pose = self.body.moved(self.pose, np.concatenate([self._feet.held(off_held), [0.0]]))
             placed = self.body.place(self.pose)
             soles = placed.points.take(MARKS, axis=0)
         self._placed = placed
@@ -272,7 +273,7 @@ class _Follower:
             self._look_up(self.pose, placed, sure, 5 * dt)
         root = self.pose.root - self._origin - _UP * self._feet.level
         rig = self.body.rig
-        contact = (self._feet.stands & (self._feet.holds > 0.5)).reshape(2, 2).any(axis=1)
+        contact = np.asarray((self._feet.stands & (self._feet.holds > 0.5)).reshape(2, 2).any(axis=1))
         self._toes = np.maximum(bends(rig, placed, self._feet.level), self._toes - EASE * dt)
         rotations = flattened(rig, self.pose.rotations, self._toes)
         return MotionFrame(id, time, rig, rotations, root, trusted(rig, sure, off), contact)
@@ -327,7 +328,7 @@ class _Follower:
             # What the filter takes away of a step, the held feet do not give away.
             soles = placed.points.take(MARKS, axis=0) + self._moves @ step[:-1]
             self._feet.grip(self._moves, self._free)
-            step[:-1] += self._feet.held(soles)
+            step[:-1] += self._feet.held(self._feet.missed(soles))
         self.pose = self.body.moved(pose, step)
         return off
 
@@ -385,7 +386,7 @@ class _Follower:
         change = np.array([x * share, y * share, z * share, cos(half)])
         matrix = quat_matrix(change)
         self._turn = matrix @ self._turn
-        self._origin = self._origin + self._feet.turned(matrix) * (1.0, 0.0, 1.0)
+        self._origin = self._origin + self._feet.turned(matrix) * _FLAT
         rotations = self.pose.rotations
         rotations[0] = product(change, rotations[0])
         self.pose = Pose(matrix @ self.pose.root, rotations, self.pose.hinges, self.pose.depth)
@@ -394,7 +395,7 @@ class _Follower:
         """Keep points to measure bones from, in the network's metres."""
         if self._count % self._stride == 0:
             flat = points / self._gain
-            self._kept.append((flat - flat[HIPS].sum(axis=0) / 2, sure))
+            self._kept.append((flat - flat.take(HIPS, axis=0).sum(axis=0) / 2, sure))
             if len(self._kept) > _MEMORY:
                 # Half as dense, over twice the time: bounded, and the bones settle.
                 self._kept = self._kept[::2]
@@ -423,7 +424,8 @@ class _Follower:
             share = 1 - e_to(-dt / _EASE_S)
             away = rig.offsets - self.body.rig.offsets
             if np.abs(away).max() > 1e-5:
-                self._fit(Rig(rig.bones, self.body.rig.offsets + share * away, rig.tips), self._gain + share * (gain - self._gain))
+                offsets = self.body.rig.offsets + share * away
+                self._fit(rig.with_offsets(offsets), self._gain + share * (gain - self._gain))
             else:
                 self._goal = None
 

@@ -7,6 +7,7 @@ shoulders is up, whatever lean the network gives them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import cos, radians
 
 import numpy as np
@@ -106,20 +107,25 @@ def upright(body: Body, pose: Pose, placed: Placed, sure: Floats, duration: Floa
 def axes_of(body: Body, pose: Pose, placed: Placed, sure: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return ``(…, 3)`` axes of the whole body and of the trunk, and ``(…)`` how far each tells what is up."""
 
-    def mid(part: str) -> Floats:
-        left, right = (placed.places[..., body.rig.row(f"{side}{part}"), :] for side in ("left", "right"))
-        return np.asarray((left + right) / 2)
-
-    def known(*parts: str) -> Floats:
+    def known(*parts: str) -> Bools:
         rows = [point(f"{s}_{part}") for part in parts for s in ("left", "right")]
-        return np.asarray(sure[..., rows].min(axis=-1) > 0.3)
+        return np.asarray(sure.take(rows, axis=-1).min(axis=-1) > 0.3)
 
-    shoulders, hips, feet = mid("UpperArm"), mid("UpperLeg"), mid("Foot")
-    trunk, legs, whole = _unit(shoulders - hips), _unit(hips - feet), _unit(shoulders - feet)
-    knees = [int(np.flatnonzero(body.hinged == body.rig.row(f"{s}LowerLeg"))[0]) for s in ("left", "right")]
-    bends = np.maximum(np.arccos(np.minimum(np.maximum((trunk * legs).sum(-1), -1.0), 1.0)), pose.hinges[..., knees, 0].max(axis=-1))
+    pairs = placed.places.take(_sides(body.rig.bones, ("UpperArm", "UpperLeg", "Foot")), axis=-2)
+    middles = (pairs[..., 0, :] + pairs[..., 1, :]) / 2  # of shoulders, hips and feet
+    ways = _unit(middles.take((0, 1, 0), axis=-2) - middles.take((1, 2, 2), axis=-2))
+    trunk, legs, whole = ways[..., 0, :], ways[..., 1, :], ways[..., 2, :]
+    knees = body.hinged.searchsorted(_sides(body.rig.bones, ("LowerLeg",))[0])
+    hips_bend = np.arccos(np.minimum(np.maximum((trunk * legs).sum(-1), -1.0), 1.0))
+    bends = np.maximum(hips_bend, pose.hinges[..., 0].take(knees, axis=-1).max(axis=-1))
     stands = np.exp(-np.square(bends / _BENT)) * (known("ankle", "hip", "shoulder") & (whole[..., 1] > _LEAN))
-    return whole, trunk, stands, known("hip", "shoulder") * (trunk[..., 1] > _LEAN)
+    return whole, trunk, stands, np.asarray(1.0 * (known("hip", "shoulder") & (trunk[..., 1] > _LEAN)))
+
+
+@cache
+def _sides(bones: tuple[str, ...], parts: tuple[str, ...]) -> NDArray[np.intp]:
+    """Return ``(P, 2)`` where the left and the right ones of parts are among the bones."""
+    return np.array([[bones.index(f"{side}{part}") for side in ("left", "right")] for part in parts])
 
 
 def _unit(v: Floats) -> Floats:

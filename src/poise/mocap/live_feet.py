@@ -156,9 +156,9 @@ class Feet:
         slope, self.places = (line @ self._seen.reshape(count, -1)).reshape(2, *seen.shape)
         return _length(slope, rays, self._standing.along)
 
-    def off(self, soles: Floats) -> float:
-        """Return how far the held one of ``(4, 3)`` soles is that is furthest from where it stands, metres."""
-        return float((np.sqrt(np.square(self._left[1] - soles).sum(-1)) * self.holds * self._anchored).max())
+    def missed(self, soles: Floats) -> Floats:
+        """Return ``(4, 3)`` how far ``(4, 3)`` soles are from where they are held, as far as they are, metres."""
+        return np.asarray((self._left[1] - soles) * (self.holds * self._anchored)[:, None])
 
     def grip(self, moves: Floats, free: Floats) -> None:
         """Find out how :meth:`held` steps, until the next time.
@@ -170,11 +170,11 @@ class Feet:
         rows = (moves * self._anchored[:, None, None]).reshape(-1, moves.shape[-1])
         loose = rows * free
         # Two points of a foot cannot always have both places: a little softness decides.
-        self._grip = np.linalg.solve(loose @ rows.T + _SOFT, loose).T
+        self._grip = loose.T @ np.linalg.inv(loose @ rows.T + _SOFT)
 
-    def held(self, soles: Floats) -> Floats:
-        """Return ``(D,)`` the least step of a body's numbers that puts the held ones of ``(4, 3)`` soles where they stand."""
-        return self._grip @ ((self._left[1] - soles) * self.holds[:, None]).reshape(-1)
+    def held(self, missed: Floats) -> Floats:
+        """Return ``(D,)`` the least step that moves the soles by ``(4, 3)`` metres."""
+        return np.asarray(self._grip @ missed.reshape(-1))
 
     def settle(self, soles: Floats, heights: Floats, sure: Floats, dt: float) -> None:
         """Follow the height of the ground: quickly down to a sole that is below it, slowly up to those that stand."""

@@ -54,9 +54,9 @@ class Rest:
             dt: Seconds since the last.
         """
         there = sight.across > 0
-        moved = np.where((there & self._there)[:, None], sight.points - self._last, 0.0)
+        moved = (sight.points - self._last) * ((there & self._there) / dt)[:, None]
         moved -= (moved * sight.rays).sum(-1, keepdims=True) * sight.rays
-        self._speed += low_pass(_HZ, dt) * (moved / dt - self._speed)
+        self._speed += low_pass(_HZ, dt) * (moved - self._speed)
         self._last, self._there = sight.points, there
         fastest = float((self._mean @ np.square(self._speed)).sum(-1).max())
         now = 1 / (1 + (fastest / _SLOW**2) ** 2)

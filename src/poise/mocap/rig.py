@@ -133,6 +133,13 @@ class Rig:
         bones = BONES if fingers else BODY_BONES
         return cls(bones, height * np.array([_share(b, _SHARES) for b in bones]), height * _tips(bones))
 
+    def with_offsets(self, offsets: Floats) -> Rig:
+        """Return the same bones with other ``(J, 3)`` offsets, unchecked: live they ease every frame."""
+        other = object.__new__(Rig)
+        offsets.setflags(write=False)
+        other.__dict__.update(self.__dict__, offsets=offsets)
+        return other
+
     @property
     def parents(self) -> NDArray[np.intp]:
         """``(J,)`` row of each bone's parent, -1 for the hips."""

@@ -22,13 +22,11 @@ Floats = NDArray[np.float64]
 _LARGE = np.array(
     [point(f"{side}_{name}") for name in ("shoulder", "elbow", "hip", "knee", "ankle") for side in ("left", "right")]
 )
-HIPS = [point("left_hip"), point("right_hip")]
+HIPS = np.array([point("left_hip"), point("right_hip")])
 # Below this confidence a point is outside the picture, or hidden and made up.
 UNSEEN = 0.1
 _AHEAD = np.array([0.0, 0.0, -1.0])
-_EYE, _NEXT, _LAST = np.eye(3), np.array([1, 2, 0]), np.array([2, 0, 1])
-# Of a vector, the matrix of its cross product, flat.
-_CROSS = np.array([[0, 0, 0, 0, 0, -1.0, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]])
+_EYE, _FLIP = np.eye(3), np.array([1.0, -1.0, -1.0])
 # Points are nowhere nearer than this to the camera, metres.
 _NEAREST = 0.2
 
@@ -85,7 +83,7 @@ class Sight:
 
 def axes_up(xyz: Any) -> Floats:
     """Return a network's xyz (x right, y down, z away) in axes that are y up and z towards the camera."""
-    return np.asarray(np.asarray(xyz, dtype=np.float64) * (1.0, -1.0, -1.0))
+    return np.asarray(np.asarray(xyz, dtype=np.float64) * _FLIP)
 
 
 def certainty(conf: Any, xy: Floats, xyz: Floats) -> Floats:
@@ -132,11 +130,11 @@ def turn_between(a: Floats, b: Floats) -> Floats:
     """
     a = a / np.sqrt((a * a).sum(-1, keepdims=True))
     b = b / np.sqrt((b * b).sum(-1, keepdims=True))
-    axis = a.take(_NEXT, axis=-1) * b.take(_LAST, axis=-1) - a.take(_LAST, axis=-1) * b.take(_NEXT, axis=-1)
     cosine = (a * b).sum(-1)[..., None, None]
-    # Rodrigues' formula; the axis is as long as the sine.
-    out = axis[..., :, None] * axis[..., None, :] / np.maximum(1 + cosine, 1e-9) + cosine * _EYE
-    return np.asarray(out + (axis @ _CROSS).reshape(*axis.shape, 3))
+    # Rodrigues' formula; the matrix of the cross product with a x b is b aᵀ - a bᵀ.
+    both = b[..., :, None] * a[..., None, :]
+    across = both - np.swapaxes(both, -1, -2)
+    return np.asarray(across @ across / np.maximum(1 + cosine, 1e-9) + across + _EYE)
 
 
 def seen(
