@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from poise.batch.database import NAME
 from poise.batch.journal import journals, read_journals, shard_of
-from poise.batch.manifest import DONE, FAILED, NAME, NOWHERE, PENDING, Manifest
+from poise.batch.manifest import DONE, FAILED, NOWHERE, PENDING, Manifest
 from poise.batch.plan import Planner, weight
 from poise.batch.work import Work
 from poise.batch.worklist import Found, digest_of, find_work

@@ -111,7 +111,7 @@ class Motion:
     @property
     def fps(self) -> float:
         """Usual frames per second; 30 where one frame says nothing."""
-        return 30.0 if len(self) < 2 else float(1 / np.median(np.diff(self.times)))
+        return 30.0 if len(self) < 2 else round(float(1 / np.median(np.diff(self.times))), 6)
 
     def replace(self, **changes: Any) -> Motion:
         """Return a copy with some attributes exchanged."""

@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from poise.errors import suggest
 from poise.mocap import quaternions as quat
 
 Floats = NDArray[np.float64]
@@ -152,7 +153,7 @@ class Rig:
             KeyError: The rig has no such bone.
         """
         if bone not in self.bones:
-            raise KeyError(f"the rig has no bone {bone!r}")
+            raise KeyError(f"the rig has no bone {bone!r}{suggest(bone, self.bones)}")
         return self.bones.index(bone)
 
     @property

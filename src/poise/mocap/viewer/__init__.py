@@ -7,7 +7,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 # In the order in which they need each other.
-_SCRIPTS = ("math.js", "glb.js", "scene.js", "chart.js", "timeline.js", "orbit.js", "preview.js")
+_SCRIPTS = ("math.js", "glb.js", "scene.js", "paper.js", "chart.js", "timeline.js", "orbit.js", "preview.js")
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 

@@ -1,6 +1,7 @@
 // Angles of a joint over time, a line a side, and their values at the moment that is shown.
 
 import { clamp } from "./math.js";
+import { makePaper } from "./paper.js";
 
 const TALL = 168, RIM = 8;
 export const LINES = ["#0d9aa8", "#d6409f", "#b07d00"];
@@ -24,16 +25,8 @@ export function makeChart(canvas, times, onSeek) {
   }
 
   function paint(style) {
-    const ratio = Math.min(globalThis.devicePixelRatio || 1, 2);
-    width = canvas.clientWidth;
-    left = width < 480 ? 72 : 92;
-    [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(TALL * ratio)];
-    back = document.createElement("canvas");
-    [back.width, back.height] = [canvas.width, canvas.height];
-    const c = back.getContext("2d");
-    c.scale(ratio, ratio);
-    c.font = `11px ${style.font}`;
-    c.textBaseline = "middle";
+    let c;
+    ({ back, c, width, left } = makePaper(canvas, TALL, style));
     c.textAlign = "right";
     const step = [5, 10, 15, 20, 30, 45, 60, 90, 180, 360, 720].find((s) => (high - low) / s <= 6) || 3600;
     for (let degrees = Math.ceil(low / step) * step; degrees <= high; degrees += step) {

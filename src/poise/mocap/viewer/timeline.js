@@ -2,6 +2,7 @@
 
 import { seekable } from "./chart.js";
 import { clamp } from "./math.js";
+import { makePaper } from "./paper.js";
 import { trustColour } from "./scene.js";
 
 const ROW = 11, GAP = 3, TOP = 4, AXIS = 18;
@@ -17,17 +18,8 @@ export function makeTimeline(canvas, times, parts, feet, onSeek) {
   const x = (time) => left + ((time - start) / span) * (width - left - 6);
 
   function paint(style) {
-    const ratio = Math.min(globalThis.devicePixelRatio || 1, 2);
-    width = canvas.clientWidth;
-    left = width < 480 ? 72 : 92;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    back = document.createElement("canvas");
-    [back.width, back.height] = [canvas.width, canvas.height];
-    const c = back.getContext("2d");
-    c.scale(ratio, ratio);
-    c.font = `11px ${style.font}`;
-    c.textBaseline = "middle";
+    let c;
+    ({ back, c, width, left } = makePaper(canvas, height, style));
     const strip = (row, name, colourOf) => {
       const y = TOP + row * (ROW + GAP) + (row >= parts.length ? 4 : 0);
       c.fillStyle = style.quiet;
