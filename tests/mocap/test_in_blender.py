@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -39,8 +40,10 @@ with open(out, "w") as file:
 
 
 def blender(script: Path, *words: object) -> None:
-    command = ["blender", "-b", "--python-exit-code", "1", "--python", script, "--", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    command = [shutil.which("blender"), "-b", "--python-exit-code", "1", "--python", script, "--", *map(str, words)]
+    # The Python inside Blender takes the first one on the PATH for its own.
+    own = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")} | {"PATH": os.defpath}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=own)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
