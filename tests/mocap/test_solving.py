@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,26 @@ def test_a_clip_of_few_frames_is_solved(count: int) -> None:
     found = MotionCapture(HEIGHT).solve(clip_of(movement(count / 30)))
 
     assert len(found) == count
+
+
+def test_shoulders_seen_too_far_ahead_tilt_no_pelvis(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = movement(still=True)
+    common = Landmarks.of
+
+    def ahead(rig: Rig, height: float) -> Landmarks:
+        marks = common(rig, height)
+        offsets = marks.offsets.copy()
+        offsets[[11, 12], 2] += 0.03
+        return replace(marks, offsets=offsets)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Landmarks, "of", ahead)
+        clip = clip_of(truth)
+
+    found = MotionCapture(HEIGHT).solve(clip)
+
+    trunk = [found.rig.row(bone) for bone in ("hips", "spine", "chest")]
+    assert np.median(errors(found, truth), axis=0)[trunk].max() < 1.5
 
 
 def test_the_longest_seen_is_taken_and_another_by_id() -> None:

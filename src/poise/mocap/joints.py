@@ -48,11 +48,13 @@ class Hinge:
     rest: float = 0.0
 
 
-# Ranges after Kapandji, The Physiology of the Joints, rounded. The arm rests hanging, not in the T-pose.
+# Ranges after Kapandji, The Physiology of the Joints, rounded. The arm rests hanging, not in the T-pose. Two points of
+# the hips do not tell how the pelvis is tilted: a back that bends to the front and back less readily than to the sides
+# keeps it from leaning one way and the chest the other.
 JOINTS: dict[str, Ball | Hinge] = {
     "hips": Ball(spread=(1000.0, 1000.0, 1000.0), reach=1000.0),
-    "spine": Ball(spread=(20.0, 20.0, 15.0), reach=50.0),
-    "chest": Ball(spread=(20.0, 20.0, 15.0), reach=50.0),
+    "spine": Ball(spread=(8.0, 20.0, 15.0), reach=50.0),
+    "chest": Ball(spread=(8.0, 20.0, 15.0), reach=50.0),
     "neck": Ball(spread=(20.0, 25.0, 20.0), reach=60.0),
     "head": Ball(spread=(20.0, 25.0, 20.0), reach=60.0),
     "Shoulder": Ball(spread=(3.0, 10.0, 10.0), reach=30.0),
